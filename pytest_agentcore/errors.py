@@ -1,0 +1,68 @@
+"""The exceptions of the project.
+
+AgentcoreError
+├── UsageError                 bad input of the user; becomes `pytest.UsageError`
+│   └── TaskDeclarationError   a task file that cannot be run; names file and field
+├── InfrastructureError        the trial could not be completed; it stays unscored
+│   ├── BackendError           the model's backend failed
+│   └── SandboxError           the sandbox failed
+├── EndOfTrial                 flow: the loop ended, and why
+└── ToolError                  a tool refused or failed; its text goes back to the model
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_agentcore.verdict.modes import Cause, StopReason
+
+
+class AgentcoreError(Exception):
+    """Base of everything this project raises on purpose."""
+
+
+class UsageError(AgentcoreError):
+    """Input that cannot be used: one sentence that names the value and what would be right."""
+
+
+class TaskDeclarationError(UsageError):
+    """A task module declares something that cannot be run.
+
+    The message reads `<file>: <field>: <what is wrong and what would be right>`.
+    """
+
+    def __init__(self, file: Path | str, field: str, problem: str) -> None:
+        super().__init__(f"{file}: {field}: {problem}")
+        self.file, self.field = Path(file), field
+
+
+class InfrastructureError(AgentcoreError):
+    """The trial could not be completed, through no fault of the model."""
+
+    default_cause = Cause.backend_error
+
+    def __init__(self, message: str, cause: Cause | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause or self.default_cause
+
+
+class BackendError(InfrastructureError):
+    """The backend could not produce a reply: crashed, unreachable, refused."""
+
+
+class SandboxError(InfrastructureError):
+    """The sandbox could not be set up or did not start a process at all."""
+
+    default_cause = Cause.sandbox_failed
+
+
+class EndOfTrial(AgentcoreError):
+    """Raised inside the agent loop to end it; carries the stop reason and one line of detail."""
+
+    def __init__(self, stop_reason: StopReason, detail: str = "") -> None:
+        super().__init__(detail or stop_reason.value)
+        self.stop_reason, self.detail = stop_reason, detail
+
+
+class ToolError(AgentcoreError):
+    """A tool refused its arguments or failed; the sentence is what the model reads as the tool's result."""

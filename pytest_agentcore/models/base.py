@@ -1,0 +1,152 @@
+"""The contract between the agent loop and whatever produces replies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.trial import TrialKey, Usage
+from pytest_agentcore.verdict.modes import Resemblance
+
+MIN_ROOM = 256
+"""Tokens that must be left in the context for a reply; with fewer the trial ends in context_overflow."""
+
+
+class Policy(StrEnum):
+    """How tool calls are asked for and read."""
+
+    native = "native"
+    """The dialect that the chat template teaches, strictly."""
+    lenient = "lenient"
+    """The same decoding; near misses are read too, and each repair is counted."""
+    constrained = "constrained"
+    """A grammar makes every reply a well-formed call; a `finish` tool ends the trial."""
+
+
+class FinishReason(StrEnum):
+    """Why a backend stopped generating."""
+
+    stop = "stop"
+    length = "length"
+    """`max_reply_tokens` was reached."""
+    context = "context"
+    """The context was full."""
+    watch = "watch"
+    """`Request.watch` asked for it."""
+    deadline = "deadline"
+    cancelled = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One structured call."""
+
+    id: str
+    """Unique within the trial, e.g. `call_3_1`: turn 3, first call."""
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of the conversation. Messages are append-only within a trial."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    reasoning: str = ""
+    """Assistant only: what the model thought before it answered."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Assistant only."""
+    tool_call_id: str = ""
+    """Tool only: the call that this is the result of."""
+    name: str = ""
+    """Tool only: the tool's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Every value that decides the next token; all are pinned, none is left to a library's default."""
+
+    temperature: float = 0.7
+    """0 is greedy."""
+    top_p: float = 0.95
+    top_k: int = 0
+    """0 is off."""
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    """1.0 is off."""
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request for one assistant turn."""
+
+    trial: TrialKey
+    """Which trial asks: a backend keeps its prefix cache by it, the scripted one finds its lines by it."""
+    turn: int
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    sampling: Sampling
+    seed: int
+    """Already mixed from base seed, task, run index and turn: 0 … 2**31-1."""
+    max_reply_tokens: int
+    """Reasoning counted; a backend clamps it further to the room left in its context."""
+    policy: Policy = Policy.native
+    deadline: float = float("inf")
+    """`time.monotonic()` after which the reply is cut off with `FinishReason.deadline`."""
+    cancel: threading.Event = field(default_factory=threading.Event)
+    """Checked per token and per prefill batch; set means `FinishReason.cancelled`."""
+    watch: Callable[[str], bool] = lambda _piece: False
+    """Called with each piece of text as it is sampled; True stops the reply with `FinishReason.watch`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One assistant turn as the backend understood it."""
+
+    text: str
+    """Everything the model wrote, markers included, as it wrote it."""
+    content: str
+    """`text` without reasoning and without parsed calls."""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    problems: tuple[str, ...] = ()
+    """One readable sentence per call that was opened and does not parse, fit for feeding back to the model."""
+    repairs: tuple[str, ...] = ()
+    """One sentence per near miss that the lenient policy accepted."""
+    resembles: Resemblance | None = None
+    """Without a structured call: what the content looked like."""
+    finish: FinishReason = FinishReason.stop
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    token_ids: tuple[int, ...] = ()
+    """The sampled ids where the backend knows them; two trials with the same ids are one observation."""
+
+
+class Backend(Protocol):
+    """Produces replies. Held to tests/unit/models/conformance.py; every backend is public API."""
+
+    name: str
+    """`llama_cpp`, `scripted`, …"""
+    slots: int
+    """Conversations at once; in-process 1."""
+
+    def complete(self, request: Request) -> Reply:
+        """One assistant turn, blocking.
+
+        Raises:
+            BackendError: no reply could be had.
+            EndOfTrial: `context_overflow`, when fewer than MIN_ROOM tokens are left.
+        """
+
+    def describe(self) -> Mapping[str, Any]:
+        """JSON-able facts for header and manifest: `file`, `quant`, `context`, `device`, `dialect`, `engine` …"""
+
+    def close(self) -> None:
+        """Free everything. Called once; `complete` is not called afterwards."""

@@ -1,0 +1,1 @@
+"""Where tools and checkers run code: workspaces and the two sandboxes around them."""

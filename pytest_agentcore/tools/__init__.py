@@ -1,0 +1,1 @@
+"""What an agent can do: the tool contract and the four tools."""

@@ -1,0 +1,44 @@
+"""The contract of a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pytest_agentcore.sandbox.base import Sandbox, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What a model is told about a tool."""
+
+    name: str
+    """`[a-z][a-z0-9_]*`"""
+    description: str
+    parameters: Mapping[str, Any]
+    """A JSON schema of type object with `additionalProperties: false`; arguments are validated against it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """Where a call acts."""
+
+    workspace: Workspace
+    sandbox: Sandbox
+    seconds_left: float
+    """Wall clock left to the trial; a tool that starts a process bounds it by this too."""
+
+
+class Tool(Protocol):
+    """One tool. Registered through the hook `pytest_agentcore_tools`."""
+
+    spec: ToolSpec
+
+    def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        """Act and return what the model reads, before clipping.
+
+        Raises:
+            ToolError: the tool refuses or fails; the sentence goes back to the model.
+            SandboxError: nothing could be run at all.
+        """

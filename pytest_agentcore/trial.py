@@ -1,0 +1,133 @@
+"""The identity and the result of a trial: frozen values with a JSON round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from pytest_agentcore.verdict.modes import Attribution, Cause, FailureMode, StopReason
+
+SCHEMA_VERSION = 1
+"""Of the result line; raised when a field changes its meaning or goes away."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TrialKey:
+    """Which trial of a campaign: the model's slug, the task's id, the run index counted from 1."""
+
+    model: str
+    task: str
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.task}[{self.model}-run{self.run}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens. Adding two gives the sum of each."""
+
+    prompt_tokens: int = 0
+    """All prompt tokens, cached ones included."""
+    cached_tokens: int = 0
+    """Those of them that were not evaluated again."""
+    reply_tokens: int = 0
+    """Sampled, reasoning included."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reply_tokens=self.reply_tokens + other.reply_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """One judged (or unscored) trial: a line of `data/results.jsonl`, a row of `verification/trials.csv`."""
+
+    model: str
+    task: str
+    run: int
+    attempt: str
+    """UUID of the last attempt: `data/transcripts/<attempt>.jsonl`."""
+    attempts: int
+    """How many attempts were made, the last included."""
+    passed: bool | None
+    """None is unscored: infrastructure_error, interrupted, not run."""
+    failure_mode: FailureMode | None
+    """None for a pass and for an interrupted trial."""
+    cause: Cause | None
+    stop_reason: StopReason
+    detail: str
+    """The checker's assertion or the error, at most 2000 characters."""
+    classification: int
+    """Version of the rules that gave mode and cause."""
+    policy: str
+    sandbox: str
+    seed: int
+    instance: str
+    """sha256 over the instance's files and facts; the same for every model."""
+    turns: int
+    tool_calls: int
+    """Calls that were executed, a tool's refusal included."""
+    problems: int
+    """Replies or calls fed back because they did not parse, violated a schema or named an unknown tool."""
+    repairs: int
+    """Near misses that the lenient policy accepted."""
+    prompt_tokens: int
+    cached_tokens: int
+    reply_tokens: int
+    seconds: float
+    """Wall clock of the last attempt, from the first request to the last tool result; the check is not in it."""
+    model_seconds: float
+    tool_seconds: float
+    started: str
+    """UTC, ISO 8601 with seconds."""
+    replies_digest: str
+    """sha256 over all sampled replies; equal digests are one observation."""
+
+    @property
+    def key(self) -> TrialKey:
+        """Identity within the campaign."""
+        return TrialKey(self.model, self.task, self.run)
+
+    @property
+    def scored(self) -> bool:
+        """Whether the trial enters the effective rate."""
+        return self.passed is not None
+
+    @property
+    def outcome(self) -> str:
+        """`passed`, a failure mode, or `interrupted`: one word per trial."""
+        if self.passed:
+            return "passed"
+        return (self.failure_mode or StopReason.interrupted).value
+
+    @property
+    def attribution(self) -> Attribution | None:
+        """Who the cause speaks about."""
+        return self.cause.attribution if self.cause else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types only; `attribution` and `outcome` are written for readers and ignored on the way back."""
+        return {"schema": SCHEMA_VERSION, **asdict(self), "outcome": self.outcome, "attribution": self.attribution}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: another schema version, or a field missing.
+        """
+        if data.get("schema") != SCHEMA_VERSION:
+            raise ValueError(f"schema {data.get('schema')!r} of a result line: this version reads {SCHEMA_VERSION}")
+        missing = [f.name for f in fields(cls) if f.name not in data]
+        if missing:
+            raise ValueError(f"result line without {', '.join(missing)}")
+        values = {f.name: data[f.name] for f in fields(cls)}
+        values["stop_reason"] = StopReason(values["stop_reason"])
+        values["failure_mode"] = values["failure_mode"] and FailureMode(values["failure_mode"])
+        values["cause"] = values["cause"] and Cause(values["cause"])
+        return cls(**values)

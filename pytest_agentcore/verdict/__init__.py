@@ -1,0 +1,1 @@
+"""What ended a trial, what it is judged to be, and why: pure values and functions over them."""
