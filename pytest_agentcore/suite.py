@@ -1,0 +1,106 @@
+"""A suite: a folder of task modules, its name, version, system prompt and digest."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.task import IGNORED
+
+SYSTEM_PROMPT = """\
+You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
+nothing is done unless a tool does it. When the work is finished, answer with one short sentence and no tool call.
+"""
+"""For suites without a `system.txt` of their own."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder of task modules. `suite.toml` (name, version, title) and `system.txt` are optional."""
+
+    path: Path
+    name: str
+    version: str
+    title: str
+    """How reports name it, e.g. `agentic-core-v1 (open rebuild 1.0)`."""
+    system_prompt: str
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over every file's path and content, caches left out; the same in clone, wheel and editable install."""
+        sha = hashlib.sha256()
+        for path in sorted(self.path.rglob("*"), key=lambda p: p.relative_to(self.path).as_posix()):
+            if path.is_file() and not IGNORED & set(path.parts) and path.suffix != ".pyc":
+                content = path.read_bytes()
+                sha.update(f"{path.relative_to(self.path).as_posix()}\0{len(content)}\0".encode() + content)
+        return sha.hexdigest()
+
+    @classmethod
+    def load(cls, path: Path) -> Suite:
+        """Read the folder's own declarations.
+
+        Raises:
+            UsageError: `suite.toml` is not TOML or has unknown keys.
+        """
+        declared = _read_toml(path / "suite.toml")
+        name = declared.get("name", path.name)
+        version = declared.get("version", "0")
+        prompt = path / "system.txt"
+        return cls(
+            path=path,
+            name=name,
+            version=version,
+            title=declared.get("title", name),
+            system_prompt=(prompt.read_text(encoding="utf-8") if prompt.is_file() else SYSTEM_PROMPT).strip(),
+        )
+
+    @classmethod
+    def of(cls, module: Path) -> Suite:
+        """The suite a task module belongs to: the nearest folder upwards with a `suite.toml`, else its own folder."""
+        for folder in module.parents:
+            if (folder / "suite.toml").is_file():
+                return cls.load(folder)
+        return cls.load(module.parent)
+
+
+def find_suite(name: str) -> Path:
+    """The folder of a shipped suite's name, or of a directory.
+
+    Raises:
+        UsageError: neither; gives the nearest shipped name.
+    """
+    shipped = shipped_suites()
+    if name in shipped:
+        return shipped[name]
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    near = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"shipped suites: {', '.join(shipped)}"
+    raise UsageError(f"no suite and no directory {name!r}; {hint}")
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Folders by name: inside the package in a wheel, beside it in a clone or an editable install."""
+    package = Path(__file__).resolve().parent
+    for home in (package / "suites", package.parent / "suites"):
+        found = {p.parent.name: p.parent for p in sorted(home.glob("*/suite.toml"))}
+        if found:
+            return found
+    return {}
+
+
+def _read_toml(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if unknown := declared.keys() - {"name", "version", "title"}:
+        raise UsageError(f"{path}: unknown key {min(unknown)!r}; a suite declares name, version and title")
+    return {key: str(value) for key, value in declared.items()}
