@@ -203,7 +203,7 @@ def _as_task_function(checker: Checker, declared: Task) -> TaskFunction:
 
         return add
 
-    function = cast(TaskFunction, checker)
+    function = cast("TaskFunction", checker)
     function.agentcore = declared
     function.oracle = adder(declared.oracles)  # type: ignore[method-assign]
     function.alternative = adder(declared.alternatives)  # type: ignore[method-assign]
@@ -236,7 +236,7 @@ def _is_empty(checker: Checker) -> bool:
         tree = ast.parse(textwrap.dedent(inspect.getsource(checker)))
     except (OSError, SyntaxError):
         return False
-    function = cast(ast.FunctionDef, tree.body[0])
+    function = cast("ast.FunctionDef", tree.body[0])
     return all(
         isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in function.body

@@ -99,7 +99,7 @@ _NOT_THE_MODEL = {
 class Resemblance(StrEnum):
     """What a reply without a structured call looked like, if it looked like one."""
 
-    template_tokens = "template_tokens"  # noqa: S105 - no password
+    template_tokens = "template_tokens"
     """Special tokens of a chat template stand in the content."""
     broken_call = "broken_call"
     """The active dialect's call marker, not parsable."""
