@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 
 from pytest_agentcore.verdict.modes import Attribution, Cause, FailureMode, StopReason
@@ -22,6 +23,41 @@ class TrialKey:
 
     def __str__(self) -> str:
         return f"{self.task}[{self.model}-run{self.run}]"
+
+
+class CallOutcome(StrEnum):
+    """What became of one call."""
+
+    ok = "ok"
+    refused = "refused"
+    """The tool ran and returned an error."""
+    fault = "fault"
+    """An injected error of the task."""
+    invalid = "invalid"
+    """The arguments violate the tool's schema; nothing ran."""
+    unknown = "unknown"
+    """There is no such tool; nothing ran."""
+
+    @property
+    def executed(self) -> bool:
+        """Whether the call counts as a tool result."""
+        return self not in (CallOutcome.invalid, CallOutcome.unknown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call of a trial and what the model was told about it."""
+
+    turn: int
+    """Counted from 1."""
+    index: int
+    """Within the turn, counted from 0."""
+    name: str
+    arguments: Mapping[str, Any]
+    outcome: CallOutcome
+    result: str
+    """The text the model read, clipped."""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
