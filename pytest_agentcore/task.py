@@ -6,7 +6,6 @@ import ast
 import hashlib
 import inspect
 import json
-import sqlite3
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -177,6 +176,8 @@ def task(
 
 def database(sql: str) -> bytes:
     """The bytes of a SQLite file that `sql` builds, for use as a file's content."""
+    import sqlite3  # noqa: PLC0415 - plugin start-up must stay light
+
     connection = sqlite3.connect(":memory:")
     try:
         connection.executescript(sql)
@@ -203,12 +204,13 @@ def _as_task_function(checker: Checker, declared: Task) -> TaskFunction:
 
         return add
 
-    function = cast("TaskFunction", checker)
-    function.agentcore = declared
-    function.oracle = adder(declared.oracles)  # type: ignore[method-assign]
-    function.alternative = adder(declared.alternatives)  # type: ignore[method-assign]
-    function.counterexample = adder(declared.counterexamples)  # type: ignore[method-assign]
-    return function
+    vars(checker).update(
+        agentcore=declared,
+        oracle=adder(declared.oracles),
+        alternative=adder(declared.alternatives),
+        counterexample=adder(declared.counterexamples),
+    )
+    return cast("TaskFunction", checker)
 
 
 def _check_declaration(task: Task) -> None:
