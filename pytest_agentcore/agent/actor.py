@@ -1,0 +1,64 @@
+"""Agents without a model: a function that acts through the tools a model would have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.models.base import ToolCall
+from pytest_agentcore.verdict.modes import StopReason
+
+
+class Actor:
+    """What an oracle, an alternative or a counterexample gets.
+
+    Every tool of the task is a method: `agent.fs_write("a.txt", "hello")` makes one call, which is one turn, and
+    returns the text that a model would have read. Positional arguments follow the order of the tool's schema.
+    """
+
+    def __init__(self, session: Session, facts: Mapping[str, Any]) -> None:
+        self._session = session
+        self.facts = facts
+        self.run = session.key.run
+
+    def call(self, name: str, /, **arguments: Any) -> str:
+        """Make one call of one turn.
+
+        Raises:
+            EndOfTrial: the budget is used up.
+        """
+        session = self._session
+        session.begin_turn()
+        call = ToolCall(id=f"call_{session.turn}_1", name=name, arguments=arguments)
+        return session.act(call, 0).result
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        spec = next((spec for spec in self._session.tools.specs if spec.name == name), None)
+        if spec is None:
+            raise AttributeError(f"this task has no tool {name!r}")
+        order = tuple(spec.parameters.get("properties", ()))
+
+        def tool(*values: Any, **arguments: Any) -> str:
+            return self.call(name, **dict(zip(order, values, strict=False)), **arguments)
+
+        return tool
+
+
+@dataclass(frozen=True)
+class FunctionAgent:
+    """Runs a solution function instead of a model; `None` does nothing at all."""
+
+    solution: Callable[[Actor], str | None] | None
+    facts: Mapping[str, Any]
+
+    def run(self, session: Session) -> Attempt:
+        """Work until the function returns or the budget ends it."""
+        try:
+            if self.solution is not None:
+                session.answer = self.solution(Actor(session, self.facts)) or ""
+        except EndOfTrial as end:
+            return session.finish(end.stop_reason, end.detail)
+        return session.finish(StopReason.final_answer)

@@ -1,0 +1,116 @@
+"""The agent loop: run → turn → ask → act."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.models.base import Backend, FinishReason, Message, Policy, Reply, Request, Sampling
+from pytest_agentcore.trial import TrialKey
+from pytest_agentcore.verdict.degenerate import DegenerateWatch
+from pytest_agentcore.verdict.modes import StopReason
+
+_CUT_SHORT = {
+    FinishReason.length: (StopReason.token_limit, "one reply reached its ceiling of tokens"),
+    FinishReason.context: (StopReason.context_overflow, "the reply filled the context"),
+    FinishReason.watch: (StopReason.degenerate_output, "the reply had become a loop"),
+    FinishReason.deadline: (StopReason.time_limit, "the wall clock ran out"),
+    FinishReason.cancelled: (StopReason.interrupted, "cancelled"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How a model is asked: the same for every trial of a campaign."""
+
+    policy: Policy = Policy.native
+    sampling: Sampling = Sampling()
+    base_seed: int = 0
+    cancel: threading.Event = field(default_factory=threading.Event)
+    on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
+    """Told which turn begins, for the progress line."""
+
+
+class ModelAgent:
+    """Works on a task by asking a backend and running the calls it makes."""
+
+    def __init__(self, backend: Backend, asking: Asking, system: str, prompt: str) -> None:
+        self._backend, self._asking = backend, asking
+        self._messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
+
+    def run(self, session: Session) -> Attempt:
+        """Work until something ends the trial.
+
+        Raises:
+            BackendError, SandboxError: the trial could not be completed.
+        """
+        try:
+            while True:
+                self.turn(session)
+        except EndOfTrial as end:
+            return session.finish(end.stop_reason, end.detail)
+
+    def turn(self, session: Session) -> None:
+        """One reply together with the tool results it causes."""
+        session.begin_turn()
+        self._asking.on_turn(session.key, session.turn)
+        self.act(session, self.ask(session))
+
+    def ask(self, session: Session) -> Reply:
+        """One reply; ends the trial when the reply was cut short."""
+        reply = self._backend.complete(self._request(session))
+        session.take_reply(reply)
+        if reply.finish in _CUT_SHORT:
+            raise EndOfTrial(*_CUT_SHORT[reply.finish])
+        return reply
+
+    def act(self, session: Session, reply: Reply) -> None:
+        """Run the calls of a reply in order, or feed back why it could not be read, or take it as the final answer."""
+        if reply.problems:
+            self._feed_back(session, reply)
+        elif reply.tool_calls:
+            self._run_calls(session, reply)
+        else:
+            raise EndOfTrial(StopReason.final_answer)
+
+    def _request(self, session: Session) -> Request:
+        return Request(
+            trial=session.key,
+            turn=session.turn,
+            messages=tuple(self._messages),
+            tools=tuple(session.tools.specs),
+            sampling=self._asking.sampling,
+            seed=mix_seed(self._asking.base_seed, session.key.task, session.key.run, session.turn),
+            max_reply_tokens=session.limit.reply_tokens,
+            policy=self._asking.policy,
+            deadline=session.deadline,
+            cancel=self._asking.cancel,
+            watch=DegenerateWatch(),
+        )
+
+    def _feed_back(self, session: Session, reply: Reply) -> None:
+        text = " ".join(reply.problems)
+        session.feed_back(text)
+        self._messages.append(Message(role="assistant", content=reply.text))
+        self._messages.append(Message(role="user", content=text))
+
+    def _run_calls(self, session: Session, reply: Reply) -> None:
+        self._messages.append(
+            Message(
+                role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=tuple(reply.tool_calls)
+            )
+        )
+        for index, call in enumerate(reply.tool_calls):
+            session.check_time()
+            done = session.act(call, index)
+            self._messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
+
+
+def mix_seed(base: int, *parts: object) -> int:
+    """A seed 0 … 2**31-1 from the base seed and what it is for; sha256, so that neighbours share nothing."""
+    digest = hashlib.sha256("/".join(map(str, (base, *parts))).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

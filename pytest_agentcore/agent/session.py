@@ -1,0 +1,205 @@
+"""What one attempt accumulates while an agent works: turns, calls, tokens, the transcript."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.models.base import Reply, ToolCall
+from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.tools.base import ToolContext, ToolSpec
+from pytest_agentcore.trial import CallRecord, TrialKey, Usage
+from pytest_agentcore.verdict.modes import Resemblance, StopReason
+
+Recorder = Callable[[Mapping[str, Any]], None]
+"""Takes one transcript event; see docs/data-pack.md for the events."""
+
+
+class Tools(Protocol):
+    """The tools of a task, ready to be called."""
+
+    @property
+    def specs(self) -> Sequence[ToolSpec]:
+        """What the model is told."""
+
+    def call(
+        self, name: str, arguments: Mapping[str, Any], context: ToolContext, *, turn: int, index: int
+    ) -> CallRecord:
+        """Run one call; whatever goes wrong with the call itself is in the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """The budget of one trial, every value settled."""
+
+    turns: int = 15
+    reply_tokens: int = 4096
+    """One reply, reasoning counted."""
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One finished try at a trial, before it is judged."""
+
+    stop_reason: StopReason
+    detail: str
+    answer: str
+    """The text of the last reply, or what the oracle returned."""
+    turns: int
+    calls: tuple[CallRecord, ...]
+    problems: int
+    repairs: int
+    resembles: Resemblance | None
+    """What the last reply looked like, if it was no structured call."""
+    usage: Usage
+    seconds: float
+    model_seconds: float
+    tool_seconds: float
+    started: str
+    replies_digest: str
+
+    @property
+    def executed(self) -> int:
+        """Calls that gave a tool result."""
+        return sum(call.outcome.executed for call in self.calls)
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One attempt in progress. An agent asks it for turns and acts through it."""
+
+    key: TrialKey
+    tools: Tools
+    workspace: Workspace
+    sandbox: Sandbox
+    limit: Limit
+    record: Recorder
+    turn: int = 0
+    calls: list[CallRecord] = field(default_factory=list)
+    answer: str = ""
+    problems: int = 0
+    repairs: int = 0
+    resembles: Resemblance | None = None
+    usage: Usage = field(default_factory=Usage)
+    model_seconds: float = 0.0
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _clock: float = field(default_factory=time.monotonic)
+    _replies: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def deadline(self) -> float:
+        """On the monotonic clock."""
+        return self._clock + self.limit.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Wall clock since the attempt began."""
+        return time.monotonic() - self._clock
+
+    def begin_turn(self) -> None:
+        """Start the next turn.
+
+        Raises:
+            EndOfTrial: there is none left, or no time.
+        """
+        if self.turn >= self.limit.turns:
+            raise EndOfTrial(StopReason.turn_limit, f"all {self.limit.turns} turns are used")
+        self.check_time()
+        self.turn += 1
+
+    def check_time(self) -> None:
+        """Raise EndOfTrial when the wall clock has run out."""
+        if time.monotonic() > self.deadline:
+            raise EndOfTrial(StopReason.time_limit, f"{self.limit.seconds:g} seconds are over")
+
+    def take_reply(self, reply: Reply) -> None:
+        """Count and record what the model said."""
+        self.usage += reply.usage
+        self.model_seconds += reply.seconds
+        self.problems += len(reply.problems)
+        self.repairs += len(reply.repairs)
+        self.resembles = reply.resembles
+        self.answer = reply.content
+        self._replies.update(f"{len(reply.text)}:{reply.text}{list(reply.token_ids)}".encode(errors="surrogatepass"))
+        self.record(_reply_event(self.turn, reply))
+
+    def act(self, call: ToolCall, index: int) -> CallRecord:
+        """Run one call of this turn, count and record it."""
+        context = ToolContext(
+            workspace=self.workspace, sandbox=self.sandbox, seconds_left=max(0.0, self.deadline - time.monotonic())
+        )
+        done = self.tools.call(call.name, call.arguments, context, turn=self.turn, index=index)
+        self.calls.append(done)
+        self.problems += not done.outcome.executed
+        self.record(
+            {
+                "event": "tool_result",
+                "turn": self.turn,
+                "index": index,
+                "call": _call_json(call),
+                "outcome": done.outcome.value,
+                "text": done.result,
+                "seconds": round(done.seconds, 6),
+            }
+        )
+        return done
+
+    def feed_back(self, text: str) -> None:
+        """Record what the model is told about a reply that did not parse."""
+        self.record({"event": "feedback", "turn": self.turn, "text": text})
+
+    def finish(self, stop_reason: StopReason, detail: str = "") -> Attempt:
+        """Close the attempt."""
+        seconds = self.seconds
+        self.record(
+            {
+                "event": "end",
+                "turn": self.turn,
+                "stop_reason": stop_reason.value,
+                "detail": detail,
+                "seconds": round(seconds, 6),
+            }
+        )
+        return Attempt(
+            stop_reason=stop_reason,
+            detail=detail,
+            answer=self.answer,
+            turns=self.turn,
+            calls=tuple(self.calls),
+            problems=self.problems,
+            repairs=self.repairs,
+            resembles=self.resembles,
+            usage=self.usage,
+            seconds=seconds,
+            model_seconds=self.model_seconds,
+            tool_seconds=sum(call.seconds for call in self.calls),
+            started=self.started.isoformat(timespec="seconds"),
+            replies_digest=self._replies.hexdigest(),
+        )
+
+
+def _call_json(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
+
+
+def _reply_event(turn: int, reply: Reply) -> dict[str, Any]:
+    return {
+        "event": "reply",
+        "turn": turn,
+        "text": reply.text,
+        "content": reply.content,
+        "reasoning": reply.reasoning,
+        "tool_calls": [_call_json(call) for call in reply.tool_calls],
+        "problems": list(reply.problems),
+        "repairs": list(reply.repairs),
+        "resembles": reply.resembles.value if reply.resembles else None,
+        "finish": reply.finish.value,
+        "usage": asdict(reply.usage),
+        "seconds": round(reply.seconds, 6),
+    }
