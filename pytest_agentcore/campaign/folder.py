@@ -1,0 +1,167 @@
+"""A campaign's folder: its name, what lies where in it, and the lock of the process that writes it."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_agentcore.errors import UsageError
+
+RESULTS_FOLDER = "agentcore-results"
+"""Where campaigns go unless the user says otherwise: relative to pytest's rootdir or the working folder."""
+
+_LONGEST_NAME = 200
+"""Characters; file systems end at 255 bytes and a suffix must fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFolder:
+    """Where things lie. Only names: nothing here touches the disk, so workers may hold it too."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The campaign's id is its folder's name."""
+        return self.path.name
+
+    @property
+    def manifest(self) -> Path:
+        """What was run, and how."""
+        return self.path / "manifest.json"
+
+    @property
+    def results(self) -> Path:
+        """One line per trial."""
+        return self.path / "data" / "results.jsonl"
+
+    @property
+    def transcripts(self) -> Path:
+        """One file per trial: its last attempt."""
+        return self.path / "data" / "transcripts"
+
+    @property
+    def attempts(self) -> Path:
+        """Transcripts of attempts that a later one replaced."""
+        return self.path / "data" / "attempts"
+
+    @property
+    def workspaces(self) -> Path:
+        """Final workspaces, compressed."""
+        return self.path / "data" / "workspaces"
+
+    @property
+    def verification(self) -> Path:
+        """The CSVs, all derived from results and manifest."""
+        return self.path / "verification"
+
+    @property
+    def lock(self) -> Path:
+        """Held with flock while a process writes the campaign."""
+        return self.path / ".lock"
+
+    def transcript(self, attempt: str) -> Path:
+        """Of one attempt, by its UUID."""
+        return self.transcripts / f"{attempt}.jsonl"
+
+    def workspace(self, attempt: str) -> Path:
+        """Of one attempt, by its UUID."""
+        return self.workspaces / f"{attempt}.tar.gz"
+
+
+class CampaignLock:
+    """Holds a campaign for this process until `release` or the end of the process, however it ends."""
+
+    def __init__(self, folder: CampaignFolder) -> None:
+        """Take the lock.
+
+        Raises:
+            UsageError: another process holds it.
+        """
+        self._file = folder.lock.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise UsageError(
+                f"{folder.path}: another process is writing this campaign; wait for it or start a new one"
+            ) from error
+
+    def release(self) -> None:
+        """Let others have the campaign. The file stays: removing it would let two processes lock two files."""
+        self._file.close()
+
+
+def slug(text: str) -> str:
+    """`[a-z0-9.-]` only, at most 80 characters, fit for a folder's name.
+
+    Raises:
+        UsageError: nothing is left of it.
+    """
+    made = re.sub(r"[^a-z0-9.]+", "-", text.lower())[:80].strip(".-")
+    if not made:
+        raise UsageError(f"{text!r} has no letter or digit to make a folder's name from")
+    return made
+
+
+def campaign_name(*, started: datetime, model: str, suite: str, policy: str) -> str:
+    """`YYYY-MM-DD-<model>-<suite>`, with the policy behind it unless that is native.
+
+    Args:
+        started: of the first trial; its UTC date counts, and it must know its time zone.
+        model: the model's slug.
+        suite: the suite's name.
+        policy: how tool calls were asked for and read.
+    """
+    parts = [started.astimezone(UTC).date().isoformat(), slug(model), slug(suite)]
+    if policy != "native":
+        parts.append(slug(policy))
+    return "-".join(parts)[:_LONGEST_NAME]
+
+
+def create_campaign(results: Path, name: str) -> CampaignFolder:
+    """Make a campaign's folder; where the name is taken it gets `-2`, `-3` … and no two processes get the same.
+
+    Raises:
+        UsageError: the results folder cannot be made or written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        folder = CampaignFolder(_make_first_free(results, name))
+        for inner in (folder.transcripts, folder.workspaces, folder.verification):
+            inner.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error
+    return folder
+
+
+def campaigns(results: Path) -> list[CampaignFolder]:
+    """Every campaign in a results folder, by name."""
+    return [CampaignFolder(path.parent) for path in sorted(results.glob("*/manifest.json"))]
+
+
+def write_atomically(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Replace a file so that readers see the old content or the new one, never a part of it."""
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _make_first_free(results: Path, name: str) -> Path:
+    for number in itertools.count(1):
+        path = results / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("unreachable: count never ends")

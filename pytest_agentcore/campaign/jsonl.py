@@ -1,0 +1,79 @@
+"""JSON lines: how they are written and how they are read after anything happened to the writer.
+
+A line is ASCII and strict JSON (RFC 8259), so it survives any string a model can make and shows safely in a terminal.
+It counts once its newline is there: a last line without one was torn by a kill and is no line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_agentcore.errors import UsageError
+
+MAX_DEPTH = 100
+"""Deeper values become a word: neither this reader nor others would get through a thousand levels."""
+
+
+def to_line(value: Mapping[str, Any]) -> bytes:
+    """One line, newline included. NaN and infinities become strings, and so does what is nested too deeply.
+
+    Raises:
+        TypeError: a value that JSON has no form for.
+    """
+    return json.dumps(_plain(value, 0), allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def append(file: BinaryIO, value: Mapping[str, Any], *, sync: bool = False) -> None:
+    """Write one line and hand it to the operating system, or with `sync` to the disk."""
+    file.write(to_line(value))
+    file.flush()
+    if sync:
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file; a torn last line is left out, a missing file has none.
+
+    Raises:
+        UsageError: another line that is not a JSON object; names file and line.
+    """
+    if not path.is_file():
+        return
+    *lines, _torn = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        yield _parse(line, path, number)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off what a killed writer left behind the last newline, so that the next line starts on its own."""
+    if path.is_file() and not (content := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+
+
+def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: line {number} is not a JSON object; the file was edited or damaged")
+    return value
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth > MAX_DEPTH:
+        return f"nested deeper than {MAX_DEPTH} levels"
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value]
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

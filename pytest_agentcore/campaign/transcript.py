@@ -1,0 +1,113 @@
+"""Transcripts: one JSONL file per attempt, an event a line, every turn addressable.
+
+Which events there are and what they hold: docs/data-pack.md and schemas/transcript.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pytest_agentcore.campaign.folder import CampaignFolder
+from pytest_agentcore.campaign.jsonl import append, read_lines
+
+TRANSCRIPT_SCHEMA = 1
+"""Written into each start event; raised when an event changes its meaning."""
+
+Event = Mapping[str, Any]
+
+
+class TranscriptWriter:
+    """Records the events of one attempt: call it with each. A line is with the operating system when the call returns.
+
+    A killed process therefore loses nothing; only a machine that loses power may lose the last events.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("ab")
+
+    def __call__(self, event: Event) -> None:
+        if event.get("event") == "start":
+            event = {"event": "start", "schema": TRANSCRIPT_SCHEMA, **event}
+        append(self._file, event)
+
+    def close(self) -> None:
+        """No event comes after this; may be called twice."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The events of one turn."""
+
+    number: int
+    """Counted from 1."""
+    reply: Event
+    results: tuple[Event, ...] = ()
+    """`tool_result` events in the order of the calls."""
+    feedback: tuple[str, ...] = field(default=())
+    """What the model was told about calls that did not parse."""
+
+
+def read_transcript(path: Path) -> list[dict[str, Any]]:
+    """All events; a torn last line is left out, a missing file has none.
+
+    Raises:
+        UsageError: a line in the middle is damaged.
+    """
+    return list(read_lines(path))
+
+
+def turns(events: Iterable[Event]) -> list[Turn]:
+    """Events by turn, in order. What came before the first reply or names a turn without reply is left out."""
+    replies: dict[int, Event] = {}
+    results: dict[int, list[Event]] = {}
+    feedback: dict[int, list[str]] = {}
+    for event in events:
+        match event:
+            case {"event": "reply", "turn": int(turn)}:
+                replies[turn] = event
+            case {"event": "tool_result", "turn": int(turn)}:
+                results.setdefault(turn, []).append(event)
+            case {"event": "feedback", "turn": int(turn), "text": str(text)}:
+                feedback.setdefault(turn, []).append(text)
+    return [
+        Turn(number=n, reply=replies[n], results=tuple(results.get(n, ())), feedback=tuple(feedback.get(n, ())))
+        for n in sorted(replies)
+    ]
+
+
+def last_turns(path: Path, n: int) -> list[Turn]:
+    """The last `n` turns of a transcript, fewer where it has fewer."""
+    return turns(read_transcript(path))[-n:] if n > 0 else []
+
+
+def address(path: Path, turn: int = 0) -> str:
+    """How reports cite a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; without a turn the whole file."""
+    file = f"data/{path.parent.name}/{path.name}"
+    return f"{file}#turn={turn}" if turn else file
+
+
+def supersede(folder: CampaignFolder, attempt: str) -> Path:
+    """Move an attempt's transcript out of the way of the next one, into `data/attempts/`; returns where it is now.
+
+    The transcript must be closed. Its final workspace, if one was kept, moves along.
+    """
+    folder.attempts.mkdir(parents=True, exist_ok=True)
+    workspace = folder.workspace(attempt)
+    if workspace.exists():
+        workspace.replace(folder.attempts / workspace.name)
+    return folder.transcript(attempt).replace(folder.attempts / f"{attempt}.jsonl")
