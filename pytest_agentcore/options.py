@@ -1,0 +1,204 @@
+"""Options and ini values → frozen `Settings`. The adders are shared by pytest and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_agentcore.errors import UsageError
+
+Adder = Callable[..., Any]
+"""`parser.addoption` of pytest or `parser.add_argument` of argparse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option: `--agentcore-<name>`, its bare twin where it has one, and its ini twin `agentcore_<name>`."""
+
+    name: str
+    help: str
+    default: Any = None
+    kind: type[str] | type[int] | type[float] | type[bool] = str
+    repeatable: bool = False
+    bare: bool = False
+    """Whether `--<name>` is offered too, when nobody else has taken it."""
+    ini: bool = True
+    """Whether it lasts: what is said once for one run only has no ini twin."""
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+    path: bool = False
+    """Takes a path: its two-word form can move pytest's rootdir."""
+
+    @property
+    def dest(self) -> str:
+        """Attribute on pytest's `config.option`, and the ini key."""
+        return f"agentcore_{self.name.replace('-', '_')}"
+
+    def add(self, add: Adder, *spellings: str) -> None:
+        """Register under the given spellings. Unset stays None, so that ini and registry can speak."""
+        action = "store_true" if self.kind is bool else "append" if self.repeatable else "store"
+        extra: dict[str, Any] = {} if self.kind is bool else {"metavar": self.metavar or None, "type": self.kind}
+        if self.choices:
+            extra["choices"] = self.choices
+        default = f" (default: {self.default})" if self.default not in (None, False) else ""
+        add(*spellings, dest=self.dest, action=action, default=None, help=self.help + default, **extra)
+
+
+OPTIONS = (
+    Option(
+        name="model",
+        repeatable=True,
+        bare=True,
+        path=True,
+        metavar="MODEL",
+        help="a model of the registry, =PATH of a .gguf file, oracle, null or scripted:FILE; repeatable",
+    ),
+    Option(name="runs", kind=int, default=3, bare=True, metavar="N", help="trials of every task"),
+    Option(
+        name="suite",
+        default="agentic-core-v1",
+        bare=True,
+        path=True,
+        metavar="SUITE",
+        help="name of a shipped suite or =DIR, used when no path is given",
+    ),
+    Option(
+        name="results",
+        default="agentcore-results",
+        bare=True,
+        path=True,
+        metavar="=DIR",
+        help="folder that receives one campaign folder per model",
+    ),
+    Option(
+        name="tool-calls",
+        bare=True,
+        choices=("native", "lenient", "constrained"),
+        help="policy: how tool calls are asked for and read (default: the registry's for the model, else native)",
+    ),
+    Option(
+        name="min-pass-rate",
+        repeatable=True,
+        bare=True,
+        metavar="[TASK=]RATE",
+        help="fail the run unless this effective pass rate is reached, overall or for one task; repeatable",
+    ),
+    Option(name="keep-workspaces", kind=bool, default=False, bare=True, help="keep final workspaces uncompressed too"),
+    Option(
+        name="sandbox",
+        bare=True,
+        choices=("bubblewrap", "process"),
+        help="where tools and checkers run (default: bubblewrap; process confines less, see docs/sandbox.md)",
+    ),
+    Option(
+        name="engine",
+        repeatable=True,
+        metavar="KEY=VALUE",
+        help="engine setting, e.g. n_ctx, n_gpu_layers, threads, n_batch, flash_attn; repeatable",
+    ),
+    Option(
+        name="sampling",
+        repeatable=True,
+        metavar="KEY=VALUE",
+        help="sampling value, e.g. temperature, top_p, top_k, min_p, repeat_penalty; repeatable",
+    ),
+    Option(name="max-turns", kind=int, default=15, metavar="N", help="turns of a trial"),
+    Option(
+        name="reply-tokens",
+        kind=int,
+        metavar="N",
+        help="ceiling of one reply in tokens, reasoning counted (default: the registry's for the model, else 4096)",
+    ),
+    Option(name="trial-timeout", kind=float, default=3600.0, metavar="SECONDS", help="wall clock of a trial"),
+    Option(name="seed", kind=int, default=0, metavar="N", help="base of every trial's seed"),
+    Option(
+        name="order",
+        default="interleaved",
+        choices=("interleaved", "by-task"),
+        help="run 1 of every task before run 2 of any, or all runs of a task together",
+    ),
+    Option(
+        name="retries",
+        kind=int,
+        default=1,
+        metavar="N",
+        help="further attempts at a trial that ended in an infrastructure error",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user asked for, checked; None means that the model's registry entry decides."""
+
+    models: tuple[str, ...]
+    runs: int
+    suite: str
+    results: str
+    tool_calls: Literal["native", "lenient", "constrained"] | None
+    min_pass_rate: tuple[str, ...]
+    keep_workspaces: bool
+    sandbox: Literal["bubblewrap", "process"] | None
+    engine: tuple[tuple[str, str], ...]
+    sampling: tuple[tuple[str, str], ...]
+    max_turns: int
+    reply_tokens: int | None
+    trial_timeout: float
+    seed: int
+    order: Literal["interleaved", "by-task"]
+    retries: int
+
+
+def settle(given: Callable[[Option], Any]) -> Settings:
+    """Check and freeze; `given` yields an option's value from command line or ini, or None.
+
+    Raises:
+        UsageError: a value that cannot be used.
+    """
+    values = {option.name: _value(option, given(option)) for option in OPTIONS}
+    for name, least in {"runs": 1, "max-turns": 1, "reply-tokens": 1, "trial-timeout": 1e-3, "retries": 0}.items():
+        if values[name] is not None and not values[name] >= least:
+            raise UsageError(f"--agentcore-{name} {values[name]}: must be at least {least:g}")
+    renamed = {name.replace("-", "_"): value for name, value in values.items() if name != "model"}
+    renamed["engine"] = pairs("engine", renamed["engine"])
+    renamed["sampling"] = pairs("sampling", renamed["sampling"])
+    return Settings(models=values["model"], **renamed)
+
+
+def pairs(name: str, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`KEY=VALUE` words split at the first `=`; a key given twice keeps its last value.
+
+    Raises:
+        UsageError: a word without `=`.
+    """
+    split: dict[str, str] = {}
+    for word in values:
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise UsageError(f"--agentcore-{name} {word!r}: must read KEY=VALUE")
+        split[key] = value
+    return tuple(split.items())
+
+
+def _value(option: Option, raw: Any) -> Any:
+    if option.repeatable:
+        return tuple(raw or ())
+    if raw is None or raw == "":
+        return option.default
+    if option.choices and raw not in option.choices:
+        raise UsageError(f"{option.dest} {raw!r}: must be one of {', '.join(option.choices)}")
+    try:
+        return option.kind(raw)
+    except ValueError:
+        word = {int: "a whole number", float: "a number"}.get(option.kind, "text")
+        raise UsageError(f"{option.dest} {raw!r}: must be {word}") from None
+
+
+def settings_from_json(data: Mapping[str, Any]) -> Settings:
+    """The inverse of `dataclasses.asdict` over a JSON trip: lists become tuples again."""
+
+    def tuples(value: Any) -> Any:
+        return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+    return Settings(**{key: tuples(value) for key, value in data.items()})
