@@ -1,0 +1,175 @@
+"""Calls as Gemma 4's chat template writes them: `call:NAME{key:<|"|>text<|"|>,n:1,list:[true,None],nested:{}}`.
+
+Read from the template in the model file: keys are bare and sorted, strings stand between `<|"|>` without any escapes,
+null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_agentcore.models.dialects.scan import skip_space
+from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, RawCall
+
+QUOTE = '<|"|>'
+MAX_DEPTH = 64
+"""Objects and lists inside each other."""
+
+_NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
+_HEAD = re.compile(rf"\s*call:({_NAME.pattern})\s*(?=\{{)")
+_KEY = re.compile(r"[^\s{}\[\]<>,:\"']+")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][-+]?[0-9]{1,4})?(?![\w.+-])")
+_WORD = re.compile(r"[A-Za-z_]{1,20}(?![\w.+-])")
+_WORDS = {"true": True, "false": False, "None": None, "null": None}
+
+
+class GemmaCodec:
+    """A recursive-descent reader and its inverse."""
+
+    example = 'call:<tool>{key:<|"|>text<|"|>,number:1}'
+
+    def decode(self, text: str, at: int) -> Decoded:
+        """See `Codec.decode`."""
+        head = _HEAD.match(text, at)
+        if not head:
+            raise MalformedCall("call:<tool>{ should stand here", skip_space(text, at))
+        arguments, end = _Reader(text).object(head.end(), 0)
+        return Decoded(calls=(RawCall(name=head[1], arguments=arguments),), end=end)
+
+    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """See `Codec.encode`."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a tool's name in this dialect: {name!r}")
+        return f"call:{name}{_object(arguments)}"
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
+        """The object whose brace stands at `at`, and the index behind it."""
+        found: dict[str, Any] = {}
+
+        def pair(at: int) -> int:
+            key, after = self.key(at)
+            if key in found:
+                raise MalformedCall(f"the key {key[:40]!r} stands twice", at)
+            found[key], end = self.value(self.expect(":", after), depth + 1)
+            return end
+
+        return found, self.items(at + 1, "}", pair)
+
+    def list(self, at: int, depth: int) -> tuple[list[Any], int]:
+        """The list whose bracket stands at `at`, and the index behind it."""
+        found: list[Any] = []
+
+        def item(at: int) -> int:
+            value, end = self.value(at, depth + 1)
+            found.append(value)
+            return end
+
+        return found, self.items(at + 1, "]", item)
+
+    def items(self, at: int, closing: str, read: Callable[[int], int]) -> int:
+        """Comma-separated items up to `closing`; index behind it."""
+        at = skip_space(self.text, at)
+        if self.text.startswith(closing, at):
+            return at + 1
+        while True:
+            at = skip_space(self.text, read(skip_space(self.text, at)))
+            if self.text.startswith(closing, at):
+                return at + 1
+            if not self.text.startswith(",", at):
+                raise MalformedCall(f"a ',' or '{closing}' is missing", at)
+            at += 1
+
+    def expect(self, character: str, at: int) -> int:
+        """Index behind `character`."""
+        at = skip_space(self.text, at)
+        if not self.text.startswith(character, at):
+            raise MalformedCall(f"a '{character}' is missing", at)
+        return at + len(character)
+
+    def key(self, at: int) -> tuple[str, int]:
+        """A key, bare or quoted."""
+        if self.text.startswith(QUOTE, at):
+            return self.string(at)
+        found = _KEY.match(self.text, at)
+        if not found:
+            raise MalformedCall("a key is missing", at)
+        return found.group(), found.end()
+
+    def string(self, at: int) -> tuple[str, int]:
+        """The string whose opening quote stands at `at`."""
+        start = at + len(QUOTE)
+        end = self.text.find(QUOTE, start)
+        if end < 0:
+            raise MalformedCall(f"a string is not closed by {QUOTE}", at)
+        return self.text[start:end], end + len(QUOTE)
+
+    def value(self, at: int, depth: int) -> tuple[Any, int]:
+        """Any value."""
+        if depth > MAX_DEPTH:
+            raise MalformedCall("the value is nested too deeply", at)
+        at = skip_space(self.text, at)
+        if self.text.startswith(QUOTE, at):
+            return self.string(at)
+        if self.text.startswith("{", at):
+            return self.object(at, depth)
+        if self.text.startswith("[", at):
+            return self.list(at, depth)
+        return self.scalar(at)
+
+    def scalar(self, at: int) -> tuple[Any, int]:
+        """A number, true, false or None."""
+        word = _WORD.match(self.text, at)
+        if word and word.group() in _WORDS:
+            return _WORDS[word.group()], word.end()
+        number = _NUMBER.match(self.text, at)
+        if not number:
+            raise MalformedCall(f"a value is missing (a string stands between {QUOTE} and {QUOTE})", at)
+        if not number[1] and not number[2]:
+            return int(number.group()), number.end()
+        value = float(number.group())
+        if not math.isfinite(value):
+            raise MalformedCall("a number is too large", at)
+        return value, number.end()
+
+
+def _object(value: Mapping[str, Any]) -> str:
+    """Sorted without regard to case, as Jinja's `dictsort` does."""
+    pairs = (f"{_key(key)}:{_value(value[key])}" for key in sorted(value, key=str.lower))
+    return "{" + ",".join(pairs) + "}"
+
+
+def _key(key: str) -> str:
+    return key if _KEY.fullmatch(key) else _string(key)
+
+
+def _string(text: str) -> str:
+    if QUOTE in text:
+        raise ValueError(f"a string that holds {QUOTE} cannot be written in this dialect")
+    return f"{QUOTE}{text}{QUOTE}"
+
+
+def _value(value: Any) -> str:
+    match value:
+        case str():
+            return _string(value)
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "None"
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return repr(value)
+        case Mapping():
+            return _object(value)
+        case list() | tuple():
+            return "[" + ",".join(map(_value, value)) + "]"
+    raise ValueError(f"cannot be written in this dialect: {value!r}")
