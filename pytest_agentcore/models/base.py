@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial import TrialKey, Usage
 from pytest_agentcore.verdict.modes import Resemblance
+
+if TYPE_CHECKING:
+    from pytest_agentcore.models.registry import ModelEntry
 
 MIN_ROOM = 256
 """Tokens that must be left in the context for a reply; with fewer the trial ends in context_overflow."""
@@ -150,3 +153,7 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free everything. Called once; `complete` is not called afterwards."""
+
+
+BackendFactory = Callable[["ModelEntry", Mapping[str, str]], Backend]
+"""Opens a model: its registry entry and the engine settings as given (`KEY=VALUE`). Raises UsageError in a sentence."""

@@ -1,0 +1,1 @@
+"""The active part of the plugin, one file per concern: collecting, running, judging, recording, presenting."""

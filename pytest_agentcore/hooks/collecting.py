@@ -1,0 +1,118 @@
+"""One pytest item per (model, task, run index), in the order in which they are to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from pytest_agentcore.errors import TaskDeclarationError
+from pytest_agentcore.task import Task, TaskFunction
+from pytest_agentcore.trial import TrialKey
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """What the `trial` fixture is parametrized with."""
+
+    model: str
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.model}-run{self.run}"
+
+
+def task_of(item: pytest.Item) -> Task | None:
+    """The task of an item, or None for a test that is none."""
+    return getattr(getattr(item, "function", None), "agentcore", None)
+
+
+def key_of(item: pytest.Item) -> TrialKey | None:
+    """Which trial an item is, or None for a test that is none."""
+    task = task_of(item)
+    callspec = getattr(item, "callspec", None)
+    if task is None or callspec is None or not isinstance(callspec.params.get("trial"), Param):
+        return None
+    param = cast("Param", callspec.params["trial"])
+    return TrialKey(param.model, task.id, param.run)
+
+
+class Collecting:
+    """Parametrizes, checks and orders the tasks."""
+
+    def __init__(self, models: Sequence[str], runs: int, order: str, tools: Mapping[str, object]) -> None:
+        self._models, self._runs, self._order, self._tools = models, runs, order, tools
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Every task runs `runs` times with every model."""
+        if isinstance(getattr(metafunc.function, "agentcore", None), Task):
+            params = [Param(model, run) for model in self._models for run in range(1, self._runs + 1)]
+            metafunc.parametrize("trial", params, indirect=True, ids=str)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Module | pytest.Class, name: str, obj: object) -> object:
+        """What is wrong with a declaration beyond its own module is an error at collection."""
+        del name
+        declared = getattr(obj, "agentcore", None)
+        if isinstance(declared, Task):
+            self._check(declared, collector)
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Model after model, since each is loaded once; then interleaved or task by task; other tests keep place."""
+        refuse_duplicates(items)
+        trials = [item for item in items if key_of(item)]
+        tasks = {task: n for n, task in enumerate(dict.fromkeys(_key(item).task for item in trials))}
+        ordered = iter(sorted(trials, key=lambda item: self._rank(_key(item), tasks)))
+        items[:] = [next(ordered) if key_of(item) else item for item in items]
+        for item in trials:
+            item.add_marker("agentcore")
+
+    def _rank(self, key: TrialKey, tasks: Mapping[str, int]) -> tuple[int, int, int]:
+        model, task = self._models.index(key.model), tasks[key.task]
+        return (model, task, key.run) if self._order == "by-task" else (model, key.run, task)
+
+    def _check(self, task: Task, collector: pytest.Collector) -> None:
+        try:
+            check_tools(task, self._tools)
+            check_alone(task, vars(getattr(collector, "obj", None) or object))
+        except TaskDeclarationError as error:
+            raise collector.CollectError(str(error)) from error
+
+
+def check_tools(task: Task, tools: Mapping[str, object]) -> None:
+    """Raise TaskDeclarationError for a tool that nobody registered."""
+    for name in task.tools:
+        if name not in tools:
+            raise TaskDeclarationError(task.module, "tools", f"unknown tool {name!r}; there are {', '.join(tools)}")
+
+
+def check_alone(task: Task, namespace: Mapping[str, object]) -> None:
+    """Raise TaskDeclarationError when a module holds two tasks: the module's name is the task's id."""
+    others = [
+        function.__name__
+        for function in cast("Sequence[TaskFunction]", list(namespace.values()))
+        if isinstance(getattr(function, "agentcore", None), Task) and function.agentcore.module == task.module
+    ]
+    if len(set(others)) > 1:
+        raise TaskDeclarationError(task.module, "id", f"one module is one task, but it declares {', '.join(others)}")
+
+
+def refuse_duplicates(items: Sequence[pytest.Item]) -> None:
+    """Raise UsageError when two modules give the same task id, which would make one trial of two."""
+    modules: dict[str, Path] = {}
+    for task in filter(None, map(task_of, items)):
+        if modules.setdefault(task.id, task.module) != task.module:
+            raise pytest.UsageError(
+                f"{task.module}: id: {task.id!r} is also the id of {modules[task.id]}; rename one of the modules"
+            )
+
+
+def _key(item: pytest.Item) -> TrialKey:
+    key = key_of(item)
+    assert key is not None
+    return key

@@ -1,0 +1,101 @@
+"""The pytest plugin: thin hooks that stay inert, import nothing heavy and print nothing until a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_agentcore import hookspecs
+from pytest_agentcore.options import OPTIONS
+
+if TYPE_CHECKING:
+    from pytest_agentcore.checking.trial import Trial
+    from pytest_agentcore.models.base import BackendFactory
+    from pytest_agentcore.tools.base import Tool
+
+TAKEN = pytest.StashKey[tuple[str, ...]]()
+"""Bare spellings that belong to somebody else."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the extension points."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register every option under its own prefix, and its ini twin."""
+    group = parser.getgroup("agentcore", "agentic tasks (pytest-agentcore)")
+    for option in OPTIONS:
+        option.add(group.addoption, f"--agentcore-{option.name}")
+        if option.ini:
+            kind = "linelist" if option.repeatable else "bool" if option.kind is bool else "string"
+            parser.addini(option.dest, option.help, kind, default=[] if option.repeatable else None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add the bare spellings that are asked for and still free, after conftests and plugins had their say."""
+    outcome = yield
+    wanted = {word.partition("=")[0] for word in args}
+    helping = bool(wanted & {"-h", "--help"})
+    asked = [option for option in OPTIONS if option.bare and (helping or f"--{option.name}" in wanted)]
+    free = [option for option in asked if _is_free(parser, f"--{option.name}")]
+    for option in free:
+        option.add(parser.getgroup("agentcore").addoption, f"--{option.name}")
+    early_config.stash[TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
+    return outcome
+
+
+def _is_free(parser: pytest.Parser, spelling: str) -> bool:
+    """Whether no plugin and no conftest has registered the spelling: the parser hands back what it does not know."""
+    try:
+        return spelling in parser.parse_known_and_unknown_args([spelling])[1]
+    except pytest.UsageError:  # known, and it wants a value
+        return False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand over to the active part if, and only if, a model is given."""
+    config.addinivalue_line("markers", "agentcore: a task of pytest-agentcore (set by the plugin)")
+    if config.getoption("agentcore_model", None) or hasattr(config, "workerinput"):
+        from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
+
+        activate(config)
+
+
+def pytest_agentcore_tools() -> Sequence[Tool]:
+    """The built-in tools."""
+    from pytest_agentcore.tools.toolbox import builtin_tools  # noqa: PLC0415
+
+    return builtin_tools()
+
+
+def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
+    """The built-in backends."""
+    from pytest_agentcore.models.registry import builtin_backends  # noqa: PLC0415
+
+    return builtin_backends()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a model a task is skipped, with a reason that says what to type."""
+    if config.pluginmanager.has_plugin("agentcore-active"):
+        return
+    reason = "a task needs a model: pytest --agentcore-model smollm2-135m (or a .gguf, oracle, null, scripted:FILE)"
+    for item in items:
+        if hasattr(getattr(item, "function", None), "agentcore"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def trial(request: pytest.FixtureRequest) -> Trial:
+    """The finished trial of this item: what a task's checker looks at."""
+    active = request.config.pluginmanager.get_plugin("agentcore-active")
+    if active is None or not hasattr(request, "param"):
+        pytest.fail("the `trial` fixture belongs to a test function decorated with @task and run with a model")
+    return active.trial(request.node)

@@ -1,0 +1,203 @@
+"""Runs trials: workspace, agent, frozen result, and again when the infrastructure failed. No pytest in here."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.errors import InfrastructureError
+from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.sandbox.workspace import create_workspace, freeze
+from pytest_agentcore.suite import Suite
+from pytest_agentcore.task import Instance, Task
+from pytest_agentcore.tools.base import Tool
+from pytest_agentcore.tools.toolbox import Toolbox
+from pytest_agentcore.trial import CallOutcome, TrialKey, TrialResult
+from pytest_agentcore.verdict.classify import CLASSIFICATION, Facts, Verdict, classify
+from pytest_agentcore.verdict.modes import Cause, StopReason
+
+
+class Agent(Protocol):
+    """Whatever works on a task."""
+
+    def run(self, session: Session) -> Attempt:
+        """Work until something ends the trial.
+
+        Raises:
+            InfrastructureError: the trial could not be completed.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One trial to run: everything about it but who works on it."""
+
+    key: TrialKey
+    task: Task
+    suite: Suite
+    sandbox: Sandbox
+    tools: Mapping[str, Tool]
+    limit: Limit
+    policy: str = "native"
+    base_seed: int = 0
+    seed: int = 0
+
+    @property
+    def budget(self) -> Limit:
+        """The session's limits, with what the task itself declares in their place."""
+        own = {name: value for name, value in asdict(self.task.budget).items() if value is not None}
+        return replace(self.limit, **own)
+
+    def instance(self) -> Instance:
+        """The task's data for this run index."""
+        return self.task.instance(self.suite.version, self.key.run)
+
+
+@dataclass(kw_only=True)
+class Finished:
+    """A trial that has run and waits to be judged. Its folders live until `close`."""
+
+    job: Job
+    instance: Instance
+    attempt: Attempt
+    attempt_id: str
+    frozen: Workspace
+    failure: InfrastructureError | None
+    record: Recorder
+    folders: ExitStack
+    attempts: int = 1
+
+    @cached_property
+    def trial(self) -> Trial:
+        """What the checker looks at. Opening it restores protected files in the frozen copy."""
+        return Trial.open(
+            task=self.job.task,
+            instance=self.instance,
+            run=self.job.key.run,
+            frozen=self.frozen,
+            sandbox=self.job.sandbox,
+            calls=self.attempt.calls,
+            answer=self.attempt.answer,
+            stop_reason=self.attempt.stop_reason,
+        )
+
+    def judge(self, accepted: bool | None, detail: str = "", broken: bool = False) -> TrialResult:
+        """The result, from what the checker said (None: it was not asked); recorded as the transcript's last event."""
+        verdict = classify(self._facts(accepted, broken))
+        result = self._result(verdict, detail or self.attempt.detail)
+        self.record({"event": "verdict", **result.to_json()})
+        return result
+
+    def close(self) -> None:
+        """Remove the workspaces."""
+        self.folders.close()
+
+    def _facts(self, accepted: bool | None, broken: bool) -> Facts:
+        changed = self.trial.changed()
+        return Facts(
+            stop_reason=self.attempt.stop_reason,
+            accepted=accepted,
+            infrastructure=Cause.checker_broken if broken else self.failure.cause if self.failure else None,
+            executed=self.attempt.executed,
+            problems=self.attempt.problems,
+            unknown_tools=sum(call.outcome is CallOutcome.unknown for call in self.attempt.calls),
+            resembles=self.attempt.resembles,
+            artifacts=len(self.job.task.artifacts),
+            artifacts_made=len(changed & set(self.job.task.artifacts)),
+            changed=bool(changed),
+        )
+
+    def _result(self, verdict: Verdict, detail: str) -> TrialResult:
+        attempt, job = self.attempt, self.job
+        return TrialResult(
+            model=job.key.model,
+            task=job.key.task,
+            run=job.key.run,
+            attempt=self.attempt_id,
+            attempts=self.attempts,
+            passed=verdict.passed,
+            failure_mode=verdict.failure_mode,
+            cause=verdict.cause,
+            stop_reason=attempt.stop_reason,
+            detail="" if verdict.passed else detail[:2000],
+            classification=CLASSIFICATION,
+            policy=job.policy,
+            sandbox=job.sandbox.name,
+            seed=job.seed,
+            instance=self.instance.digest(),
+            turns=attempt.turns,
+            tool_calls=attempt.executed,
+            problems=attempt.problems,
+            repairs=attempt.repairs,
+            prompt_tokens=attempt.usage.prompt_tokens,
+            cached_tokens=attempt.usage.cached_tokens,
+            reply_tokens=attempt.usage.reply_tokens,
+            seconds=attempt.seconds,
+            model_seconds=attempt.model_seconds,
+            tool_seconds=attempt.tool_seconds,
+            started=attempt.started,
+            replies_digest=attempt.replies_digest,
+        )
+
+
+def run_attempt(
+    job: Job, agent: Callable[[Instance], Agent], record: Recorder, *, attempt_id: str = "", nodeid: str = ""
+) -> Finished:
+    """One try at a trial: a fresh workspace, the agent over it, a frozen copy of what it left."""
+    instance, attempt_id = job.instance(), attempt_id or str(uuid.uuid4())
+    folders = ExitStack()
+    home = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="agentcore-", ignore_cleanup_errors=True)))
+    workspace = create_workspace(home / "live", instance)
+    toolbox = Toolbox(job.tools, names=job.task.tools, faults=job.task.faults)
+    session = Session(
+        key=job.key, tools=toolbox, workspace=workspace, sandbox=job.sandbox, limit=job.budget, record=record
+    )
+    record(_start_event(job, session, instance, attempt_id, nodeid))
+    attempt, failure = _work(agent(instance), session)
+    return Finished(
+        job=job,
+        instance=instance,
+        attempt=attempt,
+        attempt_id=attempt_id,
+        frozen=freeze(workspace, home / "frozen"),
+        failure=failure,
+        record=record,
+        folders=folders,
+    )
+
+
+def _work(agent: Agent, session: Session) -> tuple[Attempt, InfrastructureError | None]:
+    try:
+        return agent.run(session), None
+    except InfrastructureError as error:
+        return session.finish(StopReason.backend_error, str(error)), error
+    except KeyboardInterrupt:
+        return session.finish(StopReason.interrupted, "interrupted"), None
+
+
+def _start_event(job: Job, session: Session, instance: Instance, attempt_id: str, nodeid: str) -> dict[str, Any]:
+    return {
+        "event": "start",
+        "attempt": attempt_id,
+        "model": job.key.model,
+        "task": job.key.task,
+        "run": job.key.run,
+        "nodeid": nodeid,
+        "policy": job.policy,
+        "sandbox": job.sandbox.name,
+        "seed": job.seed,
+        "instance": instance.digest(),
+        "system": job.suite.system_prompt,
+        "prompt": job.task.prompt,
+        "tools": [asdict(spec) for spec in session.tools.specs],
+        "budget": asdict(job.budget),
+        "started": session.started.isoformat(timespec="seconds"),
+    }
