@@ -33,6 +33,8 @@ class OpenAttempt:
         usages = [Usage(**turn.reply["usage"]) for turn in done]
         results = [result for turn in done for result in turn.results]
         usage = sum(usages, Usage())
+        outcomes = [CallOutcome(result["outcome"]) for result in results]
+        executed = sum(outcome.executed for outcome in outcomes)
         model_seconds = sum(turn.reply["seconds"] for turn in done)
         tool_seconds = sum(result["seconds"] for result in results)
         return TrialResult(
@@ -52,8 +54,8 @@ class OpenAttempt:
             seed=start["seed"],
             instance=start["instance"],
             turns=len(done),
-            tool_calls=sum(CallOutcome(result["outcome"]).executed for result in results),
-            problems=sum(len(turn.feedback) for turn in done),
+            tool_calls=executed,
+            problems=sum(len(turn.reply["problems"]) for turn in done) + len(outcomes) - executed,
             repairs=sum(len(turn.reply["repairs"]) for turn in done),
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,

@@ -1,0 +1,181 @@
+"""The manifest: everything needed to repeat a campaign, or to see that it cannot be compared with another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
+from pytest_agentcore.campaign.redact import redact
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.suite import Suite
+from pytest_agentcore.trial import TrialKey
+
+MANIFEST_SCHEMA = 1
+"""Raised when a field changes its meaning or goes away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteFacts:
+    """The suite as it was, without the path where it lay."""
+
+    name: str
+    version: str
+    title: str
+    digest: str
+    """sha256, see `Suite.digest`."""
+    system_prompt: str
+
+    @classmethod
+    def of(cls, suite: Suite) -> Self:
+        """Of a suite on disk."""
+        return cls(
+            name=suite.name,
+            version=suite.version,
+            title=suite.title,
+            digest=suite.digest,
+            system_prompt=suite.system_prompt,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """USD per million tokens; in-process nothing is paid per token, and hardware is not in it."""
+
+    prompt: float = 0.0
+    """Prompt tokens that were evaluated."""
+    cached: float = 0.0
+    """Prompt tokens that came from a cache."""
+    reply: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTrial:
+    """One trial of the plan; the model is the campaign's."""
+
+    task: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One campaign: a model, a harness, a suite, a configuration. No environment variables and no secrets."""
+
+    campaign: str = ""
+    """The folder's name; filled in when the folder is made."""
+    suite: SuiteFacts
+    model: str
+    """The slug."""
+    requested: str
+    """The model as the user wrote it: a registry name, a file, …"""
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    """The registry's entry, empty without one."""
+    backend: Mapping[str, Any]
+    """`Backend.describe()`: name, file, quant, context, device, dialect, engine …"""
+    policy: str
+    sampling: Mapping[str, float]
+    seed: int
+    """Every trial's seeds are derived from it, the task's id, the run index and the turn."""
+    runs: int
+    order: str
+    """`interleaved` or `by-task`."""
+    budget: Mapping[str, float]
+    """`turns`, `reply_tokens`, `seconds` for tasks that declare none of their own."""
+    tools: tuple[Mapping[str, Any], ...]
+    """Name, description and parameters of every tool that a planned task gives."""
+    sandbox: Mapping[str, Any]
+    """`Sandbox.describe()`."""
+    harness: str
+    """Version of pytest-agentcore."""
+    machine: Mapping[str, Any]
+    """See `machine_facts`."""
+    packages: Mapping[str, str]
+    """Versions by distribution."""
+    arguments: tuple[str, ...]
+    """The command line, secrets replaced."""
+    planned: tuple[PlannedTrial, ...]
+    """In the order of the plan."""
+    warnings: tuple[str, ...] = ()
+    """Sentences the header showed."""
+    prices: Prices | None = None
+    """None: not known, costs stay empty."""
+    preflight: Mapping[str, Any] | None = None
+    """None: not made."""
+    started: str
+    """UTC, ISO 8601 with seconds."""
+    finished: str | None = None
+    """None: still running, or killed."""
+    exit_status: int | None = None
+    """pytest's, after the gate."""
+
+    @property
+    def keys(self) -> tuple[TrialKey, ...]:
+        """The plan as trial keys."""
+        return tuple(TrialKey(self.model, trial.task, trial.run) for trial in self.planned)
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many trials are planned of each task, in the order of their names."""
+        counts: dict[str, int] = {}
+        for trial in sorted(self.planned, key=lambda trial: trial.task):
+            counts[trial.task] = counts.get(trial.task, 0) + 1
+        return counts
+
+    def end(self, *, exit_status: int, finished: datetime) -> Self:
+        """The manifest of the campaign after its last trial."""
+        return replace(self, exit_status=exit_status, finished=utc(finished))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types only; anything that looks like a secret is replaced."""
+        data: dict[str, Any] = redact({"schema": MANIFEST_SCHEMA, **asdict(self)})
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: another schema version, or a field missing.
+        """
+        if data.get("schema") != MANIFEST_SCHEMA:
+            raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
+        if missing := [f.name for f in fields(cls) if f.name not in data]:
+            raise ValueError(f"manifest without {', '.join(missing)}")
+        values = {f.name: data[f.name] for f in fields(cls)}
+        return cls(
+            **values
+            | {
+                "suite": SuiteFacts(**values["suite"]),
+                "planned": tuple(PlannedTrial(**trial) for trial in values["planned"]),
+                "prices": Prices(**values["prices"]) if values["prices"] else None,
+                "tools": tuple(values["tools"]),
+                "arguments": tuple(values["arguments"]),
+                "warnings": tuple(values["warnings"]),
+            }
+        )
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 with seconds, in UTC; the moment must know its time zone."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def write_manifest(folder: CampaignFolder, manifest: Manifest) -> None:
+    """Put the manifest in its place, whole or not at all."""
+    text = json.dumps(manifest.to_json(), indent=2, allow_nan=False)
+    write_atomically(folder.manifest, f"{text}\n".encode("ascii"), sync=True)
+
+
+def read_manifest(folder: CampaignFolder) -> Manifest:
+    """What `write_manifest` wrote.
+
+    Raises:
+        UsageError: there is none, or it cannot be read; names the file.
+    """
+    try:
+        return Manifest.from_json(json.loads(folder.manifest.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{folder.manifest}: not a manifest of a campaign: {error}") from error

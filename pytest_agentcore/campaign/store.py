@@ -1,0 +1,47 @@
+"""Result lines: one JSON line per trial, on the disk before the next trial is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_agentcore.campaign.folder import CampaignFolder
+from pytest_agentcore.campaign.jsonl import append, drop_torn_line, read_lines
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.trial import TrialKey, TrialResult
+
+
+class Store:
+    """Appends results to `data/results.jsonl`. Belongs to the controller alone."""
+
+    def __init__(self, folder: CampaignFolder) -> None:
+        drop_torn_line(folder.results)
+        self._file = folder.results.open("ab")
+
+    def add(self, result: TrialResult) -> None:
+        """Write one line and wait until the disk has it."""
+        append(self._file, result.to_json(), sync=True)
+
+    def close(self) -> None:
+        """No result comes after this; may be called twice."""
+        self._file.close()
+
+
+def read_results(folder: CampaignFolder) -> list[TrialResult]:
+    """One result per trial, by task and run; of several lines about one trial the last counts.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
+    found: dict[TrialKey, TrialResult] = {}
+    for number, line in enumerate(read_lines(folder.results), 1):
+        try:
+            result = TrialResult.from_json(line)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{folder.results}: line {number}: {error}") from error
+        found[result.key] = result
+    return in_order(found.values())
+
+
+def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
+    """By task, then by run."""
+    return sorted(results, key=lambda result: (result.task, result.run))

@@ -1,0 +1,61 @@
+"""How numbers are rounded and written: every rule a function; no format string with digits stands elsewhere in reports.
+
+Undefined is a dash. For the CSVs, which keep more digits, see campaign/rounding.py.
+"""
+
+from __future__ import annotations
+
+UNDEFINED = "-"
+
+MINUTE, HOUR = 60, 3600
+
+
+def percent(rate: float | None) -> str:
+    """One decimal: `73.3%`. Only a rate of exactly 1 reads 100.0%, only exactly 0 reads 0.0%."""
+    if rate is None:
+        return UNDEFINED
+    shown = round(rate * 100, 1)
+    if rate < 1:
+        shown = min(shown, 99.9)
+    if rate > 0:
+        shown = max(shown, 0.1)
+    return f"{shown:.1f}%"
+
+
+def fraction(part: int, whole: int) -> str:
+    """`22/30`."""
+    return f"{part}/{whole}"
+
+
+def average(value: float | None) -> str:
+    """One decimal: `4.3`."""
+    return UNDEFINED if value is None else f"{value:.1f}"
+
+
+def latency(seconds: float | None) -> str:
+    """One decimal: `14.6s`."""
+    return UNDEFINED if seconds is None else f"{seconds:.1f}s"
+
+
+def duration(seconds: float) -> str:
+    """Whole seconds, the two largest units: `45s`, `3m12s`, `1h04m`."""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole}s"
+    if whole < HOUR:
+        return f"{whole // MINUTE}m{whole % MINUTE:02}s"
+    return f"{whole // HOUR}h{whole % HOUR // MINUTE:02}m"
+
+
+def estimate(seconds: float) -> str:
+    """A guess must not look exact: `~10s` steps below a minute, minutes below two hours, then hours."""
+    if seconds < MINUTE:
+        return f"~{max(10, 10 * round(seconds / 10))}s"
+    if seconds < 2 * HOUR:
+        return f"~{round(seconds / MINUTE)}m"
+    return f"~{round(seconds / HOUR)}h"
+
+
+def count(n: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

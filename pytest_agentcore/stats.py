@@ -1,0 +1,140 @@
+"""Numbers over trial results: pure functions, edges defined. None is undefined, never zero."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+
+NOT_RUN = "not_run"
+"""The outcome of a planned trial without a result."""
+
+OUTCOMES = ("passed", *(mode.value for mode in FailureMode), StopReason.interrupted.value, NOT_RUN)
+"""Every planned trial has exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Passes, and what they are a part of."""
+
+    planned: int
+    recorded: int
+    """Trials with a result line, whatever it says."""
+    scored: int
+    passed: int
+
+    @property
+    def raw(self) -> float | None:
+        """passed / planned; undefined when nothing was planned."""
+        return ratio(self.passed, self.planned)
+
+    @property
+    def effective(self) -> float | None:
+        """passed / scored: what infrastructure took away counts on neither side; undefined when nothing was scored."""
+        return ratio(self.passed, self.scored)
+
+    @classmethod
+    def of(cls, results: Sequence[TrialResult], planned: int) -> Self:
+        """Count `results` of one model and policy."""
+        return cls(
+            planned=planned,
+            recorded=len(results),
+            scored=sum(result.scored for result in results),
+            passed=sum(result.passed is True for result in results),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Of a quantity over trials; every value is None where there is no trial."""
+
+    n: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    least: float | None
+    most: float | None
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Self:
+        """One value: mean and both quantiles are that value."""
+        ordered = sorted(values)
+        return cls(
+            n=len(ordered),
+            mean=mean(ordered),
+            p50=quantile(ordered, 0.5),
+            p95=quantile(ordered, 0.95),
+            least=ordered[0] if ordered else None,
+            most=ordered[-1] if ordered else None,
+        )
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """`part / whole`, undefined for a whole of 0."""
+    return part / whole if whole else None
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Arithmetic mean; n = 0 is undefined."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def quantile(values: Sequence[float], q: float) -> float | None:
+    """The q-quantile, 0 ≤ q ≤ 1, interpolated linearly between order statistics.
+
+    Hyndman and Fan (1996), definition 7: what numpy and pandas give by default. n = 0 is undefined, n = 1 is the value.
+    """
+    if not values:
+        return None
+    ordered = sorted(values)
+    place = q * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def distinct(results: Iterable[TrialResult]) -> int:
+    """How many observations the scored trials are: trials of one task whose sampled replies are equal are one."""
+    return len({(result.task, result.replies_digest) for result in results if result.scored})
+
+
+def outcome_counts(results: Sequence[TrialResult], planned: int) -> dict[str, int]:
+    """Trials per outcome, all of `OUTCOMES` in that order; the sum is `planned`, or the results if those are more."""
+    counts = Counter(result.outcome for result in results)
+    counts[NOT_RUN] = max(0, planned - len(results))
+    return {outcome: counts[outcome] for outcome in OUTCOMES}
+
+
+def cause_counts(results: Iterable[TrialResult]) -> dict[tuple[str, Cause], int]:
+    """Trials per (outcome, cause) of what did not pass, the most frequent first, then by name."""
+    counts = Counter((result.outcome, result.cause) for result in results if result.cause and not result.passed)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def by_task(results: Iterable[TrialResult], tasks: Iterable[str]) -> Mapping[str, list[TrialResult]]:
+    """Results per task in the order of `tasks`, by run; a task without results has an empty list."""
+    grouped: dict[str, list[TrialResult]] = {task: [] for task in tasks}
+    for result in sorted(results, key=lambda result: result.run):
+        grouped.setdefault(result.task, []).append(result)
+    return grouped
+
+
+def basis(results: Sequence[TrialResult]) -> tuple[str, list[TrialResult]]:
+    """The trials that latencies and counts are taken over, and their name.
+
+    `scored` trials; where there is none, `unscored`: those that were recorded all the same, so that a task that was
+    lost as a whole still shows how. An infrastructure error half-way says nothing about the speed of a model.
+    """
+    scored = [result for result in results if result.scored]
+    return ("scored", scored) if scored else ("unscored", list(results))
+
+
+def made_no_call(results: Sequence[TrialResult]) -> bool:
+    """Whether none of at least one scored trial made a call that could be run: then suspect the harness first."""
+    scored = [result for result in results if result.scored]
+    return bool(scored) and not any(result.tool_calls for result in scored)
