@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
@@ -19,7 +19,7 @@ _END_OF_TURN = (
     "<|end|>",
     "<|return|>",
     "<|endoftext|>",
-    "<｜end▁of▁sentence｜>",
+    "<｜end▁of▁sentence｜>",  # noqa: RUF001 - as the family writes it
     "<eos>",
     "</s>",
 )
@@ -30,12 +30,16 @@ class Choice:
     """A dialect and why it was chosen."""
 
     dialect: Dialect
+    """With the end-of-turn tokens of this vocabulary added to its own."""
     reason: str
     """One clause for header and manifest."""
     taught: bool
     """Whether the template itself takes tools and teaches this dialect; if not, the prompt must (see prompts.py)."""
-    end_of_turn: tuple[str, ...] = ()
-    """Special tokens of this vocabulary that end a turn, whatever the dialect says."""
+
+    @property
+    def end_of_turn(self) -> tuple[str, ...]:
+        """The dialect's end-of-turn tokens and those of this vocabulary."""
+        return self.dialect.end_of_turn
 
 
 def choose_dialect(template: str | None, special_tokens: Collection[str]) -> Choice:
@@ -47,19 +51,19 @@ def choose_dialect(template: str | None, special_tokens: Collection[str]) -> Cho
     """
     ends = end_of_turn_tokens(template, special_tokens)
     if template is None:
-        return Choice(dialect=GENERIC, reason="the model file has no chat template", taught=False, end_of_turn=ends)
+        return _choice(GENERIC, "the model file has no chat template", ends)
     for dialect in DIALECTS:
         if dialect.taught_by and _teaches(template, dialect):
             reason = f"the chat template writes calls between {dialect.call.open} and {dialect.call.close}"
             if dialect.call.open in special_tokens:
                 reason += f", and {dialect.call.open} is one token"
-            return Choice(
-                dialect=dialect,
-                reason=reason,
-                taught=True,
-                end_of_turn=tuple(dict.fromkeys(dialect.end_of_turn + ends)),
-            )
-    return Choice(dialect=GENERIC, reason=_why_generic(template), taught=False, end_of_turn=ends)
+            return _choice(dialect, reason, ends)
+    return _choice(GENERIC, _why_generic(template), ends)
+
+
+def _choice(dialect: Dialect, reason: str, ends: tuple[str, ...]) -> Choice:
+    whole = replace(dialect, end_of_turn=tuple(dict.fromkeys(dialect.end_of_turn + ends)))
+    return Choice(dialect=whole, reason=reason, taught=bool(dialect.taught_by))
 
 
 def end_of_turn_tokens(template: str | None, special_tokens: Collection[str]) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_agentcore.models.dialects.base import Dialect, Markers
+from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.models.dialects.json_codec import JsonCodec
+from pytest_agentcore.models.dialects.values import Markers
 
 HERMES = Dialect(
     name="hermes",
@@ -51,8 +52,8 @@ FOREIGN_CALL_MARKERS = (
     "<|tool_call|>",
     "<|tool_calls_section_begin|>",
     "<|tool_call_start|>",
-    "<｜tool▁calls▁begin｜>",
-    "<｜tool▁call▁begin｜>",
+    "<｜tool▁calls▁begin｜>",  # noqa: RUF001 - as the family writes it
+    "<｜tool▁call▁begin｜>",  # noqa: RUF001
     "<TOOLCALL>",
     "<tool_use>",
     "<function_call>",

@@ -157,19 +157,20 @@ def _string(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    match value:
-        case str():
-            return _string(value)
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "None"
-        case int():
-            return str(value)
-        case float() if math.isfinite(value):
-            return repr(value)
-        case Mapping():
-            return _object(value)
-        case list() | tuple():
-            return "[" + ",".join(map(_value, value)) + "]"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_value, value)) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and math.isfinite(value):
+        return repr(value)
     raise ValueError(f"cannot be written in this dialect: {value!r}")

@@ -8,25 +8,23 @@ from collections.abc import Sequence
 from pytest_agentcore.models.dialects.families import GENERIC
 from pytest_agentcore.tools.base import ToolSpec
 
+_PROMPT = """\
+You can call these tools. Each line is one tool: its name, what it does, and the JSON schema of its arguments.
+{tools}
+
+To call a tool, write one JSON object between the two markers, exactly like this:
+{example}
+The arguments must follow the tool's schema; inside strings write line breaks as \\n. You may write several calls, one \
+after the other; then stop, and the results will be given to you.
+A reply without a call is your final answer."""
+
 
 def tool_prompt(specs: Sequence[ToolSpec]) -> str:
     """The paragraph that stands at the end of the system message; empty without tools."""
     if not specs:
         return ""
     example = GENERIC.render_call("<name of a tool>", {"<parameter>": "<value>"})
-    return "\n".join(
-        (
-            "You can call these tools. Each line is one tool: its name, what it does, and the JSON schema of its"
-            " arguments.",
-            *map(_tool_line, specs),
-            "",
-            "To call a tool, write one JSON object between the two markers, exactly like this:",
-            example,
-            "The arguments must follow the tool's schema; inside strings write line breaks as \\n."
-            " You may write several calls, one after the other; then stop, and the results will be given to you.",
-            "A reply without a call is your final answer.",
-        )
-    )
+    return _PROMPT.format(tools="\n".join(map(_tool_line, specs)), example=example)
 
 
 def tool_result_text(name: str, content: str) -> str:

@@ -34,7 +34,7 @@ class Part(StrEnum):
     broken = "broken"
     """A call's marker and what was read up to the next marker."""
     structure = "structure"
-    """Markers and the white space around them."""
+    """Markers that hold nothing by themselves."""
     invented = "invented"
     """From an invented tool result to the end."""
 
@@ -113,7 +113,7 @@ class _Scanner:
         content_seen = False
         while found := self._next(at):
             if text_before := self._content(at, found.start()):
-                content_seen = content_seen or text_before.part is Part.content
+                content_seen = content_seen or not self.text[at : found.start()].isspace()
                 yield text_before
             part = self._part(found, content_seen=content_seen)
             content_seen = content_seen or part.part in (Part.content, Part.broken)
@@ -132,8 +132,7 @@ class _Scanner:
     def _content(self, start: int, end: int) -> Segment | None:
         if start == end:
             return None
-        blank = not self.text[start:end].strip()
-        return Segment(part=Part.structure if blank else Part.content, start=start, end=end)
+        return Segment(part=Part.content, start=start, end=end)
 
     def _part(self, found: re.Match[str], *, content_seen: bool) -> Segment:
         marker, start, end = found.group(), found.start(), found.end()
