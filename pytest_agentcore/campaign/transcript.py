@@ -95,9 +95,9 @@ def last_turns(path: Path, n: int) -> list[Turn]:
     return turns(read_transcript(path))[-n:] if n > 0 else []
 
 
-def address(path: Path, turn: int = 0) -> str:
-    """How reports cite a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; without a turn the whole file."""
-    file = f"data/{path.parent.name}/{path.name}"
+def address(attempt: str, turn: int = 0) -> str:
+    """How reports cite a trial: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
+    file = f"data/transcripts/{attempt}.jsonl"
     return f"{file}#turn={turn}" if turn else file
 
 

@@ -1,0 +1,38 @@
+"""What junit says about a trial beyond pytest's own verdict."""
+
+from __future__ import annotations
+
+from pytest_agentcore.campaign.rounding import to_milliseconds
+from pytest_agentcore.campaign.transcript import address
+from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.untrusted import for_xml
+
+
+def properties(result: TrialResult) -> list[tuple[str, str]]:
+    """For `item.user_properties`, in a fixed order; what does not apply is an empty string."""
+    values = {
+        "model": result.model,
+        "task": result.task,
+        "run": result.run,
+        "attempt": result.attempt,
+        "outcome": result.outcome,
+        "failure_mode": result.failure_mode,
+        "cause": result.cause,
+        "attribution": result.attribution,
+        "stop_reason": result.stop_reason,
+        "turns": result.turns,
+        "tool_calls": result.tool_calls,
+        "prompt_tokens": result.prompt_tokens,
+        "cached_tokens": result.cached_tokens,
+        "reply_tokens": result.reply_tokens,
+        "seconds": to_milliseconds(result.seconds),
+        "policy": result.policy,
+        "sandbox": result.sandbox,
+        "transcript": address(result.attempt, result.turns),
+    }
+    return [(name, for_xml("" if value is None else str(value))) for name, value in values.items()]
+
+
+def xml_safe(text: str) -> str:
+    """Any string as text that is valid in XML 1.0; characters that are not show as escapes."""
+    return for_xml(text)
