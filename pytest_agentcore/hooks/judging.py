@@ -1,0 +1,74 @@
+"""From pytest's report of a checker to the verdict on the trial; runs where the trial ran."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_agentcore.campaign.transcript import address, last_turns
+from pytest_agentcore.errors import InfrastructureError
+from pytest_agentcore.hooks.running import FINISHED, Running
+from pytest_agentcore.reports.junit import properties
+from pytest_agentcore.reports.terminal import turn_lines
+from pytest_agentcore.runner import Finished
+from pytest_agentcore.trial import TrialResult
+
+RESULT = "agentcore_result"
+"""Attribute of the report that carries the TrialResult as JSON, also from an xdist worker."""
+
+TURNS_SHOWN = 3
+
+
+class Judging:
+    """Turns phases into verdicts: a raised checker is broken, an assertion is the model's failure."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge once, in the phase that decides."""
+        report = yield
+        finished = item.stash.get(FINISHED, None)
+        if finished is None:
+            return report
+        report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
+        if report.when == "call" or (report.when == "setup" and report.failed):
+            result = self._judge(finished, call, report)
+            setattr(report, RESULT, result.to_json())
+            item.user_properties.extend(properties(result))
+            self._explain(finished, result, report)
+        return report
+
+    def _judge(self, finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, InfrastructureError) and report.when == "setup":
+            report.longrepr = call.excinfo.getrepr(style="value") if call.excinfo else None
+            return finished.judge(None, str(error))
+        if error is not None and not isinstance(error, AssertionError | pytest.fail.Exception):
+            return self._broken(finished, error, report)
+        result = finished.judge(error is None, first_lines(error))
+        if error is None and result.passed is False:
+            report.outcome = "failed"
+            report.longrepr = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
+        return result
+
+    def _broken(self, finished: Finished, error: BaseException, report: pytest.TestReport) -> TrialResult:
+        """pytest counts a failure in the setup phase as an error, in the terminal and in junit alike."""
+        report.outcome, report.when = "failed", "setup"
+        return finished.judge(None, f"the checker is broken: {type(error).__name__}: {error}", broken=True)
+
+    def _explain(self, finished: Finished, result: TrialResult, report: pytest.TestReport) -> None:
+        if result.passed:
+            return
+        path = self._running.folders[result.model].transcript(result.attempt)
+        report.sections.append(("last turns", "\n".join(turn_lines(last_turns(path, TURNS_SHOWN)))))
+        report.sections.append(("transcript", address(path, finished.attempt.turns)))
+
+
+def first_lines(error: BaseException | None) -> str:
+    """What an assertion said, as far as a result keeps it."""
+    return "" if error is None else str(error) or type(error).__name__

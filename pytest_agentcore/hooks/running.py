@@ -1,0 +1,148 @@
+"""Runs the trial of an item and hands it to the checker; keeps at most one model loaded."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+
+from pytest_agentcore.agent.actor import FunctionAgent
+from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed
+from pytest_agentcore.campaign.folder import CampaignFolder
+from pytest_agentcore.campaign.transcript import TranscriptWriter, supersede
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.hooks.collecting import key_of, task_of
+from pytest_agentcore.models.base import Backend, BackendFactory
+from pytest_agentcore.options import Settings
+from pytest_agentcore.runner import Agent, Finished, Job, run_attempt
+from pytest_agentcore.sandbox.archive import pack
+from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.setup import Setup
+from pytest_agentcore.suite import Suite
+from pytest_agentcore.task import Instance, Task
+from pytest_agentcore.tools.base import Tool
+from pytest_agentcore.trial import TrialKey
+from pytest_agentcore.verdict.modes import StopReason
+
+FINISHED = pytest.StashKey[Finished]()
+"""On an item: its trial, run and waiting to be judged."""
+
+_suite_of = cache(Suite.of)
+
+
+@dataclass(kw_only=True)
+class Running:
+    """Everything it takes to run trials in this process."""
+
+    setups: Mapping[str, Setup]
+    """By slug."""
+    folders: dict[str, CampaignFolder]
+    """By slug; filled when the campaigns are opened."""
+    sandbox: Sandbox
+    tools: Mapping[str, Tool]
+    backends: Mapping[str, BackendFactory]
+    settings: Settings
+    on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
+    cancel: threading.Event = field(default_factory=threading.Event)
+    described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each model that was opened said of itself, by slug."""
+    _loaded: tuple[str, Backend] | None = None
+
+    def open(self, slug: str) -> Backend | None:
+        """Load a model, after closing the one before it; None for oracle and null.
+
+        Raises:
+            UsageError: the model cannot be loaded.
+        """
+        setup = self.setups[slug]
+        if self._loaded and self._loaded[0] == slug:
+            return self._loaded[1]
+        self.close()
+        if setup.entry.is_agent:
+            self.described.setdefault(slug, {"name": setup.entry.backend})
+            return None
+        backend = self.backends[setup.entry.backend](setup.entry, setup.engine)
+        self._loaded = slug, backend
+        self.described.setdefault(slug, backend.describe())
+        return backend
+
+    def close(self) -> None:
+        """Free the loaded model."""
+        if self._loaded:
+            self._loaded[1].close()
+        self._loaded = None
+
+    def trial(self, item: pytest.Item) -> Trial:
+        """Run the item's trial, again after an infrastructure error, and return what its checker looks at.
+
+        Raises:
+            InfrastructureError: no attempt could be completed.
+            KeyboardInterrupt: the user stopped it; what there is of it is on the item.
+        """
+        key, task = key_of(item), task_of(item)
+        assert key is not None
+        assert task is not None
+        backend = self.open(key.model)
+        finished = self._attempts(self._job(key, task), backend, item.nodeid)
+        item.stash[FINISHED] = finished
+        item.addfinalizer(finished.close)
+        self._keep_workspace(finished)
+        if finished.attempt.stop_reason is StopReason.interrupted:
+            raise KeyboardInterrupt
+        if finished.failure:
+            raise finished.failure
+        return finished.trial
+
+    def _attempts(self, job: Job, backend: Backend | None, nodeid: str) -> Finished:
+        folder = self.folders[job.key.model]
+        for number in range(1, self.settings.retries + 2):
+            attempt_id = str(uuid.uuid4())
+            record = TranscriptWriter(folder.transcript(attempt_id))
+            finished = run_attempt(job, self._agent(job, backend), record, attempt_id=attempt_id, nodeid=nodeid)
+            finished.attempts = number
+            if not finished.failure or number > self.settings.retries:
+                break
+            finished.judge(None)
+            finished.close()
+            record.close()
+            supersede(folder, attempt_id)
+        return finished
+
+    def _agent(self, job: Job, backend: Backend | None) -> Callable[[Instance], Agent]:
+        if backend is None:
+            solution = job.task.oracles[0] if self.setups[job.key.model].entry.backend == "oracle" else None
+            return lambda instance: FunctionAgent(solution, instance.facts)
+        setup = self.setups[job.key.model]
+        asking = Asking(
+            policy=setup.policy,
+            sampling=setup.sampling,
+            base_seed=self.settings.seed,
+            cancel=self.cancel,
+            on_turn=self.on_turn,
+        )
+        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt)
+
+    def _job(self, key: TrialKey, task: Task) -> Job:
+        setup = self.setups[key.model]
+        return Job(
+            key=key,
+            task=task,
+            suite=_suite_of(task.module),
+            sandbox=self.sandbox,
+            tools=self.tools,
+            limit=setup.limit,
+            policy=setup.policy.value,
+            seed=mix_seed(self.settings.seed, key.task, key.run),
+        )
+
+    def _keep_workspace(self, finished: Finished) -> None:
+        folder, root = self.folders[finished.job.key.model], finished.frozen.root
+        pack(root, folder.workspace(finished.attempt_id))
+        if self.settings.keep_workspaces:
+            shutil.copytree(root, folder.workspaces / finished.attempt_id)
