@@ -1,0 +1,230 @@
+"""Reads the header of a GGUF file: enough to refuse a broken one in words and to foretell the memory it needs.
+
+The `gguf` package is not used: it reads every tokenizer array element by element into numpy, which takes seconds for a
+large vocabulary, and says nothing about files that are cut off. Format:
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import UsageError
+
+_MAGIC = b"GGUF"
+_SCALARS: Mapping[int, struct.Struct] = {
+    code: struct.Struct(f"<{letter}")
+    for code, letter in enumerate(("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d"))
+    if letter
+}
+_STRING, _ARRAY = 8, 9
+_KEPT_ELEMENTS = 4096
+"""Longer arrays are the tokenizer's; they are skipped."""
+
+_BLOCKS: Mapping[int, tuple[int, int]] = {
+    0: (1, 4),  # F32
+    1: (1, 2),  # F16
+    2: (32, 18),  # Q4_0
+    3: (32, 20),  # Q4_1
+    6: (32, 22),  # Q5_0
+    7: (32, 24),  # Q5_1
+    8: (32, 34),  # Q8_0
+    9: (32, 36),  # Q8_1
+    10: (256, 84),  # Q2_K
+    11: (256, 110),  # Q3_K
+    12: (256, 144),  # Q4_K
+    13: (256, 176),  # Q5_K
+    14: (256, 210),  # Q6_K
+    15: (256, 292),  # Q8_K
+    16: (256, 66),  # IQ2_XXS
+    17: (256, 74),  # IQ2_XS
+    18: (256, 98),  # IQ3_XXS
+    19: (256, 50),  # IQ1_S
+    20: (32, 18),  # IQ4_NL
+    21: (256, 110),  # IQ3_S
+    22: (256, 82),  # IQ2_S
+    23: (256, 136),  # IQ4_XS
+    24: (1, 1),  # I8
+    25: (1, 2),  # I16
+    26: (1, 4),  # I32
+    27: (1, 8),  # I64
+    28: (1, 8),  # F64
+    29: (256, 56),  # IQ1_M
+    30: (1, 2),  # BF16
+    34: (256, 54),  # TQ1_0
+    35: (256, 66),  # TQ2_0
+    39: (32, 17),  # MXFP4
+}
+"""Elements and bytes per block of a tensor type; of a type that is not here only the beginning is checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What stands before the weights."""
+
+    path: Path
+    file_bytes: int
+    metadata: Mapping[str, Any]
+    """Without the tokenizer's long arrays."""
+    lengths: Mapping[str, int]
+    """Number of elements of every array."""
+    tensors: int
+    end_bytes: int
+    """How long the file must be for its last tensor."""
+
+    @property
+    def architecture(self) -> str:
+        """`general.architecture`, e.g. `llama`."""
+        return str(self.metadata.get("general.architecture", ""))
+
+    def number(self, key: str, default: int = 0) -> int:
+        """A whole number below the architecture's own prefix; of a per-layer array the largest."""
+        value = self.metadata.get(f"{self.architecture}.{key}", default)
+        return int(max(value, default=default)) if isinstance(value, Sequence) else int(value)
+
+    def per_layer(self, key: str, layers: int, default: int) -> list[int]:
+        """A number below the architecture's prefix, for each layer."""
+        value = self.metadata.get(f"{self.architecture}.{key}", default)
+        if isinstance(value, Sequence):
+            return [int(value[i]) if i < len(value) else default for i in range(layers)]
+        return [int(value)] * layers
+
+
+def read_header(path: Path) -> Header:
+    """Header of one file.
+
+    Raises:
+        UsageError: no GGUF file, an unknown version, or cut off before its tensors are listed.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise UsageError(f"{path}: not a GGUF file")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _Reader(path, data).header()
+    except (struct.error, UnicodeDecodeError, MemoryError) as error:
+        raise UsageError(f"{path}: a broken or cut off GGUF file, its header does not parse") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def check_model(path: Path) -> Header:
+    """The header of a file (or of the first part of several) that holds a whole language model.
+
+    Raises:
+        UsageError: not a GGUF file, cut off, a part is missing, or no language model.
+    """
+    header = read_header(path)
+    for part in parts(header):
+        if not part.is_file():
+            raise UsageError(f"{path}: its part {part.name} is missing")
+        _check_whole(header if part == path else read_header(part))
+    kind = header.metadata.get("general.type", "model")
+    if kind != "model" or header.architecture == "clip":
+        held = (
+            f"a {header.architecture} model" if kind == "model" else f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+        )
+        raise UsageError(f"{path}: holds {held}, not a language model")
+    if not header.architecture or not header.tensors:
+        raise UsageError(f"{path}: holds no weights, only a vocabulary")
+    return header
+
+
+def parts(header: Header) -> list[Path]:
+    """All files of a model that is split as `NAME-00001-of-00003.gguf`; usually the one."""
+    count = int(header.metadata.get("split.count", 1))
+    found = re.fullmatch(r"(.*)-\d{5}-of-(\d{5})\.gguf", header.path.name)
+    if count <= 1 or not found:
+        return [header.path]
+    return [header.path.with_name(f"{found[1]}-{i:05d}-of-{found[2]}.gguf") for i in range(1, count + 1)]
+
+
+def _check_whole(header: Header) -> None:
+    if header.file_bytes < header.end_bytes:
+        raise UsageError(
+            f"{header.path}: cut off, {header.file_bytes} of at least {header.end_bytes} bytes are there; "
+            "download it again"
+        )
+
+
+class _Reader:
+    """Walks over the header; every step is bounds-checked by `struct`."""
+
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self.path, self.data, self.at = path, data, len(_MAGIC)
+        self.lengths: dict[str, int] = {}
+
+    def header(self) -> Header:
+        version = self._scalar(4)
+        if version not in (2, 3):
+            raise UsageError(f"{self.path}: GGUF version {version} is not supported, only 2 and 3")
+        tensors, pairs = self._scalar(10), self._scalar(10)
+        metadata = dict(self._pair() for _ in range(pairs))
+        ends = [self._tensor_end() for _ in range(tensors)]
+        alignment = int(metadata.get("general.alignment", 32)) or 32
+        start = math.ceil(self.at / alignment) * alignment
+        return Header(
+            path=self.path,
+            file_bytes=len(self.data),
+            metadata={key: value for key, value in metadata.items() if value is not None},
+            lengths=self.lengths,
+            tensors=tensors,
+            end_bytes=start + max(ends) if ends else self.at,
+        )
+
+    def _scalar(self, code: int) -> Any:
+        layout = _SCALARS.get(code)
+        if layout is None:
+            raise struct.error(f"unknown type {code}")
+        (value,) = layout.unpack_from(self.data, self.at)
+        self.at += layout.size
+        return value
+
+    def _text(self) -> str:
+        length = self._scalar(10)
+        if self.at + length > len(self.data):
+            raise struct.error("a string goes beyond the end")
+        raw = self.data[self.at : self.at + length]
+        self.at += length
+        return raw.decode("utf-8")
+
+    def _pair(self) -> tuple[str, Any]:
+        key = self._text()
+        code = self._scalar(4)
+        if code == _STRING:
+            return key, self._text()
+        return key, self._array(key) if code == _ARRAY else self._scalar(code)
+
+    def _array(self, key: str) -> list[Any] | None:
+        code, count = self._scalar(4), self._scalar(10)
+        self.lengths[key] = count
+        if code == _STRING:
+            self._skip_texts(count)
+            return None
+        if code not in _SCALARS or self.at + count * _SCALARS[code].size > len(self.data):
+            raise struct.error("an array goes beyond the end")
+        if count > _KEPT_ELEMENTS:
+            self.at += count * _SCALARS[code].size
+            return None
+        return [self._scalar(code) for _ in range(count)]
+
+    def _skip_texts(self, count: int) -> None:
+        unpack, data, at = _SCALARS[10].unpack_from, self.data, self.at
+        for _ in range(count):
+            at += 8 + unpack(data, at)[0]
+        self.at = at
+
+    def _tensor_end(self) -> int:
+        """Offset of the first byte behind the tensor, from the start of the weights."""
+        self._text()
+        elements = math.prod(int(self._scalar(10)) for _ in range(self._scalar(4)))
+        code, offset = self._scalar(4), int(self._scalar(10))
+        block, size = _BLOCKS.get(code, (1, 0))
+        return offset + elements // block * size
