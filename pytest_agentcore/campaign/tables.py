@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from pytest_agentcore.campaign.manifest import Manifest, Prices
 from pytest_agentcore.campaign.rounding import to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.campaign.transcript import address
+from pytest_agentcore.campaign.transcript import address_of
 from pytest_agentcore.stats import (
     Distribution,
     Rates,
@@ -177,7 +177,7 @@ def _derived(result: TrialResult) -> Row:
         "tool_seconds": to_milliseconds(result.tool_seconds),
         "outcome": result.outcome,
         "attribution": result.attribution,
-        "transcript": address(result.attempt),
+        "transcript": address_of(result),
         "workspace": f"data/workspaces/{result.attempt}.tar.gz",
     }
 

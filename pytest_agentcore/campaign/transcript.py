@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.jsonl import append, read_lines
+from pytest_agentcore.trial import TrialResult
 
 TRANSCRIPT_SCHEMA = 1
 """Written into each start event; raised when an event changes its meaning."""
@@ -39,6 +39,13 @@ class TranscriptWriter:
     def close(self) -> None:
         """No event comes after this; may be called twice."""
         self._file.close()
+
+    def supersede(self, attempts: Path) -> Path:
+        """Close, and make way for the next attempt by moving the file into `attempts`; returns where it is now."""
+        self.close()
+        attempts.mkdir(parents=True, exist_ok=True)
+        self.path = self.path.replace(attempts / self.path.name)
+        return self.path
 
     def __enter__(self) -> Self:
         return self
@@ -95,19 +102,12 @@ def last_turns(path: Path, n: int) -> list[Turn]:
     return turns(read_transcript(path))[-n:] if n > 0 else []
 
 
-def address(attempt: str, turn: int = 0) -> str:
-    """How reports cite a trial: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
-    file = f"data/transcripts/{attempt}.jsonl"
+def address(path: Path, turn: int = 0) -> str:
+    """How reports cite a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
+    file = f"data/{path.parent.name}/{path.name}"
     return f"{file}#turn={turn}" if turn else file
 
 
-def supersede(folder: CampaignFolder, attempt: str) -> Path:
-    """Move an attempt's transcript out of the way of the next one, into `data/attempts/`; returns where it is now.
-
-    The transcript must be closed. Its final workspace, if one was kept, moves along.
-    """
-    folder.attempts.mkdir(parents=True, exist_ok=True)
-    workspace = folder.workspace(attempt)
-    if workspace.exists():
-        workspace.replace(folder.attempts / workspace.name)
-    return folder.transcript(attempt).replace(folder.attempts / f"{attempt}.jsonl")
+def address_of(result: TrialResult, turn: int = 0) -> str:
+    """The address of a trial's last attempt."""
+    return address(Path("data", "transcripts", f"{result.attempt}.jsonl"), turn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_agentcore.campaign.rounding import to_milliseconds
-from pytest_agentcore.campaign.transcript import address
+from pytest_agentcore.campaign.transcript import address_of
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.untrusted import for_xml
 
@@ -28,7 +28,7 @@ def properties(result: TrialResult) -> list[tuple[str, str]]:
         "seconds": to_milliseconds(result.seconds),
         "policy": result.policy,
         "sandbox": result.sandbox,
-        "transcript": address(result.attempt, result.turns),
+        "transcript": address_of(result, result.turns),
     }
     return [(name, for_xml("" if value is None else str(value))) for name, value in values.items()]
 

@@ -1,0 +1,201 @@
+"""What the terminal shows before and after a campaign: pure functions from values to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pytest_agentcore.campaign.manifest import Manifest
+from pytest_agentcore.reports.layout import joined, labelled, table
+from pytest_agentcore.reports.numbers import average, count, duration, fraction, latency, percent
+from pytest_agentcore.reports.transcribed import failure_lines, turn_lines, verdict_lines
+from pytest_agentcore.stats import (
+    NOT_RUN,
+    Rates,
+    basis,
+    by_task,
+    cause_counts,
+    distinct,
+    made_no_call,
+    mean,
+    outcome_counts,
+)
+from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+
+__all__ = [
+    "failure_lines",
+    "header_lines",
+    "summary_lines",
+    "summary_title",
+    "turn_lines",
+    "verdict_lines",
+]
+
+DIGEST_SHOWN = 12
+"""Characters of a sha256 that are shown; the manifest has all."""
+
+NULL = "null"
+"""The agent that does nothing: its silence is no suspicion."""
+
+
+def header_lines(manifest: Manifest, folder: Path, width: int = 80) -> list[str]:
+    """What is about to run, on what and how, and where it is written; warnings last.
+
+    Args:
+        manifest: as written at the start.
+        folder: the campaign's folder as the user may type it.
+        width: columns; only single words such as paths may be wider.
+    """
+    suite = manifest.suite
+    lines = [
+        *labelled("agentcore", manifest.harness, width),
+        *labelled("suite", joined([suite.title, f"digest {suite.digest[:DIGEST_SHOWN]}"]), width),
+        *labelled("model", joined([manifest.model, *_backend(manifest.backend)]), width),
+        *labelled("device", str(manifest.backend.get("device") or "none"), width),
+        *labelled("policy", _policy(manifest), width),
+        *labelled("sandbox", _sandbox(manifest.sandbox), width),
+        *labelled("plan", _plan(manifest), width),
+        *labelled("results", str(folder), width),
+    ]
+    return lines + [line for warning in manifest.warnings for line in labelled("WARNING", warning, width)]
+
+
+def summary_title(manifest: Manifest) -> str:
+    """For the rule above the summary: model, policy and sandbox."""
+    return joined([manifest.model, f"policy {manifest.policy}", f"sandbox {manifest.sandbox.get('name', '')}"])
+
+
+def summary_lines(manifest: Manifest, results: Sequence[TrialResult], folder: Path, width: int = 80) -> list[str]:
+    """How a campaign ended: a table per task, rates, failures by mode and cause, cautions, where the files are."""
+    rates = Rates.of(results, len(manifest.planned))
+    return [
+        *_task_table(manifest, results, width),
+        "",
+        *labelled("raw", f"{_rate(rates.passed, rates.planned, rates.raw)} of the planned trials passed", width),
+        *labelled("effective", _effective(rates), width),
+        *labelled("distinct", f"{count(rates.scored, 'scored trial')}, {distinct(results)} distinct", width),
+        *labelled("failures", _modes(results, len(manifest.planned)), width),
+        *_causes(results, width),
+        *_cautions(manifest, results, width),
+        *labelled("files", str(folder), width),
+        *labelled("", "manifest.json, data/ (results, transcripts, workspaces), verification/ (CSV)", width),
+    ]
+
+
+def _backend(described: Mapping[str, object]) -> Iterable[str]:
+    """File, quant, context: those that the backend knows."""
+    context = described.get("context")
+    named = (described.get("file"), described.get("quant"), f"context {context}" if context else "")
+    return (str(value) for value in named if value)
+
+
+def _policy(manifest: Manifest) -> str:
+    dialect = manifest.backend.get("dialect")
+    return joined([manifest.policy, f"dialect {dialect}" if dialect else ""])
+
+
+def _sandbox(described: Mapping[str, object]) -> str:
+    python = described.get("python")
+    return joined([described.get("name", ""), described.get("version") or "", f"python {python}" if python else ""])
+
+
+def _plan(manifest: Manifest) -> str:
+    trials = count(len(manifest.planned), "trial")
+    budget = manifest.budget
+    return joined(
+        [
+            f"{count(len(manifest.tasks), 'task')}, {count(manifest.runs, 'run')}: {trials}",
+            manifest.order,
+            f"seed {manifest.seed}",
+            count(round(budget["turns"]), "turn"),
+            f"{round(budget['reply_tokens'])} tokens a reply",
+            f"{duration(budget['seconds'])} a trial",
+        ]
+    )
+
+
+def _task_table(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
+    per_task = by_task(results, manifest.tasks)
+    rows = [[f"task (policy {manifest.policy})", "passed", "latency", "calls", "turns"]]
+    rows += [_task_row(task, manifest.tasks.get(task, 0), found) for task, found in per_task.items()]
+    rows.append(_task_row("all", len(manifest.planned), list(results)))
+    notes = ["notes", *(_notes(found, manifest.tasks.get(task, 0)) for task, found in per_task.items()), ""]
+    return table(rows, notes, width)
+
+
+def _task_row(name: str, planned: int, results: Sequence[TrialResult]) -> list[str]:
+    """Means are over the scored trials, or over all that were recorded where none was scored."""
+    _, counted = basis(results)
+    return [
+        name,
+        fraction(sum(result.passed is True for result in results), planned),
+        latency(mean([result.seconds for result in counted])),
+        average(mean([result.tool_calls for result in counted])),
+        average(mean([result.turns for result in counted])),
+    ]
+
+
+def _notes(results: Sequence[TrialResult], planned: int) -> str:
+    """Which runs did not pass, by what they died of."""
+    runs: dict[str, list[int]] = {}
+    for result in results:
+        if not result.passed:
+            runs.setdefault(_why(result), []).append(result.run)
+    notes = [f"run {', '.join(map(str, found))}: {why}" for why, found in runs.items()]
+    if planned > len(results):
+        notes.append(f"{planned - len(results)} not run")
+    return "; ".join(notes)
+
+
+def _why(result: TrialResult) -> str:
+    """The cause; a budget also says which."""
+    cause = result.cause or result.outcome
+    return f"{cause} ({result.stop_reason})" if cause is Cause.budget_exhausted else str(cause)
+
+
+def _rate(passed: int, of: int, rate: float | None) -> str:
+    return f"{fraction(passed, of)}  {percent(rate)}"
+
+
+def _effective(rates: Rates) -> str:
+    if not rates.scored:
+        return f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
+    shown = _rate(rates.passed, rates.scored, rates.effective)
+    return f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
+
+
+def _modes(results: Sequence[TrialResult], planned: int) -> str:
+    """The three headline modes always; interrupted and not run when there are any."""
+    counts = outcome_counts(results, planned)
+    modes = [f"{counts[mode]} {mode.value}" for mode in FailureMode]
+    others = [f"{counts[name]} {name}" for name in (StopReason.interrupted.value, NOT_RUN) if counts[name]]
+    return joined(modes + others)
+
+
+def _causes(results: Sequence[TrialResult], width: int) -> list[str]:
+    counts = cause_counts(results)
+    return labelled("causes", joined(f"{n} {cause}" for (_, cause), n in counts.items()), width) if counts else []
+
+
+def _cautions(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
+    lines: list[str] = []
+    timed_out = sum(result.stop_reason is StopReason.time_limit for result in results)
+    if timed_out:
+        text = (
+            f"{count(timed_out, 'trial')} ended by time_limit, which depends on the machine: on a faster one "
+            "the same replies could have passed."
+        )
+        lines += labelled("CAUTION", text, width)
+    if made_no_call(results) and manifest.model != NULL:
+        lines += labelled("SUSPECT", _suspicion(manifest, results), width)
+    return lines
+
+
+def _suspicion(manifest: Manifest, results: Sequence[TrialResult]) -> str:
+    problems = sum(result.problems for result in results)
+    seen = f"{count(problems, 'call')} could not be read or run" if problems else "none was even begun"
+    return (
+        f"not one trial of {manifest.model} made a tool call that could be run ({seen}). Suspect the harness before "
+        f"the model: chat template, dialect or policy (now {manifest.policy}) may not fit it."
+    )
