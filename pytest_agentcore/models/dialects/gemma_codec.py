@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_agentcore.models.dialects.scan import skip_space
-from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, RawCall
+from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, Notation, RawCall
 
 QUOTE = '<|"|>'
 MAX_DEPTH = 64
@@ -30,6 +30,24 @@ class GemmaCodec:
     """A recursive-descent reader and its inverse."""
 
     example = 'call:<tool>{key:<|"|>text<|"|>,number:1}'
+
+    @property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        return Notation(
+            before_name="call:",
+            before_arguments="",
+            after_arguments="",
+            key=lambda key: f"{_key(key)}:",
+            separator=",",
+            literal=_value,
+            null="None",
+            string_quote=QUOTE,
+            # A `<` must not be followed by `|`, or it could begin the closing quote.
+            string_character_rule=r'[^<\x00-\x08\x0B-\x1F\x7F] | "<" "<"* [^<|\x00-\x08\x0B-\x1F\x7F]',
+            any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
+            sorted_keys=True,
+        )
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentcore.models.dialects.scan import skip_space
-from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, RawCall
+from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, Notation, RawCall
 
 MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
@@ -26,6 +26,22 @@ class JsonCodec:
     def example(self) -> str:
         """See `Codec.example`."""
         return f'{{"{self.name_key}": "<tool>", "{self.arguments_key}": {{...}}}}'
+
+    @property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        return Notation(
+            before_name=f'{{"{self.name_key}": "',
+            before_arguments=f'", "{self.arguments_key}": ',
+            after_arguments="}",
+            key=lambda key: f"{_written(key)}: ",
+            separator=", ",
+            literal=_written,
+            null="null",
+            string_quote='"',
+            string_character_rule=_STRING_CHARACTER,
+            any_key_rule='string ": "',
+        )
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -106,6 +122,10 @@ def _encodable(value: Any) -> bool:
     return True
 
 
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _problem(message: str) -> str:
     """Python's message as the end of a sentence of ours: `Expecting ',' delimiter` becomes `a ',' is missing`."""
     missing = re.fullmatch(r"Expecting ('.') delimiter", message)
@@ -124,6 +144,8 @@ _PROBLEMS = {
     "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
     "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",
 }
+# No raw control characters (RFC 8259, section 7), and no escape that could be half of a surrogate pair.
+_STRING_CHARACTER = r'[^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))'
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant

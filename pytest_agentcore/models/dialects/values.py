@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,8 +50,35 @@ class Decoded:
     """Index of the first character that was not read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notation:
+    """How a codec writes values, as a grammar needs it; the strings are literal text unless they are called rules."""
+
+    before_name: str
+    before_arguments: str
+    after_arguments: str
+    key: Callable[[str], str]
+    """A key and what stands between it and its value."""
+    separator: str
+    """Between two pairs and between two items."""
+    literal: Callable[[Any], str]
+    """Any plain value."""
+    null: str
+    string_quote: str
+    string_character_rule: str
+    """GBNF body: one character of a string; nothing that ends the string or that the codec refuses."""
+    any_key_rule: str
+    """GBNF body: any key and what stands between it and its value; may use the rule `string`."""
+    sorted_keys: bool = False
+    """Whether pairs are written in the order of their keys instead of the schema's."""
+
+
 class Codec(Protocol):
     """How name and arguments of a call are written between the markers."""
+
+    @property
+    def notation(self) -> Notation:
+        """The same form as a grammar needs it."""
 
     @property
     def example(self) -> str:
