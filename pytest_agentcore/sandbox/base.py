@@ -69,8 +69,9 @@ class Command:
 class Sandbox(Protocol):
     """Starts processes over a workspace. No network, no host home, no host environment, nothing survives the call."""
 
-    name: str
-    """`bubblewrap` or `process`."""
+    @property
+    def name(self) -> str:
+        """`bubblewrap` or `process`."""
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """Run to the end or to a limit; every process it started is gone afterwards.

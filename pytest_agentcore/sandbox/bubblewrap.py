@@ -1,0 +1,288 @@
+"""The sandbox of real trials: unprivileged namespaces through bubblewrap, limits, and a watch over the whole tree.
+
+Run by root, namespaces alone would leave root's exemption from the limit on processes, so the command runs as a user
+id of its own, which then owns the workspace; run by anyone else, it runs in a user namespace as that user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import select
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox import usage
+from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
+from pytest_agentcore.sandbox.environment import environment
+from pytest_agentcore.sandbox.interpreter import Interpreter, version
+from pytest_agentcore.sandbox.seccomp import seccomp_filter
+from pytest_agentcore.sandbox.supervise import Running, supervise
+from pytest_agentcore.sandbox.tree import walk
+
+PYTHON = "/opt/python"
+"""Holds `python3` and `python`, first on PATH."""
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SHOWN = ("/usr", "/nix/store", "/etc/alternatives", "/etc/ld.so.cache")
+HIDDEN = ("/usr/src",)
+"""Below what is shown; containers like to keep a project there."""
+NAMESPACE_UID = 1000
+"""Inside a user namespace."""
+ROOT_UIDS = range(60_100, 64_100)
+"""When root runs it: one per harness process, so that the processes of two are not counted together."""
+OPEN_FILES = 512
+SPARE_PROCESSES = 64
+"""The kernel's limit lies this far above `Limits.processes`: it holds between two looks of the watch, which ends the
+tree, and it counts threads."""
+NAMESPACED_COUNT = (5, 14)
+"""Since this kernel processes are counted per user namespace; before, all of the user's would count."""
+GONE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bubblewrap:
+    """`Sandbox` with mounts and namespaces. Made by `open_sandbox`, which has probed it."""
+
+    executable: str
+    interpreter: Interpreter
+    uid: int | None
+    """Of the command when root runs bubblewrap; None uses a user namespace."""
+    hidden: tuple[Path, ...] = ()
+    """Host folders to cover where they would show, e.g. a suite below /usr."""
+    name: str = "bubblewrap"
+    _mounts: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        mounts = (*self._namespaces(), *_system(), *_python(self.interpreter), *self._masks())
+        object.__setattr__(self, "_mounts", mounts)
+
+    def run(self, workspace: Workspace, command: Command) -> Completed:
+        """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
+        if self.uid is not None:
+            _hand_over(workspace, self.uid)
+        env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
+        with contextlib.ExitStack() as stack:
+            data = [stack.enter_context(_sealed(content)) for content in (self._passwd(), seccomp_filter() or b"")]
+            stdin = stack.enter_context(_sealed(command.stdin))
+            status, status_writer = os.pipe()
+            stack.callback(os.close, status)
+            try:
+                argv = [*self._prefix(workspace, command, data, status_writer), *command.argv]
+                process = _start(argv, env, stdin, (*data, status_writer))
+            finally:
+                os.close(status_writer)
+            return _finish(_Namespace(process, status), workspace, command.limits)
+
+    def path(self, workspace: Workspace, inside: str) -> str:  # noqa: ARG002
+        """Mounts are where they are said to be."""
+        return inside
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Sandbox.describe`."""
+        return {
+            "name": self.name,
+            "version": _version(self.executable),
+            "python": version(),
+            "uid": "its own" if self.uid is not None else "user namespace",
+            "system_call_filter": seccomp_filter() is not None,
+            "not_confined": [],
+        }
+
+    def _namespaces(self) -> list[str]:
+        shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        if self.uid is None:
+            return ["--unshare-user", "--uid", str(NAMESPACE_UID), "--gid", str(NAMESPACE_UID), *shared]
+        return [*shared, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+
+    def _masks(self) -> list[str]:
+        """Empty, read-only folders over what is shown and should not be."""
+        shown = [Path(p) for p in SHOWN] + [self.interpreter.prefix]
+        wanted = {*self.interpreter.package_folders(), *map(Path, HIDDEN), *(p.resolve() for p in self.hidden)}
+        covered = sorted(p for p in wanted if p.is_dir() and any(p.is_relative_to(s) for s in shown))
+        outermost = [p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)]
+        return [word for p in outermost for word in ("--tmpfs", str(p), "--remount-ro", str(p))]
+
+    def _passwd(self) -> bytes:
+        uid = NAMESPACE_UID if self.uid is None else self.uid
+        return f"agent:x:{uid}:{uid}:agent:/tmp:/bin/sh\n".encode()
+
+    def _prefix(self, workspace: Workspace, command: Command, data: Sequence[int], status: int) -> list[str]:
+        """The argument vector up to the command's own."""
+        passwd, rules = map(str, data)
+        words = [self.executable, *self._mounts, "--perms", "0644", "--ro-bind-data", passwd, "/etc/passwd"]
+        tmp = str(workspace.tmp)
+        # Shared memory is a file below /dev/shm; in the trial's tmp it counts as disk.
+        words += ["--bind", str(workspace.root), "/workspace", "--bind", tmp, "/tmp", "--bind", tmp, "/dev/shm"]  # noqa: S108
+        words += _read_only(command.read_only, self.uid)
+        # The root and /dev are memory that no limit counts, hence closed once every mount point exists.
+        words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace"]
+        words += ["--json-status-fd", str(status), *(["--seccomp", rules] if seccomp_filter() else []), "--"]
+        if self.uid is not None:
+            ids = ["--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups", "--inh-caps=-all"]
+            words += ["setpriv", *ids]
+        return [*words, "prlimit", *_rlimits(command.limits, counted=self._counts_processes()), "--"]
+
+    def _counts_processes(self) -> bool:
+        release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
+        return self.uid is not None or release >= NAMESPACED_COUNT
+
+
+class _Namespace(Running):
+    """bubblewrap's monitor outside and, below it, the first process of the new PID namespace."""
+
+    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+        super().__init__(process)
+        self._status, self._said = status, b""
+        self._first: int | None = None
+
+    def pids(self) -> list[int]:
+        return usage.descendants(self.process.pid)[2:]
+
+    def end(self) -> None:
+        """The kernel kills a PID namespace with its first process, and that one ends only after all others."""
+        first = self._first_pid()
+        if first is None:
+            return
+        try:
+            handle = os.pidfd_open(first)
+        except ProcessLookupError:
+            return
+        try:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            if not select.select([handle], [], [], GONE_SECONDS)[0]:
+                raise SandboxError(f"a process of the sandbox did not end within {GONE_SECONDS} s of being killed")
+        finally:
+            os.close(handle)
+
+    def command_ran(self) -> bool:
+        """Whether bubblewrap got as far as starting the command; asked after the end."""
+        while block := os.read(self._status, 4096):
+            self._said += block
+        return b'"exit-code"' in self._said
+
+    def _first_pid(self) -> int | None:
+        while b"\n" not in self._said and (block := os.read(self._status, 4096)):
+            self._said += block
+        line = self._said.partition(b"\n")[0]
+        return int(json.loads(line)["child-pid"]) if line else None
+
+
+def _finish(running: _Namespace, workspace: Workspace, limits: Limits) -> Completed:
+    completed = supervise(running, workspace, limits)
+    if not completed.killed_for and not running.command_ran():
+        raise SandboxError(f"bubblewrap could not start the command: {_one_line(completed.output)}")
+    return completed
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str], stdin: int, fds: Sequence[int]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd="/",
+            pass_fds=fds,
+            start_new_session=True,
+            bufsize=0,
+        )
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"bubblewrap could not be started: {error}") from error
+
+
+def _system() -> list[str]:
+    words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]
+    for path in map(Path, SHOWN):
+        if path.exists():
+            words += ["--ro-bind", str(path), str(path)]
+    for path in map(Path, SYSTEM):
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            words += ["--ro-bind", str(path), str(path)]
+    return words
+
+
+def _python(interpreter: Interpreter) -> list[str]:
+    words = []
+    if not interpreter.in_system:
+        prefix = str(interpreter.prefix)
+        words += [*_parents(prefix), "--ro-bind", prefix, prefix]
+    words += [*_parents(PYTHON), "--dir", PYTHON]
+    for name in ("python3", "python"):
+        words += ["--symlink", str(interpreter.executable), f"{PYTHON}/{name}"]
+    return words
+
+
+def _parents(path: str) -> list[str]:
+    """bubblewrap gives a parent the mode it has on the host, and a home is closed; these are open."""
+    parents = list(PurePosixPath(path).parents)[-2::-1]
+    return [word for parent in parents for word in ("--dir", str(parent))]
+
+
+def _read_only(mounts: Mapping[str, Path], uid: int | None) -> Iterator[str]:
+    for inside, host in mounts.items():
+        mode = host.stat().st_mode
+        if uid is not None and not mode & 0o004:
+            raise SandboxError(f"{host} is to be shown in the sandbox but only its owner may read it")
+        if not inside.startswith("/workspace/"):
+            yield from _parents(inside)
+        yield from ("--ro-bind", str(host), inside)
+
+
+def _rlimits(limits: Limits, *, counted: bool) -> list[str]:
+    values = {
+        "core": 0,
+        "cpu": limits.cpu_seconds,
+        "data": limits.memory_bytes,
+        "fsize": limits.file_bytes,
+        "nofile": OPEN_FILES,
+    }
+    if counted:
+        values["nproc"] = limits.processes + SPARE_PROCESSES
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+def _hand_over(workspace: Workspace, uid: int) -> None:
+    """Make the sandbox's user the owner of both folders; a no-op once it is."""
+    for folder in (workspace.root, workspace.tmp):
+        if folder.stat().st_uid == uid:
+            continue
+        for entry in walk(folder):
+            os.chown(entry.name, uid, uid, dir_fd=entry.folder_fd, follow_symlinks=False)
+        os.chown(folder, uid, uid, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _sealed(content: bytes) -> Iterator[int]:
+    """A descriptor that reads `content` from its start and that nobody can write to."""
+    fd = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _version(executable: str) -> str:
+    said = subprocess.run([executable, "--version"], capture_output=True, text=True, check=False).stdout
+    return said.strip().rpartition(" ")[2]
+
+
+def _one_line(output: bytes) -> str:
+    return " ".join(output.decode(errors="replace").split())[:300] or "it said nothing"

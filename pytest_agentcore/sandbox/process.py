@@ -1,0 +1,156 @@
+"""The sandbox that must be asked for: a plain process with limits. docs/sandbox.md says which routes it leaves open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox import reaper, usage
+from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
+from pytest_agentcore.sandbox.environment import environment
+from pytest_agentcore.sandbox.interpreter import Interpreter, version
+from pytest_agentcore.sandbox.supervise import Running, supervise
+
+PYTHON = ".python"
+"""In the trial's tmp: an environment without packages around the base interpreter."""
+MOUNTS = ".mounts"
+"""In the trial's tmp: copies of what a command is to see read-only."""
+MARK = "AGENTCORE_CALL"
+"""A variable by which processes are found that killed their reaper to get away."""
+OPEN_FILES = 512
+PATIENCE = 2.0
+"""Seconds that the reaper has to notice that everything below it is dead."""
+NOT_CONFINED = (
+    "reads whatever the user can read",
+    "writes outside the workspace where the user may write",
+    "network",
+    "other processes of the user, the harness included",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainProcess:
+    """`Sandbox` without mounts or namespaces. Made by `open_sandbox`."""
+
+    interpreter: Interpreter
+    name: str = "process"
+
+    def run(self, workspace: Workspace, command: Command) -> Completed:
+        """See `Sandbox.run`. Costs about 30 ms beyond the command's own time."""
+        _make_python(workspace.tmp / PYTHON, self.interpreter)
+        mark = secrets.token_hex(8)
+        with self._mounted(workspace, command.read_only), tempfile.TemporaryFile() as stdin:
+            stdin.write(command.stdin)
+            stdin.seek(0)
+            tree = _Tree(self._start(workspace, command, stdin.fileno(), mark), mark)
+            return supervise(tree, workspace, command.limits)
+
+    def path(self, workspace: Workspace, inside: str) -> str:
+        """The host's path: there are no mounts, so a process sees the workspace and the copies where they lie."""
+        for mount, host in (("/workspace", workspace.root), ("/tmp", workspace.tmp)):  # noqa: S108
+            if inside == mount or inside.startswith(f"{mount}/"):
+                return f"{host}{inside.removeprefix(mount)}"
+        return f"{workspace.tmp}/{MOUNTS}{inside}"
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Sandbox.describe`."""
+        return {"name": self.name, "version": "1", "python": version(), "not_confined": list(NOT_CONFINED)}
+
+    def _start(self, workspace: Workspace, command: Command, stdin: int, mark: str) -> subprocess.Popen[bytes]:
+        limits = ",".join(f"{name}={value}" for name, value in _rlimits(command.limits).items())
+        path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+        extra = {**command.env, MARK: mark}
+        try:
+            return subprocess.Popen(
+                [str(self.interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment(path=path, home=str(workspace.tmp), extra=extra),
+                cwd=workspace.root,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except (OSError, ValueError) as error:
+            raise SandboxError(f"the process could not be started: {error}") from error
+
+    @contextlib.contextmanager
+    def _mounted(self, workspace: Workspace, mounts: Mapping[str, Path]) -> Iterator[None]:
+        """Copies, not links: a command that tampers with them has not touched the originals."""
+        home = workspace.tmp / MOUNTS
+        try:
+            for inside, host in mounts.items():
+                target = Path(self.path(workspace, inside))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if host.is_dir():
+                    shutil.copytree(host, target, dirs_exist_ok=True)
+                else:
+                    shutil.copyfile(host, target)
+            yield
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+class _Tree(Running):
+    """The reaper and what is below it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
+        super().__init__(process)
+        self._mark = f"{MARK}={mark}".encode()
+
+    def pids(self) -> list[int]:
+        return usage.descendants(self.process.pid)[1:]
+
+    def end(self) -> None:
+        """Kill what is below the reaper and let it reap; one that was killed itself has lost its orphans."""
+        if self.process.poll() is None:
+            reaper.end_below(self.process.pid)
+        try:
+            if self.process.wait(PATIENCE) >= 0:
+                return
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        for pid in _marked(self._mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes():
+                yield int(folder.name)
+        except OSError:
+            continue
+
+
+def _rlimits(limits: Limits) -> dict[str, int]:
+    """The number of processes is not among them: it would count all of the user's. The watch counts the tree's."""
+    return {
+        "core": 0,
+        "cpu": limits.cpu_seconds,
+        "data": limits.memory_bytes,
+        "fsize": limits.file_bytes,
+        "nofile": OPEN_FILES,
+    }
+
+
+def _make_python(folder: Path, interpreter: Interpreter) -> None:
+    """A virtual environment in its smallest form: it sees the standard library and no package of the base."""
+    if folder.is_dir():
+        return
+    (folder / "bin").mkdir(parents=True)
+    home = interpreter.executable.parent
+    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", encoding="utf-8")
+    for name in ("python3", "python"):
+        (folder / "bin" / name).symlink_to(interpreter.executable)

@@ -1,0 +1,136 @@
+"""The folders of a trial: create, freeze for the checker, pack into an archive, unpack, remove."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_agentcore.sandbox.base import MIB, Workspace
+from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
+
+if TYPE_CHECKING:
+    from pytest_agentcore.task import Instance
+
+FROZEN_BYTES = 256 * MIB
+"""What a frozen copy holds at most; the sandbox's cap on disk is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A copy of a workspace that its agent can no longer touch."""
+
+    workspace: Workspace
+    """Regular files and folders of the original; an empty `tmp`."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Why each name that is not in the copy was left out, by path: `a FIFO`, `a symbolic link` …"""
+
+
+def create_workspace(folder: Path, instance: Instance | None = None) -> Workspace:
+    """A fresh workspace below `folder` (created, readable by its owner only), filled with the instance's files.
+
+    Raises:
+        FileExistsError: `folder` already holds a workspace.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    workspace = Workspace(root=folder / "workspace", tmp=folder / "tmp")
+    workspace.root.mkdir(mode=0o755)
+    workspace.tmp.mkdir(mode=0o700)
+    if instance is not None:
+        instance.write(workspace.root)
+    return workspace
+
+
+def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES) -> Frozen:
+    """Copy the workspace's regular files into a fresh workspace below `folder`.
+
+    Symlinks, FIFOs, sockets, devices, hard links to files outside, unreadable names and whatever comes after
+    `max_bytes` are skipped and named. Nothing is followed and nothing blocks.
+    """
+    copy = create_workspace(folder)
+    outside = linked_outside(workspace.root)
+    skipped: dict[str, str] = {}
+    room = max_bytes
+    for entry in walk(workspace.root):
+        reason = why_left_out(entry, outside, room)
+        if reason is None:
+            reason = _copy_entry(entry, copy.root)
+        if reason is not None:
+            skipped[entry.path] = reason
+        elif entry.kind is Kind.file:
+            room -= entry.stat.st_size
+    return Frozen(copy, skipped)
+
+
+def linked_outside(root: Path) -> frozenset[tuple[int, int]]:
+    """Device and inode of the files below `root` that also have a name elsewhere."""
+    names: Counter[tuple[int, int]] = Counter()
+    links: dict[tuple[int, int], int] = {}
+    for entry in walk(root):
+        if entry.kind is Kind.file and entry.stat.st_nlink > 1:
+            names[_identity(entry)] += 1
+            links[_identity(entry)] = entry.stat.st_nlink
+    return frozenset(identity for identity, seen in names.items() if seen < links[identity])
+
+
+def remove_workspace(workspace: Workspace) -> None:
+    """Delete both folders, those that the agent made unreadable included."""
+    for folder in (workspace.root, workspace.tmp):
+        if not folder.is_dir():
+            continue
+        _open_closed_folders(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _identity(entry: Entry) -> tuple[int, int]:
+    return entry.stat.st_dev, entry.stat.st_ino
+
+
+def why_left_out(entry: Entry, outside: frozenset[tuple[int, int]], room: int) -> str | None:
+    """None for what may be copied: a folder, or a regular file of at most `room` bytes with no name `outside`."""
+    if entry.kind is Kind.folder:
+        return None
+    if entry.kind is not Kind.file:
+        return str(entry.kind)
+    if _identity(entry) in outside:
+        return "a hard link to a file outside the workspace"
+    if entry.stat.st_size > room:
+        return "beyond what a frozen copy may hold"
+    return None
+
+
+def _copy_entry(entry: Entry, root: Path) -> str | None:
+    """None when copied, else the reason; a path that is too long for the host is one."""
+    target = root / entry.path
+    try:
+        if entry.kind is Kind.folder:
+            target.mkdir()
+        else:
+            _copy_file(entry, target)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _copy_file(entry: Entry, target: Path) -> None:
+    left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
+    with os.fdopen(entry.open(), "rb") as reading, target.open("xb") as writing:
+        while left and (block := reading.read(min(left, MIB))):
+            writing.write(block)
+            left -= len(block)
+        os.fchmod(writing.fileno(), 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644)
+
+
+def _open_closed_folders(root: Path) -> None:
+    """One pass per level: a folder that was opened may hold further closed ones."""
+    for _ in range(MAX_DEPTH):
+        closed = [entry.path for entry in walk(root) if entry.kind is Kind.unreadable]
+        for path in closed:
+            (root / path).chmod(0o700)
+        if not closed:
+            return
