@@ -10,7 +10,7 @@ from pytest_agentcore.campaign.transcript import address, last_turns
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.hooks.running import FINISHED, Running
 from pytest_agentcore.reports.junit import properties
-from pytest_agentcore.reports.terminal import turn_lines
+from pytest_agentcore.reports.transcribed import turn_lines, verdict_lines
 from pytest_agentcore.runner import Finished
 from pytest_agentcore.trial import TrialResult
 
@@ -65,6 +65,7 @@ class Judging:
         if result.passed:
             return
         path = self._running.folders[result.model].transcript(result.attempt)
+        report.sections.append(("verdict", "\n".join(verdict_lines(result))))
         report.sections.append(("last turns", "\n".join(turn_lines(last_turns(path, TURNS_SHOWN)))))
         report.sections.append(("transcript", address(path, finished.attempt.turns)))
 

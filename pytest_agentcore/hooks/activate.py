@@ -1,0 +1,137 @@
+"""Puts the active part together, once a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentcore.campaign.folder import CampaignFolder
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.hooks.collecting import Collecting
+from pytest_agentcore.hooks.conducting import Conducting
+from pytest_agentcore.hooks.gating import Gating
+from pytest_agentcore.hooks.judging import Judging
+from pytest_agentcore.hooks.presenting import Presenting
+from pytest_agentcore.hooks.recording import Recording
+from pytest_agentcore.hooks.running import Running
+from pytest_agentcore.hooks.xdist import WORKER_INPUT, Distributing
+from pytest_agentcore.models.base import BackendFactory
+from pytest_agentcore.options import Option, Settings, settings_from_json, settle
+from pytest_agentcore.reports.gate import Gate
+from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.setup import Setup, settle_models
+from pytest_agentcore.suite import Suite, find_suite
+from pytest_agentcore.tools.base import Tool
+
+ACTIVE = "agentcore-active"
+"""Name of the plugin object that the `trial` fixture asks."""
+
+
+def activate(config: pytest.Config) -> None:
+    """Check everything that was asked for and register the hooks that do it.
+
+    Raises:
+        pytest.UsageError: something cannot be done as asked; nothing has been loaded or written.
+    """
+    worker = getattr(config, "workerinput", {WORKER_INPUT: None}).get(WORKER_INPUT, None)
+    if hasattr(config, "workerinput"):
+        if worker:
+            _activate_worker(config, worker)
+        return
+    with usage_errors():
+        _activate_main(config, settle(lambda option: _given(config, option)))
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Our sentences as pytest's usage errors."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _activate_main(config: pytest.Config, settings: Settings) -> None:
+    suite = _suite_of(config, settings)
+    running = _running(config, settings)
+    gate = Gate.parse(settings.min_pass_rate)
+    results = _home_of(config, "results") / Path(settings.results).expanduser()
+    recording = Recording(running, suite, results, config.invocation_params.args)
+    register = config.pluginmanager.register
+    register(recording, "agentcore-recording")
+    presenting = None
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        presenting = Presenting(config, recording, config.invocation_params.dir)
+        register(presenting, "agentcore-presenting")
+        running.on_turn = presenting.on_turn
+    if gate:
+        register(Gating(gate, recording, presenting), "agentcore-gating")
+    if config.pluginmanager.has_plugin("dsession"):
+        register(Distributing(running, recording), "agentcore-distributing")
+    _register_trials(config, running, recording, presenting)
+
+
+def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
+    settings = replace(settings_from_json(given["settings"]), sandbox=given["sandbox"])
+    running = _running(config, settings)
+    running.folders.update({slug: CampaignFolder(Path(path)) for slug, path in given["folders"].items()})
+    _register_trials(config, running, None, None)
+
+
+def _register_trials(
+    config: pytest.Config, running: Running, recording: Recording | None, presenting: Presenting | None
+) -> None:
+    settings, register = running.settings, config.pluginmanager.register
+    register(Collecting(tuple(running.setups), settings.runs, settings.order, running.tools), "agentcore-collecting")
+    register(Judging(running), "agentcore-judging")
+    register(Conducting(running, recording, presenting), ACTIVE)
+
+
+def _running(config: pytest.Config, settings: Settings) -> Running:
+    tools: dict[str, Tool] = {
+        tool.spec.name: tool for tool in chain.from_iterable(config.hook.pytest_agentcore_tools(config=config))
+    }
+    backends: dict[str, BackendFactory] = {}
+    for found in config.hook.pytest_agentcore_backends(config=config):
+        backends |= found
+    setups = settle_models(settings, backends)
+    return Running(
+        setups={setup.slug: setup for setup in setups},
+        folders={},
+        sandbox=open_sandbox(settings.sandbox, may_fall_back=not any(map(_is_real, setups))),
+        tools=tools,
+        backends=backends,
+        settings=settings,
+    )
+
+
+def _is_real(setup: Setup) -> bool:
+    """Whether its replies come from a model: what the others do is known beforehand."""
+    return not setup.entry.is_agent and setup.entry.backend != "scripted"
+
+
+def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
+    """The suite that is collected: the one that the paths lie in, else the one that is asked for by name."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        path = Path(str(config.args[0]).partition("::")[0]).absolute()
+        return Suite.of(path / "_" if path.is_dir() else path)
+    folder = find_suite(settings.suite)
+    config.args[:] = [str(folder)]
+    return Suite.load(folder)
+
+
+def _home_of(config: pytest.Config, name: str) -> Path:
+    """What a relative path is relative to: where it was typed, or the ini file that holds it."""
+    typed = config.getoption(f"agentcore_{name}") is not None
+    return config.invocation_params.dir if typed or not config.getini(f"agentcore_{name}") else config.rootpath
+
+
+def _given(config: pytest.Config, option: Option) -> Any:
+    typed = config.getoption(option.dest, None)
+    return typed if typed is not None else config.getini(option.dest) if option.ini else None

@@ -1,0 +1,75 @@
+"""When things happen: between collection and the first trial, models are loaded and campaigns opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.hooks.collecting import key_of, task_of
+from pytest_agentcore.hooks.presenting import Presenting
+from pytest_agentcore.hooks.recording import MODELS, PLAN, PlanLine, Recording
+from pytest_agentcore.hooks.running import Running
+
+
+class Conducting:
+    """The plugin object that the `trial` fixture asks; in a worker it has nothing to record or to show."""
+
+    def __init__(self, running: Running, recording: Recording | None, presenting: Presenting | None) -> None:
+        self._running, self._recording, self._presenting = running, recording, presenting
+        self._plan: list[PlanLine] = []
+        self._sent: frozenset[str] = frozenset()
+
+    def trial(self, item: pytest.Item) -> Trial:
+        """Run an item's trial. A model that cannot be loaded after all ends the session: every trial would fail."""
+        try:
+            return self._running.trial(item)
+        except UsageError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember the plan: what is left after deselection."""
+        self._plan = plan_of(session.items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Load the first model before anything is written: what it cannot do is said in a sentence, at once."""
+        broken = session.testsfailed and not session.config.option.continue_on_collection_errors
+        if session.config.option.collectonly or broken or self._recording is None:
+            return
+        distributed = session.config.pluginmanager.has_plugin("dsession")
+        if not distributed and self._plan:
+            try:
+                self._running.open(self._plan[0][0])
+            except UsageError as error:
+                raise pytest.UsageError(str(error)) from error
+            self._recording.open(self._plan)
+            self._recording.take_models(self._running.described)
+        if self._presenting:
+            self._presenting.show_header()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> object:
+        """A report carries what the main process cannot know: the plan, once, and what each model said of itself."""
+        report = yield
+        if self._plan and not self._sent:
+            setattr(report, PLAN, self._plan)
+        known = frozenset(self._running.described) | {""}
+        if task_of(item) and known != self._sent:
+            setattr(report, MODELS, {slug: dict(facts) for slug, facts in self._running.described.items()})
+            self._sent = known
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Free the model."""
+        self._running.close()
+
+
+def plan_of(items: Sequence[pytest.Item]) -> list[PlanLine]:
+    """The trials among the items, in their order."""
+    keyed = ((key_of(item), task_of(item)) for item in items)
+    return [(key.model, key.task, key.run, task.tools) for key, task in keyed if key and task]

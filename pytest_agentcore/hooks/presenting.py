@@ -1,0 +1,135 @@
+"""What the terminal shows: header, outcome words, the line while a trial works, the summary."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from pytest_agentcore.hooks.judging import RESULT
+from pytest_agentcore.hooks.recording import Recording
+from pytest_agentcore.reports.gate import GateVerdict
+from pytest_agentcore.reports.progress import Progress, progress_line, remaining_seconds
+from pytest_agentcore.reports.terminal import header_lines, summary_lines, summary_title
+from pytest_agentcore.trial import TrialKey
+
+PLAIN_SECONDS = 30.0
+"""Without a terminal a plain line appears at most this often: a CI log wants a sign of life, not a film."""
+
+_WORDS = {
+    "wrong_answer": ("failed", "w", "red"),
+    "gave_up_mid_plan": ("failed", "g", "red"),
+    "infrastructure_error": ("error", "I", "red"),
+}
+
+_SAVE, _RESTORE, _ERASE = "\x1b7", "\x1b8", "\x1b[K"
+
+
+class Presenting:
+    """Writes through pytest's own terminal reporter."""
+
+    def __init__(self, config: pytest.Config, recording: Recording, invocation: Path) -> None:
+        self._config, self._recording, self._invocation = config, recording, invocation
+        self._began = time.monotonic()
+        self._seconds: list[float] = []
+        self._plain = time.monotonic()
+        self._shown = False
+        self.gate: GateVerdict | None = None
+
+    def show_header(self) -> None:
+        """One block per campaign, once its model is loaded."""
+        for campaign in self._recording.campaigns.values():
+            self._terminal.ensure_newline()
+            for line in header_lines(campaign.manifest, self._relative(campaign.folder.path), self._width):
+                self._terminal.write_line(line)
+        self._began = time.monotonic()
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """A letter and a word per outcome; pytest's categories stay, and with them counts, `-r` and exit code."""
+        data = getattr(report, RESULT, None)
+        if data is None or data["outcome"] not in _WORDS:
+            return None
+        category, letter, colour = _WORDS[data["outcome"]]
+        return category, letter, (data["outcome"].upper(), {colour: True})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the live line away before pytest writes its letter."""
+        data = getattr(report, RESULT, None)
+        if data is not None:
+            self._seconds.append(data["seconds"])
+        self.erase()
+
+    def on_turn(self, key: TrialKey, turn: int) -> None:
+        """A turn begins: say so, beside pytest's letters on a terminal, now and then on lines of its own elsewhere."""
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if self._terminal is None or capture is None:
+            return
+        with capture.global_and_fixture_disabled():
+            if self._terminal._tw.hasmarkup and self._terminal.isatty:
+                self._live(key, turn)
+            elif time.monotonic() - self._plain > PLAIN_SECONDS:
+                self._plain = time.monotonic()
+                self._terminal.ensure_newline()
+                self._terminal.write_line(self._line(key, turn, self._width))
+
+    def erase(self) -> None:
+        """Remove the live line, if one is there."""
+        if self._shown:
+            self._shown = False
+            self._terminal._tw.write(_ERASE, flush=True)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """A table per campaign, and why the gate is shut if it is."""
+        self.erase()
+        for campaign in self._recording.campaigns.values():
+            terminalreporter.write_sep("=", summary_title(campaign.manifest))
+            folder = self._relative(campaign.folder.path)
+            for line in summary_lines(campaign.manifest, campaign.results, folder, self._width):
+                terminalreporter.write_line(line)
+        if self.gate is not None:
+            terminalreporter.write_line(
+                "pass-rate gate: reached" if self.gate.ok else "pass-rate gate: NOT reached", bold=True
+            )
+            for sentence in self.gate.sentences:
+                terminalreporter.write_line(f"  {sentence}", red=True)
+
+    def _live(self, key: TrialKey, turn: int) -> None:
+        """To the right of what pytest wrote, never wrapping; the cursor goes back, so pytest notices nothing."""
+        writer = self._terminal._tw
+        room = self._width - writer.width_of_current_line - 2
+        text = self._line(key, turn, room) if room > 10 else ""  # noqa: PLR2004 - less says nothing
+        before = writer._current_line
+        writer.write(f"{_SAVE} {text}{_ERASE}{_RESTORE}", flush=True)
+        writer._current_line = before
+        self._shown = True
+
+    def _line(self, key: TrialKey, turn: int, width: int) -> str:
+        campaigns = self._recording.campaigns
+        planned = sum(len(campaign.manifest.planned) for campaign in campaigns.values())
+        done = sum(len(campaign.results) for campaign in campaigns.values())
+        progress = Progress(
+            current=key,
+            turn=turn,
+            runs=campaigns[key.model].manifest.runs,
+            done=done,
+            planned=planned,
+            elapsed=time.monotonic() - self._began,
+            remaining=remaining_seconds(self._seconds, planned - done),
+        )
+        return progress_line(progress, width)
+
+    @property
+    def _terminal(self) -> pytest.TerminalReporter:
+        return cast("pytest.TerminalReporter", self._config.pluginmanager.get_plugin("terminalreporter"))
+
+    @property
+    def _width(self) -> int:
+        return self._terminal._tw.fullwidth
+
+    def _relative(self, path: Path) -> Path:
+        return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
