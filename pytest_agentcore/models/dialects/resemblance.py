@@ -1,0 +1,69 @@
+"""What a reply without a structured call looked like: the evidence behind three of the causes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from pytest_agentcore.models.dialects.base import Dialect
+from pytest_agentcore.models.dialects.call_shapes import NAME_KEYS
+from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
+from pytest_agentcore.models.dialects.near_misses import function_lines
+from pytest_agentcore.verdict.modes import Resemblance
+
+_TOKEN_SHAPE = re.compile(
+    r"<\|[^<>|\s]{1,40}\|?>"  # <|im_start|>, <|channel>
+    r"|<[^<>|\s/]{1,40}\|>"  # <turn|>
+    r"|<｜[^<>｜]{1,40}｜>"  # noqa: RUF001 - DeepSeek's
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS|ARGS)\]"
+    r"|<</?SYS>>"
+    r"|<(?:start|end)_of_(?:turn|image|text)>"
+)
+"""What control tokens of chat templates look like; operators such as `<|>` and `<|` do not."""
+
+_SHORT_TOKENS = frozenset({"<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "<s>", "</s>"})
+"""Template tokens that are also markup: they count only in a vocabulary that has them."""
+
+
+def resemblance(
+    content: str, dialect: Dialect, tool_names: Collection[str], special_tokens: Collection[str] = ()
+) -> Resemblance | None:
+    """The first that applies of: broken call, another dialect's call, template tokens, fenced call, bare call.
+
+    Args:
+        content: the reply's text without reasoning and parsed calls.
+        dialect: the active one.
+        tool_names: tools the model was given.
+        special_tokens: texts of the vocabulary's control tokens, where they are known.
+    """
+    if any(marker in content for marker in dialect.open_markers):
+        return Resemblance.broken_call
+    if _foreign_call(content, dialect):
+        return Resemblance.other_dialect
+    if has_template_tokens(content, special_tokens):
+        return Resemblance.template_tokens
+    return _call_as_text(content, tool_names)
+
+
+def has_template_tokens(content: str, special_tokens: Collection[str] = ()) -> bool:
+    """Whether the text holds what only a chat template should write."""
+    known = _SHORT_TOKENS.intersection(special_tokens)
+    return _TOKEN_SHAPE.search(content) is not None or any(token in content for token in known)
+
+
+def _foreign_call(content: str, dialect: Dialect) -> bool:
+    others = [marker for other in DIALECTS for marker in other.open_markers] + list(FOREIGN_CALL_MARKERS)
+    return any(marker in content for marker in others if marker not in dialect.open_markers)
+
+
+def _call_as_text(content: str, tool_names: Collection[str]) -> Resemblance | None:
+    if not tool_names:
+        return None
+    names = "|".join(map(re.escape, tool_names))
+    named = rf"[{{,]\s{{0,20}}[\"']?(?:{'|'.join(NAME_KEYS)})[\"']?\s{{0,20}}:\s{{0,20}}[\"'](?:{names})[\"']"
+    keyed = rf"\{{\s{{0,20}}[\"']?(?:{names})[\"']?\s{{0,20}}:\s{{0,20}}\{{"
+    found = re.search(f"{named}|{keyed}", content) or function_lines(tool_names).search(content)
+    if not found:
+        return None
+    in_fence = content.count("```", 0, found.start()) % 2 == 1
+    return Resemblance.fenced_call if in_fence else Resemblance.bare_call
