@@ -100,7 +100,7 @@ class Manifest:
     """In the order of the plan."""
     warnings: tuple[str, ...] = ()
     """Sentences the header showed."""
-    prices: Prices | None = None
+    prices: Prices | None = Prices()
     """None: not known, costs stay empty."""
     preflight: Mapping[str, Any] | None = None
     """None: not made."""
@@ -176,6 +176,7 @@ def read_manifest(folder: CampaignFolder) -> Manifest:
         UsageError: there is none, or it cannot be read; names the file.
     """
     try:
-        return Manifest.from_json(json.loads(folder.manifest.read_bytes()))
+        data = json.loads(folder.manifest.read_bytes())
+        return Manifest.from_json(data if isinstance(data, dict) else {})
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{folder.manifest}: not a manifest of a campaign: {error}") from error
