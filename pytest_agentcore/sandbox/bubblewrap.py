@@ -70,7 +70,7 @@ class Bubblewrap:
             _hand_over(workspace, self.uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
         with contextlib.ExitStack() as stack:
-            data = [stack.enter_context(_sealed(content)) for content in (self._passwd(), seccomp_filter() or b"")]
+            data = [stack.enter_context(_sealed(content)) for content in (*self._accounts(), seccomp_filter() or b"")]
             stdin = stack.enter_context(_sealed(command.stdin))
             status, status_writer = os.pipe()
             stack.callback(os.close, status)
@@ -111,14 +111,19 @@ class Bubblewrap:
         outermost = [p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)]
         return [word for p in outermost for word in ("--tmpfs", str(p), "--remount-ro", str(p))]
 
-    def _passwd(self) -> bytes:
+    def _accounts(self) -> tuple[bytes, bytes]:
+        """/etc/passwd and /etc/group, so that `ls -l` says the same whatever the number is."""
         uid = NAMESPACE_UID if self.uid is None else self.uid
-        return f"agent:x:{uid}:{uid}:agent:/tmp:/bin/sh\n".encode()
+        ids = (("root", 0), ("nobody", 65534), ("agent", uid))
+        passwd = "".join(f"{name}:x:{each}:{each}::/tmp:/bin/sh\n" for name, each in ids)
+        return passwd.encode(), "".join(f"{name}:x:{each}:\n" for name, each in ids).encode()
 
     def _prefix(self, workspace: Workspace, command: Command, data: Sequence[int], status: int) -> list[str]:
         """The argument vector up to the command's own."""
-        passwd, rules = map(str, data)
-        words = [self.executable, *self._mounts, "--perms", "0644", "--ro-bind-data", passwd, "/etc/passwd"]
+        passwd, group, rules = map(str, data)
+        words = [self.executable, *self._mounts]
+        for file, content in (("/etc/passwd", passwd), ("/etc/group", group)):
+            words += ["--perms", "0644", "--ro-bind-data", content, file]
         tmp = str(workspace.tmp)
         # Shared memory is a file below /dev/shm; in the trial's tmp it counts as disk.
         words += ["--bind", str(workspace.root), "/workspace", "--bind", tmp, "/tmp", "--bind", tmp, "/dev/shm"]  # noqa: S108

@@ -18,6 +18,8 @@ class ToolSpec:
     description: str
     parameters: Mapping[str, Any]
     """A JSON schema of type object with `additionalProperties: false`; arguments are validated against it."""
+    see_more: str = "ask for less at once"
+    """How to see what was clipped from a result; ends the note that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,50 @@
+"""The text of a tool result on its way to a model: decoded, without control characters, clipped."""
+
+from __future__ import annotations
+
+import re
+
+RESULT_CHARACTERS = 4000
+"""What a model reads of one result, the same for every model."""
+
+_HARMFUL = re.compile(
+    "\r(?!\n)"  # alone it overwrites the line
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # C0 and C1, escape among them
+    "|[\u202a-\u202e\u2066-\u2069]"  # these turn the direction of text around
+    "|[\ud800-\udfff]"
+)
+
+
+def decode(output: bytes) -> str:
+    """Text of whatever bytes a process or a file gave; what is no UTF-8 becomes U+FFFD."""
+    return output.decode("utf-8", errors="replace")
+
+
+def harmless(text: str) -> str:
+    r"""Control characters as what Python writes for them (`\x1b`); line ends and tabs stay."""
+    return _HARMFUL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def clip(text: str, limit: int = RESULT_CHARACTERS, see_more: str = "ask for less at once") -> str:
+    """Head and tail of `text` within `limit` characters, the note between them included.
+
+    The cuts are at line ends where that costs less than a quarter of a part.
+    """
+    if len(text) <= limit:
+        return text
+    total = text.count("\n") + 1
+    room = limit - len(_note(len(text), total, total, total, see_more))
+    head = _whole_lines(text[: room // 2])
+    tail = _whole_lines(text[-(room - room // 2) :][::-1])[::-1]
+    first = head.count("\n") + 1 + (text[len(head)] == "\n")
+    last = total - tail.count("\n") - (text[len(text) - len(tail) - 1] == "\n")
+    return head + _note(len(text) - len(head) - len(tail), first, last, total, see_more) + tail
+
+
+def _note(missing: int, first: int, last: int, total: int, see_more: str) -> str:
+    return f"\n[... {missing} characters left out here (lines {first} to {last} of {total}); {see_more} ...]\n"
+
+
+def _whole_lines(part: str) -> str:
+    end = part.rfind("\n")
+    return part[:end] if end > len(part) * 3 // 4 else part

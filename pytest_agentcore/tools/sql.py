@@ -1,0 +1,102 @@
+"""`sql_query`: read-only SQL over a SQLite file of the workspace, run by the sandbox's own Python."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import ToolError
+from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
+from pytest_agentcore.tools import sql_reader
+from pytest_agentcore.tools.base import ToolContext, ToolSpec
+from pytest_agentcore.tools.inside import open_file, place
+from pytest_agentcore.tools.results import decode
+from pytest_agentcore.tools.shell import killed_sentence, within
+
+MAGIC = b"SQLite format 3\0"
+"""https://www.sqlite.org/fileformat.html, section 1.3"""
+QUERY_SECONDS = 5.0
+LIMITS = Limits(wall_seconds=15, cpu_seconds=15, memory_bytes=256 * MIB, output_bytes=4 * MIB)
+MOST_ROWS = 200
+MOST_BYTES = 200_000
+"""Of all cells; one cell more may pass it."""
+ONLY_READING = "only reading is allowed: SELECT, WITH, EXPLAIN and PRAGMA table_info"
+SENTENCES = {
+    "not authorized": ONLY_READING,
+    "authorization denied": ONLY_READING,
+    "interrupted": f"the query ran longer than {QUERY_SECONDS:.0f} seconds and was stopped",
+}
+
+
+class SqlQuery:
+    """Runs one statement that reads."""
+
+    spec = ToolSpec(
+        name="sql_query",
+        description="Run one read-only SQL statement (SELECT) against a SQLite database file of the workspace.",
+        parameters={
+            "type": "object",
+            "properties": {
+                "database": {"type": "string", "description": "The database file, relative to the workspace."},
+                "query": {"type": "string", "description": "One SELECT statement."},
+            },
+            "required": ["database", "query"],
+            "additionalProperties": False,
+        },
+        see_more="select fewer columns or use WHERE, LIMIT and OFFSET",
+    )
+
+    def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        path = _database(context, arguments["database"])
+        order = {
+            "database": path,
+            "query": arguments["query"],
+            "rows": MOST_ROWS,
+            "bytes": MOST_BYTES,
+            "seconds": min(QUERY_SECONDS, max(1.0, context.seconds_left)),
+        }
+        script = Path(sql_reader.__file__).read_text(encoding="utf-8")
+        limits = within(context, LIMITS)
+        command = Command(argv=["python3", "-I", "-S", "-c", script], stdin=json.dumps(order).encode(), limits=limits)
+        completed = context.sandbox.run(context.workspace, command)
+        if completed.killed_for:
+            raise ToolError(killed_sentence(completed, limits))
+        return _table(_answer(completed))
+
+
+def _database(context: ToolContext, path: str) -> str:
+    """The path inside the workspace of a file that is a SQLite database."""
+    with place(context, path) as where, os.fdopen(open_file(context, where), "rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ToolError(f"{where.path} is not a SQLite database")
+        return where.path
+
+
+def _answer(completed: Completed) -> Mapping[str, Any]:
+    """What the reader said. The file is the agent's, so a reader that crashed over it is the agent's error."""
+    try:
+        said: Mapping[str, Any] = json.loads(completed.output)
+    except ValueError:
+        raise ToolError(f"the query failed: {decode(completed.output)[-300:].strip()}") from None
+    if "error" in said:
+        raise ToolError(SENTENCES.get(said["error"], f"SQLite: {said['error']}"))
+    return said
+
+
+def _table(said: Mapping[str, Any]) -> str:
+    columns, rows = said["columns"], said["rows"]
+    count = f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
+    if said["more"]:
+        count = f"(the first {len(rows)} rows; there are more: use WHERE, LIMIT and OFFSET)"
+    if not columns:
+        return count
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    rule = "-+-".join("-" * width for width in widths)
+    return "\n".join([_line(columns, widths), rule, *(_line(row, widths) for row in rows), count])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

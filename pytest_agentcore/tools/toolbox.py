@@ -1,0 +1,147 @@
+"""The tools of one trial: choose, validate, call, inject faults, clip. One of the two borders that catch everything."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
+from pytest_agentcore.task import Fault
+from pytest_agentcore.tools.base import Tool, ToolContext, ToolSpec
+from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless
+from pytest_agentcore.trial import CallOutcome, CallRecord
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+MESSAGE_CHARACTERS = 300
+"""Of a schema's objection, which quotes the offending value."""
+
+
+class Toolbox:
+    """The tools of one trial, called by name. Counts injected faults, hence one per trial."""
+
+    def __init__(self, tools: Sequence[Tool], *, names: Iterable[str], faults: Sequence[Fault] = ()) -> None:
+        """`tools` are all there are; `names` are those that the task gives.
+
+        Raises:
+            UsageError: a name that no tool has, or that two have.
+        """
+        self._tools = _by_name(tools, tuple(names))
+        self._faults = {index: fault.times for index, fault in enumerate(faults)}
+        self._declared = tuple(faults)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def call(
+        self, name: str, arguments: Mapping[str, Any], context: ToolContext, *, turn: int, index: int
+    ) -> CallRecord:
+        """Run one call; whatever is wrong with the call itself is in the record.
+
+        Raises:
+            InfrastructureError: the tool broke.
+        """
+        started = time.monotonic()
+        outcome, text = self._outcome(name, arguments, context)
+        see_more = self._tools[name].spec.see_more if name in self._tools else ""
+        return CallRecord(
+            turn=turn,
+            index=index,
+            name=name,
+            arguments=arguments,
+            outcome=outcome,
+            result=clip(harmless(text), RESULT_CHARACTERS, see_more),
+            seconds=time.monotonic() - started,
+        )
+
+    def _outcome(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> tuple[CallOutcome, str]:
+        if name not in self._tools:
+            return CallOutcome.unknown, self._unknown(name)
+        if objection := self._objection(name, arguments):
+            return CallOutcome.invalid, objection
+        if message := self._fault(arguments):
+            return CallOutcome.fault, message
+        try:
+            return CallOutcome.ok, self._tools[name](context, arguments)
+        except ToolError as error:
+            return CallOutcome.refused, str(error)
+        except AgentcoreError:
+            raise
+        except Exception as error:
+            raise InfrastructureError(f"tool {name} broke: {type(error).__name__}: {error}") from error
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._tools, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the tools are {', '.join(self._tools)}"
+        return f"there is no tool {_short(repr(name))}; {hint}"
+
+    def _objection(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """One line on the first violation of the schema, or nothing."""
+        from jsonschema.exceptions import best_match  # noqa: PLC0415 - half a plugin's start-up
+
+        error = best_match(self._validators[name].iter_errors(arguments))
+        if error is None:
+            return ""
+        where = ".".join(map(str, error.absolute_path))
+        expected = ", ".join(_expected(self._tools[name].spec))
+        return f"invalid arguments for {name}: {where and f'{where}: '}{_short(error.message)}; expected {expected}"
+
+    @cached_property
+    def _validators(self) -> Mapping[str, Validator]:
+        from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+        return {name: Draft202012Validator(tool.spec.parameters) for name, tool in self._tools.items()}
+
+    def _fault(self, arguments: Mapping[str, Any]) -> str:
+        """The message of the first injected error that these arguments meet, or nothing."""
+        mentioned = "\n".join(_strings(arguments))
+        for index, fault in enumerate(self._declared):
+            if self._faults[index] and fault.mentions in mentioned:
+                self._faults[index] -= 1
+                return fault.message
+        return ""
+
+
+def _by_name(tools: Sequence[Tool], names: Sequence[str]) -> dict[str, Tool]:
+    known: dict[str, Tool] = {}
+    for tool in tools:
+        if tool.spec.name in known:
+            raise UsageError(f"two tools are named {tool.spec.name!r}; rename one")
+        known[tool.spec.name] = tool
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"no tool is named {name!r}; {hint}")
+    return {name: known[name] for name in names}
+
+
+def _expected(spec: ToolSpec) -> list[str]:
+    required = spec.parameters.get("required", ())
+    return [
+        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
+        for name, schema in spec.parameters.get("properties", {}).items()
+    ] or ["no arguments"]
+
+
+def _strings(value: object) -> list[str]:
+    """Every string in the arguments; other values as JSON."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for each in value.values() for text in _strings(each)]
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in _strings(each)]
+    return [json.dumps(value)]
+
+
+def _short(message: str) -> str:
+    line = harmless(" ".join(message.split()))
+    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} ..."
