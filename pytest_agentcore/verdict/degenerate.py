@@ -7,7 +7,7 @@ max(128, 4·p) tokens. Tokens are compared whole, so rows that differ in a singl
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 MIN_TOKENS = 128
@@ -89,7 +89,7 @@ class DegenerateWatch:
         return None
 
 
-def find_loop(tokens: list[Hashable]) -> Loop | None:
+def find_loop(tokens: Iterable[Hashable]) -> Loop | None:
     """The first loop in a finished reply, None where it never became one."""
     watch = DegenerateWatch()
     for token in tokens:

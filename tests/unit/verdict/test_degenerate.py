@@ -57,21 +57,21 @@ def test_the_token_that_closes_a_loop_is_the_first_noticed(period: int, closes_a
 @pytest.mark.parametrize("period", [1, 2, 4, 8, 16, 32])
 def test_127_tokens_are_not_a_loop_and_128_are(period: int) -> None:
     tokens = block(period) * (128 // period)
-    assert find_loop(list(tokens[:-1])) is None
-    assert find_loop(list(tokens)) == Loop(period=period, tokens=128)
+    assert find_loop(tokens[:-1]) is None
+    assert find_loop(tokens) == Loop(period=period, tokens=128)
 
 
 @pytest.mark.parametrize("period", [33, 64, 128, 700])
 def test_three_repeats_are_not_a_loop_and_four_are(period: int) -> None:
-    assert find_loop(list(block(period) * 3)) is None
-    assert find_loop(list(block(period) * 4)[:-1]) is None
-    found = find_loop(list(block(period) * 4))
+    assert find_loop((block(period) * 3)) is None
+    assert find_loop((block(period) * 4)[:-1]) is None
+    found = find_loop((block(period) * 4))
     assert found is not None
     assert found.repeats == 4
 
 
 def test_one_differing_token_ends_a_run() -> None:
-    tokens: list[Hashable] = [7] * 127 + [8] + [7] * 127
+    tokens = [7] * 127 + [8] + [7] * 127
     assert find_loop(tokens) is None
 
 
@@ -98,7 +98,7 @@ def test_the_leaked_reply_of_the_seed_is_cut_off_early() -> None:
 
 def test_a_loop_inside_an_argument_is_noticed() -> None:
     call = '<tool_call>{"name": "fs_write", "arguments": {"path": "a", "content": "' + "x = 1\\n" * 60
-    assert find_loop(list(pieces(call))) is not None
+    assert find_loop((pieces(call))) is not None
 
 
 def _csv() -> str:
@@ -120,7 +120,7 @@ HONEST = {
 
 @pytest.mark.parametrize("text", HONEST.values(), ids=HONEST.keys())
 def test_honest_repetition_is_left_alone(text: str) -> None:
-    assert find_loop(list(pieces(text))) is None
+    assert find_loop((pieces(text))) is None
 
 
 @given(

@@ -1,0 +1,42 @@
+"""A dialect is chosen by what the template writes, never by a model's name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_agentcore.models.dialects.choose import choose_dialect
+
+HERMES_TEMPLATE = """{% if tools %}For each call return an object within <tool_call></tool_call> tags:
+<tool_call>{"name": <function-name>, "arguments": <args-json-object>}</tool_call>{% endif %}<|im_start|>"""
+GEMMA_TEMPLATE = "{% for c in m.tool_calls %}<|tool_call>call:{{ c.function.name }}{...}<tool_call|>{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "taught", "words"),
+    [
+        (HERMES_TEMPLATE, "hermes", True, "between <tool_call> and </tool_call>"),
+        (GEMMA_TEMPLATE, "gemma4", True, "between <|tool_call> and <tool_call|>"),
+        (None, "generic", False, "no chat template"),
+        ("{% for m in messages %}{{ m.content }}{% endfor %}", "generic", False, "does not know tools"),
+        ("{% if tools %}[TOOL_CALLS]{% endif %}", "generic", False, "[TOOL_CALLS], a dialect that is not supported"),
+        ("{% if tools %}{{ tools }}{% endif %}", "generic", False, "no dialect here recognises"),
+        (HERMES_TEMPLATE + "<function=name><parameter=key>", "generic", False, "<function=, a dialect"),
+        (HERMES_TEMPLATE + "<arg_key>", "generic", False, "no dialect here recognises"),
+    ],
+)
+def test_choice(template: str | None, name: str, taught: bool, words: str) -> None:
+    choice = choose_dialect(template, ())
+    assert (choice.dialect.name, choice.taught) == (name, taught)
+    assert words in choice.reason
+
+
+def test_special_tokens_confirm_the_marker_and_give_the_ends_of_turns() -> None:
+    choice = choose_dialect(HERMES_TEMPLATE, {"<tool_call>", "<|endoftext|>", "<|im_end|>", "<|fim_pad|>"})
+    assert "<tool_call> is one token" in choice.reason
+    assert choice.end_of_turn == ("<|im_end|>", "<|endoftext|>")
+    assert choice.dialect.parse("Done.<|endoftext|>").content == "Done."
+
+
+def test_the_generic_dialect_takes_its_end_of_turn_from_the_vocabulary() -> None:
+    choice = choose_dialect("{{ messages }}<|eot_id|>", {"</s>", "<|eot_id|>"})
+    assert choice.end_of_turn == ("<|eot_id|>", "</s>")

@@ -1,0 +1,65 @@
+"""What a reply without a structured call is said to have looked like."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_agentcore.models.dialects.base import Dialect
+from pytest_agentcore.models.dialects.families import GEMMA4, GENERIC, HERMES
+from pytest_agentcore.models.dialects.resemblance import resemblance
+from pytest_agentcore.verdict.modes import Resemblance
+
+TOOLS = ("fs_read", "shell")
+LEAKED = "<|channel>fs_read{file: src/price.py}\n" + (
+    "<|channel>shell{command: python3 -m unittest tests/test_price.py}\n" * 200
+)
+
+EXAMPLES: dict[str, tuple[Dialect, str, Resemblance | None]] = {
+    "the seed's leak": (GEMMA4, LEAKED, Resemblance.template_tokens),
+    "the seed's leak from another family": (HERMES, LEAKED, Resemblance.template_tokens),
+    "chatml": (HERMES, "Done.<|im_start|>user\nThanks", Resemblance.template_tokens),
+    "gemma's turn": (GEMMA4, "Done.<|turn>user", Resemblance.template_tokens),
+    "gemma 3": (GENERIC, "<start_of_turn>model", Resemblance.template_tokens),
+    "llama": (GENERIC, "[INST] go on [/INST]", Resemblance.template_tokens),
+    "llama 3": (GENERIC, "<|start_header_id|>assistant", Resemblance.template_tokens),
+    "broken hermes": (HERMES, "<tool_call>fs_read", Resemblance.broken_call),
+    "broken gemma": (GEMMA4, "<|tool_call>call:fs_read{file: a}", Resemblance.broken_call),
+    "gemma from hermes": (HERMES, "<|tool_call>call:fs_read{}<tool_call|>", Resemblance.other_dialect),
+    "hermes from gemma": (GEMMA4, '<tool_call>{"name": "fs_read"}</tool_call>', Resemblance.other_dialect),
+    "mistral": (HERMES, '[TOOL_CALLS][{"name": "fs_read"}]', Resemblance.other_dialect),
+    "xml": (GENERIC, "<function=fs_read><parameter=path>a</parameter></function>", Resemblance.other_dialect),
+    "fenced": (HERMES, '```json\n{"name": "fs_read", "arguments": {broken\n```', Resemblance.fenced_call),
+    "fenced later": (HERMES, 'Text\n```\n{\n  "type": "x", "tool": "shell"}\n```', Resemblance.fenced_call),
+    "fenced function": (GENERIC, '```tool_code\nfs_read(path="a")\n```', Resemblance.fenced_call),
+    "bare": (HERMES, 'So {"name": "shell", "arguments": {"command": "ls', Resemblance.bare_call),
+    "bare keyed": (HERMES, '{"fs_read": {"path": "a"}}', Resemblance.bare_call),
+    "bare python": (HERMES, "{'name': 'shell'}", Resemblance.bare_call),
+    "function": (HERMES, 'fs_read(path="a")\n', Resemblance.bare_call),
+    "after a fence": (HERMES, '```\nx\n```\n{"name": "shell"}', Resemblance.bare_call),
+    "prose": (HERMES, "I used the shell to look at it: fs_read worked.", None),
+    "other json": (HERMES, '{"name": "Ada", "shell": "bash"}', None),
+    "operators": (HERMES, "f <|> g, a <| b |> c, 1 < 2 | 3 > 2, <b>bold</b>, [INSTALL]", None),
+    "unknown tool": (HERMES, '{"name": "browse", "arguments": {}}', None),
+    "empty": (HERMES, "", None),
+}
+
+
+@pytest.mark.parametrize(("dialect", "content", "expected"), EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_resemblance(dialect: Dialect, content: str, expected: Resemblance | None) -> None:
+    assert resemblance(content, dialect, TOOLS) is expected
+
+
+def test_tokens_that_are_also_markup_count_only_where_the_vocabulary_has_them() -> None:
+    assert resemblance("<s>gone</s>", GENERIC, TOOLS) is None
+    assert resemblance("<s>gone</s>", GENERIC, TOOLS, {"<s>", "</s>"}) is Resemblance.template_tokens
+    assert resemblance("<b>bold</b>", GENERIC, TOOLS, {"<b>", "</b>"}) is None
+
+
+def test_without_tools_no_text_is_a_call() -> None:
+    assert resemblance('{"name": "shell"}', HERMES, ()) is None
+
+
+@pytest.mark.parametrize("unit", ['{"name": ', "<|", "```", "shell", ", 'name': 'x", "fs_read("])
+def test_a_megabyte_is_read_in_one_pass(unit: str) -> None:
+    found = resemblance(unit * (1_000_000 // len(unit)), HERMES, TOOLS)
+    assert found in (None, Resemblance.bare_call)

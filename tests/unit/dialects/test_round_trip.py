@@ -1,0 +1,104 @@
+"""What a dialect writes it reads back, whatever the arguments hold and whatever stands around the calls."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_agentcore.models.dialects.base import Dialect
+from pytest_agentcore.models.dialects.families import DIALECTS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.models.dialects.gemma_codec import QUOTE
+
+Calls = list[tuple[str, dict[str, Any]]]
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
+    ["", "</tool_call>", "<tool_call>", '"', "\\", "\\n", "a\nb\r\n\tc", "{}", "]}", "<|", "|>", "<", "'", "é😀\u2028"]
+)
+BARE_KEYS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+NUMBERS = st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+def arguments_of(keys: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    values = st.recursive(
+        st.none() | st.booleans() | NUMBERS | TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+        max_leaves=8,
+    )
+    return st.dictionaries(keys, values, max_size=4)
+
+
+def calls_of(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Calls]:
+    return st.lists(st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True), arguments_of(keys)), max_size=4)
+
+
+AROUND = st.text("abc xyz.\n{}[]:,\"'é", max_size=30)
+
+
+def read(dialect: Dialect, text: str) -> Calls:
+    parsed = dialect.parse(text)
+    assert parsed.problems == ()
+    assert parsed.repairs == ()
+    return [(call.name, dict(call.arguments)) for call in parsed.calls]
+
+
+@pytest.mark.parametrize("dialect", [HERMES, GENERIC], ids=lambda d: d.name)
+@given(calls=calls_of(TEXT))
+@settings(max_examples=80, deadline=None)
+def test_json_dialects_read_back_any_arguments(dialect: Dialect, calls: Calls) -> None:
+    assert read(dialect, dialect.render_calls(calls)) == calls
+
+
+@given(calls=calls_of(BARE_KEYS | TEXT.filter(lambda text: QUOTE not in text)))
+@settings(max_examples=120, deadline=None)
+def test_gemma_reads_back_any_arguments_without_its_quote(calls: Calls) -> None:
+    assert read(GEMMA4, GEMMA4.render_calls(calls)) == calls
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+@given(before=AROUND, thought=AROUND, after=AROUND, calls=calls_of(BARE_KEYS).filter(bool))
+@settings(max_examples=60, deadline=None)
+def test_text_and_reasoning_around_calls_are_told_apart(
+    dialect: Dialect, before: str, thought: str, after: str, calls: Calls
+) -> None:
+    assert dialect.reasoning
+    reasoning = f"{dialect.reasoning.open}\n{thought}{dialect.reasoning.close}"
+    parsed = dialect.parse(f"{reasoning}{before}{dialect.render_calls(calls)}{after}")
+    assert [call.name for call in parsed.calls] == [name for name, _ in calls]
+    assert parsed.reasoning == thought.strip()
+    assert "".join(parsed.content.split()) == "".join((before + after).split())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_a_call_without_arguments_and_several_calls_keep_their_order(dialect: Dialect) -> None:
+    calls: Calls = [("first", {}), ("second", {"nested": {"list": [1, [], {}], "none": None}}), ("first", {})]
+    assert read(dialect, dialect.render_calls(calls)) == calls
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_may_be_laid_out_in_any_way(indent: int | None) -> None:
+    body = json.dumps({"arguments": {"path": "a", "lines": [1, 2]}, "name": "fs_read"}, indent=indent)
+    assert read(HERMES, f"<tool_call>{body}</tool_call>") == [("fs_read", {"path": "a", "lines": [1, 2]})]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "arguments"),
+    [
+        (GEMMA4, {"content": f"a {QUOTE} b"}),
+        (GEMMA4, {"n": float("inf")}),
+        (GEMMA4, {"n": object()}),
+        (HERMES, {"n": float("nan")}),
+        (HERMES, {"n": object()}),
+    ],
+)
+def test_what_cannot_be_written_is_refused(dialect: Dialect, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        dialect.render_call("tool", arguments)
+
+
+def test_a_name_that_gemma_cannot_write_is_refused() -> None:
+    with pytest.raises(ValueError, match="name"):
+        GEMMA4.render_call("a b{", {})
