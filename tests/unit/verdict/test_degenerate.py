@@ -63,9 +63,9 @@ def test_127_tokens_are_not_a_loop_and_128_are(period: int) -> None:
 
 @pytest.mark.parametrize("period", [33, 64, 128, 700])
 def test_three_repeats_are_not_a_loop_and_four_are(period: int) -> None:
-    assert find_loop((block(period) * 3)) is None
+    assert find_loop(block(period) * 3) is None
     assert find_loop((block(period) * 4)[:-1]) is None
-    found = find_loop((block(period) * 4))
+    found = find_loop(block(period) * 4)
     assert found is not None
     assert found.repeats == 4
 
@@ -98,7 +98,7 @@ def test_the_leaked_reply_of_the_seed_is_cut_off_early() -> None:
 
 def test_a_loop_inside_an_argument_is_noticed() -> None:
     call = '<tool_call>{"name": "fs_write", "arguments": {"path": "a", "content": "' + "x = 1\\n" * 60
-    assert find_loop((pieces(call))) is not None
+    assert find_loop(pieces(call)) is not None
 
 
 def _csv() -> str:
@@ -120,7 +120,7 @@ HONEST = {
 
 @pytest.mark.parametrize("text", HONEST.values(), ids=HONEST.keys())
 def test_honest_repetition_is_left_alone(text: str) -> None:
-    assert find_loop((pieces(text))) is None
+    assert find_loop(pieces(text)) is None
 
 
 @given(
