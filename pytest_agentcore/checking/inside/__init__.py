@@ -1,0 +1,7 @@
+"""What runs inside the sandbox to check code: standard library only, loaded by `run.py` from a read-only folder.
+
+Two kinds of process. A *worker* loads the model's code and answers requests about it; nothing it says is believed
+beyond being the value that the code gave. The *judge* runs the given unittest files, never loads the model's code,
+asks a worker instead, and signs its report with a key that it read from its standard input before any of the model's
+code ran.
+"""

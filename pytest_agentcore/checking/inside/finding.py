@@ -1,0 +1,120 @@
+"""Imports in the judge: the standard library and the given test files are loaded, everything else is asked for.
+
+No file that the model could have written is ever executed in the judge.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from pathlib import Path, PurePosixPath
+from types import CodeType, ModuleType
+
+from .remote import Link, RemoteModule
+
+_MARK = "<workspace>/"
+"""Begins the entries of `__path__` of packages in the workspace, which only this finder understands."""
+
+
+class WorkspaceFinder(MetaPathFinder):
+    """Finds a module in the standard library, then among the given test files, then in the workspace."""
+
+    def __init__(self, link: Link, tests: Mapping[str, bytes], workspace: Path, given: Path, folders: Sequence[str]):
+        """`tests` are the sources that are loaded here, by workspace path; `folders` are searched like `sys.path`."""
+        self._link, self._tests = link, tests
+        self._workspace, self._given = workspace, given
+        self._folders = tuple(folders)
+        self._library = [entry for entry in sys.path if entry]
+
+    def install(self) -> None:
+        """Replace the ordinary search: `sys.path` no longer loads anything by itself."""
+        sys.meta_path[:] = [BuiltinImporter, FrozenImporter, self]
+        sys.addaudithook(self._refuse_workspace_code)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See MetaPathFinder."""
+        ours = [entry.removeprefix(_MARK) for entry in path or () if entry.startswith(_MARK)]
+        if path is None or not ours:
+            spec = PathFinder.find_spec(fullname, self._library if path is None else path, target)
+            if spec is not None or path is not None:
+                return spec
+            ours = self.search_path()
+        return self._in_workspace(fullname, ours)
+
+    def search_path(self) -> list[str]:
+        """Workspace folders: those that were named, then those that a test put on `sys.path`."""
+        folders = list(self._folders)
+        for entry in sys.path:
+            for home in (self._workspace, self._given):
+                place = (self._workspace / entry).resolve()
+                if entry not in self._library and place.is_relative_to(home):
+                    folders.append(place.relative_to(home).as_posix())
+        return list(dict.fromkeys("" if folder == "." else folder for folder in folders))
+
+    def _in_workspace(self, fullname: str, folders: Sequence[str]) -> ModuleSpec | None:
+        name = fullname.rpartition(".")[2]
+        packages = []
+        for folder in folders:
+            stem = (PurePosixPath(folder) / name).as_posix()
+            for file, package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
+                if file in self._tests:
+                    return _spec(fullname, GivenLoader(self._tests[file], str(self._given / file)), stem, package)
+                if (self._workspace / file).is_file():
+                    return _spec(fullname, RemoteLoader(self._link, self.search_path()), stem, package)
+            if (self._workspace / stem).is_dir():
+                packages.append(stem)
+        if not packages:
+            return None
+        spec = ModuleSpec(fullname, None, is_package=True)
+        spec.submodule_search_locations = [_MARK + stem for stem in packages]
+        return spec
+
+    def _refuse_workspace_code(self, event: str, args: tuple[object, ...]) -> None:
+        """An audit hook: tests that execute a file of the workspace by hand are told how to ask for it instead."""
+        if event != "exec" or not isinstance(args[0], CodeType):
+            return
+        file = Path(args[0].co_filename)
+        inside = any(file.is_relative_to(home) for home in (self._workspace, self._given))
+        if inside and file.is_relative_to(self._given) and file.relative_to(self._given).as_posix() in self._tests:
+            return
+        if inside:
+            raise ImportError(f"{file.name} is code under test: a test must import it by its module name")
+
+
+class GivenLoader(Loader):
+    """Loads a given test file from its content, not from the disk."""
+
+    def __init__(self, source: bytes, file: str) -> None:
+        self._source, self._file = source, file
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See Loader."""
+        module.__file__ = self._file
+        exec(compile(self._source, self._file, "exec"), vars(module))  # noqa: S102 - a given file, not the model's
+
+
+class RemoteLoader(Loader):
+    """Makes a stand-in for a module and lets the worker import it."""
+
+    def __init__(self, link: Link, folders: list[str]) -> None:
+        self._link, self._folders = link, folders
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """See Loader."""
+        return RemoteModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See Loader."""
+        assert isinstance(module, RemoteModule)
+        module.load(self._link, self._folders)
+
+
+def _spec(fullname: str, loader: Loader, stem: str, package: bool) -> ModuleSpec:
+    spec = ModuleSpec(fullname, loader, is_package=package)
+    if package:
+        spec.submodule_search_locations = [_MARK + stem]
+    return spec

@@ -1,0 +1,213 @@
+"""The judge's side of a worker: stand-ins for the modules, classes and objects of the model's code.
+
+A stand-in equals nothing but itself and has no arithmetic and no order, so that no method of the model's code takes
+part in a comparison: tests compare plain data. Two values of the code are never the same stand-in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+from .raising import Exceptions, number_of
+from .wire import Pipe, Silence, WireError, decode, encode
+
+
+class Link:
+    """The judge's end of the pipe to a worker."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._local: list[Any] = []
+        self._exceptions = Exceptions(lambda number, name: self.ask("get", Remote(self, number, "exception"), name))
+        self.silence = ""
+        """Why the worker no longer answers; empty while it does."""
+
+    def ask(self, op: str, *args: Any) -> Any:
+        """The value that an operation gives in the worker; raises what it raised there.
+
+        Raises:
+            Silence: the worker has ended, sent garbage or did not answer in time; from now on always.
+            TypeError: an argument cannot be given to the code under test.
+        """
+        request = {"op": op, "args": [self._encode(arg) for arg in args]}
+        value, error = self._settled(request, args)
+        if error is not None:
+            raise error
+        return value
+
+    def _settled(self, request: dict[str, Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+        """The decoded value or exception of a reply."""
+        try:
+            if self.silence:
+                raise Silence(self.silence)
+            reply = self._pipe.exchange(request, self._answer)
+            sys.stdout.write(str(reply.get("printed", "")))
+            if "raised" in reply:
+                return None, self._exceptions.instance(reply["raised"])
+            _mutate(args, {int(n): self._decode(value) for n, value in reply["mutated"].items()})
+            return self._decode(reply["value"]), None
+        except (Silence, LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+            said = str(problem) if isinstance(problem, Silence) else "the code under test sent no value"
+            self.silence = self.silence or said
+            raise Silence(self.silence) from None
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Serve a request of the worker: calling a function that a test handed over."""
+        try:
+            number, args, kwargs = (self._decode(arg) for arg in request["args"])
+            return {"value": self._encode(self._local[number](*args, **kwargs)), "mutated": {}}
+        except Exception as error:  # noqa: BLE001 - goes to the caller, as if the function had been called there
+            return {"raised": {"module": type(error).__module__, "name": type(error).__name__, "message": str(error)}}
+
+    def _encode(self, value: Any) -> Any:
+        return encode(value, self._reference, containers=False)
+
+    def _decode(self, data: Any) -> Any:
+        return decode(data, self._stand_in)
+
+    def _reference(self, value: Any) -> dict[str, Any]:
+        number = value._agentcore_number if isinstance(value, Remote) else number_of(value)
+        if number is not None:
+            return {"t": "object", "v": number}
+        if callable(value):
+            self._local.append(value)
+            return {"t": "local", "v": len(self._local) - 1}
+        raise TypeError(
+            f"{type(value).__name__} cannot be given to the code under test; give it plain data or a function"
+        )
+
+    def _stand_in(self, data: dict[str, Any]) -> Any:
+        if data["t"] == "object":
+            return Remote(self, int(data["v"]), str(data["type"]))
+        if data["t"] == "exception":
+            return self._exceptions.kind(data)
+        if data["t"] == "local":
+            return self._local[int(data["v"])]
+        if data["t"] == "namedtuple":
+            kind = namedtuple(str(data["name"]), [str(name) for name in data["fields"]])  # type: ignore[misc]
+            return kind(*self._decode(data["v"]))
+        raise WireError("no value")
+
+
+class Remote:
+    """Stands for an object of the model's code."""
+
+    __slots__ = ("_agentcore_link", "_agentcore_number", "_agentcore_type")
+
+    _agentcore_link: Link
+    _agentcore_number: int
+    _agentcore_type: str
+
+    def __init__(self, link: Link, number: int, kind: str) -> None:
+        object.__setattr__(self, "_agentcore_link", link)
+        object.__setattr__(self, "_agentcore_number", number)
+        object.__setattr__(self, "_agentcore_type", kind)
+
+    def __repr__(self) -> str:
+        return f"<{self._agentcore_type[:80]} of the code under test>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __str__(self) -> str:
+        return str(self._agentcore_link.ask("str", self))
+
+    def __bool__(self) -> bool:
+        return self._agentcore_link.ask("bool", self) is True
+
+    def __len__(self) -> int:
+        length: int = self._agentcore_link.ask("len", self)
+        return length
+
+    def __getattr__(self, name: str) -> Any:
+        return self._agentcore_link.ask("get", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._agentcore_link.ask("set", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._agentcore_link.ask("del", self, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._agentcore_link.ask("call", self, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._agentcore_link.ask("getitem", self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._agentcore_link.ask("setitem", self, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._agentcore_link.ask("delitem", self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._agentcore_link.ask("iter", self)
+        while True:
+            try:
+                yield self._agentcore_link.ask("next", iterator)
+            except StopIteration:
+                return
+
+    def __next__(self) -> Any:
+        return self._agentcore_link.ask("next", self)
+
+    def __enter__(self) -> Any:
+        return self._agentcore_link.ask("enter", self)
+
+    def __exit__(self, *_error: object) -> None:
+        self._agentcore_link.ask("exit", self)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return self._agentcore_link.ask("isinstance", instance, self) is True
+
+    def __subclasscheck__(self, subclass: Any) -> bool:
+        return self._agentcore_link.ask("issubclass", subclass, self) is True
+
+
+class RemoteModule(ModuleType):
+    """Stands for a module of the model's code; what the import system itself keeps on a module stays here."""
+
+    def load(self, link: Link, folders: list[str]) -> None:
+        """Let the worker import the module of this name."""
+        vars(self)["_agentcore_link"] = link
+        vars(self)["_agentcore_module"] = link.ask("import", self.__name__, folders)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self._agentcore_link.ask("names", self._agentcore_module)
+        if name.startswith("__") or "_agentcore_module" not in vars(self):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(self._agentcore_module, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__") or isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._agentcore_module, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._agentcore_module, name)
+
+
+_REFILL: dict[type, Callable[[Any, Any], object]] = {
+    list: lambda old, new: old.__setitem__(slice(None), new),
+    bytearray: lambda old, new: old.__setitem__(slice(None), new),
+    dict: lambda old, new: (old.clear(), old.update(new)),
+    set: lambda old, new: (old.clear(), old.update(new)),
+}
+
+
+def _mutate(args: tuple[Any, ...], after: dict[int, Any]) -> None:
+    """Do to a call's own arguments what the code under test did to its copies."""
+    for number, new in after.items():
+        old = args[1][number]
+        if type(old) is not type(new):
+            raise WireError("an argument changed its type")
+        _REFILL[type(old)](old, new)

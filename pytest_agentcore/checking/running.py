@@ -1,0 +1,195 @@
+"""Running code of the frozen workspace in the sandbox: each run on its own copy, which is thrown away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pytest_agentcore.checking.frozen import put
+from pytest_agentcore.checking.inside.wire import MOST_BYTES, WireError, decode, encode
+from pytest_agentcore.checking.values import Opaque, Outcome, Ran
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
+from pytest_agentcore.sandbox.workspace import freeze, remove_workspace
+from pytest_agentcore.untrusted import clip
+
+INSIDE = Path(__file__).parent / "inside"
+GRACE = 10.0
+"""Seconds on top of what the code gets: for starting processes and reporting."""
+SHELL_OUTPUT = 1 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A sandbox over a copy of the frozen workspace, and the programs of `inside` beside it."""
+
+    workspace: Workspace
+    sandbox: Sandbox
+    checker: Path
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, output_bytes: int = MOST_BYTES
+    ) -> Completed:
+        """Run a command in the workspace."""
+        limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
+        shown = {f"/checker/{child.name}": child for child in self.checker.iterdir()}
+        return self.sandbox.run(self.workspace, Command(argv=argv, stdin=stdin, read_only=shown, limits=limits))
+
+    def python(self, part: str, order: Mapping[str, Any], *, seconds: float) -> Completed:
+        """Run a part of `inside` with an order."""
+        argv = ["python3", "-I", "-B", "-X", "utf8", self.path("/checker/inside/run.py"), part]
+        return self.run(argv, stdin=json.dumps(order).encode(), seconds=seconds + GRACE)
+
+    def path(self, inside: str) -> str:
+        """How a process in the sandbox sees a path."""
+        return self.sandbox.path(self.workspace, inside)
+
+
+@contextmanager
+def bench(frozen: Workspace, sandbox: Sandbox, pristine: Mapping[str, bytes] = {}) -> Iterator[Bench]:
+    """A bench over a fresh copy of the workspace in which the files of `pristine` are as given.
+
+    A second copy of the same is shown read-only as `/checker/given`.
+    """
+    with tempfile.TemporaryDirectory(prefix="agentcore-check-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        copy = freeze(frozen, home / "copy").workspace
+        checker = home / "checker"
+        shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+        for path, content in pristine.items():
+            put(copy.root, path, content)
+        if pristine:
+            freeze(copy, home / "given")
+            (home / "given" / "workspace").rename(checker / "given")
+        # The sandbox's process may be another user's.
+        for shown in (checker, *checker.rglob("*")):
+            shown.chmod(0o755 if shown.is_dir() else 0o644)
+        try:
+            yield Bench(copy, sandbox, checker)
+        finally:
+            remove_workspace(copy)
+
+
+def run_shell(on: Bench, command: str, seconds: float) -> Ran:
+    """Run a shell command.
+
+    Raises:
+        AssertionError: it passed a limit.
+    """
+    done = on.run(["sh", "-c", command], seconds=seconds, output_bytes=SHELL_OUTPUT)
+    if done.exit_code is None:
+        raise AssertionError(f"`{clip(command, 80)}` {_ended(done, seconds)}")
+    return Ran(done.exit_code, done.output.decode("utf-8", "replace"))
+
+
+Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one call and the workspace lines it executed, if it was traced."""
+
+    outcome: Outcome
+    lines: frozenset[tuple[str, int]]
+
+
+def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bool = False) -> list[Answer]:
+    """Call a function of the workspace several times, in one process.
+
+    Raises:
+        AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
+        TypeError: an argument is no plain data.
+    """
+    file, name = parse_target(target)
+    token = "agentcore-answer "  # noqa: S105 - a mark, no secret: the code could only say what it could have returned
+    order = {
+        "token": token,
+        "workspace": on.path("/workspace"),
+        "file": file,
+        "name": name,
+        "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
+        "trace": trace,
+    }
+    done = on.python("direct", order, seconds=seconds)
+    said = [message for line in done.output.split(b"\n") if (message := _message(line, token.encode()))]
+    if problem := next((message["unusable"] for message in said if "unusable" in message), None):
+        raise AssertionError(clip(str(problem), 400))
+    answers = {message["n"]: message for message in reversed(said) if type(message.get("n")) is int}
+    for number in range(len(calls)):
+        if number not in answers:
+            raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
+    return [_answer(answers[number]) for number in range(len(calls))]
+
+
+def parse_target(target: str) -> tuple[str, str]:
+    """File and dotted name of `src/price.py:total`.
+
+    Raises:
+        ValueError: it is not of that form: the checker's own mistake.
+    """
+    file, colon, name = target.partition(":")
+    parts = PurePosixPath(file).parts
+    if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in parts:
+        raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
+    return file, name
+
+
+def _plain(value: Any) -> Any:
+    def refuse(value: Any) -> Any:
+        raise TypeError(f"{type(value).__name__} cannot be passed to code under test: arguments are plain data")
+
+    return encode(value, refuse, containers=True)
+
+
+def _message(line: bytes, token: bytes) -> dict[str, Any] | None:
+    if not line.startswith(token):
+        return None
+    try:
+        message = json.loads(line.removeprefix(token))
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _answer(message: Mapping[str, Any]) -> Answer:
+    if "raised" in message:
+        name, said = str(message["raised"]), str(message.get("message", ""))
+        return Answer(Outcome(Opaque("exception", name), name or "unnamed", said), _lines(message))
+    try:
+        value = decode(message.get("value"), _opaque)
+    except WireError:
+        value = Opaque("unreadable", "")
+    return Answer(Outcome(value), _lines(message))
+
+
+def _opaque(data: Mapping[str, Any]) -> Opaque:
+    return Opaque(str(data.get("type", ""))[:200], str(data.get("repr", ""))[:200])
+
+
+def _lines(message: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    lines = message.get("lines")
+    pairs = [tuple(pair) for pair in lines if isinstance(pair, list)] if isinstance(lines, list) else []
+    return frozenset((p[0], p[1]) for p in pairs if len(p) == 2 and type(p[0]) is str and type(p[1]) is int)  # noqa: PLR2004
+
+
+def _unanswered(target: str, number: int, count: int, done: Completed, seconds: float) -> str:
+    which = f"call {number + 1} of {count} to {target}" if count > 1 else f"a call to {target}"
+    if done.exit_code is None:
+        return f"{which} {_ended(done, seconds)}"
+    if done.dropped_bytes:
+        return f"{which} gave more output than is read"
+    if done.exit_code == 127:  # noqa: PLR2004 - the shell's and prlimit's "command not found"
+        raise SandboxError(f"no Python in the sandbox: {clip(done.output.decode(errors='replace'), 200)}")
+    return f"{which} ended its process (exit code {done.exit_code}) instead of returning"
+
+
+def _ended(done: Completed, seconds: float) -> str:
+    if done.killed_for == "wall_seconds":
+        return f"did not end within {seconds:g} seconds"
+    return f"was stopped at its limit ({done.killed_for or 'killed'})"
