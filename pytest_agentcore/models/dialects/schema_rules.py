@@ -39,7 +39,8 @@ class SchemaRules:
         wanted = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "rule"
         free, number = wanted, 1
         while free in self.rules:
-            free, number = f"{wanted}-{number}", number + 1
+            number += 1
+            free = f"{wanted}-{number}"
         self.rules[free] = body
         return free
 
