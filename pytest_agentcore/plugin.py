@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
@@ -12,7 +12,8 @@ from pytest_agentcore.options import OPTIONS
 
 if TYPE_CHECKING:
     from pytest_agentcore.checking.trial import Trial
-    from pytest_agentcore.models.base import BackendFactory
+    from pytest_agentcore.models.base import Backend, BackendFactory
+    from pytest_agentcore.models.registry import ModelEntry
     from pytest_agentcore.tools.base import Tool
 
 TAKEN = pytest.StashKey[tuple[str, ...]]()
@@ -30,7 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         option.add(group.addoption, f"--agentcore-{option.name}")
         if option.ini:
-            kind = "linelist" if option.repeatable else "bool" if option.kind is bool else "string"
+            kind: Literal["linelist", "bool", "string"] = "string"
+            kind = "linelist" if option.repeatable else "bool" if option.kind is bool else kind
             parser.addini(option.dest, option.help, kind, default=[] if option.repeatable else None)
 
 
@@ -69,16 +71,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_agentcore_tools() -> Sequence[Tool]:
     """The built-in tools."""
-    from pytest_agentcore.tools.toolbox import builtin_tools  # noqa: PLC0415
+    from pytest_agentcore.tools.builtin import builtin_tools  # noqa: PLC0415
 
     return builtin_tools()
 
 
 def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
-    """The built-in backends."""
-    from pytest_agentcore.models.registry import builtin_backends  # noqa: PLC0415
+    """The built-in backends; what they need is imported when one is opened."""
+    return {"llama_cpp": _open_llama_cpp, "scripted": _open_scripted}
 
-    return builtin_backends()
+
+def _open_llama_cpp(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+    from pytest_agentcore.models.llama_cpp import open_backend  # noqa: PLC0415
+
+    return open_backend(entry, engine)
+
+
+def _open_scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+    from pytest_agentcore.models.scripted import open_backend  # noqa: PLC0415
+
+    return open_backend(entry, engine)
 
 
 @pytest.hookimpl(trylast=True)
@@ -98,4 +110,4 @@ def trial(request: pytest.FixtureRequest) -> Trial:
     active = request.config.pluginmanager.get_plugin("agentcore-active")
     if active is None or not hasattr(request, "param"):
         pytest.fail("the `trial` fixture belongs to a test function decorated with @task and run with a model")
-    return active.trial(request.node)
+    return cast("Trial", active.trial(request.node))

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError
-from pytest_agentcore.sandbox.base import Sandbox, Workspace
-from pytest_agentcore.sandbox.workspace import create_workspace, freeze
+from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze
 from pytest_agentcore.suite import Suite
 from pytest_agentcore.task import Instance, Task
 from pytest_agentcore.tools.base import Tool
@@ -69,7 +69,7 @@ class Finished:
     instance: Instance
     attempt: Attempt
     attempt_id: str
-    frozen: Workspace
+    frozen: Frozen
     failure: InfrastructureError | None
     record: Recorder
     folders: ExitStack
@@ -82,7 +82,8 @@ class Finished:
             task=self.job.task,
             instance=self.instance,
             run=self.job.key.run,
-            frozen=self.frozen,
+            frozen=self.frozen.workspace,
+            skipped=self.frozen.skipped,
             sandbox=self.job.sandbox,
             calls=self.attempt.calls,
             answer=self.attempt.answer,
@@ -156,7 +157,7 @@ def run_attempt(
     folders = ExitStack()
     home = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="agentcore-", ignore_cleanup_errors=True)))
     workspace = create_workspace(home / "live", instance)
-    toolbox = Toolbox(job.tools, names=job.task.tools, faults=job.task.faults)
+    toolbox = Toolbox(tuple(job.tools.values()), names=job.task.tools, faults=job.task.faults)
     session = Session(
         key=job.key, tools=toolbox, workspace=workspace, sandbox=job.sandbox, limit=job.budget, record=record
     )

@@ -65,14 +65,12 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
     recording = Recording(running, suite, results, config.invocation_params.args)
     register = config.pluginmanager.register
     register(recording, "agentcore-recording")
-    presenting = None
-    if config.pluginmanager.has_plugin("terminalreporter"):
-        presenting = Presenting(config, recording, config.invocation_params.dir)
-        register(presenting, "agentcore-presenting")
-        running.on_turn = presenting.on_turn
+    presenting = Presenting(config, recording, config.invocation_params.dir)
+    register(presenting, "agentcore-presenting")
+    running.on_turn = presenting.on_turn
     if gate:
         register(Gating(gate, recording, presenting), "agentcore-gating")
-    if config.pluginmanager.has_plugin("dsession"):
+    if config.pluginmanager.has_plugin("xdist") and config.getoption("dist", "no") != "no":
         register(Distributing(running, recording), "agentcore-distributing")
     _register_trials(config, running, recording, presenting)
 

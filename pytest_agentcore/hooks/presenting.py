@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -40,11 +40,14 @@ class Presenting:
 
     def show_header(self) -> None:
         """One block per campaign, once its model is loaded."""
+        self._began = time.monotonic()
+        if self._terminal is None:
+            return
         for campaign in self._recording.campaigns.values():
             self._terminal.ensure_newline()
-            for line in header_lines(campaign.manifest, self._relative(campaign.folder.path), self._width):
+            width = self._terminal._tw.fullwidth
+            for line in header_lines(campaign.manifest, self._relative(campaign.folder.path), width):
                 self._terminal.write_line(line)
-        self._began = time.monotonic()
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
@@ -67,19 +70,20 @@ class Presenting:
     def on_turn(self, key: TrialKey, turn: int) -> None:
         """A turn begins: say so, beside pytest's letters on a terminal, now and then on lines of its own elsewhere."""
         capture = self._config.pluginmanager.get_plugin("capturemanager")
-        if self._terminal is None or capture is None:
+        terminal = self._terminal
+        if terminal is None or capture is None:
             return
         with capture.global_and_fixture_disabled():
-            if self._terminal._tw.hasmarkup and self._terminal.isatty:
-                self._live(key, turn)
+            if terminal.isatty and terminal._tw.hasmarkup:
+                self._live(terminal._tw, key, turn)
             elif time.monotonic() - self._plain > PLAIN_SECONDS:
                 self._plain = time.monotonic()
-                self._terminal.ensure_newline()
-                self._terminal.write_line(self._line(key, turn, self._width))
+                terminal.ensure_newline()
+                terminal.write_line(self._line(key, turn, terminal._tw.fullwidth))
 
     def erase(self) -> None:
         """Remove the live line, if one is there."""
-        if self._shown:
+        if self._shown and self._terminal:
             self._shown = False
             self._terminal._tw.write(_ERASE, flush=True)
 
@@ -89,7 +93,7 @@ class Presenting:
         for campaign in self._recording.campaigns.values():
             terminalreporter.write_sep("=", summary_title(campaign.manifest))
             folder = self._relative(campaign.folder.path)
-            for line in summary_lines(campaign.manifest, campaign.results, folder, self._width):
+            for line in summary_lines(campaign.manifest, campaign.results, folder, terminalreporter._tw.fullwidth):
                 terminalreporter.write_line(line)
         if self.gate is not None:
             terminalreporter.write_line(
@@ -98,10 +102,9 @@ class Presenting:
             for sentence in self.gate.sentences:
                 terminalreporter.write_line(f"  {sentence}", red=True)
 
-    def _live(self, key: TrialKey, turn: int) -> None:
+    def _live(self, writer: Any, key: TrialKey, turn: int) -> None:
         """To the right of what pytest wrote, never wrapping; the cursor goes back, so pytest notices nothing."""
-        writer = self._terminal._tw
-        room = self._width - writer.width_of_current_line - 2
+        room = writer.fullwidth - writer.width_of_current_line - 2
         text = self._line(key, turn, room) if room > 10 else ""  # noqa: PLR2004 - less says nothing
         before = writer._current_line
         writer.write(f"{_SAVE} {text}{_ERASE}{_RESTORE}", flush=True)
@@ -124,12 +127,9 @@ class Presenting:
         return progress_line(progress, width)
 
     @property
-    def _terminal(self) -> pytest.TerminalReporter:
-        return cast("pytest.TerminalReporter", self._config.pluginmanager.get_plugin("terminalreporter"))
-
-    @property
-    def _width(self) -> int:
-        return self._terminal._tw.fullwidth
+    def _terminal(self) -> pytest.TerminalReporter | None:
+        """Looked up when it is needed: pytest makes it after plugins are configured, and `-p no:terminal` never."""
+        return cast("pytest.TerminalReporter | None", self._config.pluginmanager.get_plugin("terminalreporter"))
 
     def _relative(self, path: Path) -> Path:
         return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path

@@ -141,7 +141,7 @@ class Running:
         )
 
     def _keep_workspace(self, finished: Finished) -> None:
-        folder, root = self.folders[finished.job.key.model], finished.frozen.root
+        folder, root = self.folders[finished.job.key.model], finished.frozen.workspace.root
         pack(root, folder.workspace(finished.attempt_id))
         if self.settings.keep_workspaces:
             shutil.copytree(root, folder.workspaces / finished.attempt_id)

@@ -1,0 +1,32 @@
+"""A tiny suite and scripted models, driven through the real plugin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import COUNT, HELLO, Script
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Path:
+    """Two tasks in a folder, and no ini file."""
+    folder = pytester.mkdir("tiny")
+    (folder / "test_task_01_hello.py").write_text(HELLO)
+    (folder / "test_task_02_count.py").write_text(COUNT)
+    return folder
+
+
+@pytest.fixture
+def script(pytester: pytest.Pytester) -> Script:
+    """Writes replies by task for `scripted:FILE`; `*` is for every other task."""
+
+    def make(name: str = "bot", **replies: Sequence[dict[str, Any]]) -> Path:
+        path = pytester.path / f"{name}.json"
+        path.write_text(json.dumps({"replies": replies}))
+        return path
+
+    return make
