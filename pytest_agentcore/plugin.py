@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
@@ -91,6 +92,14 @@ def _open_scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
     from pytest_agentcore.models.scripted import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """The workspace files of tasks are data: a folder `files` beside task modules is never collected."""
+    if collection_path.name != "files" or not collection_path.is_dir():
+        return None
+    modules = collection_path.parent.glob("test_*.py")
+    return True if any(b"pytest_agentcore" in module.read_bytes() for module in modules) else None
 
 
 @pytest.hookimpl(trylast=True)
