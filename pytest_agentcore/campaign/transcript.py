@@ -23,7 +23,8 @@ Event = Mapping[str, Any]
 class TranscriptWriter:
     """Records the events of one attempt: call it with each. A line is with the operating system when the call returns.
 
-    A killed process therefore loses nothing; only a machine that loses power may lose the last events.
+    A killed process therefore loses nothing; only a machine that loses power may lose the last events. The verdict is
+    the last event and closes the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,9 +36,11 @@ class TranscriptWriter:
         if event.get("event") == "start":
             event = {"event": "start", "schema": TRANSCRIPT_SCHEMA, **event}
         append(self._file, event)
+        if event.get("event") == "verdict":
+            self.close()
 
     def close(self) -> None:
-        """No event comes after this; may be called twice."""
+        """No event comes after this; may be called more than once."""
         self._file.close()
 
     def supersede(self, attempts: Path) -> Path:

@@ -38,6 +38,17 @@ def test_every_event_can_be_read_while_the_trial_runs(folder: CampaignFolder) ->
             assert read_transcript(path)[-1]["content"] == text
 
 
+def test_the_verdict_closes_a_transcript(folder: CampaignFolder) -> None:
+    trial = result()
+    record = TranscriptWriter(folder.transcript(trial.attempt))
+    record({"event": "verdict", **trial.to_json()})
+
+    with pytest.raises(ValueError, match="closed"):
+        record({"event": "feedback", "turn": 1, "text": "too late"})
+
+    record.close()
+
+
 def test_turns_hold_their_reply_results_and_feedback() -> None:
     events = [
         start_event(result()),
