@@ -1,0 +1,1 @@
+"""Shifts, hours and rest of a small team."""
