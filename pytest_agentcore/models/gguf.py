@@ -128,10 +128,8 @@ def check_model(path: Path) -> Header:
         _check_whole(header if part == path else read_header(part))
     kind = header.metadata.get("general.type", "model")
     if kind != "model" or header.architecture == "clip":
-        held = (
-            f"a {header.architecture} model" if kind == "model" else f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
-        )
-        raise UsageError(f"{path}: holds {held}, not a language model")
+        what = header.architecture if kind == "model" else kind
+        raise UsageError(f"{path}: not a language model but of type {what!r}")
     if not header.architecture or not header.tensors:
         raise UsageError(f"{path}: holds no weights, only a vocabulary")
     return header

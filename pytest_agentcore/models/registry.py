@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.base import Policy
+from pytest_agentcore.models.base import Backend, BackendFactory, Policy
 from pytest_agentcore.models.settings import SAMPLING_KEYS, Value, read_value
 
 AGENTS = ("oracle", "null")
@@ -96,6 +96,22 @@ def entries(file: Path | None = None) -> dict[str, ModelEntry]:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: {error}") from error
     return {name: _entry(f"{file.name}: [{name}]", name, table) for name, table in tables.items()}
+
+
+def builtin_backends() -> dict[str, BackendFactory]:
+    """Factories of the backends that come with the plugin; each is imported when it is first opened."""
+
+    def llama_cpp(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+        from pytest_agentcore.models.llama_cpp import open_backend  # noqa: PLC0415 - heavy
+
+        return open_backend(entry, engine)
+
+    def scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+        from pytest_agentcore.models.scripted import open_backend  # noqa: PLC0415 - heavy
+
+        return open_backend(entry, engine)
+
+    return {"llama_cpp": llama_cpp, "scripted": scripted}
 
 
 def model_folders() -> tuple[Path, ...]:
@@ -185,6 +201,8 @@ def _with_file(entry: ModelEntry) -> ModelEntry:
 
 def _by_argument(name: str, backend: str, argument: str) -> ModelEntry:
     path = Path(argument).expanduser()
+    if backend == "llama_cpp":
+        return _by_path(name, path)
     if backend in BACKENDS_BY_FILE and not path.is_file():
         raise UsageError(f"{name}: no file {argument!r}; give the script as {backend}:FILE")
     slug = slug_of(path.stem)

@@ -1,0 +1,46 @@
+"""sha256 of large files, remembered by path, size and time of change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from pytest_agentcore.models.registry import cache_folder
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file.
+
+    An unwritable cache only costs time.
+    """
+    path = path.resolve()
+    stat = path.stat()
+    state = {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns}
+    note = cache_folder() / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+    known = _read(note)
+    if known and {key: known.get(key) for key in state} == state and isinstance(known.get("sha256"), str):
+        return str(known["sha256"])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _write(note, {**state, "sha256": digest})
+    return digest
+
+
+def _read(note: Path) -> dict[str, object] | None:
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def _write(note: Path, known: dict[str, object]) -> None:
+    part = note.with_suffix(f".{os.getpid()}")
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(known), encoding="utf-8")
+        part.replace(note)
+    except OSError:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,197 @@
+"""The backend that runs a GGUF file in this process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
+from pytest_agentcore.models.base import MIN_ROOM, FinishReason, Message, Policy, Reply, Request
+from pytest_agentcore.models.chat_template import CHATML, ChatTemplate
+from pytest_agentcore.models.dialects.choose import choose_dialect
+from pytest_agentcore.models.dialects.grammar import FINISH, call_grammar
+from pytest_agentcore.models.digest import file_digest
+from pytest_agentcore.models.engine import Context, LoadedModel, offloads
+from pytest_agentcore.models.facts import describe_model, describe_template
+from pytest_agentcore.models.generation import Ends, Sampled, cut_short, sample_reply
+from pytest_agentcore.models.gguf import check_model, parts
+from pytest_agentcore.models.memory import check_memory, default_ctx
+from pytest_agentcore.models.prefix import PrefixCache
+from pytest_agentcore.models.prompting import Prompt, Prompter
+from pytest_agentcore.models.reading import Reader
+from pytest_agentcore.models.registry import ModelEntry
+from pytest_agentcore.models.sampler import PENALTY_WINDOW, Grammar, GrammarSampler, Sampler
+from pytest_agentcore.models.settings import read_engine
+from pytest_agentcore.models.vocabulary import PromptEncoder
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.trial import Usage
+from pytest_agentcore.verdict.modes import StopReason
+
+
+def open_backend(entry: ModelEntry, engine: Mapping[str, str]) -> LlamaCppBackend:
+    """Load the model of a registry entry on the calling thread.
+
+    Raises:
+        UsageError: one sentence about a file that is broken, too large for the memory, or not the one it should be;
+            about a wrong engine value; or about llama-cpp-python missing.
+    """
+    if entry.path is None:
+        raise UsageError(f"{entry.name}: no model file is known for it")
+    settings = read_engine(engine)
+    header = check_model(entry.path)
+    n_ctx = settings.n_ctx or default_ctx(header)
+    if not offloads(settings):
+        check_memory(header, n_ctx, n_ubatch=settings.n_ubatch)
+    digest = file_digest(entry.path)
+    if entry.sha256 and digest != entry.sha256:
+        raise UsageError(f"{entry.path}: not the file that {entry.name} means, its sha256 is {digest}")
+    model = LoadedModel(entry.path, settings)
+    facts = {"sha256": digest, "size": sum(part.stat().st_size for part in parts(header))}
+    try:
+        return LlamaCppBackend(model, n_ctx, facts=facts | ({"quant": entry.quant} if entry.quant else {}))
+    except UsageError:
+        model.close()
+        raise
+
+
+class LlamaCppBackend:
+    """One model in this process; one conversation at a time."""
+
+    name = "llama_cpp"
+    slots = 1
+
+    def __init__(self, model: LoadedModel, n_ctx: int, *, facts: Mapping[str, Any] | None = None) -> None:
+        """Take over a loaded model; `close` frees it.
+
+        Raises:
+            UsageError: no context of this size can be made, or the chat template cannot be used.
+        """
+        self._model, self._facts = model, dict(facts or {})
+        vocabulary = model.vocabulary
+        source = model.text("tokenizer.chat_template")
+        choice = choose_dialect(source, vocabulary.special)
+        if not choice.taught and (with_tools := model.text("tokenizer.chat_template.tool_use")):
+            source, choice = with_tools, choose_dialect(with_tools, vocabulary.special)
+        self._template_found = source is not None
+        self._template = ChatTemplate(
+            source=source or CHATML, choice=choice, bos=vocabulary.bos, eos=vocabulary.eos, today=datetime.now(UTC)
+        )
+        own = [token for token in vocabulary.special if token in self._template.source]
+        self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
+        self._reader = Reader(dialect=choice.dialect, special_tokens=vocabulary.control)
+        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.end_of_turn}
+        self._context = Context(model, n_ctx)
+        self._cache = PrefixCache(self._context)
+        self._grammars: dict[str, Grammar] = {}
+
+    def complete(self, request: Request) -> Reply:
+        """See `Backend.complete`."""
+        began = time.monotonic()
+        prompt = self._prompter.prompt(request, _offered(request.tools, request.policy))
+        room = self._context.n_ctx - len(prompt.tokens)
+        if room < MIN_ROOM:
+            raise EndOfTrial(
+                StopReason.context_overflow, f"{max(room, 0)} of {self._context.n_ctx} tokens are left in the context"
+            )
+        cached, sampled = self._run(request, prompt, room)
+        read = self._reader.read(
+            sampled.text,
+            policy=request.policy,
+            tools=request.tools,
+            turn=request.turn,
+            reasoning_open=self._template.choice.dialect.opens_reasoning(prompt.text),
+        )
+        reply = Reply(
+            text=sampled.text,
+            content=read.content,
+            reasoning=read.reasoning,
+            tool_calls=read.tool_calls,
+            problems=read.problems,
+            repairs=read.repairs,
+            resembles=read.resembles,
+            finish=sampled.finish,
+            usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=cached, reply_tokens=len(sampled.ids)),
+            seconds=time.monotonic() - began,
+            token_ids=sampled.ids,
+        )
+        self._prompter.remember(request, prompt, reply, whole=sampled.whole)
+        return reply
+
+    def _run(self, request: Request, prompt: Prompt, room: int) -> tuple[int, Sampled]:
+        """Evaluate what is new and sample behind it; also how many tokens were held before."""
+        if prompt.fork is None:
+            cached = self._cache.go_on(prompt.tokens)
+        else:
+            cached = self._cache.begin_trial(prompt.tokens, prompt.fork)
+        whole = self._cache.evaluate(prompt.tokens, fork=prompt.fork or 0, stop=lambda: cut_short(request) is not None)
+        if not whole:
+            finish = cut_short(request) or FinishReason.deadline
+            return cached, Sampled(text="", ids=(), finish=finish, whole=False)
+        limited = request.max_reply_tokens <= room
+        ends = Ends(
+            tokens=self._ends,
+            limit=min(request.max_reply_tokens, room),
+            at_limit=FinishReason.length if limited else FinishReason.context,
+            complete=self._reader.dialect.is_complete,
+        )
+        with closing(self._sampler(request)) as sampler:
+            return cached, sample_reply(sampler, self._cache, self._model.vocabulary, ends, request)
+
+    def _sampler(self, request: Request) -> Sampler | GrammarSampler:
+        if request.policy is not Policy.constrained:
+            return Sampler(self._context, request.sampling, request.seed)
+        may_finish = request.turn > 1 or any(message.role == "tool" for message in request.messages)
+        return GrammarSampler(
+            self._context, request.sampling, request.seed, self._grammar(request.tools, allow_finish=may_finish)
+        )
+
+    def _grammar(self, specs: Sequence[ToolSpec], *, allow_finish: bool) -> Grammar:
+        key = json.dumps([allow_finish, [asdict(spec) for spec in specs]], sort_keys=True)
+        if key not in self._grammars:
+            try:
+                gbnf = call_grammar(specs, dialect=self._reader.dialect, allow_finish=allow_finish)
+            except ValueError as error:
+                raise BackendError(f"the tools cannot be made into a grammar: {error}") from error
+            self._grammars[key] = Grammar(self._context, gbnf)
+        return self._grammars[key]
+
+    def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
+        """Refuse a context that is too small for the first request of a task.
+
+        Raises:
+            UsageError: says how many tokens the prompt takes.
+        """
+        taken = len(self._prompter.first(messages, _offered(tools, policy)).tokens)
+        if taken + MIN_ROOM > self._context.n_ctx:
+            raise UsageError(
+                f"a context of {self._context.n_ctx} tokens is too small: the task's first prompt takes {taken} and a "
+                f"reply needs {MIN_ROOM}; raise n_ctx"
+            )
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Backend.describe`."""
+        return {
+            "backend": self.name,
+            **describe_model(self._model, self._context),
+            **self._facts,
+            **describe_template(self._template, found=self._template_found),
+            "penalty_window": PENALTY_WINDOW,
+        }
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        for grammar in self._grammars.values():
+            grammar.close()
+        self._grammars.clear()
+        self._context.close()
+        self._model.close()
+
+
+def _offered(tools: Sequence[ToolSpec], policy: Policy) -> list[ToolSpec]:
+    """What the prompt shows: under the constrained policy also the tool that ends the trial."""
+    return [*tools, FINISH] if policy is Policy.constrained else list(tools)

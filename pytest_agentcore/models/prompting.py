@@ -1,0 +1,149 @@
+"""From the messages of a request to the tokens of its prompt, keeping what was sampled as it was sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_agentcore.models.base import Message, Reply, Request
+from pytest_agentcore.models.chat_template import ChatTemplate
+from pytest_agentcore.models.conversation import Turn
+from pytest_agentcore.models.prefix import common_prefix
+from pytest_agentcore.models.vocabulary import PromptEncoder
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.trial import TrialKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One rendered request."""
+
+    text: str
+    """As the template wrote it."""
+    tokens: list[int]
+    fork: int | None
+    """At the beginning of a trial: how many first tokens do not depend on the task's own prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    marked: str
+    cut: str
+
+    @property
+    def text(self) -> str:
+        return self.marked.replace(self.cut, "")
+
+    def behind(self, length: int) -> str:
+        """What is left of the marked text when `length` characters that are no cuts are taken away."""
+        at = 0
+        while length:
+            length -= self.marked[at] != self.cut
+            at += 1
+        return self.marked[at:]
+
+
+class Prompter:
+    """Renders the requests of one trial after the other.
+
+    Tokenizing a sampled reply again gives other tokens more often than not, which would throw away what was evaluated.
+    So where the new prompt begins with the text of the last prompt and its reply, their tokens are kept and only the
+    rest is tokenized. Replies are given to the template in the model's own words where that changes nothing else.
+    """
+
+    def __init__(self, template: ChatTemplate, encoder: PromptEncoder) -> None:
+        self._template, self._encoder = template, encoder
+        self._forget()
+
+    def _forget(self) -> None:
+        self._trial: TrialKey | None = None
+        self._turn = 0
+        self._text = ""
+        self._tokens: list[int] = []
+        self._replies: list[tuple[Reply, bool]] = []
+
+    def prompt(self, request: Request, specs: Sequence[ToolSpec]) -> Prompt:
+        """The tokens a request asks about.
+
+        Raises:
+            BackendError: the template refuses the conversation.
+        """
+        if request.trial != self._trial or request.turn <= self._turn:
+            self._forget()
+            self._trial = request.trial
+            return self.first(request.messages, specs)
+        for turns in self._ways(request.messages):
+            rendered = self._render(turns, specs)
+            if rendered.text.startswith(self._text):
+                rest = rendered.behind(len(self._text))
+                return Prompt(
+                    text=rendered.text,
+                    tokens=self._tokens + self._encoder.encode(rest, rendered.cut, begins=False),
+                    fork=None,
+                )
+        return Prompt(text=rendered.text, tokens=self._encode(rendered), fork=None)
+
+    def first(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> Prompt:
+        """The prompt that a trial begins with; nothing is remembered."""
+        rendered = self._render([Turn(message) for message in messages], specs)
+        tokens = self._encode(rendered)
+        others = [self._encode(self._render(_asking(messages, other), specs)) for other in ("0", "1")]
+        fork = common_prefix(*others)
+        return Prompt(text=rendered.text, tokens=tokens, fork=min(fork, common_prefix(tokens, others[0])))
+
+    def remember(self, request: Request, prompt: Prompt, reply: Reply, *, whole: bool) -> None:
+        """Keep what was sampled for the trial's next prompt.
+
+        Args:
+            request: what was asked.
+            prompt: as it was rendered.
+            reply: what came.
+            whole: whether the model ended the reply itself; only then its own words may stand for it.
+        """
+        self._turn = request.turn
+        self._text = prompt.text + reply.text
+        self._tokens = [*prompt.tokens, *reply.token_ids]
+        self._replies.append((reply, whole and not reply.reasoning))
+
+    def _ways(self, messages: Sequence[Message]) -> list[list[Turn]]:
+        """The conversation with replies in the model's own words, where that is possible, and structured."""
+        structured = [Turn(message) for message in messages]
+        if not self._template.habits.verbatim or not all(whole for _, whole in self._replies):
+            return [structured]
+        said = iter(self._replies)
+        own = [
+            Turn(m, _own_words(m, next(said, (None, False))[0])) if m.role == "assistant" else Turn(m) for m in messages
+        ]
+        return [own, structured]
+
+    def _render(self, turns: Sequence[Turn], specs: Sequence[ToolSpec]) -> _Rendered:
+        cut = self._encoder.break_for(*_all_text(turns), self._template.source)
+        marked = self._template.prompt(turns, specs, lambda text: self._encoder.protect(text, cut))
+        return _Rendered(marked, cut)
+
+    def _encode(self, rendered: _Rendered) -> list[int]:
+        return self._encoder.encode(rendered.marked, rendered.cut, begins=True)
+
+
+def _asking(messages: Sequence[Message], other: str) -> list[Turn]:
+    """The same conversation with another text wherever the user speaks."""
+    return [Turn(replace(message, content=other) if message.role == "user" else message) for message in messages]
+
+
+def _own_words(message: Message, reply: Reply | None) -> str | None:
+    """The reply's text, if the message is what became of it."""
+    if reply is None:
+        return None
+    structured = message.content == reply.content and message.tool_calls == reply.tool_calls
+    as_text = message.content == reply.text and not message.tool_calls
+    return reply.text if structured or as_text else None
+
+
+def _all_text(turns: Sequence[Turn]) -> list[str]:
+    """Every text a model or a tool had a hand in."""
+    texts: list[str] = []
+    for turn in turns:
+        message = turn.message
+        texts += [message.content, message.reasoning, message.name, turn.verbatim or ""]
+        texts += [f"{call.name}{call.arguments}" for call in message.tool_calls]
+    return texts

@@ -1,0 +1,71 @@
+"""What a reply says: its calls, its answer, and what it only resembles. The same for every backend that gets text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pytest_agentcore.models.base import Policy, ToolCall
+from pytest_agentcore.models.dialects.base import Dialect
+from pytest_agentcore.models.dialects.grammar import FINISH
+from pytest_agentcore.models.dialects.lenient import parse_leniently
+from pytest_agentcore.models.dialects.resemblance import resemblance
+from pytest_agentcore.models.dialects.values import Parsed, RawCall
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.verdict.modes import Resemblance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """The fields of a `Reply` that follow from its text."""
+
+    content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    problems: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+    resembles: Resemblance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How the replies of one model are read."""
+
+    dialect: Dialect
+    special_tokens: Collection[str] = ()
+    """Texts of the vocabulary's control tokens, where they are known."""
+
+    def read(
+        self, text: str, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, reasoning_open: bool = False
+    ) -> Read:
+        """Take a reply apart; under the constrained policy a call of `finish` becomes the final answer."""
+        names = [spec.name for spec in tools]
+        if policy is Policy.lenient:
+            parsed = parse_leniently(text, self.dialect, names, reasoning_open=reasoning_open)
+        else:
+            parsed = self.dialect.parse(text, reasoning_open=reasoning_open)
+        if policy is Policy.constrained and (finish := _finish(parsed)):
+            return Read(content=str(finish.arguments.get("answer", "")), reasoning=parsed.reasoning)
+        return self._as_read(parsed, names, turn)
+
+    def _as_read(self, parsed: Parsed, names: Sequence[str], turn: int) -> Read:
+        return Read(
+            content=parsed.content,
+            reasoning=parsed.reasoning,
+            tool_calls=number_calls(parsed.calls, turn),
+            problems=parsed.problems,
+            repairs=parsed.repairs,
+            resembles=(None if parsed.calls else resemblance(parsed.content, self.dialect, names, self.special_tokens)),
+        )
+
+
+def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
+    """Calls with ids that are unique within the trial: `call_<turn>_<index from 1>`."""
+    return tuple(
+        ToolCall(id=f"call_{turn}_{index}", name=call.name, arguments=call.arguments)
+        for index, call in enumerate(calls, 1)
+    )
+
+
+def _finish(parsed: Parsed) -> RawCall | None:
+    return next((call for call in parsed.calls if call.name == FINISH.name), None)

@@ -1,0 +1,151 @@
+"""Text to tokens and back. Contents never become control tokens; only a template's own text does."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any
+
+_UNKNOWN, _CONTROL, _USER_DEFINED = 1, 8, 16
+"""llama.cpp's attributes of a token."""
+_BREAKS = [chr(code) for code in range(0xE000, 0xE100)]
+"""Private-use characters, one of which marks where contents must be cut."""
+
+
+class Vocabulary:
+    """The tokenizer of one loaded model."""
+
+    def __init__(self, library: Any, pointer: Any) -> None:
+        self._library, self.pointer = library, pointer
+        self.size = int(library.llama_vocab_n_tokens(pointer))
+        self._pieces: dict[int, bytes] = {}
+
+    @cached_property
+    def special(self) -> dict[str, int]:
+        """Id by text of the control and user-defined tokens."""
+        return self._with_attribute(_CONTROL | _USER_DEFINED | _UNKNOWN)
+
+    @cached_property
+    def control(self) -> dict[str, int]:
+        """Id by text of the tokens that the tokenizer makes only when it is told to look for special tokens."""
+        return self._with_attribute(_CONTROL | _UNKNOWN)
+
+    def _with_attribute(self, wanted: int) -> dict[str, int]:
+        attribute, text = self._library.llama_vocab_get_attr, self._library.llama_vocab_get_text
+        ids = (i for i in range(self.size) if attribute(self.pointer, i) & wanted)
+        return {text(self.pointer, i).decode("utf-8", errors="replace"): i for i in ids}
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens after which llama.cpp itself would stop."""
+        is_end = self._library.llama_vocab_is_eog
+        return frozenset(i for i in self.special.values() if is_end(self.pointer, i))
+
+    @cached_property
+    def bos(self) -> str:
+        """Text of the token that begins a text; empty where there is none."""
+        return self._text_of(self._library.llama_vocab_bos(self.pointer))
+
+    @cached_property
+    def eos(self) -> str:
+        """Text of the token that ends a text; empty where there is none."""
+        return self._text_of(self._library.llama_vocab_eos(self.pointer))
+
+    @cached_property
+    def adds_bos(self) -> bool:
+        """Whether a prompt must begin with `bos`, also where the template does not write it."""
+        return bool(self._library.llama_vocab_get_add_bos(self.pointer)) and bool(self.bos)
+
+    def _text_of(self, token: int) -> str:
+        if token < 0:
+            return ""
+        raw: bytes = self._library.llama_vocab_get_text(self.pointer, token)
+        return raw.decode("utf-8", errors="replace")
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for, markers of control tokens included."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._read_piece(token, 64)
+        return known
+
+    def _read_piece(self, token: int, size: int) -> bytes:
+        buffer = ctypes.create_string_buffer(size)
+        length = self._library.llama_token_to_piece(self.pointer, token, buffer, size, 0, True)
+        return self._read_piece(token, -length) if length < 0 else buffer.raw[:length]
+
+    def text(self, tokens: Collection[int]) -> str:
+        """What tokens stand for; bytes that are no UTF-8 become U+FFFD."""
+        return b"".join(map(self.piece, tokens)).decode("utf-8", errors="replace")
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Tokens of a text as it stands, without a beginning-of-text token.
+
+        With `special`, the text of a control token becomes that token. User-defined tokens are made in either case.
+        """
+        raw = text.encode("utf-8", errors="replace")
+        room = len(raw) + 8
+        tokens = (ctypes.c_int32 * room)()
+        count = self._library.llama_tokenize(self.pointer, raw, len(raw), tokens, room, False, special)
+        if count < 0:
+            raise ValueError(f"a text of {len(raw)} bytes does not tokenize")
+        return tokens[:count]
+
+
+class PromptEncoder:
+    """Tokenizes rendered prompts whose contents were protected: no marker inside a content can become a token."""
+
+    def __init__(self, vocabulary: Vocabulary, own_markers: Collection[str] = ()) -> None:
+        """Prepare for one template.
+
+        Args:
+            vocabulary: of the model.
+            own_markers: user-defined tokens that mean something to the template or the dialect. Other user-defined
+                tokens are ordinary text (runs of spaces, HTML tags) and stay whole.
+        """
+        self.vocabulary = vocabulary
+        markers = {*vocabulary.control, *(text for text in own_markers if text in vocabulary.special)}
+        longest_first = sorted((text for text in markers if len(text) > 1), key=len, reverse=True)
+        self._markers = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def break_for(self, *texts: str) -> str:
+        """A character that stands in none of the texts, to cut markers with."""
+        return next(char for char in _BREAKS if not any(char in text for text in texts))
+
+    def protect(self, text: str, cut: str) -> str:
+        """`text` with `cut` inside every marker, behind its first character."""
+        if self._markers is None:
+            return text
+        return self._markers.sub(lambda found: found[0][0] + cut + self.protect(found[0][1:], cut), text)
+
+    def encode(self, rendered: str, cut: str, *, begins: bool) -> list[int]:
+        """Tokens of protected, rendered text; the pieces between two cuts are tokenized apart and never meet.
+
+        Args:
+            rendered: text with cuts.
+            cut: the character `protect` was given.
+            begins: whether the text is the beginning of the prompt, which some models want marked.
+        """
+        first, *rest = rendered.split(cut)
+        tokens = self.vocabulary.tokenize(first, special=True) if begins else self._tokenize_inside(first)
+        for piece in rest:
+            tokens += self._tokenize_inside(piece)
+        if begins and self.vocabulary.adds_bos and not rendered.startswith(self.vocabulary.bos):
+            return [self.vocabulary.special[self.vocabulary.bos], *tokens]
+        return tokens
+
+    def _tokenize_inside(self, text: str) -> list[int]:
+        """Tokens of text that continues other text; some tokenizers would add a space in front of it."""
+        if not self._adds_space:
+            return self.vocabulary.tokenize(text, special=True)
+        return self.vocabulary.tokenize("\n" + text, special=True)[len(self._line_break) :]
+
+    @cached_property
+    def _adds_space(self) -> bool:
+        return self.vocabulary.text(self.vocabulary.tokenize("x", special=False)) == " x"
+
+    @cached_property
+    def _line_break(self) -> list[int]:
+        return self.vocabulary.tokenize("\n", special=True)
