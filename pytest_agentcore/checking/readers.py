@@ -49,23 +49,18 @@ def read_bytes(files: Files, path: str, most: int = MOST_BYTES) -> bytes:
         ValueError: `path` is not a relative path inside the workspace: the checker's own mistake.
     """
     target = _inside(files, path)
-    if path in files.skipped:
-        raise AssertionError(f"{path} is {files.skipped[path]}, not a file")
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    if kind := files.skipped.get(path) or kind_of(target):
+        raise AssertionError(f"{path} is {kind}, not a file")
     try:
-        descriptor = os.open(target, flags)
+        with target.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise AssertionError(f"{path} is too big: {size} bytes, at most {most} are read")
+            return file.read()
     except (FileNotFoundError, NotADirectoryError):
         raise AssertionError(f"{path} is missing") from None
     except OSError as error:
-        problem = f"is {kind}, not a file" if (kind := kind_of(target)) else f"cannot be read: {error.strerror}"
-        raise AssertionError(f"{path} {problem}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise AssertionError(f"{path} is {_KINDS.get(stat.S_IFMT(found.st_mode), 'no regular file')}, not a file")
-        if found.st_size > most:
-            raise AssertionError(f"{path} is too big: {found.st_size} bytes, at most {most} are read")
-        return file.read()
+        raise AssertionError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def read_text(files: Files, path: str) -> str:

@@ -84,6 +84,7 @@ class Trial:
         changed = comparing.changed(frozen.root, given, skipped)
         comparing.drop_caches(frozen.root)
         comparing.restore(frozen.root, given, task.protected)
+        lacking = {path: why for path, why in skipped.items() if not (frozen.root / path).exists()}
         return cls(
             task=task,
             run=run,
@@ -92,7 +93,7 @@ class Trial:
             stop_reason=stop_reason,
             calls=tuple(calls),
             _frozen=frozen,
-            _files=Files(frozen.root, skipped),
+            _files=Files(frozen.root, lacking),
             _sandbox=sandbox,
             _given=given,
             _changed=changed,

@@ -15,7 +15,6 @@ import sys
 import time
 import traceback
 import unittest
-import unittest.mock  # loaded now, not when code under test could have changed something
 from pathlib import Path, PurePosixPath
 from typing import Any
 

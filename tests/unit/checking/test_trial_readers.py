@@ -1,0 +1,257 @@
+"""Whatever a model leaves at a path is a value or one readable assertion, never another exception."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checking.conftest import Finish
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.task import database
+
+READERS: dict[str, Callable[[Trial, str], Any]] = {
+    "text": Trial.text,
+    "line": Trial.line,
+    "int": Trial.int,
+    "json": Trial.json,
+    "csv": Trial.csv,
+    "sqlite": lambda trial, path: trial.sqlite(path).query("SELECT * FROM t"),
+}
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def huge(path: Path) -> None:
+    path.write_bytes(b"1\n")
+    os.truncate(path, 80_000_000)
+
+
+def a_socket(path: Path) -> None:
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's address holds 107 bytes
+    try:
+        with socket.socket(socket.AF_UNIX) as end:
+            end.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
+    "nothing": (lambda path: None, "answer is missing"),
+    "folder": (Path.mkdir, "answer is a folder, not a file"),
+    "link": (lambda path: path.symlink_to("real.txt"), "answer is a symbolic link, not a file"),
+    "link out": (lambda path: path.symlink_to("/etc/passwd"), "answer is a symbolic link, not a file"),
+    "dangling link": (lambda path: path.symlink_to("nowhere"), "answer is a symbolic link, not a file"),
+    "link to itself": (lambda path: path.symlink_to("answer"), "answer is a symbolic link, not a file"),
+    "fifo": (fifo, "answer is a FIFO, not a file"),
+    "socket": (a_socket, "answer is a socket, not a file"),
+    "hard link out": (
+        lambda path: path.hardlink_to(path.parent.parent / "outside"),
+        "answer is a hard link to a file outside the workspace, not a file",
+    ),
+    "huge": (huge, "answer is too big: 80000000 bytes"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("left", SPECIAL)
+def test_no_regular_file_is_an_assertion(finish: Finish, left: str, reader: str) -> None:
+    make, sentence = SPECIAL[left]
+
+    def leave(root: Path) -> None:
+        (root / "real.txt").write_text("1\n")
+        (root.parent / "outside").write_text("1\n")
+        make(root / "answer")
+
+    trial = finish(leave=leave)
+    with pytest.raises(AssertionError) as caught:
+        READERS[reader](trial, "answer")
+    assert sentence in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+MALFORMED: list[tuple[str, bytes, str]] = [
+    ("text", b"caf\xe9", "answer is not UTF-8 text: byte 3 cannot be decoded"),
+    ("text", bytes(range(256)), "answer is not UTF-8 text"),
+    ("line", b"", "answer is empty; one line was asked for"),
+    ("line", b" \n\t\n", "answer is empty; one line was asked for"),
+    ("line", b"cause=1\ncause=2\n", "answer has 2 lines, one was asked for; it begins `cause=1`"),
+    ("int", b"", "answer is empty"),
+    ("int", b"35 bytes\n", "answer holds `35 bytes`; one integer and nothing else"),
+    ("int", b"3.5", "answer holds `3.5`"),
+    ("int", b"1_000", "answer holds `1_000`"),
+    ("int", "٣٥".encode(), "answer holds `٣٥`"),
+    ("int", b"9" * 5000, "one integer and nothing else"),
+    ("int", b"35 or 36", "answer holds `35 or 36`"),
+    ("int", b"\x1b[31m35", r"answer holds `\x1b[31m35`"),
+    ("json", b"", "answer is not JSON"),
+    ("json", b"{'a': 1}", "answer is not JSON"),
+    ("json", b'{"a": NaN}', "answer is not JSON (NaN is no JSON)"),
+    ("json", b"[" * 100_000, "nested too deep"),
+    ("json", b"9" * 5000, "answer is not JSON"),
+    ("csv", b'a,"b\n', "answer is not CSV"),
+    ("csv", b'a,"b"c\n', "answer is not CSV"),
+    ("csv", b"a" * 200_000, "answer is not CSV (field larger than field limit"),
+    ("sqlite", b"", "answer cannot be queried: no such table: t"),
+    ("sqlite", b"SELECT 1", "answer cannot be queried: file is not a database"),
+    ("sqlite", b"SQLite format 3\0" + b"\xff" * 4000, "answer cannot be queried"),
+    ("sqlite", database("CREATE TABLE other (x)"), "answer cannot be queried: no such table: t"),
+    (
+        "sqlite",
+        database("CREATE VIEW t AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x+1 FROM n) SELECT x FROM n"),
+        "answer: a query gives more than 100000 rows",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reader", "content", "sentence"), MALFORMED)
+def test_malformed_content_is_an_assertion(finish: Finish, reader: str, content: bytes, sentence: str) -> None:
+    trial = finish({"answer": content})
+    with pytest.raises(AssertionError) as caught:
+        READERS[reader](trial, "answer")
+    assert sentence in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+def test_a_query_without_end_is_an_assertion(finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_agentcore.checking.rows.MOST_SECONDS", 0.2)
+    endless = "CREATE VIEW t AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x+1 FROM n) SELECT count(*) FROM n"
+    trial = finish({"answer": database(endless)})
+    with pytest.raises(AssertionError, match="answer cannot be queried: interrupted"):
+        trial.sqlite("answer").query("SELECT * FROM t")
+
+
+GOOD: list[tuple[str, bytes, Any]] = [
+    ("text", "héllo\r\n".encode(), "héllo\r\n"),
+    ("text", b"\xef\xbb\xbfmarked", "marked"),
+    ("text", b"", ""),
+    ("line", b"\n  cause=7 \r\n\n", "cause=7"),
+    ("line", b"\xef\xbb\xbfcause=7", "cause=7"),
+    ("int", b"35", 35),
+    ("int", b" -7\r\n", -7),
+    ("int", b"+0\n\n", 0),
+    ("json", b'\n{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}),
+    ("csv", b'day,revenue\r\n\r\n"1, or 2","5\n6"\r\n', [["day", "revenue"], ["1, or 2", "5\n6"]]),
+    (
+        "sqlite",
+        database("CREATE TABLE t (x, y); INSERT INTO t VALUES (1, 'é'), (NULL, x'ff')"),
+        [(1, "é"), (None, b"\xff")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("reader", "content", "value"), GOOD)
+def test_good_content_is_a_value(finish: Finish, reader: str, content: bytes, value: Any) -> None:
+    assert READERS[reader](finish({"answer": content}), "answer") == value
+
+
+FITTING: list[tuple[str, Any]] = [
+    ('{"a": 1}', None),
+    ('{"a": 1}', dict),
+    ('{"a": 1, "more": 2}', {"a": int}),
+    ('{"a": [1, 2]}', {"a": [int]}),
+    ('{"a": [1, 2.5]}', {"a": [float]}),
+    ("[]", [str]),
+    ("true", bool),
+    ("null", None),
+]
+
+
+@pytest.mark.parametrize(("text", "shape"), FITTING)
+def test_json_of_the_shape_is_read(finish: Finish, text: str, shape: Any) -> None:
+    assert finish({"answer": text}).json("answer", shape) == json.loads(text)
+
+
+OTHER_SHAPES: list[tuple[str, Any, str]] = [
+    ("[1]", dict, "answer is `[1]`, not an object"),
+    ('"a"', list, 'answer is `"a"`, not a list'),
+    ("true", int, "answer is `true`, not an integer"),
+    ("1", bool, "answer is `1`, not true or false"),
+    ('{"a": "1"}', {"a": int}, "answer['a'] is `\"1\"`, not an integer"),
+    ('{"b": 1}', {"a": int}, "answer has no 'a'"),
+    ('{"a": [1, null]}', {"a": [float]}, "answer['a'][1] is `null`, not a number"),
+    ("null", {"a": int}, "answer is `null`, not an object"),
+]
+
+
+@pytest.mark.parametrize(("text", "shape", "sentence"), OTHER_SHAPES)
+def test_json_of_another_shape_is_an_assertion(finish: Finish, text: str, shape: Any, sentence: str) -> None:
+    with pytest.raises(AssertionError) as caught:
+        finish({"answer": text}).json("answer", shape)
+    assert str(caught.value) == sentence
+
+
+def test_text_in_a_database_need_not_be_utf8(finish: Finish) -> None:
+    trial = finish({"answer": database("CREATE TABLE t (x); INSERT INTO t VALUES (CAST(x'6180' AS TEXT))")})
+    assert trial.sqlite("answer").query("SELECT x FROM t") == [("a\ufffd",)]
+
+
+def test_a_database_is_read_with_its_write_ahead_log(finish: Finish) -> None:
+    def leave(root: Path) -> None:
+        writer = sqlite3.connect(root / "shop.db")
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE t (x)")
+        writer.execute("INSERT INTO t VALUES (?)", (7,))
+        writer.commit()
+        for name in ("shop.db", "shop.db-wal"):
+            (root / f"copy-{name}").write_bytes((root / name).read_bytes())
+        writer.close()
+
+    trial = finish(leave=leave)
+    assert trial.sqlite("copy-shop.db").query("SELECT x FROM t WHERE x = ?", 7) == [(7,)]
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM t", "ATTACH 'other.db' AS o", "PRAGMA user_version = 3", "SELECT 1; SELECT 2"]
+)
+def test_a_query_only_reads(finish: Finish, sql: str) -> None:
+    trial = finish({"answer": database("CREATE TABLE t (x)")})
+    with pytest.raises((AssertionError, sqlite3.ProgrammingError)):
+        trial.sqlite("answer").query(sql)
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../outside", "a/../../b", "a\0b"])
+def test_a_path_outside_the_workspace_is_the_checkers_mistake(finish: Finish, path: str) -> None:
+    with pytest.raises(ValueError, match="is not a path inside the workspace"):
+        finish({"a/b": "1"}).text(path)
+
+
+def test_a_file_below_a_link_is_missing(finish: Finish) -> None:
+    def leave(root: Path) -> None:
+        (root / "real").mkdir()
+        (root / "real" / "answer").write_text("1")
+        (root / "out").symlink_to("real")
+
+    trial = finish(leave=leave)
+    assert trial.int("real/answer") == 1
+    assert not trial.exists("out/answer")
+    with pytest.raises(AssertionError, match="out/answer is missing: out is a symbolic link"):
+        trial.int("out/answer")
+
+
+def test_a_file_below_a_file_is_missing(finish: Finish) -> None:
+    with pytest.raises(AssertionError, match="answer/below is missing"):
+        finish({"answer": "1"}).int("answer/below")
+
+
+def test_exists_knows_files_and_folders_only(finish: Finish) -> None:
+    def leave(root: Path) -> None:
+        (root / "link").symlink_to("file")
+        fifo(root / "pipe")
+
+    trial = finish({"file": "", "folder/file": ""}, leave=leave)
+    assert [path for path in ("file", "folder", "folder/file", "link", "pipe", "none") if trial.exists(path)] == [
+        "file",
+        "folder",
+        "folder/file",
+    ]
