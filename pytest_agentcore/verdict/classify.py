@@ -12,6 +12,8 @@ CLASSIFICATION = 1
 
 _GAVE_UP = frozenset({StopReason.turn_limit, StopReason.time_limit, StopReason.context_overflow})
 
+_CUT_OFF = frozenset({StopReason.degenerate_output, StopReason.token_limit, StopReason.context_overflow})
+
 _LOOKED_LIKE = {
     Resemblance.template_tokens: Cause.chat_template_leakage,
     Resemblance.broken_call: Cause.tool_call_malformed,
@@ -76,7 +78,8 @@ def classify(facts: Facts) -> Verdict:
 
 def _causes(facts: Facts) -> Iterator[Cause]:
     """Causes of a rejected trial that apply, the most telling first."""
-    if facts.resembles:
+    cut_call = facts.stop_reason in _CUT_OFF and facts.resembles is Resemblance.broken_call
+    if facts.resembles and not cut_call:  # a call that was cut off is not malformed: the cut is the cause
         yield _LOOKED_LIKE[facts.resembles]
     if facts.stop_reason is StopReason.degenerate_output:
         yield Cause.degenerate_output

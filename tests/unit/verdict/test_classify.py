@@ -54,6 +54,11 @@ REJECTED = [
         Cause.chat_template_leakage,
     ),
     (Facts(stop_reason=StopReason.degenerate_output, accepted=False, executed=2), WRONG, Cause.degenerate_output),
+    (
+        Facts(stop_reason=StopReason.degenerate_output, accepted=False, executed=2, resembles=Resemblance.broken_call),
+        WRONG,
+        Cause.degenerate_output,
+    ),
     (Facts(stop_reason=StopReason.token_limit, accepted=False, executed=2, changed=True), WRONG, Cause.reply_too_long),
     (Facts(stop_reason=StopReason.token_limit, accepted=False), WRONG, Cause.reply_too_long),
     (Facts(stop_reason=StopReason.turn_limit, accepted=False, executed=15), GAVE_UP, Cause.budget_exhausted),
