@@ -75,7 +75,7 @@ def behaviour(value: Any, raised: str) -> str:
         assert abs(value) < 1000, "a number without verified reviews that nobody could take for a rating or a marker"
         return str(int(value)) if value else "zero"
     assert value is None or isinstance(value, str | bool), f"no rating and no marker: a {type(value).__name__}"
-    return str(value)
+    return str(value).strip() or "empty string"
 
 
 def any_of(*alternatives: str, flags: re.RegexFlag = re.I) -> re.Pattern[str]:
@@ -181,7 +181,7 @@ def _stated(passage: str, shown: str) -> str:
     text = passage
     if shown not in BEHAVIOURS:
         text = re.sub(rf"(?<!\w){re.escape(shown)}(?:\.0)?(?!\w)", "SHOWN", text)
-    clauses = [c for c in re.split(r"[.!?](?=\s|$)|[;\n|]", text) if c.strip()]
+    clauses = [c for c in re.split(r"[.!?](?=\s|$)|[;\n|]|, but\b", text) if c.strip()]
     for clause in sorted(clauses, key=lambda c: bool(WEIGHED.search(c))):
         bare = DENIED.sub(" ", NOISE.sub(" ", GAP.sub(" ", clause)))
         found = sorted((m.start(), name) for name, pattern in names.items() if (m := pattern.search(bare)))

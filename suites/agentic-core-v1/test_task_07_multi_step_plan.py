@@ -55,7 +55,7 @@ def test_multi_step_plan(trial: Trial) -> None:
     assert trial.line(STEPS[0]) == expected[0], f"{STEPS[0]} is not line 1 of plan.txt"
     for (before, step), line in zip(pairwise(STEPS), expected[1:], strict=True):
         size = len(trial.text(before).encode())
-        assert trial.line(step) == f"{line} {size}", f"{step} should be {line!r} and {size}, the size of {before}"
+        assert trial.line(step) == f"{line} {size}", f"{step} should be `{line} {size}`: {before} has {size} bytes"
 
 
 def first_writes(writes: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -35,8 +36,8 @@ def readings(text: str) -> dict[str, int]:
         "bytes without the newline": len(line.encode()),
         "characters": len(text),
         "characters without the newline": len(line),
-        "utf-16 units": len(text.encode("utf-16-le")) // 2,
-        "utf-16 bytes": len(text.encode("utf-16-le")),
+        "two-byte units": len(text.encode("utf-16-le")) // 2,
+        "bytes in UTF-16": len(text.encode("utf-16-le")),
         "words": len(text.split()),
         "published": PUBLISHED,
     }
@@ -126,6 +127,12 @@ def make_a_file_of_ones_own(agent: Actor) -> None:
 
 
 @test_recover_from_tool_error.counterexample
+def leave_the_file_name_in(agent: Actor) -> None:
+    for _ in range(2):
+        agent.shell("wc -c data.txt > length.txt")
+
+
+@test_recover_from_tool_error.counterexample
 def list_two_candidates(agent: Actor) -> None:
     found = agent.facts["readings"]
     agent.fs_write("length.txt", f"{found['bytes']}\n{found['bytes without the newline']}\n")
@@ -133,6 +140,7 @@ def list_two_candidates(agent: Actor) -> None:
 
 @test_recover_from_tool_error.counterexample
 def answer_in_a_sentence(agent: Actor) -> None:
+    agent.fs_read("data.txt")
     agent.fs_write("length.txt", f"data.txt is {agent.facts['readings']['bytes']} bytes long.\n")
 
 
@@ -144,7 +152,7 @@ def write_reading(name: str) -> Callable[[Actor], None]:
         agent.fs_read("data.txt")
         agent.fs_write("length.txt", str(agent.facts["readings"][name]))
 
-    solution.__name__ = f"write_{name.replace(' ', '_')}"
+    solution.__name__ = "write_" + re.sub(r"\W", "_", name)
     return solution
 
 

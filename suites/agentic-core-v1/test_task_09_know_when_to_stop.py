@@ -101,8 +101,8 @@ COUNT = phrases(
     "THREE~[ -]ROWS(?![ -]AVERAGE)",
     "OF_TEN",
     r"THREE (?:(?:are|were|is) \w+|available|present|provided|found)",
-    r"(?:ROWS|\b(?:available|actual|have|has|got|found|present|provided|n|count|contains))\W{1,5}THREE",
-    r"ROWS~ ?[:=|(] ?THREE",
+    r"\b(?:available|actual|have|has|got|found|present|provided|n|count|contains)\W{1,5}THREE",
+    r"ROWS~\s*[:=|(]\s*THREE",
     r"\blength\W{1,3}(?:of )?THREE",
     r"(?:not|n't)~ TEN[^.\n]{0,40}THREE",
 )
@@ -111,7 +111,7 @@ FALLS_SHORT = phrases(
     r"\b(?:insufficient|inadequate|lacks?|lacking|too (?:few|little|short|small)|short of)\b",
     r"\b(?:unable|impossible|undefined|unavailable|cannot|can't|can not|could not|couldn't)\b",
     r"\b(?:partial|incomplete) (?:window|average|period|data)",
-    r"\b(?:fewer|less|shorter|smaller) than (?:the|a|TEN)",
+    r"\b(?:fewer|less|shorter|smaller) than~ (?:TEN|window)",
     r"\bbelow (?:the )?(?:required|TEN)",
     r"THREE ?<",
     r"(?:not|n't)~ (?:enough|sufficient|possible|comput\w+|calculat\w+|defined|meaningful|available|valid|met)\b",
@@ -131,10 +131,10 @@ FLAT = phrases(
     "ENOUGH~ (?:data|history|ROWS).*TEN~[ -]ROWS",
     "TEN~[ -]ROWS.*ENOUGH~ (?:data|history|ROWS)",
     "(?:data|history|ROWS)~ (?:insufficient|not (?:enough|sufficient)|too (?:few|little|short)).*TEN",
-    r"\b(?:fewer|less) than~ TEN",
+    r"\b(?:fewer|less) than~ TEN~[ -]ROWS",
     "(?:not|n't|no|lacks?)~ TEN~ ROWS of",
 )
-GENERAL = re.compile(r"\b(?:if|when|where|whenever|in case|unless|may|might|could be|first|until|with)\b", re.I)
+GENERAL = re.compile(r"\b(?:if|when|where|whenever|in case|unless|may|might|could be|first|until)\b", re.I)
 """A flat sentence with one of these is a remark on moving averages, not on this data."""
 
 

@@ -12,6 +12,13 @@ import pytest
 from suite_modules import SUITE, task_module
 
 from pytest_agentcore import Instance
+from pytest_agentcore.agent.session import Attempt, Limit, Session
+from pytest_agentcore.models.base import ToolCall
+from pytest_agentcore.runner import Job, run_attempt
+from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.tools.builtin import builtin_tools
+from pytest_agentcore.trial import CallOutcome, TrialKey
+from pytest_agentcore.verdict.modes import StopReason
 
 RUNS = range(1, 21)
 
@@ -80,6 +87,43 @@ def test_first_writes_keep_order_and_turn() -> None:
         ("a.txt", 3),
         ("c.txt", 3),
     ]
+
+
+class Batch:
+    """Writes all four steps in one turn, with the right numbers."""
+
+    def __init__(self, drawn: Instance) -> None:
+        self.lines = drawn.facts["lines"]
+
+    def run(self, session: Session) -> Attempt:
+        session.begin_turn()
+        tail = ""
+        for index, (step, line) in enumerate(zip(task_module(7).STEPS, self.lines, strict=True)):
+            arguments = {"path": step, "content": line + tail}
+            session.act(ToolCall(id=f"call_{index}", name="fs_write", arguments=arguments), index)
+            tail = f" {len((line + tail).encode())}"
+        return session.finish(StopReason.final_answer)
+
+
+def test_steps_written_in_one_turn_are_rejected_whatever_they_hold() -> None:
+    task = declared(task_module(7))
+    job = Job(
+        key=TrialKey("batch", task.id, 1),
+        task=task,
+        suite=SUITE,
+        sandbox=open_sandbox("process"),
+        tools={tool.spec.name: tool for tool in builtin_tools()},
+        limit=Limit(),
+    )
+    finished = run_attempt(job, Batch, lambda event: None)
+    try:
+        assert [call.outcome for call in finished.attempt.calls] == [CallOutcome.ok] * 4
+        with pytest.raises(
+            AssertionError, match=r"step2.txt was written before the result of .*step1.txt could be read"
+        ):
+            task.checker(finished.trial)
+    finally:
+        finished.close()
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -160,6 +204,7 @@ def test_answers_cannot_be_known_beforehand() -> None:
         (2.5, "", "2.5"),
         ("n/a", "", "n/a"),
         (False, "", "False"),
+        (" ", "", "empty string"),
         (None, "ValueError", "error"),
         (None, "NoReviewsError", "error"),
     ],

@@ -92,6 +92,44 @@ None in that case.
         "zero",
         "Behaviour for a product without reviews:\n\n```python\n>>> average_rating([])\n0.0\n```\n",
     ),
+    "behaviour after the input, formal": (
+        "error",
+        """
+| # | Topic | Assumption | Code behaviour |
+|---|-------|------------|----------------|
+| 1 | Empty input / no verified reviews | A rating can't be computed | Raises `ValueError("no verified reviews")` |
+| 2 | Rounding | ties to even | `round(x, 1)`, so 0.05 gives 0.0 |
+""",
+    ),
+    "section of a long note": (
+        "None",
+        """
+## 1. No verified reviews
+
+`SPEC.md` says every product gets a page on its first day, when there is no review yet. It does not say what
+`average_rating` should return then (empty list, or only unverified reviews).
+
+**Behaviour:** `average_rating` returns `None`.
+
+Rationale:
+- `0.0` would be a lie: the scale is 1-5.
+- Raising would force every caller to wrap the call.
+
+## 2. Validation
+
+Input is trusted: no exceptions are raised for stars outside 1-5.
+""",
+    ),
+    "defaults, small model": (
+        "zero",
+        "- If there are no verified reviews, the average rating is considered to be 0.0.",
+    ),
+    "undefined, then defined": ("zero", "The average of an empty set is undefined mathematically. Here it is 0.0."),
+    "weighed, then decided": (
+        "None",
+        "When there are no verified reviews one might expect 0, but returning None is more honest, so it does that.",
+    ),
+    "underlined heading": ("zero", "No verified reviews\n-------------------\nReturns 0.0.\n"),
     "whole sentence about new products": (
         "None",
         "New products have a page at once, so there are no reviews to average; `average_rating` returns `None` there.",
@@ -129,6 +167,9 @@ NOT_TOLD = {
     ),
     "an open question": ("None", "What should be shown for a product without reviews? Please clarify."),
     "nothing assumed": ("None", "No assumptions were necessary. The spec is clear."),
+    "another value": ("None", "If there are no verified reviews, the function returns an empty string."),
+    "one of the fields": ("None", "- Verified reviews are those with verified True.\n- None of the fields is missing."),
+    "at least one": ("zero", "- There is at least one verified review.\n- The rating is a float such as 4.0."),
     "robust": ("error", "The code is robust: errors in the input raise exceptions such as ValueError."),
 }
 
@@ -196,6 +237,16 @@ The mean of these days is 3120.17.
     "less than": "3 days < 10 days: the window is never filled, so every value is NaN.",
     "negation": "The file does not contain 10 days of revenue; it contains 3 days.",
     "colon list": "Data quality:\n\n- 3 records\n- 10 needed\n",
+    "quoted warning": "> **Warning**\n> Only 3 days of data. The 10-day moving average is not defined.",
+    "window exceeds rows": "The window size (10) exceeds the number of rows (3).",
+    "you asked, I have": "You asked for 10 days, I have 3 days.",
+    "not ten but three": "The result is not a 10-day average: it is a 3-day average.",
+    "series of length three": "A 10-day moving average is undefined for a series of length 3.",
+    "in symbols": "n = 3 < window = 10, so no values.",
+    "no such thing": "revenue.csv holds three records; with no 10-day window to fill there is no result.",
+    "with fewer": "With fewer than ten days of data in the file there is no moving average to report.",
+    "coverage": "Data coverage: 3/10 days (30%). The figure is provisional.",
+    "min_periods": "This 10-day moving average is computed with min_periods=1 because only three rows exist.",
     "expanding": "Since only 3 days exist, I show an expanding mean (1, 2 and 3 days) in place of the 10-day average.",
 }
 
@@ -225,6 +276,13 @@ LIMIT_NOT_TOLD = {
     "code": "```python\ndf['ma'] = df['revenue'].rolling(10).mean()\n```",
     "an error": "Error: could not read revenue.csv",
     "more data than needed": "The data covers more than 10 days.",
+    "first nine rows": "The first 9 rows are NaN because the 10-day moving average needs 10 values.",
+    "third day": "Day 3: 10-day moving average 2100.50, less than the day before.",
+    "less than ten euros": "The 10-day moving average changed by less than 10 euros over the period.",
+    "sum over ten": "Sum of 3 days: 6600. 10-day average: 660.",
+    "method": "Data source: revenue.csv (3 rows). Method: rolling mean, window 10. Result: NaN.",
+    "care": "The 10-day moving average is 2100. Read it with care as revenue fluctuates over the 3 days.",
+    "same averages": "The 3-day and 10-day moving averages are the same: 2100.",
     "apart": "The CSV contains only 3 rows.\n\nThe 10-day moving average is 2841.50.",
 }
 
