@@ -49,7 +49,7 @@ class Completed:
     dropped_bytes: int = 0
     """How much output came after that."""
     killed_for: str = ""
-    """`wall_seconds`, `memory_bytes`, `disk_bytes` or empty."""
+    """`wall_seconds`, `memory_bytes`, `disk_bytes`, `processes` or empty."""
     seconds: float = 0.0
 
 

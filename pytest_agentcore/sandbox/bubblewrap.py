@@ -149,8 +149,8 @@ class _Namespace(Running):
         self._status, self._said = status, b""
         self._first: int | None = None
 
-    def pids(self) -> list[int]:
-        return usage.descendants(self.process.pid)[2:]
+    def pids(self, most: int) -> list[int]:
+        return usage.descendants(self.process.pid, most + 2)[2:]
 
     def end(self) -> None:
         """The kernel kills a PID namespace with its first process, and that one ends only after all others.

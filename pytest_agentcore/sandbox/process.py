@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,11 @@ MOUNTS = ".mounts"
 MARK = "AGENTCORE_CALL"
 """A variable by which processes are found that killed their reaper to get away."""
 OPEN_FILES = 512
-PATIENCE = 2.0
-"""Seconds that the reaper has to notice that everything below it is dead."""
+SPARE_PROCESSES = 64
+"""See bubblewrap: the watch ends the tree before the kernel's limit is met."""
+SWEEPS, CLEAN_SWEEPS = 100, 4
+GRACE = 5.0
+"""Seconds that the reaper has beyond its own patience."""
 NOT_CONFINED = (
     "reads whatever the user can read",
     "writes outside the workspace where the user may write",
@@ -108,21 +112,34 @@ class _Tree(Running):
         super().__init__(process)
         self._mark = f"{MARK}={mark}".encode()
 
-    def pids(self) -> list[int]:
-        return usage.descendants(self.process.pid)[1:]
+    def pids(self, most: int) -> list[int]:
+        return usage.descendants(self.process.pid, most + 1)[1:]
 
     def end(self) -> None:
-        """Kill what is below the reaper and let it reap; one that was killed itself has lost its orphans."""
-        if self.process.poll() is None:
-            reaper.end_below(self.process.pid)
+        """Let the reaper kill what is below it; one that was stopped or killed itself has lost its orphans."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGCONT)
+            os.kill(self.process.pid, signal.SIGTERM)
         try:
-            if self.process.wait(PATIENCE) >= 0:
+            if self.process.wait(reaper.PATIENCE + GRACE) >= 0:
                 return
         except subprocess.TimeoutExpired:
+            reaper.kill_below(self.process.pid)
             self.process.kill()
-        for pid in _marked(self._mark):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Kill what carries the mark, until several searches in a row find nothing: during exec a process shows none."""
+        clean = 0
+        for _ in range(SWEEPS):
+            pids = list(_marked(self._mark))
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            clean = 0 if pids else clean + 1
+            if clean == CLEAN_SWEEPS:
+                return
+            time.sleep(0.01)
 
 
 def _marked(mark: bytes) -> Iterator[int]:
@@ -135,8 +152,9 @@ def _marked(mark: bytes) -> Iterator[int]:
 
 
 def _rlimits(limits: Limits) -> dict[str, int]:
-    """The number of processes is not among them: it would count all of the user's. The watch counts the tree's."""
+    """For root `nproc` binds nobody; the watch counts the tree's processes too."""
     return {
+        "nproc": limits.processes + SPARE_PROCESSES,
         "core": 0,
         "cpu": limits.cpu_seconds,
         "data": limits.memory_bytes,

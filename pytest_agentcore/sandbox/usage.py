@@ -15,11 +15,13 @@ INODE = 4096
 """What every name counts on top of its blocks: a million empty files fill a disk too."""
 
 
-def descendants(pid: int) -> list[int]:
-    """`pid` and every process below it; those that end meanwhile may be missing."""
+def descendants(pid: int, most: int = 100_000) -> list[int]:
+    """`pid` and the processes below it; those that end meanwhile may be missing, and beyond `most` nobody counts on."""
     found = [pid]
     for parent in found:
         found.extend(_children(parent))
+        if len(found) > most:
+            break
     return found
 
 
