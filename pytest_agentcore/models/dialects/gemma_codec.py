@@ -21,6 +21,7 @@ MAX_DEPTH = 64
 _NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
 _HEAD = re.compile(rf"\s*call:({_NAME.pattern})\s*(?=\{{)")
 _KEY = re.compile(r"[^\s{}\[\]<>,:\"']+")
+_KEY_AND_COLON = re.compile(rf"({_KEY.pattern})\s*:")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][-+]?[0-9]{1,4})?(?![\w.+-])")
 _WORD = re.compile(r"[A-Za-z_]{1,20}(?![\w.+-])")
 _WORDS = {"true": True, "false": False, "None": None, "null": None}
@@ -76,7 +77,7 @@ class _Reader:
             key, after = self.key(at)
             if key in found:
                 raise MalformedCall(f"the key {key[:40]!r} stands twice", at)
-            found[key], end = self.value(self.expect(":", after), depth + 1)
+            found[key], end = self.value(after, depth + 1)
             return end
 
         return found, self.items(at + 1, "}", pair)
@@ -105,21 +106,17 @@ class _Reader:
                 raise MalformedCall(f"a ',' or '{closing}' is missing", at)
             at += 1
 
-    def expect(self, character: str, at: int) -> int:
-        """Index behind `character`."""
-        at = skip_space(self.text, at)
-        if not self.text.startswith(character, at):
-            raise MalformedCall(f"a '{character}' is missing", at)
-        return at + len(character)
-
     def key(self, at: int) -> tuple[str, int]:
-        """A key, bare or quoted."""
-        if self.text.startswith(QUOTE, at):
-            return self.string(at)
-        found = _KEY.match(self.text, at)
-        if not found:
-            raise MalformedCall("a key is missing", at)
-        return found.group(), found.end()
+        """A key, bare or quoted, and the index behind its colon."""
+        if bare := _KEY_AND_COLON.match(self.text, at):
+            return bare[1], bare.end()
+        if not self.text.startswith(QUOTE, at):
+            raise MalformedCall("a key is missing, or the ':' behind it", at)
+        key, at = self.string(at)
+        at = skip_space(self.text, at)
+        if not self.text.startswith(":", at):
+            raise MalformedCall("a ':' is missing", at)
+        return key, at + 1
 
     def string(self, at: int) -> tuple[str, int]:
         """The string whose opening quote stands at `at`."""

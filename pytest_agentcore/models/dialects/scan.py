@@ -224,6 +224,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 def skip_space(text: str, at: int) -> int:
     """Index of the first character from `at` on that is no white space."""
+    if text[at : at + 1] > " ":  # nearly always, and far cheaper than the pattern
+        return at
     found = _SPACE.match(text, at)
     return found.end() if found else at
 

@@ -1,0 +1,73 @@
+"""How fast replies are read: MB per CPU second for 0.25 and 1 MB, strict and lenient; equal speeds mean linear time.
+
+Run `python benchmarks/dialect_parsing.py` from the repository root; prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from pytest_agentcore.models.dialects.base import Dialect
+from pytest_agentcore.models.dialects.families import DIALECTS
+from pytest_agentcore.models.dialects.lenient import parse_leniently
+from pytest_agentcore.verdict.degenerate import find_loop
+
+SIZES = (250_000, 1_000_000)
+REPEATS = 5
+TOOLS = ("fs_read", "fs_write", "shell", "sql_query")
+
+
+def replies(dialect: Dialect, size: int) -> Iterator[tuple[str, str]]:
+    """Kinds of replies with about `size` characters each."""
+    line = 'x = {"a": [1, 2, 3]}  # <b>text</b> and "quotes"\n'
+    yield "one call with a large file", dialect.render_call("fs_write", {"path": "a", "content": line * (size // 52)})
+    call = dialect.render_call("shell", {"command": "ls -l src", "seconds": 3})
+    yield "many small calls", f"Look.\n{call}" * (size // (len(call) + 6))
+    yield "prose without calls", "Read the log, then compare 3 < 4 with {braces} and [lists].\n" * (size // 60)
+    yield "only opening markers", dialect.call.open * (size // len(dialect.call.open))
+    yield "calls cut off", f'{dialect.call.open}{{"name": "' * (size // (len(dialect.call.open) + 10))
+    yield "bare objects cut off", '{"name": "fs_read", "arguments": {"path": "' * (size // 43)
+
+
+def speed(read: Callable[[str], object], text: str) -> float:
+    """MB per CPU second, the best of some runs."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.process_time()
+        read(text)
+        best = min(best, time.process_time() - start)
+    return len(text) / 1e6 / best
+
+
+def readers(dialect: Dialect) -> dict[str, Callable[[str], object]]:
+    """Everything that takes a whole reply apart."""
+    return {
+        "strict": dialect.parse,
+        "lenient": lambda text: parse_leniently(text, dialect, TOOLS),
+    }
+
+
+def main() -> None:
+    """Print the tables."""
+    print(
+        "| dialect | reply | "
+        + " | ".join(f"{name} {s / 1e6:g} MB" for name in readers(DIALECTS[0]) for s in SIZES)
+        + " |"
+    )
+    print("|---|---|" + "---:|" * len(SIZES) * 2)
+    for dialect in DIALECTS[:2]:
+        texts = [dict(replies(dialect, size)) for size in SIZES]
+        for kind in texts[0]:
+            cells = [f"{speed(read, sized[kind]):.0f}" for read in readers(dialect).values() for sized in texts]
+            print(f"| {dialect.name} | {kind} | " + " | ".join(cells) + " |")
+    print("\n| tokens of a reply | seconds the loop watch takes |\n|---:|---:|")
+    for count in (4_096, 16_384):
+        tokens = [index * index % 97 for index in range(count)]
+        start = time.process_time()
+        find_loop([*(tokens[i] + (i // 97) for i in range(count))])
+        print(f"| {count} | {time.process_time() - start:.4f} |")
+
+
+if __name__ == "__main__":
+    main()
