@@ -148,7 +148,9 @@ class TrialResult:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; `attribution` and `outcome` are written for readers and ignored on the way back."""
-        return {"schema": SCHEMA_VERSION, **asdict(self), "outcome": self.outcome, "attribution": self.attribution}
+        written = {"schema": SCHEMA_VERSION, **asdict(self), "outcome": self.outcome, "attribution": self.attribution}
+        # Exactly str: xdist's serializer refuses subclasses.
+        return {name: value.value if isinstance(value, StrEnum) else value for name, value in written.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

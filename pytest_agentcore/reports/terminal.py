@@ -101,11 +101,13 @@ def _sandbox(described: Mapping[str, object]) -> str:
 
 
 def _plan(manifest: Manifest) -> str:
-    trials = count(len(manifest.planned), "trial")
+    """Under xdist the plan is known only once the workers have collected."""
+    runs = count(manifest.runs, "run")
+    tasks, trials = count(len(manifest.tasks), "task"), count(len(manifest.planned), "trial")
     budget = manifest.budget
     return joined(
         [
-            f"{count(len(manifest.tasks), 'task')}, {count(manifest.runs, 'run')}: {trials}",
+            f"{tasks}, {runs}: {trials}" if manifest.planned else f"{runs} of each task",
             manifest.order,
             f"seed {manifest.seed}",
             count(round(budget["turns"]), "turn"),

@@ -45,6 +45,10 @@ def test_the_header_says_what_runs_on_what_and_how() -> None:
     ]
 
 
+def test_the_header_before_the_plan_is_known() -> None:
+    assert any("3 runs of each task" in line for line in header_lines(manifest([]), FOLDER))
+
+
 def test_the_header_of_an_agent_without_a_model() -> None:
     lines = header_lines(manifest(model="oracle", backend={}, sandbox={"name": "process"}), FOLDER)
 
