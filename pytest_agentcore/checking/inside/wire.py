@@ -22,6 +22,8 @@ from uuid import UUID
 
 MOST_VALUES = 500_000
 """Of one encoded value, nested ones counted."""
+CHARACTERS = 64
+"""Of a text, or bytes, that count as one value."""
 DEEPEST = 60
 """Levels of nesting."""
 MOST_BYTES = 32 * 1024 * 1024
@@ -58,6 +60,18 @@ def _hex(number: int) -> str:
     return hex(number)
 
 
+def _int(digits: str) -> int:
+    if len(digits) > MOST_BITS // 4:
+        raise WireError("an integer of thousands of digits")
+    return int(digits, 16)
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    _no_signalling(number)
+    return number
+
+
 def _flat(mapping: Any) -> list[Any]:
     return [part for pair in dict.items(mapping) for part in pair]
 
@@ -90,7 +104,7 @@ _TO_WIRE: dict[type, tuple[str, Callable[[Any], list[Any]]]] = {
 }
 
 _FROM_WIRE: dict[str, Callable[..., Any]] = {
-    "int": lambda v: int(v, 16),
+    "int": _int,
     "tuple": lambda *v: tuple(v),
     "dict": _pairs,
     "set": lambda *v: set(v),
@@ -99,7 +113,7 @@ _FROM_WIRE: dict[str, Callable[..., Any]] = {
     "bytearray": bytearray.fromhex,
     "complex": complex,
     "range": range,
-    "Decimal": Decimal,
+    "Decimal": _decimal,
     "Fraction": Fraction,
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
@@ -127,9 +141,11 @@ def encode(value: Any, other: Other, *, containers: bool) -> Any:
     def write(value: Any, depth: int) -> Any:
         nonlocal left
         left -= 1
+        kind = type(value)
+        if kind is str or kind is bytes or kind is bytearray:
+            left -= len(value) // CHARACTERS
         if depth > DEEPEST or left < 0:
             raise WireError("too large or nested too deep")
-        kind = type(value)
         if value is None or kind is bool or kind is str or kind is float:
             return value
         if kind is int:
