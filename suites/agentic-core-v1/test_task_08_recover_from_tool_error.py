@@ -9,7 +9,7 @@ from random import Random
 
 from pytest_agentcore import Actor, Fault, Instance, Trial, task
 
-WORDS = "naïve café jalapeño Zürich smørrebrød crème Straße 日本 東京 привет κόσμος €".split()
+WORDS = ("naïve", "café", "jalapeño", "Zürich", "smørrebrød", "crème", "Straße", "日本", "東京", "привет", "κόσμος")
 EMOJI = ("🚲", "🌍", "🍜", "🎈")
 PUBLISHED = 35
 """The answer of the published suite, which a model may have read; no instance has it."""
