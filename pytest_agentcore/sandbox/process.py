@@ -129,7 +129,7 @@ class _Tree(Running):
         self._sweep()
 
     def _sweep(self) -> None:
-        """Kill what carries the mark, until several searches in a row find nothing: during exec a process shows none."""
+        """Kill what carries the mark, until searches in a row find nothing: during exec a process shows none."""
         clean = 0
         for _ in range(SWEEPS):
             pids = list(_marked(self._mark))

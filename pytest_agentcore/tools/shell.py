@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pytest_agentcore.errors import ToolError
@@ -40,17 +39,12 @@ class Shell:
         if len(command.encode("utf-8", errors="replace")) > ARGUMENT_BYTES:
             raise ToolError(f"the command is longer than {ARGUMENT_BYTES} bytes; write a file and run that")
         argv = ["sh", "-c", command.encode("utf-8", errors="replace").decode()]
-        limits = within(context, Limits())
+        limits = Limits(wall_seconds=min(Limits().wall_seconds, max(LEAST_SECONDS, context.seconds_left)))
         completed = context.sandbox.run(context.workspace, Command(argv=argv, limits=limits))
         text = _output(completed)
         if completed.killed_for:
             raise ToolError(f"{text}{killed_sentence(completed, limits)}")
         return f"{text}exit code {completed.exit_code}"
-
-
-def within(context: ToolContext, limits: Limits) -> Limits:
-    """`limits` with no more wall clock than the trial has left."""
-    return replace(limits, wall_seconds=min(limits.wall_seconds, max(LEAST_SECONDS, context.seconds_left)))
 
 
 def killed_sentence(completed: Completed, limits: Limits) -> str:
