@@ -10,16 +10,29 @@ from pathlib import Path
 
 from pytest_agentcore import Actor, Trial, task
 
-MINUTES = {
-    ("22:00", "06:00"): 480,
-    ("23:30", "00:15"): 45,
-    ("18:00", "09:00"): 900,
-    ("07:00", "21:30"): 870,
-    ("00:00", "23:59"): 1439,
-    ("09:00", "09:00"): 0,
+PROMISED: dict[str, dict[tuple[str, ...], float]] = {
+    "clock.py:minutes_between": {
+        ("22:00", "06:00"): 480,
+        ("23:30", "00:15"): 45,
+        ("18:00", "09:00"): 900,
+        ("07:00", "21:30"): 870,
+        ("00:00", "23:59"): 1439,
+        ("09:00", "09:00"): 0,
+    },
+    "report.py:hours_worked": {
+        ("22:00-06:00",): 8,
+        ("17:00-08:30",): 15.5,
+        ("06:00-20:00",): 14,
+        ("23:45-00:15",): 0.5,
+        ("12:00-12:00",): 0,
+    },
+    "rest.py:rest_between": {
+        ("14:00-22:00", "06:00-14:00"): 480,
+        ("20:00-04:00", "18:00-02:00"): 840,
+        ("09:00-17:00", "09:00-17:00"): 960,
+    },
 }
-HOURS = {"22:00-06:00": 8, "17:00-08:30": 15.5, "06:00-20:00": 14, "23:45-00:15": 0.5, "12:00-12:00": 0}
-REST = {("14:00-22:00", "06:00-14:00"): 480, ("20:00-04:00", "18:00-02:00"): 840, ("09:00-17:00", "09:00-17:00"): 960}
+"""What the docstrings promise, by function and arguments."""
 
 
 @task(
@@ -40,13 +53,11 @@ def test_fix_failing_test(trial: Trial) -> None:
     tests = trial.run_tests("tests/test_report.py")
     assert tests.passed == 6, tests.report
 
-    for name, expected in [
-        ("clock.py:minutes_between", MINUTES),
-        ("report.py:hours_worked", {(shift,): hours for shift, hours in HOURS.items()}),
-        ("rest.py:rest_between", REST),
-    ]:
-        for arguments, outcome in zip(expected, trial.calls(f"timesheet/{name}", list(expected)), strict=True):
-            assert outcome.value == expected[arguments], f"{name}{arguments}: {outcome}, not {expected[arguments]}"
+    for function, promised in PROMISED.items():
+        outcomes = trial.call_each(f"timesheet/{function}", promised)
+        for arguments, outcome in zip(promised, outcomes, strict=True):
+            right = promised[arguments]
+            assert outcome.value == right, f"{function}{arguments} must be {right}: {outcome}"
 
 
 BUG = "abs(to_minutes(end) - to_minutes(start))"

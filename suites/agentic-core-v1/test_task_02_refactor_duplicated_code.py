@@ -7,6 +7,7 @@ canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
 import ast
+import warnings
 from textwrap import indent
 from typing import Any
 
@@ -61,29 +62,29 @@ BEHAVIOUR: list[tuple[list[dict[str, Any]], tuple[Any, ...]]] = [
     protected=["tests/*"],
 )
 def test_refactor_duplicated_code(trial: Trial) -> None:
+    assert "tests/test_weather.py" not in trial.changed(), "tests/test_weather.py was not to be changed"
+    after = sum(size(trial.text(path)) for path in trial.files() if path.startswith("src/") and path.endswith(".py"))
+    before = size(trial.original("src/weather.py"))
+    assert after <= 0.6 * before, f"src/ has {after} statements and operations, and had {before}: duplication remains"
+
     tests = trial.run_tests("tests/test_weather.py")
     assert tests.passed == 5, tests.report
     for name, expected in zip(MEANS, zip(*(row for _, row in BEHAVIOUR), strict=True), strict=True):
-        outcomes = trial.calls(f"src/weather.py:{name}", [(given,) for given, _ in BEHAVIOUR])
+        outcomes = trial.call_each(f"src/weather.py:{name}", [(given,) for given, _ in BEHAVIOUR])
         got = [outcome.raised or outcome.value for outcome in outcomes]
         assert repr(got) == repr(list(expected)), f"{name} changed its results: {got} instead of {list(expected)}"
 
     executed = {name: trial.trace(f"src/weather.py:{name}", LONG_DAY) for name in MEANS}
     shared = frozenset.intersection(*executed.values())
     for name, lines in executed.items():
-        assert len(shared) >= len(lines) / 2, (
-            f"{name} runs {len(lines)} lines, only {len(shared)} are shared by all five"
-        )
-
-    after = sum(size(trial.text(path)) for path in trial.files() if path.startswith("src/") and path.endswith(".py"))
-    before = size(trial.original("src/weather.py"))
-    assert after <= 0.6 * before, f"src/ has {after} statements and operations, {before} before: duplication remains"
+        assert len(shared) >= len(lines) / 2, f"of {len(lines)} lines that {name} runs, all five share {len(shared)}"
 
 
 def size(source: str) -> int:
     """Number of statements and operations; names, constants and type hints do not count."""
     try:
-        tree = ast.parse(source)
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise AssertionError(f"a file in src/ is not Python: {error}") from error
     return sum(isinstance(node, (ast.stmt, ast.Call, ast.Compare, ast.BinOp)) for node in ast.walk(tree))

@@ -7,7 +7,7 @@ canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -46,6 +46,8 @@ TROUBLES = (
 
 Record = tuple[int, str, str, str]
 """Milliseconds since the start, level, service, text."""
+Event = tuple[str, str, str, str]
+"""Id, level, service, text."""
 
 
 def make_log(random: Random) -> Instance:
@@ -55,14 +57,14 @@ def make_log(random: Random) -> Instance:
     )
     failing, early, late, *requests = (f"{n:06x}" for n in random.sample(range(16**5, 16**6), REQUESTS))
     gap = random.choice(GAPS)
-    events = {event: random.choice(TROUBLES) for event in others}
+    usual = [(event, *random.choice(TROUBLES)) for event in others for _ in range(random.choice((1, 2, 4, 8)))]
 
     records = list(failing_request(random, failing, gap, (cause, consequence, suspect)))
     for request in requests:
         at = random.randrange(SPAN)
         # Elsewhere the cause did no harm, so it cannot be recognised by being rare.
-        known = events if at < 0.8 * SPAN else {**events, cause: ("WARN", *gap)}
-        records += ordinary_request(random, request, at, known, timeout)
+        events = usual if SPAN / 12 < at < SPAN * 0.8 else [*usual, *12 * [(cause, "WARN", *gap)]]
+        records += ordinary_request(random, request, at, events, timeout)
     records.append((-9, "ERROR", "billing", f"req={early} event={first} card service answered after 500 ms"))
     records.append((2 * SPAN, "ERROR", "orders", f"req={late} event={last} order 1500 was closed by its owner"))
 
@@ -88,16 +90,13 @@ def failing_request(
         yield at + 40, "ERROR", "gateway", f"req={request} event={suspect} {response} orders failed"
 
 
-def ordinary_request(
-    random: Random, request: str, at: int, events: Mapping[str, tuple[str, str, str]], timeout: str
-) -> Iterator[Record]:
+def ordinary_request(random: Random, request: str, at: int, events: Sequence[Event], timeout: str) -> Iterator[Record]:
     """A few steps in several services; now and then with trouble, which the request survives or not."""
     for service, step in random.sample(STEPS, random.randint(2, 4)):
         at += random.randint(5, 900)
         yield at, "INFO", service, f"req={request} {step.format(random.randint(1, 2000))}"
     if random.random() < 0.15:
-        event = random.choice(list(events))
-        level, service, text = events[event]
+        event, level, service, text = random.choice(events)
         yield at + 1, level, service, f"req={request} event={event} {text.format(random.randint(1, 2000))}"
     route = random.choice(ROUTES).format(random.randint(1, 2000))
     if random.random() < 0.12:

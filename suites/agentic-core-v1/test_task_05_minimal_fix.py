@@ -29,20 +29,21 @@ from pytest_agentcore import Actor, Trial, task
 def test_minimal_fix(trial: Trial) -> None:
     touched = {path for path in trial.changed() if path.startswith(("src/", "tests/"))}
     assert touched <= {"src/price.py"}, f"only src/price.py was to be changed, not {sorted(touched)}"
-    lines = trial.diff("src/price.py").changed_lines
-    assert lines <= 10, f"{lines} lines of src/price.py changed, at most 10 were allowed"
+    changed = trial.diff("src/price.py").changed_lines
+    assert changed <= 10, f"{changed} lines of src/price.py changed, at most 10 were allowed"
 
     tests = trial.run_tests("tests/test_price.py")
     assert tests.passed == 6, tests.report
 
     mug, bag = {"name": "mug", "price": None}, {"name": "bag", "price": None, "quantity": 7}
     pen, desk = {"name": "pen", "price": 1.25, "quantity": 2}, {"name": "desk", "price": 80}
-    assert trial.call("src/price.py:line_total", mug).value == 0
-    assert trial.call("src/price.py:line_total", bag).value == 0
-    assert trial.call("src/price.py:line_total", desk).value == 80
-    assert trial.call("src/price.py:subtotal", [mug, pen, bag, desk]).value == 82.5
-    assert trial.call("src/price.py:total", [mug, bag]).value == 4.9
-    assert trial.call("src/price.py:line_total", {**pen, "quantity": -1}).raised == "ValueError"
+    *lines, negative = trial.call_each(
+        "src/price.py:line_total", [[mug], [bag], [pen], [desk], [{**pen, "quantity": -1}]]
+    )
+    assert [line.value for line in lines] == [0, 0, 2.5, 80], f"line_total of two gifts, a pen and a desk: {lines}"
+    assert negative.raised == "ValueError", f"line_total must still refuse a negative quantity: {negative}"
+    totals = trial.call_each("src/price.py:total", [[[mug, bag]], [[mug, pen, bag, desk]]])
+    assert [total.value for total in totals] == [4.9, 82.5], f"total of two gifts, and with a pen and a desk: {totals}"
 
 
 RETURN = '    return round(item["price"] * quantity, 2)\n'
