@@ -77,6 +77,7 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
 
 def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
     settings = replace(settings_from_json(given["settings"]), sandbox=given["sandbox"])
+    _suite_of(config, settings)
     running = _running(config, settings)
     running.folders.update({slug: CampaignFolder(Path(path)) for slug, path in given["folders"].items()})
     _register_trials(config, running, None, None)

@@ -62,7 +62,7 @@ def rules(
 def test_a_reply_is_an_optional_line_and_one_call() -> None:
     found = rules(READ, CLOCK)
     assert found["root"] == "thought? call"
-    assert found["thought"] == r'[^<\x00-\x20\x7F] [^<\x00-\x1F\x7F]{0,99} "\n"'
+    assert found["thought"] == r'[^<`{\x00-\x20\x7F] [^<`{\x00-\x1F\x7F]{0,99} "\n"'
     assert found["call"] == '"<tool_call>" (tool-fs-read | tool-clock) "</tool_call>"'
     assert rules(READ, thought=0)["root"] == "call"
 
