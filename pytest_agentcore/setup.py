@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.models.base import BackendFactory, Policy, Sampling
+from pytest_agentcore.models.engine import offloads
+from pytest_agentcore.models.gguf import check_model
+from pytest_agentcore.models.memory import check_memory, default_ctx
 from pytest_agentcore.models.registry import ModelEntry, resolve
 from pytest_agentcore.models.settings import read_engine, read_sampling
 from pytest_agentcore.options import Settings
@@ -45,6 +48,20 @@ def settle_models(settings: Settings, backends: Mapping[str, BackendFactory]) ->
             )
         seen[setup.slug] = name
     return setups
+
+
+def check_files(setups: Sequence[Setup], processes: int = 1) -> None:
+    """Refuse files that cannot be loaded, and more processes than memory for them, before anything is loaded.
+
+    Raises:
+        UsageError: one sentence about the first file that is broken or too large.
+    """
+    for setup in setups:
+        if setup.entry.backend != "llama_cpp" or setup.entry.path is None:
+            continue
+        header, engine = check_model(setup.entry.path), read_engine(setup.engine)
+        if processes > 1 and not offloads(engine):
+            check_memory(header, engine.n_ctx or default_ctx(header), n_ubatch=engine.n_ubatch, processes=processes)
 
 
 def _settle(name: str, settings: Settings, backends: Mapping[str, BackendFactory]) -> Setup:

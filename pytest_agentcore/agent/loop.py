@@ -40,7 +40,7 @@ class ModelAgent:
 
     def __init__(self, backend: Backend, asking: Asking, system: str, prompt: str) -> None:
         self._backend, self._asking = backend, asking
-        self._messages = [Message(role="system", content=system), Message(role="user", content=prompt)]
+        self._messages = opening(system, prompt)
 
     def run(self, session: Session) -> Attempt:
         """Work until something ends the trial.
@@ -108,6 +108,11 @@ class ModelAgent:
             session.check_time()
             done = session.act(call, index)
             self._messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
+
+
+def opening(system: str, prompt: str) -> list[Message]:
+    """The messages of a task's first request."""
+    return [Message(role="system", content=system), Message(role="user", content=prompt)]
 
 
 def mix_seed(base: int, *parts: object) -> int:

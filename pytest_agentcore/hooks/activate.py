@@ -14,6 +14,7 @@ import pytest
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.hooks.collecting import Collecting
+from pytest_agentcore.hooks.command_line import notes
 from pytest_agentcore.hooks.conducting import Conducting
 from pytest_agentcore.hooks.gating import Gating
 from pytest_agentcore.hooks.judging import Judging
@@ -25,7 +26,7 @@ from pytest_agentcore.models.base import BackendFactory
 from pytest_agentcore.options import Option, Settings, settings_from_json, settle
 from pytest_agentcore.reports.gate import Gate
 from pytest_agentcore.sandbox.probe import open_sandbox
-from pytest_agentcore.setup import Setup, settle_models
+from pytest_agentcore.setup import Setup, check_files, settle_models
 from pytest_agentcore.suite import Suite, find_suite
 from pytest_agentcore.tools.base import Tool
 
@@ -60,9 +61,11 @@ def usage_errors() -> Iterator[None]:
 def _activate_main(config: pytest.Config, settings: Settings) -> None:
     suite = _suite_of(config, settings)
     running = _running(config, settings)
+    check_files(tuple(running.setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
     results = _home_of(config, "results") / Path(settings.results).expanduser()
     recording = Recording(running, suite, results, config.invocation_params.args)
+    recording.warnings.extend(notes(config))
     register = config.pluginmanager.register
     register(recording, "agentcore-recording")
     presenting = Presenting(config, recording, config.invocation_params.dir)

@@ -33,6 +33,7 @@ class Conducting:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remember the plan: what is left after deselection."""
         self._plan = plan_of(session.items)
+        self._running.tasks = {task.id: task for task in map(task_of, session.items) if task}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.agent.actor import FunctionAgent
-from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed
+from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.transcript import TranscriptWriter
 from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.hooks.collecting import key_of, task_of
-from pytest_agentcore.models.base import Backend, BackendFactory
+from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom, Policy
 from pytest_agentcore.options import Settings
 from pytest_agentcore.runner import Agent, Finished, Job, run_attempt
 from pytest_agentcore.sandbox.archive import pack
@@ -50,6 +51,8 @@ class Running:
     settings: Settings
     on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
     cancel: threading.Event = field(default_factory=threading.Event)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """What is going to run, by id; a model's context is checked against them when it is loaded."""
     described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each model that was opened said of itself, by slug."""
     _loaded: tuple[str, Backend] | None = None
@@ -70,7 +73,17 @@ class Running:
         backend = self.backends[setup.entry.backend](setup.entry, setup.engine)
         self._loaded = slug, backend
         self.described.setdefault(slug, backend.describe())
+        if isinstance(backend, ChecksRoom):
+            self._check_room(backend, setup.policy)
         return backend
+
+    def _check_room(self, backend: ChecksRoom, policy: Policy) -> None:
+        for task in self.tasks.values():
+            specs = [self.tools[name].spec for name in task.tools]
+            try:
+                backend.check_room(opening(_suite_of(task.module).system_prompt, task.prompt), specs, policy)
+            except UsageError as error:
+                raise UsageError(f"{task.id}: {error}") from error
 
     def close(self) -> None:
         """Free the loaded model."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial import TrialKey, Usage
@@ -153,6 +153,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free everything. Called once; `complete` is not called afterwards."""
+
+
+@runtime_checkable
+class ChecksRoom(Protocol):
+    """A backend whose context is small enough to be worth a look before the first trial."""
+
+    def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
+        """Raise UsageError when a task's first prompt leaves no room for a reply."""
 
 
 BackendFactory = Callable[["ModelEntry", Mapping[str, str]], Backend]

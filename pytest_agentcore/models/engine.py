@@ -189,7 +189,7 @@ class Context:
         params.n_batch = min(settings.n_batch, n_ctx)
         params.n_ubatch = min(settings.n_ubatch, params.n_batch)
         params.n_seq_max = 1
-        params.n_threads = settings.threads or usable_cores()
+        params.n_threads = settings.threads or default_threads()
         params.n_threads_batch = settings.threads_batch or params.n_threads
         params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
         params.swa_full = True
@@ -238,6 +238,15 @@ class Context:
         if self.pointer:
             self.library.llama_free(self.pointer)
             self.pointer = None
+
+
+def default_threads() -> int:
+    """The cores of this process, shared with the other workers of a pytest-xdist run.
+
+    More threads than cores are worse than none: every layer waits for the thread that is not running.
+    """
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return max(1, usable_cores() // (int(workers) if workers.isdecimal() else 1))
 
 
 def usable_cores() -> int:

@@ -29,7 +29,7 @@ class EngineSettings:
     """-1 is all; None is all when the build has a GPU backend."""
     main_gpu: int = 0
     threads: int | None = None
-    """For sampling; None is the number of physical cores this process may use."""
+    """For sampling; None is the physical cores of this process, shared with other xdist workers."""
     threads_batch: int | None = None
     """For prompts; None is `threads`."""
     flash_attn: bool | None = None

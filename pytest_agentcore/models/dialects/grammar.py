@@ -63,8 +63,8 @@ def _tool(rules: SchemaRules, spec: ToolSpec) -> str:
 def _thought(dialect: Dialect, characters: int) -> str:
     """One line of text that holds no first character of a marker, so that it can open nothing.
 
-    Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the thought,
-    and then has to make another one.
+    Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
+    thought, and then has to make another one.
     """
     markers = [dialect.call.open, dialect.reasoning.open if dialect.reasoning else ""]
     barred = "".join(sorted({_in_class(marker[0]) for marker in markers if marker} | set("`{")))

@@ -1,0 +1,56 @@
+"""What the user should know about the command line itself: spellings that are taken, paths that moved the rootdir."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pytest_agentcore.options import OPTIONS, Option
+from pytest_agentcore.plugin import TAKEN
+
+_INI_FILES = (
+    ("pytest.toml", ""),
+    (".pytest.toml", ""),
+    ("pytest.ini", ""),
+    (".pytest.ini", ""),
+    ("pyproject.toml", "[tool.pytest"),
+    ("tox.ini", "[pytest]"),
+    ("setup.cfg", "[tool:pytest]"),
+)
+"""Names in pytest's order, and the section that makes the file pytest's."""
+
+
+def notes(config: pytest.Config) -> Iterator[str]:
+    """What the user should know about the command line itself."""
+    taken = config.stash.get(TAKEN, ())
+    for spelling in taken:
+        yield f"{spelling} belongs to another plugin or conftest here; ours is --agentcore-{spelling[2:]}"
+    for option in OPTIONS:
+        if option.path and moved_rootdir(config, option):
+            yield (
+                f"--{option.name} PATH as two words made pytest look for its ini file from that path "
+                f"(rootdir is {config.rootpath}); write --{option.name}=PATH"
+            )
+
+
+def moved_rootdir(config: pytest.Config, option: Option) -> bool:
+    """Whether a path given as a word of its own decided the rootdir: it exists, and only from it is the root seen."""
+    words = [str(word) for word in config.invocation_params.args]
+    names = (f"--{option.name}", f"--agentcore-{option.name}")
+    values = [value for name, value in pairwise(words) if name in names]
+    here = config.invocation_params.dir
+    paths = [(here / value).resolve() for value in values if (here / value).exists()]
+    seen_from_here = here.resolve().is_relative_to(config.rootpath) and _ini_above(here.resolve()) == config.inipath
+    return bool(paths) and not seen_from_here
+
+
+def _ini_above(folder: Path) -> Path | None:
+    """The ini file pytest would have found from a folder: the first upwards with a section for pytest."""
+    for parent in (folder, *folder.parents):
+        for name, section in _INI_FILES:
+            if (parent / name).is_file() and section in (parent / name).read_text(errors="replace"):
+                return parent / name
+    return None
