@@ -1,3 +1,0 @@
-"""Fixtures of the project's own tests."""
-
-pytest_plugins = ["pytester"]
