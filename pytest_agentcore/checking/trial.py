@@ -27,7 +27,7 @@ SHELL_SECONDS = 30.0
 TEST_SECONDS = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Trial:
     """A finished trial: what was given, what was done, and the workspace as it was left, protected files restored.
 
@@ -98,6 +98,10 @@ class Trial:
             _given=given,
             _changed=changed,
         )
+
+    def __repr__(self) -> str:
+        """Short: pytest shows it above every failed checker."""
+        return f"<trial of {self.task.id}, run {self.run}>"
 
     def exists(self, path: str) -> bool:
         """Whether a regular file or a folder is at the path."""

@@ -66,7 +66,9 @@ class Judging:
             return
         path = self._running.folders[result.model].transcript(result.attempt)
         report.sections.append(("verdict", "\n".join(verdict_lines(result))))
-        report.sections.append(("last turns", "\n".join(turn_lines(last_turns(path, TURNS_SHOWN)))))
+        shown = turn_lines(last_turns(path, TURNS_SHOWN))
+        if shown:
+            report.sections.append(("last turns", "\n".join(shown)))
         report.sections.append(("transcript", address(path, finished.attempt.turns)))
 
 

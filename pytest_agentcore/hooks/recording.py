@@ -66,7 +66,8 @@ class Recording:
         for slug, facts in described.items():
             campaign = self.campaigns.get(slug)
             if campaign and not campaign.manifest.backend:
-                self._revise(campaign, backend=dict(facts))
+                said = tuple(filter(None, [facts.get("warning")]))
+                self._revise(campaign, backend=dict(facts), warnings=campaign.manifest.warnings + said)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
