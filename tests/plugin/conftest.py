@@ -7,8 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # noqa: F401 - here and below: loaded once, since pytester forgets what a run of its own imports
 import pytest
+import xdist.dsession
 from tiny import COUNT, HELLO, Script
+
+import pytest_agentcore.campaign.schema
+import pytest_agentcore.hooks.activate
+import pytest_agentcore.models.scripted  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def _only_our_plugins(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins that other packages of the environment bring along only cost start-up time; pytester unsets this."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
 
 
 @pytest.fixture
