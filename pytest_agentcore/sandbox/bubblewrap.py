@@ -27,6 +27,7 @@ from pytest_agentcore.sandbox.interpreter import Interpreter, version
 from pytest_agentcore.sandbox.seccomp import seccomp_filter
 from pytest_agentcore.sandbox.supervise import Running, supervise
 from pytest_agentcore.sandbox.tree import walk
+from pytest_agentcore.sandbox.workspace import require
 
 PYTHON = "/opt/python"
 """Holds `python3` and `python`, first on PATH."""
@@ -66,6 +67,7 @@ class Bubblewrap:
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
+        require(workspace)
         if self.uid is not None:
             _hand_over(workspace, self.uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
@@ -101,7 +103,10 @@ class Bubblewrap:
         shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         if self.uid is None:
             return ["--unshare-user", "--uid", str(NAMESPACE_UID), "--gid", str(NAMESPACE_UID), *shared]
-        return [*shared, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        # For becoming the sandbox's user, and for entering a workspace that this user has closed to others; both are
+        # gone with the change of user.
+        needed = ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH")
+        return [*shared, *(word for name in needed for word in ("--cap-add", name))]
 
     def _masks(self) -> list[str]:
         """Empty, read-only folders over what is shown and should not be."""

@@ -21,9 +21,11 @@ from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
 from pytest_agentcore.sandbox.environment import environment
 from pytest_agentcore.sandbox.interpreter import Interpreter, version
 from pytest_agentcore.sandbox.supervise import Running, supervise
+from pytest_agentcore.sandbox.workspace import require
 
 PYTHON = ".python"
 """In the trial's tmp: an environment without packages around the base interpreter."""
+PYTHON_NAMES = ("python3", "python")
 MOUNTS = ".mounts"
 """In the trial's tmp: copies of what a command is to see read-only."""
 MARK = "AGENTCORE_CALL"
@@ -51,6 +53,7 @@ class PlainProcess:
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 30 ms beyond the command's own time."""
+        require(workspace)
         _make_python(workspace.tmp / PYTHON, self.interpreter)
         mark = secrets.token_hex(8)
         with self._mounted(workspace, command.read_only), tempfile.TemporaryFile() as stdin:
@@ -164,11 +167,33 @@ def _rlimits(limits: Limits) -> dict[str, int]:
 
 
 def _make_python(folder: Path, interpreter: Interpreter) -> None:
-    """A virtual environment in its smallest form: it sees the standard library and no package of the base."""
-    if folder.is_dir():
+    """A virtual environment in its smallest form: it sees the standard library and no package of the base.
+
+    It lies where the agent may write, so it is made anew whenever it is not as it should be.
+    """
+    wanted = f"home = {interpreter.executable.parent}\ninclude-system-site-packages = false\n"
+    if _is_python(folder, wanted, interpreter.executable):
         return
-    (folder / "bin").mkdir(parents=True)
-    home = interpreter.executable.parent
-    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", encoding="utf-8")
-    for name in ("python3", "python"):
-        (folder / "bin" / name).symlink_to(interpreter.executable)
+    fresh = Path(tempfile.mkdtemp(prefix=PYTHON, dir=folder.parent))
+    (fresh / "bin").mkdir()
+    (fresh / "pyvenv.cfg").write_text(wanted, encoding="utf-8")
+    for name in PYTHON_NAMES:
+        (fresh / "bin" / name).symlink_to(interpreter.executable)
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        shutil.rmtree(fresh)
+        if not _is_python(folder, wanted, interpreter.executable):
+            raise
+
+
+def _is_python(folder: Path, wanted: str, executable: Path) -> bool:
+    try:
+        links = {(folder / "bin" / name).readlink() for name in PYTHON_NAMES}
+        return links == {executable} and (folder / "pyvenv.cfg").read_text(encoding="utf-8") == wanted
+    except (OSError, ValueError):
+        return False

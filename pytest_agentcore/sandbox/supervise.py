@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pytest_agentcore.sandbox import usage
 from pytest_agentcore.sandbox.base import Completed, Limits, Workspace
+from pytest_agentcore.sandbox.workspace import mend
 
 FIRST_LOOK = 0.03
 """Seconds. Most commands are over by then and are never measured."""
@@ -63,11 +64,15 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
     started = time.monotonic()
     output = Output(limits.output_bytes)
     try:
-        killed_for = _follow(running, output, started, _Meter(running, workspace, limits))
+        try:
+            killed_for = _follow(running, output, started, _Meter(running, workspace, limits))
+        finally:
+            running.end()
+            code = running.process.wait()
+        _drain(running.process, output)
     finally:
-        running.end()
-        code = running.process.wait()
-    _drain(running.process, output)
+        _close(running.process)
+    mend(workspace)
     if not killed_for and usage.disk((workspace.root, workspace.tmp), limits.disk_bytes) > limits.disk_bytes:
         killed_for = "disk_bytes"
     return Completed(
@@ -167,6 +172,9 @@ def _drain(process: subprocess.Popen[bytes], output: Output) -> None:
         if not block:
             break
         output.add(block)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout is not None
     process.stdout.close()
 

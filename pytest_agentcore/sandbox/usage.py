@@ -60,14 +60,16 @@ def _proportional(pid: int) -> int:
 def disk(folders: Iterable[Path], cap: int) -> int:
     """Bytes that everything below `folders` occupies; the count ends as soon as it passes `cap`.
 
-    A tree that is nested too deeply to be read counts as more than `cap`: nothing in it could be bounded.
+    A tree that is nested too deeply to be read counts as more than `cap`: nothing in it could be bounded. A folder that
+    is gone counts nothing.
     """
     used = 0
     for folder in folders:
-        for entry in walk(folder):
-            used += INODE + entry.stat.st_blocks * 512
-            if used > cap or entry.kind is Kind.too_deep:
-                return max(used, cap + 1)
+        with contextlib.suppress(OSError):
+            for entry in walk(folder):
+                used += INODE + entry.stat.st_blocks * 512
+                if used > cap or entry.kind is Kind.too_deep:
+                    return max(used, cap + 1)
     return used
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
@@ -65,6 +66,35 @@ def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES)
         elif entry.kind is Kind.file:
             room -= entry.stat.st_size
     return Frozen(copy, skipped)
+
+
+def require(workspace: Workspace) -> None:
+    """Check before a run that both folders are there.
+
+    Raises:
+        SandboxError: one is not.
+    """
+    for folder in (workspace.root, workspace.tmp):
+        if not folder.is_dir():
+            raise SandboxError(f"there is no folder {folder} to run in")
+
+
+def mend(workspace: Workspace) -> None:
+    """Give back both folders themselves when a process deleted, replaced or closed them.
+
+    Otherwise deleting the workspace would look like a failure of the harness, and the trial would not be scored.
+    """
+    for folder in (workspace.root, workspace.tmp):
+        try:
+            mode = folder.lstat().st_mode
+        except FileNotFoundError:
+            mode = 0
+        if mode and not stat.S_ISDIR(mode):
+            folder.unlink()
+        if not stat.S_ISDIR(mode):
+            folder.mkdir(mode=0o755)
+        elif mode & stat.S_IRWXU != stat.S_IRWXU:
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def linked_outside(root: Path) -> frozenset[tuple[int, int]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from confined import EVERYWHERE, MOUNTED, PROCESS, Cell
 
+from pytest_agentcore.sandbox.workspace import freeze
+
 WAYS = {
     "background": "sleep 300.{mark} &",
     "ignores hangup": "nohup sleep 300.{mark} >/dev/null 2>&1 &",
@@ -71,6 +73,19 @@ def test_killing_the_reaper_frees_nobody(cell: Cell, mark: str) -> None:
 def test_the_first_process_of_the_namespace_cannot_be_killed_from_inside(cell: Cell) -> None:
     assert cell.run("sh", "-c", "kill -9 1; kill -9 -1; echo end").exit_code in (0, 128 + 9)
     assert cell.shell("echo alive") == "alive\nexit code 0"
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    "command",
+    ["rm -rf $PWD", "rm -rf $PWD; ln -s /usr $PWD", "mv $PWD $TMPDIR/moved", "chmod 000 $PWD", "rm -rf $TMPDIR"],
+)
+def test_a_trial_cannot_get_rid_of_its_workspace(cell: Cell, command: str, tmp_path: Path) -> None:
+    """A trial whose workspace is gone could not be scored; it is empty instead, or as it was."""
+    cell.run("sh", "-c", command)
+    assert cell.call("fs_write", path="a.txt", content="a").result == "wrote 1 bytes to a.txt"
+    assert cell.shell("cat a.txt") == "a\nexit code 0"
+    assert (freeze(cell.workspace, tmp_path / "frozen").workspace.root / "a.txt").read_text() == "a"
 
 
 @EVERYWHERE

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confined import BOTH, EVERYWHERE, MOUNTED, Cell
@@ -129,7 +130,7 @@ def test_special_files_do_not_block_and_are_refused(cell: Cell, tool: str, monke
     with socket.socket(socket.AF_UNIX) as listening:
         monkeypatch.chdir(cell.root)
         listening.bind("socket")
-        arguments = {"content": "x"} if tool == "fs_write" else {}
+        arguments: dict[str, Any] = {"content": "x"} if tool == "fs_write" else {}
         for name in ("pipe", "socket"):
             done = cell.call(tool, path=name, **arguments)
             assert done.outcome is CallOutcome.refused

@@ -1,0 +1,165 @@
+"""What a process finds in either sandbox, and what comes back from it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, PROCESS, Cell
+
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox.base import Command, Workspace
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("module", ["numpy", "yaml", "pytest", "pip", "setuptools", "jsonschema"])
+@pytest.mark.parametrize("python", ["python3", "python"])
+def test_no_installed_package_can_be_imported(cell: Cell, module: str, python: str) -> None:
+    assert f"No module named '{module}'".encode() in cell.run(python, "-c", f"import {module}").output
+
+
+@MOUNTED
+@pytest.mark.parametrize("module", ["numpy", "yaml", "pytest"])
+def test_nor_by_the_interpreters_real_name_or_the_systems(cell: Cell, module: str) -> None:
+    pythons = '/usr/bin/python3 "$(readlink -f "$(command -v python3)")"'
+    command = f'for p in {pythons}; do $p -c "import {module}" && echo found; done'
+    assert b"found" not in cell.run("sh", "-c", command).output
+
+
+@EVERYWHERE
+def test_the_python_is_the_base_of_the_running_one(cell: Cell) -> None:
+    done = cell.python("import sys, json, sqlite3, unittest; print(sys.version); print(json.dumps('x'))")
+    assert done.output.decode() == f'{sys.version}\n"x"\n'
+
+
+@EVERYWHERE
+def test_a_child_python_is_the_same(cell: Cell) -> None:
+    source = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import numpy'])"
+    assert b"No module named 'numpy'" in cell.python(source).output
+
+
+@EVERYWHERE
+def test_the_environment_is_the_same_whoever_runs_it(cell: Cell) -> None:
+    names = {line.partition("=")[0] for line in cell.run("env").output.decode().splitlines()}
+    assert names - {"AGENTCORE_CALL", "PWD", "LC_CTYPE"} == {
+        *("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "LANG", "TZ"),
+        *("PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"),
+    }
+
+
+@EVERYWHERE
+def test_a_command_starts_in_the_workspace_and_owns_it(cell: Cell) -> None:
+    (cell.root / "given").mkdir()
+    (cell.root / "given" / "a.txt").write_text("a")
+    done = cell.run(
+        "sh", "-c", "pwd; cat given/a.txt; echo b >> given/a.txt; mkdir -p given/new; rm -r given; echo c > made"
+    )
+    assert done.output.decode() == f"{cell.sandbox.path(cell.workspace, '/workspace')}\na"
+    assert [path.name for path in cell.root.iterdir()] == ["made"]
+
+
+@EVERYWHERE
+def test_what_the_harness_wrote_later_can_be_changed_too(cell: Cell) -> None:
+    cell.shell("mkdir folder")
+    cell.call("fs_write", path="folder/new/a.txt", content="a")
+    assert cell.shell("echo b >> folder/new/a.txt; mv folder/new/a.txt .; cat a.txt") == "ab\nexit code 0"
+
+
+@EVERYWHERE
+def test_tmp_lasts_for_the_trial_and_is_not_the_hosts(cell: Cell) -> None:
+    cell.run("sh", "-c", 'echo kept > "$TMPDIR/note"; echo kept > "$HOME/note2"')
+    assert cell.run("sh", "-c", 'cat "$TMPDIR/note" "$HOME/note2"').output == b"kept\nkept\n"
+    assert (cell.workspace.tmp / "note").read_text() == "kept\n"
+
+
+@MOUNTED
+def test_names_of_users_do_not_depend_on_the_host(cell: Cell) -> None:
+    assert cell.shell("touch a; whoami; stat -c '%U %G' a .") == "agent\nagent agent\nagent agent\nexit code 0"
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("true", 0), ("exit 7", 7), ("no-such-program", 127), ("kill -9 $$", 128 + 9), ("kill -TERM $$", 128 + 15)],
+)
+def test_exit_codes_are_a_shells(cell: Cell, command: str, code: int) -> None:
+    assert cell.run("sh", "-c", command).exit_code == code
+
+
+@EVERYWHERE
+def test_a_program_that_does_not_exist_is_127(cell: Cell) -> None:
+    assert cell.run("no-such-program").exit_code == 127
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
+def test_input_and_output_of_any_size_pass(cell: Cell, size: int) -> None:
+    data = os.urandom(size)
+    done = cell.run("cat", stdin=data, output_bytes=4_000_000)
+    assert (done.output, done.dropped_bytes, done.exit_code) == (data, 0, 0)
+
+
+@EVERYWHERE
+def test_output_keeps_the_order_of_stdout_and_stderr(cell: Cell) -> None:
+    assert cell.run("sh", "-c", "echo 1; echo 2 >&2; echo 3").output == b"1\n2\n3\n"
+
+
+@EVERYWHERE
+def test_variables_of_a_command_come_on_top(cell: Cell) -> None:
+    command = Command(argv=["sh", "-c", "echo $TZ $MINE"], env={"TZ": "Asia/Tokyo", "MINE": "x"})
+    assert cell.sandbox.run(cell.workspace, command).output == b"Asia/Tokyo x\n"
+
+
+@EVERYWHERE
+def test_further_files_are_shown_where_they_are_said_to_be(cell: Cell, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("print(open(__file__).readable())")
+    seen = cell.sandbox.path(cell.workspace, "/checker/inside/program.py")
+    done = cell.run("python3", seen, read_only={"/checker/inside/program.py": program})
+    assert done.output == b"True\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's sandbox runs as another user")
+@pytest.mark.parametrize("cell", [BUBBLEWRAP], indirect=True)
+def test_a_file_that_the_sandbox_could_not_read_is_refused_in_words(cell: Cell, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(SandboxError, match="only its owner may read it"):
+        cell.run("true", read_only={"/checker": closed})
+
+
+@EVERYWHERE
+def test_a_workspace_that_is_gone_is_a_sandbox_error(cell: Cell, tmp_path: Path) -> None:
+    gone = Workspace(root=tmp_path / "none", tmp=tmp_path / "none")
+    with pytest.raises(SandboxError):
+        cell.sandbox.run(gone, Command(argv=["true"]))
+
+
+@EVERYWHERE
+def test_calls_in_threads_do_not_disturb_each_other(cell: Cell) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(4) as pool:
+        outputs = list(pool.map(lambda n: cell.run("sh", "-c", f"sleep 0.05; echo {n}").output, range(12)))
+    assert outputs == [f"{n}\n".encode() for n in range(12)]
+
+
+@EVERYWHERE
+def test_describe_is_plain_data(cell: Cell) -> None:
+    facts = cell.sandbox.describe()
+    assert facts["name"] == cell.sandbox.name
+    assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert bool(facts["not_confined"]) == (cell.sandbox.name == "process")
+
+
+@pytest.mark.parametrize("cell", [PROCESS], indirect=True)
+def test_paths_are_the_hosts_without_mounts(cell: Cell) -> None:
+    def path(inside: str) -> str:
+        return cell.sandbox.path(cell.workspace, inside)
+
+    assert path("/workspace") == str(cell.workspace.root)
+    assert path("/workspace/a") == f"{cell.workspace.root}/a"
+    assert path("/tmp/a") == f"{cell.workspace.tmp}/a"
+    assert path("/workspaces").startswith(str(cell.workspace.tmp))
