@@ -40,6 +40,7 @@ class Recording:
         self._arguments = tuple(arguments)
         self.campaigns: dict[str, CampaignRecord] = {}
         self.warnings: list[str] = []
+        self._described: set[str] = set()
 
     def open(self, plan: Sequence[PlanLine] = ()) -> None:
         """Make the folders: with the plan where this process collected, without where its workers do."""
@@ -65,7 +66,8 @@ class Recording:
         """Write down what the models said of themselves, once each."""
         for slug, facts in described.items():
             campaign = self.campaigns.get(slug)
-            if campaign and not campaign.manifest.backend:
+            if campaign and slug not in self._described:
+                self._described.add(slug)
                 said = tuple(filter(None, [facts.get("warning")]))
                 self._revise(campaign, backend=dict(facts), warnings=campaign.manifest.warnings + said)
 
@@ -124,7 +126,7 @@ class Recording:
             model=setup.slug,
             requested=setup.entry.name,
             entry=_entry_facts(setup),
-            backend={},
+            backend=_foreseen(setup),
             policy=setup.policy.value,
             sampling=asdict(setup.sampling),
             seed=settings.seed,
@@ -146,3 +148,9 @@ class Recording:
 def _entry_facts(setup: Setup) -> dict[str, Any]:
     """The registry's entry without the paths of this machine."""
     return {key: value for key, value in asdict(setup.entry).items() if key not in ("path", "argument")}
+
+
+def _foreseen(setup: Setup) -> dict[str, Any]:
+    """What is known of a model before a worker has loaded it."""
+    entry = setup.entry
+    return {"file": entry.path.name, "quant": entry.quant, "device": "in the workers"} if entry.path else {}
