@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -83,7 +84,14 @@ class Recording:
 
     def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
         """The plugin's own use of the hook: write the result line."""
-        self.campaigns[result.model].add(result)
+        campaign = self.campaigns[result.model]
+        try:
+            campaign.add(result)
+        except OSError as error:
+            sentence = (
+                f"{campaign.folder.path}: cannot be written ({error.strerror}); what was recorded before is whole"
+            )
+            pytest.exit(sentence, returncode=pytest.ExitCode.INTERNAL_ERROR)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Remember where the hook is called."""
@@ -103,6 +111,8 @@ class Recording:
         """Close the campaigns with the exit status that pytest is going to return."""
         for campaign in self.campaigns.values():
             campaign.finish(exit_status=int(session.exitstatus), finished=datetime.now(UTC))
+            if not campaign.manifest.planned and not campaign.results:
+                shutil.rmtree(campaign.folder.path)  # workers that collected nothing leave nothing behind
 
     def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript."""
