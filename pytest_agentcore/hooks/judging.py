@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 from pytest_agentcore.campaign.transcript import address, last_turns
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.hooks.running import FINISHED, Running
+from pytest_agentcore.hooks.tracebacks import hide_harness, make_inert
 from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.reports.transcribed import turn_lines, verdict_lines
 from pytest_agentcore.runner import Finished
@@ -31,8 +33,10 @@ class Judging:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge once, in the phase that decides."""
-        report = yield
         finished = item.stash.get(FINISHED, None)
+        if finished and call.excinfo and _is_verdict(call.excinfo.value) and not item.config.option.fulltrace:
+            hide_harness(call.excinfo.value, finished.job.task.module)
+        report = yield
         if finished is None:
             return report
         report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
@@ -40,7 +44,8 @@ class Judging:
             result = self._judge(finished, call, report)
             setattr(report, RESULT, result.to_json())
             item.user_properties.extend(properties(result))
-            self._explain(finished, result, report)
+            self._explain(finished, result, report, item.config.invocation_params.dir)
+            make_inert(report)
         return report
 
     def _judge(self, finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
@@ -48,7 +53,7 @@ class Judging:
         if isinstance(error, InfrastructureError) and report.when == "setup":
             report.longrepr = call.excinfo.getrepr(style="value") if call.excinfo else None
             return finished.judge(None, str(error))
-        if error is not None and not isinstance(error, AssertionError | pytest.fail.Exception):
+        if error is not None and not _is_verdict(error):
             return self._broken(finished, error, report)
         result = finished.judge(error is None, first_lines(error))
         if error is None and result.passed is False:
@@ -61,15 +66,22 @@ class Judging:
         report.outcome, report.when = "failed", "setup"
         return finished.judge(None, f"the checker is broken: {type(error).__name__}: {error}", broken=True)
 
-    def _explain(self, finished: Finished, result: TrialResult, report: pytest.TestReport) -> None:
+    def _explain(self, finished: Finished, result: TrialResult, report: pytest.TestReport, typed_in: Path) -> None:
         if result.passed:
             return
-        path = self._running.folders[result.model].transcript(result.attempt)
+        folder = self._running.folders[result.model]
+        path = folder.transcript(result.attempt)
         report.sections.append(("verdict", "\n".join(verdict_lines(result))))
         shown = turn_lines(last_turns(path, TURNS_SHOWN))
         if shown:
             report.sections.append(("last turns", "\n".join(shown)))
-        report.sections.append(("transcript", address(path, finished.attempt.turns)))
+        pack = folder.path.relative_to(typed_in) if folder.path.is_relative_to(typed_in) else folder.path
+        report.sections.append(("transcript", str(pack / address(path, finished.attempt.turns))))
+
+
+def _is_verdict(error: BaseException) -> bool:
+    """Whether a checker's exception speaks about the model; any other is a mistake of the checker."""
+    return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
 def first_lines(error: BaseException | None) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import jsonschema  # noqa: F401 - here and below: loaded once, since pytester forgets what a run of its own imports
 import pytest
-import xdist.dsession
 from tiny import COUNT, HELLO, Script
 
 import pytest_agentcore.campaign.schema
