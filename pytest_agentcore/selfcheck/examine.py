@@ -164,13 +164,9 @@ def unsteady(task: Task, jobs: list[Job]) -> str:
         return f"files: its function raised {clip(describe(task, error), 300)}"
     for job, (first, second) in zip(jobs, digests, strict=True):
         if first != second:
-            return (
-                f"files: two draws of instance {job.key.run} differ; take all chance from the generator that is given"
-            )
+            return f"files: two draws of instance {job.key.run} differ; all chance must come from the given generator"
     if len(jobs) > 1 and len(set(digests)) == 1:
-        return (
-            f"files: the first {len(jobs)} instances are all the same; a task that does not vary gives a dict or folder"
-        )
+        return f"files: the first {len(jobs)} instances are all the same; a folder or a dict says that more plainly"
     return ""
 
 

@@ -61,7 +61,7 @@ def load_tasks(file: Path, tools: Mapping[str, Tool]) -> list[Task]:
         check_alone(task, vars(module))
         if not task.checker.__name__.startswith("test"):
             raise TaskDeclarationError(
-                file, "checker", f"{task.checker.__name__} must be named test_…, or pytest skips it"
+                file, "checker", f"{task.checker.__name__} must be named test_…, or pytest does not collect it"
             )
     return list(tasks.values())
 

@@ -1,0 +1,71 @@
+"""The walk-through: its files are written out and run, its output is the real one, its table is complete."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pytest_agentcore import task
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.cli import main
+from pytest_agentcore.selfcheck.rubbish import RUBBISH
+
+PAGE = (Path(__file__).parents[2] / "docs" / "add-a-task.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's suite, in the working folder."""
+    for name, source in re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```\n", PAGE, re.DOTALL):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "my-suite"
+
+
+def test_every_example_is_a_strong_task(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(list(suite.glob("test_*.py"))) == 3
+    assert main(["selfcheck", "my-suite", "--sandbox", "process", "--instances", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "3 tasks, none weak"
+
+
+def test_the_shown_output_is_the_real_one(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.is_dir()
+    console = re.search(r"```console\n\$ agentcore (.*?)\n(.*?)```", PAGE, re.DOTALL)
+    assert console
+    assert main(console[1].split()) == 0
+    assert capsys.readouterr().out == console[2]
+
+
+def test_the_examples_pass_under_pytest_with_the_oracle(suite: Path, pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest(
+        "--agentcore-model=oracle", "--agentcore-runs=1", "--agentcore-sandbox=process", str(suite)
+    )
+    result.assert_outcomes(passed=3)
+
+
+def table_words(heading: str) -> set[str]:
+    section = PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {word for cell in cells for word in re.findall(r"`([a-z_]+)", cell)}
+
+
+def test_the_table_of_what_a_checker_can_ask_is_complete() -> None:
+    public = {name for name in (*vars(Trial), *(field.name for field in fields(Trial))) if not name.startswith("_")}
+    assert table_words("What a checker can ask") == public - {"open"}
+
+
+def test_the_table_of_the_declaration_is_complete() -> None:
+    assert table_words("The declaration") == set(inspect.signature(task).parameters)
+
+
+def test_every_kind_of_rubbish_is_named() -> None:
+    section = " ".join(PAGE.split("## When selfcheck finds something", 1)[1].split())
+    said = {"missing": "nothing", "empty": "emptiness", "binary": "binary data", "huge": "20 MB"}
+    for name in RUBBISH:
+        assert said.get(name, name) in section
