@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -95,6 +96,7 @@ class PlainProcess:
     def _mounted(self, workspace: Workspace, mounts: Mapping[str, Path]) -> Iterator[None]:
         """Copies, not links: a command that tampers with them has not touched the originals."""
         home = workspace.tmp / MOUNTS
+        _clear(home)
         try:
             for inside, host in mounts.items():
                 target = Path(self.path(workspace, inside))
@@ -105,7 +107,7 @@ class PlainProcess:
                     shutil.copyfile(host, target)
             yield
         finally:
-            shutil.rmtree(home, ignore_errors=True)
+            _clear(home)
 
 
 class _Tree(Running):
@@ -179,10 +181,7 @@ def _make_python(folder: Path, interpreter: Interpreter) -> None:
     (fresh / "pyvenv.cfg").write_text(wanted, encoding="utf-8")
     for name in PYTHON_NAMES:
         (fresh / "bin" / name).symlink_to(interpreter.executable)
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder)
     try:
         fresh.rename(folder)
     except OSError:
@@ -191,9 +190,18 @@ def _make_python(folder: Path, interpreter: Interpreter) -> None:
             raise
 
 
+def _clear(path: Path) -> None:
+    """Remove whatever is there; a link is not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _is_python(folder: Path, wanted: str, executable: Path) -> bool:
     try:
         links = {(folder / "bin" / name).readlink() for name in PYTHON_NAMES}
-        return links == {executable} and (folder / "pyvenv.cfg").read_text(encoding="utf-8") == wanted
+        config = folder / "pyvenv.cfg"
+        return links == {executable} and stat.S_ISREG(config.lstat().st_mode) and config.read_text() == wanted
     except (OSError, ValueError):
         return False

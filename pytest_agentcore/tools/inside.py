@@ -18,7 +18,10 @@ from pytest_agentcore.tools.results import harmless
 
 SEEN_AS = "/workspace"
 _THE_AGENTS_DOING = frozenset(
-    {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO, errno.EINVAL, errno.EILSEQ, errno.EROFS}
+    {
+        *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOENT),
+        *(errno.ENXIO, errno.EINVAL, errno.EILSEQ, errno.EROFS, errno.ETXTBSY),
+    }
 )
 """Failures that a path or its permissions cause. Others (a full disk of the host) are not the model's business."""
 
@@ -88,6 +91,10 @@ def own(fd: int, folder_fd: int) -> None:
 def _parts(context: ToolContext, path: str) -> list[str]:
     if "\0" in path:
         raise ToolError("a path cannot contain a NUL character")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ToolError(f"{harmless(path)!r} cannot be the name of a file") from None
     relative = path
     for root in (SEEN_AS, context.sandbox.path(context.workspace, SEEN_AS)):
         if path == root or path.startswith(f"{root}/"):

@@ -41,6 +41,8 @@ STATEMENTS = {
     "temporary store": "PRAGMA temp_store_directory = '/tmp'",
     "where the file lies": "PRAGMA database_list",
     "where the file lies, as a table": "SELECT * FROM pragma_database_list",
+    "change the schema's table": "UPDATE sqlite_master SET sql = ''",
+    "change the schema's table by insert": "INSERT INTO sqlite_master VALUES ('table', 't', 't', 0, '')",
     "analyze": "ANALYZE",
     "reindex": "REINDEX",
     "virtual table": "CREATE VIRTUAL TABLE t USING fts5(x)",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confined import BOTH, EVERYWHERE, MOUNTED, Cell
+from confined import BOTH, EVERYWHERE, MOUNTED, PROCESS, Cell
 
 from pytest_agentcore.trial import CallOutcome
 
@@ -158,6 +158,19 @@ def test_a_folder_that_turns_into_a_symlink_is_not_followed(cell: Cell, outside:
         swapping.join()
     assert state(outside) == {"kept.txt": "kept"}
     assert CallOutcome.ok in outcomes
+
+
+@pytest.mark.parametrize("cell", [PROCESS], indirect=True)
+def test_the_plain_processs_own_folders_cannot_be_used_against_it(cell: Cell, outside: Path) -> None:
+    """They lie where the agent may write: links and pipes in their place are neither followed nor waited for."""
+    shown = {"/checker/new.txt": outside / "kept.txt"}
+    cell.run(
+        "sh", "-c", f"rm -rf $HOME/.python/pyvenv.cfg; mkfifo $HOME/.python/pyvenv.cfg; ln -s {outside} $HOME/.mounts"
+    )
+    assert cell.run("cat", cell.sandbox.path(cell.workspace, "/checker/new.txt"), read_only=shown).output == b"kept"
+    cell.run("sh", "-c", f"rm -rf $HOME/.python; ln -s {outside} $HOME/.python")
+    assert b"No module named 'numpy'" in cell.python("import numpy").output
+    assert state(outside) == {"kept.txt": "kept"}
 
 
 @EVERYWHERE

@@ -1,0 +1,157 @@
+"""The border between a model's calls and the tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confined import Cell, make_cell
+
+from pytest_agentcore.errors import BackendError, InfrastructureError, SandboxError, ToolError, UsageError
+from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.task import Fault
+from pytest_agentcore.tools.base import ToolContext, ToolSpec
+from pytest_agentcore.tools.builtin import builtin_tools
+from pytest_agentcore.tools.toolbox import Toolbox
+from pytest_agentcore.trial import CallOutcome
+
+ANYTHING: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+class Raising:
+    """A plugin's tool that raises what it was made with."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.spec = ToolSpec(name="raising", description="Raises.", parameters=ANYTHING)
+        self._error = error
+
+    def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        raise self._error
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    return make_cell(open_sandbox("process"), tmp_path / "trial")
+
+
+def with_tools(cell: Cell, *tools: Any, names: tuple[str, ...]) -> Cell:
+    return Cell(cell.sandbox, cell.workspace, Toolbox(tools, names=names))
+
+
+def test_the_built_in_tools_have_closed_schemas_and_valid_names() -> None:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    for tool in builtin_tools():
+        Draft202012Validator.check_schema(tool.spec.parameters)
+        assert tool.spec.parameters["additionalProperties"] is False
+        assert tool.spec.name.isidentifier()
+    assert [tool.spec.name for tool in builtin_tools()] == ["fs_read", "fs_write", "shell", "sql_query"]
+
+
+def test_a_task_gets_the_tools_it_names_in_its_order() -> None:
+    toolbox = Toolbox(builtin_tools(), names=("shell", "fs_read"))
+    assert [spec.name for spec in toolbox.specs] == ["shell", "fs_read"]
+
+
+def test_a_tool_that_the_task_does_not_give_is_unknown(cell: Cell) -> None:
+    only = with_tools(cell, *builtin_tools(), names=("fs_read",))
+    done = only.call("shell", command="touch made")
+    assert (done.outcome, done.result) == (CallOutcome.unknown, "there is no tool 'shell'; the tools are fs_read")
+    assert not (cell.root / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fs_raed", "there is no tool 'fs_raed'; did you mean fs_read?"),
+        ("write_fs", "there is no tool 'write_fs'; did you mean fs_write?"),
+        ("browse", "there is no tool 'browse'; the tools are fs_read, fs_write, shell, sql_query"),
+        ("", "there is no tool ''; the tools are fs_read, fs_write, shell, sql_query"),
+    ],
+)
+def test_an_unknown_tool_gets_the_nearest_match(cell: Cell, name: str, said: str) -> None:
+    done = cell.call(name)
+    assert (done.outcome, done.result) == (CallOutcome.unknown, said)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("shell", {}, "'command' is a required property; expected command: string"),
+        ("shell", {"command": 3}, "command: 3 is not of type 'string'"),
+        ("shell", {"cmd": "ls"}, "expected command: string"),
+        ("fs_read", {"path": "a", "offset": 0}, "offset: 0 is less than the minimum of 1"),
+        ("fs_read", {"path": "a", "lines": "3"}, "lines: '3' is not of type 'integer'"),
+        ("fs_read", {"path": None}, "path: None is not of type 'string'"),
+        ("fs_write", {"path": "a", "content": "b", "mode": "w"}, "'mode' was unexpected"),
+        ("fs_read", {"path": ["x\n" * 5000]}, "is not of type 'string'"),
+    ],
+)
+def test_a_violated_schema_is_one_readable_line(cell: Cell, tool: str, arguments: dict[str, Any], said: str) -> None:
+    done = cell.call(tool, **arguments)
+    assert done.outcome is CallOutcome.invalid
+    assert done.result.startswith(f"invalid arguments for {tool}: ")
+    assert said in done.result or len(str(arguments)) > 1000
+    assert "\n" not in done.result
+    assert len(done.result) < 500
+
+
+def test_a_refusal_is_the_tools_own_sentence(cell: Cell) -> None:
+    done = with_tools(cell, Raising(ToolError("not today")), names=("raising",)).call("raising")
+    assert (done.outcome, done.result) == (CallOutcome.refused, "not today")
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("x"), KeyError("x"), OSError(28, "No space left on device")])
+def test_a_tool_that_breaks_is_an_infrastructure_error(cell: Cell, error: Exception) -> None:
+    with pytest.raises(InfrastructureError, match=f"tool raising broke: {type(error).__name__}") as raised:
+        with_tools(cell, Raising(error), names=("raising",)).call("raising")
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [SandboxError("x"), BackendError("x"), KeyboardInterrupt()])
+def test_what_already_has_a_name_passes_through(cell: Cell, error: BaseException) -> None:
+    with pytest.raises(type(error)) as raised:
+        with_tools(cell, Raising(error), names=("raising",)).call("raising")
+    assert raised.value is error
+
+
+def test_faults_fail_the_first_calls_that_mention_them(tmp_path: Path) -> None:
+    faults = (
+        Fault(mentions="orders", message="orders: connection reset", times=2),
+        Fault(mentions='say "hi"', message="no"),
+    )
+    cell = make_cell(open_sandbox("process"), tmp_path / "trial", faults=faults)
+
+    def outcome(command: str) -> tuple[CallOutcome, str]:
+        done = cell.call("shell", command=command)
+        return done.outcome, done.result
+
+    assert outcome("echo other") == (CallOutcome.ok, "other\nexit code 0")
+    assert outcome("echo orders") == (CallOutcome.fault, "orders: connection reset")
+    assert cell.call("shell", orders="orders").outcome is CallOutcome.invalid
+    assert cell.call("fs_read", path="orders").outcome is CallOutcome.fault
+    assert outcome("echo orders") == (CallOutcome.ok, "orders\nexit code 0")
+    assert outcome("echo 'say \"hi\"'")[0] is CallOutcome.fault
+
+
+@pytest.mark.parametrize(
+    ("tools", "names", "said"),
+    [
+        (builtin_tools(), ("fs_raed",), "no tool is named 'fs_raed'; did you mean 'fs_read'?"),
+        (builtin_tools(), ("browser",), "no tool is named 'browser'; there are fs_read, fs_write, shell, sql_query"),
+        ((*builtin_tools(), *builtin_tools()), ("shell",), "two tools are named 'fs_read'; rename one"),
+    ],
+)
+def test_a_wrong_choice_of_tools_is_a_usage_error(tools: Any, names: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Toolbox(tools, names=names)
+    assert str(raised.value) == said
+
+
+def test_the_record_says_where_and_what(cell: Cell) -> None:
+    context = ToolContext(workspace=cell.workspace, sandbox=cell.sandbox, seconds_left=5)
+    done = cell.toolbox.call("shell", {"command": "echo x"}, context, turn=3, index=2)
+    assert (done.turn, done.index, done.name, dict(done.arguments)) == (3, 2, "shell", {"command": "echo x"})
+    assert done.seconds > 0
