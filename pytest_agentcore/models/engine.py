@@ -20,7 +20,7 @@ from pytest_agentcore.models.vocabulary import Vocabulary
 
 Library = Any
 """The module `llama_cpp.llama_cpp`; ctypes functions have no types to check."""
-_WARNING, _ERROR, _CONTINUED = 2, 3, 5
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5
 _FLASH_ATTENTION = {None: -1, False: 0, True: 1}
 
 
@@ -79,7 +79,8 @@ class EngineLog:
         """The first error llama.cpp reported, else its last warning; empty when it was silent."""
         errors = [line for level, line in self.lines if level == _ERROR]
         warnings = [line for level, line in self.lines if level == _WARNING]
-        return (errors[:1] or warnings[-1:] or [""])[0].strip()
+        said = (errors[:1] or warnings[-1:] or [""])[0]
+        return said.rpartition("error loading model: ")[2].strip()
 
     def devices(self) -> list[str]:
         """Accelerators llama.cpp said it uses, e.g. `CUDA0 (NVIDIA H100)`."""

@@ -76,7 +76,9 @@ def sample_reply(sampler: Draws, cache: PrefixCache, vocabulary: Vocabulary, end
             finish = reason
             break
         cache.append(token)
-    return Sampled(text=text + decode(b"", final=True), ids=tuple(ids), finish=finish, whole=whole)
+    if torn := decode(b"", final=True):
+        request.watch(torn)
+    return Sampled(text=text + torn, ids=tuple(ids), finish=finish, whole=whole)
 
 
 def _over(request: Request, ends: Ends, ids: list[int], text: str, piece: str) -> FinishReason | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.models.registry import entries, find_package_file
+from pytest_agentcore.models.llama_cpp import LlamaCppBackend, open_backend
+from pytest_agentcore.models.registry import entries, find_package_file, resolve
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,3 +31,13 @@ def gemma4_vocabulary() -> Path:
     if not path.is_file():
         pytest.skip("no ggml-vocab-gemma-4.gguf at hand; name it with AGENTCORE_GEMMA_VOCAB")
     return path
+
+
+@pytest.fixture(scope="session")
+def llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
+    """The demo model, loaded once, in a small context; one thread stands a busy machine better than two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        backend = open_backend(resolve("smollm2-135m"), {"n_ctx": "1024", "threads": "1"})
+    yield backend
+    backend.close()
