@@ -64,7 +64,8 @@ def _is_free(parser: pytest.Parser, spelling: str) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to the active part if, and only if, a model is given."""
     config.addinivalue_line("markers", "agentcore: a task of pytest-agentcore (set by the plugin)")
-    if config.getoption("agentcore_model", None) or hasattr(config, "workerinput"):
+    asked = config.getoption("agentcore_model", None) or config.getini("agentcore_model")
+    if asked or hasattr(config, "workerinput"):
         from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
         activate(config)

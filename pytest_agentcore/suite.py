@@ -68,8 +68,8 @@ class Suite:
         return cls.load(module.parent)
 
 
-def find_suite(name: str) -> Path:
-    """The folder of a shipped suite's name, or of a directory.
+def find_suite(name: str, home: Path = Path()) -> Path:
+    """The folder of a shipped suite's name, or of a directory, relative to `home`.
 
     Raises:
         UsageError: neither; gives the nearest shipped name.
@@ -77,8 +77,8 @@ def find_suite(name: str) -> Path:
     shipped = shipped_suites()
     if name in shipped:
         return shipped[name]
-    if Path(name).is_dir():
-        return Path(name).resolve()
+    if (home / Path(name).expanduser()).is_dir():
+        return (home / Path(name).expanduser()).resolve()
     near = difflib.get_close_matches(name, shipped, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"shipped suites: {', '.join(shipped)}"
     raise UsageError(f"no suite and no directory {name!r}; {hint}")

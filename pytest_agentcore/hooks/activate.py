@@ -119,21 +119,42 @@ def _is_real(setup: Setup) -> bool:
 
 
 def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
-    """The suite that is collected: the one that the paths lie in, else the one that is asked for by name."""
-    if config.args_source is pytest.Config.ArgsSource.ARGS:
+    """The suite that is collected: the one that the paths lie in, else the one that is asked for by name.
+
+    A model that stands in the ini file alone says nothing about paths: a project's own tests stay collected then.
+    """
+    asked = config.getoption("agentcore_model") or _is_given(config, "suite") or hasattr(config, "workerinput")
+    if config.args_source is pytest.Config.ArgsSource.ARGS or not asked:
         path = Path(str(config.args[0]).partition("::")[0]).absolute()
         return Suite.of(path / "_" if path.is_dir() else path)
-    folder = find_suite(settings.suite)
+    folder = find_suite(settings.suite, _home_of(config, "suite"))
     config.args[:] = [str(folder)]
     return Suite.load(folder)
+
+
+def _is_given(config: pytest.Config, name: str) -> bool:
+    return bool(config.getoption(f"agentcore_{name}") or config.getini(f"agentcore_{name}"))
 
 
 def _home_of(config: pytest.Config, name: str) -> Path:
     """What a relative path is relative to: where it was typed, or the ini file that holds it."""
     typed = config.getoption(f"agentcore_{name}") is not None
-    return config.invocation_params.dir if typed or not config.getini(f"agentcore_{name}") else config.rootpath
+    return config.invocation_params.dir if typed or not config.getini(f"agentcore_{name}") else _home_of_ini(config)
+
+
+def _home_of_ini(config: pytest.Config) -> Path:
+    return config.inipath.parent if config.inipath else config.rootpath
 
 
 def _given(config: pytest.Config, option: Option) -> Any:
     typed = config.getoption(option.dest, None)
-    return typed if typed is not None else config.getini(option.dest) if option.ini else None
+    if typed is not None:
+        return typed
+    value = config.getini(option.dest) if option.ini else None
+    return [_anchored(word, _home_of_ini(config)) for word in value or ()] if option.name == "model" else value
+
+
+def _anchored(word: str, home: Path) -> str:
+    """A file that a model's name in the ini file means is meant beside that file."""
+    prefix, colon, file = word.rpartition(":")
+    return f"{prefix}{colon}{home / file}" if "." in file and (home / file).is_file() else word
