@@ -9,11 +9,12 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from .raising import Exceptions, number_of
-from .wire import Pipe, Silence, WireError, decode, encode
+from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
 
 
 class Link:
@@ -82,7 +83,8 @@ class Link:
 
     def _stand_in(self, data: dict[str, Any]) -> Any:
         if data["t"] == "object":
-            return Remote(self, int(data["v"]), str(data["type"]))
+            can = frozenset(name for name in data["can"] if name in BEHAVIOUR)
+            return _remote_class(can)(self, int(data["v"]), str(data["type"]))
         if data["t"] == "exception":
             return self._exceptions.kind(data)
         if data["t"] == "local":
@@ -122,10 +124,6 @@ class Remote:
     def __bool__(self) -> bool:
         return self._agentcore_link.ask("bool", self) is True
 
-    def __len__(self) -> int:
-        length: int = self._agentcore_link.ask("len", self)
-        return length
-
     def __getattr__(self, name: str) -> Any:
         return self._agentcore_link.ask("get", self, name)
 
@@ -135,8 +133,36 @@ class Remote:
     def __delattr__(self, name: str) -> None:
         self._agentcore_link.ask("del", self, name)
 
+    def __instancecheck__(self, instance: Any) -> bool:
+        return self._agentcore_link.ask("isinstance", instance, self) is True
+
+    def __subclasscheck__(self, subclass: Any) -> bool:
+        return self._agentcore_link.ask("issubclass", subclass, self) is True
+
+
+class _Behaving(Remote):
+    """All that a stand-in may be able to do besides; each one gets what its object can do."""
+
+    __slots__ = ()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._agentcore_link.ask("call", self, args, kwargs)
+
+    def __len__(self) -> int:
+        length: int = self._agentcore_link.ask("len", self)
+        return length
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._agentcore_link.ask("iter", self)
+        while True:
+            try:
+                item = self._agentcore_link.ask("next", iterator)
+            except StopIteration:
+                return
+            yield item
+
+    def __next__(self) -> Any:
+        return self._agentcore_link.ask("next", self)
 
     def __getitem__(self, key: Any) -> Any:
         return self._agentcore_link.ask("getitem", self, key)
@@ -147,28 +173,18 @@ class Remote:
     def __delitem__(self, key: Any) -> None:
         self._agentcore_link.ask("delitem", self, key)
 
-    def __iter__(self) -> Iterator[Any]:
-        iterator = self._agentcore_link.ask("iter", self)
-        while True:
-            try:
-                yield self._agentcore_link.ask("next", iterator)
-            except StopIteration:
-                return
-
-    def __next__(self) -> Any:
-        return self._agentcore_link.ask("next", self)
-
     def __enter__(self) -> Any:
         return self._agentcore_link.ask("enter", self)
 
     def __exit__(self, *_error: object) -> None:
         self._agentcore_link.ask("exit", self)
 
-    def __instancecheck__(self, instance: Any) -> bool:
-        return self._agentcore_link.ask("isinstance", instance, self) is True
 
-    def __subclasscheck__(self, subclass: Any) -> bool:
-        return self._agentcore_link.ask("issubclass", subclass, self) is True
+@cache
+def _remote_class(can: frozenset[str]) -> type[Remote]:
+    """A class of stand-ins with these methods, so that `callable`, `len` and `isinstance` say what they should."""
+    methods = {name: vars(_Behaving)[name] for name in BEHAVIOUR if name in can}
+    return type("Remote", (Remote,), {"__slots__": (), **methods})
 
 
 class RemoteModule(ModuleType):

@@ -32,6 +32,19 @@ MOST_BITS = 13_000
 """Of an integer: about 3900 decimal digits."""
 _JSON_INT = 1 << 62
 
+BEHAVIOUR = (
+    "__call__",
+    "__len__",
+    "__iter__",
+    "__next__",
+    "__getitem__",
+    "__setitem__",
+    "__delitem__",
+    "__enter__",
+    "__exit__",
+)
+"""Methods that an object's stand-in has if, and only if, the object has them."""
+
 Other = Callable[[Any], Any]
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .loading import extend_path, message_of
-from .wire import Pipe, Silence, WireError, decode, encode
+from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
 
 _MOST_PRINTED = 100_000
 _MUTABLE = (list, dict, set, bytearray)
@@ -99,7 +99,9 @@ class Worker:
             return {"t": "namedtuple", "name": kind.__name__, "fields": list(fields), "v": items}
         if isinstance(value, type) and issubclass(value, BaseException):
             return {"t": "exception", "v": number, **_described(value)}
-        return {"t": "object", "v": number, "type": kind.__name__}
+        # By the classes themselves: getattr would find the metaclass's own, too.
+        can = [name for name in BEHAVIOUR if any(name in vars(base) for base in kind.__mro__)]
+        return {"t": "object", "v": number, "type": kind.__name__, "can": can}
 
     def _known(self, data: Any) -> Any:
         if data["t"] == "object":

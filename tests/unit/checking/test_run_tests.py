@@ -107,6 +107,7 @@ import io
 import json
 import sys
 import unittest
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -163,6 +164,11 @@ class TestCart(unittest.TestCase):
         self.assertIsInstance(self.cart, Cart)
         self.assertNotIsInstance(3, Cart)
         self.assertTrue(callable(net))
+        self.assertFalse(callable(self.cart))
+        self.assertIsInstance(naturals(), Iterator)
+        self.assertNotIsInstance(self.cart, Iterator)
+        with self.assertRaises(TypeError):
+            len(naturals())
         self.assertTrue(hasattr(self.cart, "total"))
         self.assertFalse(hasattr(module, "nothing"))
 
