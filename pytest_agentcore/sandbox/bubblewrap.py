@@ -16,7 +16,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import SandboxError
@@ -24,17 +24,12 @@ from pytest_agentcore.sandbox import usage
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
 from pytest_agentcore.sandbox.environment import environment
 from pytest_agentcore.sandbox.interpreter import Interpreter, version
+from pytest_agentcore.sandbox.mounts import PYTHON, fixed_mounts, read_only_mounts
 from pytest_agentcore.sandbox.seccomp import seccomp_filter
 from pytest_agentcore.sandbox.supervise import Running, supervise
 from pytest_agentcore.sandbox.tree import walk
 from pytest_agentcore.sandbox.workspace import require
 
-PYTHON = "/opt/python"
-"""Holds `python3` and `python`, first on PATH."""
-SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SHOWN = ("/usr", "/nix/store", "/etc/alternatives", "/etc/ld.so.cache")
-HIDDEN = ("/usr/src",)
-"""Below what is shown; containers like to keep a project there."""
 NAMESPACE_UID = 1000
 """Inside a user namespace."""
 ROOT_UIDS = range(60_100, 64_100)
@@ -62,7 +57,7 @@ class Bubblewrap:
     _mounts: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        mounts = (*self._namespaces(), *_system(), *_python(self.interpreter), *self._masks())
+        mounts = (*self._namespaces(), *fixed_mounts(self.interpreter, self.hidden))
         object.__setattr__(self, "_mounts", mounts)
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
@@ -108,14 +103,6 @@ class Bubblewrap:
         needed = ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH")
         return [*shared, *(word for name in needed for word in ("--cap-add", name))]
 
-    def _masks(self) -> list[str]:
-        """Empty, read-only folders over what is shown and should not be."""
-        shown = [Path(p) for p in SHOWN] + [self.interpreter.prefix]
-        wanted = {*self.interpreter.package_folders(), *map(Path, HIDDEN), *(p.resolve() for p in self.hidden)}
-        covered = sorted(p for p in wanted if p.is_dir() and any(p.is_relative_to(s) for s in shown))
-        outermost = [p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)]
-        return [word for p in outermost for word in ("--tmpfs", str(p), "--remount-ro", str(p))]
-
     def _accounts(self) -> tuple[bytes, bytes]:
         """/etc/passwd and /etc/group, so that `ls -l` says the same whatever the number is."""
         uid = NAMESPACE_UID if self.uid is None else self.uid
@@ -128,11 +115,12 @@ class Bubblewrap:
         passwd, group, rules = map(str, data)
         words = [self.executable, *self._mounts]
         for file, content in (("/etc/passwd", passwd), ("/etc/group", group)):
-            words += ["--perms", "0644", "--ro-bind-data", content, file]
+            # Before 0.5 bubblewrap has no --perms; in a user namespace the file belongs to its reader anyway.
+            words += [*(["--perms", "0644"] if self.uid is not None else []), "--ro-bind-data", content, file]
         tmp = str(workspace.tmp)
         # Shared memory is a file below /dev/shm; in the trial's tmp it counts as disk.
         words += ["--bind", str(workspace.root), "/workspace", "--bind", tmp, "/tmp", "--bind", tmp, "/dev/shm"]  # noqa: S108
-        words += _read_only(command.read_only, self.uid)
+        words += read_only_mounts(command.read_only, another_user=self.uid is not None)
         # The root and /dev are memory that no limit counts, hence closed once every mount point exists.
         words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace"]
         words += ["--json-status-fd", str(status), *(["--seccomp", rules] if seccomp_filter() else []), "--"]
@@ -213,46 +201,6 @@ def _start(argv: Sequence[str], env: Mapping[str, str], stdin: int, fds: Sequenc
         )
     except (OSError, ValueError) as error:
         raise SandboxError(f"bubblewrap could not be started: {error}") from error
-
-
-def _system() -> list[str]:
-    words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]
-    for path in map(Path, SHOWN):
-        if path.exists():
-            words += ["--ro-bind", str(path), str(path)]
-    for path in map(Path, SYSTEM):
-        if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            words += ["--ro-bind", str(path), str(path)]
-    return words
-
-
-def _python(interpreter: Interpreter) -> list[str]:
-    words = []
-    if not interpreter.in_system:
-        prefix = str(interpreter.prefix)
-        words += [*_parents(prefix), "--ro-bind", prefix, prefix]
-    words += [*_parents(PYTHON), "--dir", PYTHON]
-    for name in ("python3", "python"):
-        words += ["--symlink", str(interpreter.executable), f"{PYTHON}/{name}"]
-    return words
-
-
-def _parents(path: str) -> list[str]:
-    """bubblewrap gives a parent the mode it has on the host, and a home is closed; these are open."""
-    parents = list(PurePosixPath(path).parents)[-2::-1]
-    return [word for parent in parents for word in ("--dir", str(parent))]
-
-
-def _read_only(mounts: Mapping[str, Path], uid: int | None) -> Iterator[str]:
-    for inside, host in mounts.items():
-        mode = host.stat().st_mode
-        if uid is not None and not mode & 0o004:
-            raise SandboxError(f"{host} is to be shown in the sandbox but only its owner may read it")
-        if not inside.startswith("/workspace/"):
-            yield from _parents(inside)
-        yield from ("--ro-bind", str(host), inside)
 
 
 def _rlimits(limits: Limits, *, counted: bool) -> list[str]:

@@ -14,8 +14,10 @@ PACKAGE_FOLDERS = (
     "lib64/python3*/site-packages",
     "local/lib/python3*/site-packages",
     "local/lib/python3*/dist-packages",
+    "envs",
+    "pkgs",
 )
-"""Where packages lie below a prefix: upstream's, Debian's and Fedora's layouts."""
+"""Where packages lie below a prefix: upstream's, Debian's and Fedora's layouts; environments of pyenv and conda."""
 
 
 @dataclass(frozen=True, slots=True)

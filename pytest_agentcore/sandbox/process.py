@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -21,12 +20,12 @@ from pytest_agentcore.sandbox import reaper, usage
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
 from pytest_agentcore.sandbox.environment import environment
 from pytest_agentcore.sandbox.interpreter import Interpreter, version
+from pytest_agentcore.sandbox.packageless import clear, make_python
 from pytest_agentcore.sandbox.supervise import Running, supervise
 from pytest_agentcore.sandbox.workspace import require
 
 PYTHON = ".python"
 """In the trial's tmp: an environment without packages around the base interpreter."""
-PYTHON_NAMES = ("python3", "python")
 MOUNTS = ".mounts"
 """In the trial's tmp: copies of what a command is to see read-only."""
 MARK = "AGENTCORE_CALL"
@@ -55,7 +54,7 @@ class PlainProcess:
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 30 ms beyond the command's own time."""
         require(workspace)
-        _make_python(workspace.tmp / PYTHON, self.interpreter)
+        make_python(workspace.tmp / PYTHON, self.interpreter)
         mark = secrets.token_hex(8)
         with self._mounted(workspace, command.read_only), tempfile.TemporaryFile() as stdin:
             stdin.write(command.stdin)
@@ -96,7 +95,7 @@ class PlainProcess:
     def _mounted(self, workspace: Workspace, mounts: Mapping[str, Path]) -> Iterator[None]:
         """Copies, not links: a command that tampers with them has not touched the originals."""
         home = workspace.tmp / MOUNTS
-        _clear(home)
+        clear(home)
         try:
             for inside, host in mounts.items():
                 target = Path(self.path(workspace, inside))
@@ -107,7 +106,7 @@ class PlainProcess:
                     shutil.copyfile(host, target)
             yield
         finally:
-            _clear(home)
+            clear(home)
 
 
 class _Tree(Running):
@@ -166,42 +165,3 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "fsize": limits.file_bytes,
         "nofile": OPEN_FILES,
     }
-
-
-def _make_python(folder: Path, interpreter: Interpreter) -> None:
-    """A virtual environment in its smallest form: it sees the standard library and no package of the base.
-
-    It lies where the agent may write, so it is made anew whenever it is not as it should be.
-    """
-    wanted = f"home = {interpreter.executable.parent}\ninclude-system-site-packages = false\n"
-    if _is_python(folder, wanted, interpreter.executable):
-        return
-    fresh = Path(tempfile.mkdtemp(prefix=PYTHON, dir=folder.parent))
-    (fresh / "bin").mkdir()
-    (fresh / "pyvenv.cfg").write_text(wanted, encoding="utf-8")
-    for name in PYTHON_NAMES:
-        (fresh / "bin" / name).symlink_to(interpreter.executable)
-    _clear(folder)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        shutil.rmtree(fresh)
-        if not _is_python(folder, wanted, interpreter.executable):
-            raise
-
-
-def _clear(path: Path) -> None:
-    """Remove whatever is there; a link is not followed."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _is_python(folder: Path, wanted: str, executable: Path) -> bool:
-    try:
-        links = {(folder / "bin" / name).readlink() for name in PYTHON_NAMES}
-        config = folder / "pyvenv.cfg"
-        return links == {executable} and stat.S_ISREG(config.lstat().st_mode) and config.read_text() == wanted
-    except (OSError, ValueError):
-        return False

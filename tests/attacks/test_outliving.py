@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import confined
 import pytest
-from confined import EVERYWHERE, MOUNTED, PROCESS, Cell
+from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, NAMESPACE, PROCESS, Cell, sandbox_of
 
 from pytest_agentcore.sandbox.workspace import freeze
 
@@ -73,6 +77,32 @@ def test_killing_the_reaper_frees_nobody(cell: Cell, mark: str) -> None:
 def test_the_first_process_of_the_namespace_cannot_be_killed_from_inside(cell: Cell) -> None:
     assert cell.run("sh", "-c", "kill -9 1; kill -9 -1; echo end").exit_code in (0, 128 + 9)
     assert cell.shell("echo alive") == "alive\nexit code 0"
+
+
+HARNESS = """
+import sys
+from pathlib import Path
+from confined import make_cell, sandbox_of
+make_cell(sandbox_of(sys.argv[1]), Path(sys.argv[2])).shell("setsid sleep " + sys.argv[3] + " & sleep " + sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("kind", [BUBBLEWRAP, NAMESPACE, PROCESS])
+def test_nothing_outlives_a_harness_that_is_killed(kind: str, mark: str, tmp_path: Path) -> None:
+    sandbox_of(kind)
+    argv = [sys.executable, "-c", HARNESS, kind, str(tmp_path / "trial"), f"300.{mark}"]
+    with subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(Path(confined.__file__).parent)}) as harness:
+        # The harness's own command line carries the mark as well.
+        wait_until(lambda: len([line for line in carrying(mark) if line.startswith("sleep")]) == 2)
+        harness.kill()
+    wait_until(lambda: not list(carrying(mark)))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @EVERYWHERE
