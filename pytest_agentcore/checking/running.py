@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_agentcore.checking.frozen import put
-from pytest_agentcore.checking.inside.wire import MOST_BYTES, WireError, decode, encode
+from pytest_agentcore.checking.inside.pipe import MOST_BYTES
+from pytest_agentcore.checking.inside.wire import WireError, decode, encode
 from pytest_agentcore.checking.values import Opaque, Outcome, Ran
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace

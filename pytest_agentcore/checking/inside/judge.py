@@ -21,9 +21,9 @@ from typing import Any
 from .confine import Exposed, confine
 from .direct import say, silence_stdio
 from .finding import WorkspaceFinder
+from .pipe import Pipe
 from .remote import Link
 from .signing import OneTimeKey
-from .wire import Pipe
 
 COMMITMENT = b"agentcore-commitment "
 REPORT = b"agentcore-report "

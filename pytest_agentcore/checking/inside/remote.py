@@ -13,8 +13,9 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from .pipe import Pipe, Silence
 from .raising import Exceptions, number_of
-from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
+from .wire import BEHAVIOUR, WireError, decode, encode
 
 
 class Link:

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from .loading import extend_path, message_of
-from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
+from .pipe import Pipe, Silence
+from .wire import BEHAVIOUR, WireError, decode, encode
 
 _MOST_PRINTED = 100_000
 _MUTABLE = (list, dict, set, bytearray)

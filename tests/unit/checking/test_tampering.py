@@ -271,6 +271,26 @@ def passes(trial: Trial) -> bool:
     return False
 
 
+BEATS_AN_EXIT_CODE = (
+    "os._exit(0) on import",
+    "os._exit(0) inside the function",
+    "sys.exit(0) on import",
+    "SkipTest inside the function",
+    "workspace unittest.py",
+    "patched assert methods",
+    "another program instead",
+)
+
+
+@pytest.mark.parametrize("attempt", BEATS_AN_EXIT_CODE)
+@pytest.mark.parametrize("sandbox", [NAMESPACE], indirect=True)
+def test_the_attempts_are_real(finish: Finish, attempt: str) -> None:
+    """An ordinary run of the tests ends as if they had passed."""
+    trial = finish(ATTEMPTS[attempt].workspace(), given=GIVEN, protected=("tests/*",))
+    ran = trial.shell("python3 -m unittest tests.test_price")
+    assert ran.exit_code == 0, ran.output
+
+
 ALL = pytest.mark.parametrize("sandbox", [NAMESPACE, PROCESS], indirect=True)
 """A namespace of one user for all is the harder case than bubblewrap run by root, which is another user's."""
 
