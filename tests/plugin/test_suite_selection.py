@@ -1,0 +1,124 @@
+"""Which tasks run: the named suite when no path is given, what the path says otherwise; what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny import COUNT, HELLO, campaign
+
+SHIPPED = 10
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--suite", "agentic-core-v1"), ("-n", "2")], ids=["default", "named", "workers"]
+)
+def test_without_a_path_the_named_suite_is_collected_from_anywhere(
+    pytester: pytest.Pytester, words: tuple[str, ...]
+) -> None:
+    pytester.makepyfile("def test_own(): raise RuntimeError('must not run')")
+    pytester.makeini("[pytest]\ntestpaths = .\n")
+    result = pytester.runpytest("--model=null", "--runs=1", "-k", "task_05 or minimal_fix", *words)
+    result.assert_outcomes(failed=1, deselected=0 if "-n" in words else SHIPPED - 1)
+    assert campaign(pytester).name.endswith("-null-agentic-core-v1")
+
+
+def test_the_shipped_suite_has_its_ten_tasks_and_nothing_else(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--model=oracle", "--model=null", "--runs=3", "--co", "-q")
+    items = [line for line in result.stdout.lines if "::" in line]
+    assert len(items) == len(set(items)) == 2 * 3 * SHIPPED
+    assert not any("/files/" in item for item in items)
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+def test_a_directory_is_a_suite(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makepyfile("def test_own(): raise RuntimeError('must not run')")
+    pytester.runpytest("--model=oracle", "--runs=1", f"--suite={suite}").assert_outcomes(passed=2)
+
+
+def test_a_path_wins_over_the_suite(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=oracle", "--runs=1", "--suite=agentic-core-v1", "tiny/test_task_02_count.py")
+    result.assert_outcomes(passed=1)
+    assert campaign(pytester).name.endswith("-oracle-tiny")
+
+
+def test_one_item_can_be_named(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=oracle", "tiny/test_task_01_hello.py::test_hello[oracle-run2]")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["plan * 1 task, 3 runs: 1 trial *", "raw * 1/1 *"])
+
+
+def test_collect_only_loads_and_writes_nothing(pytester: pytest.Pytester, suite: Path) -> None:
+    """A script that cannot be read would be noticed when it is loaded."""
+    (pytester.path / "bad.json").write_text("{")
+    before = sorted(pytester.path.rglob("*"))
+    result = pytester.runpytest("--co", "-p", "no:cacheprovider", "--model=scripted:bad.json", "--runs=2", "tiny")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*test_hello?bad-run2?*"])
+    assert [path for path in sorted(pytester.path.rglob("*")) if "__pycache__" not in path.parts] == before
+
+
+def test_files_of_tasks_are_never_collected(pytester: pytest.Pytester, suite: Path) -> None:
+    inside = suite / "files" / "task_01"
+    inside.mkdir(parents=True)
+    (inside / "test_of_the_workspace.py").write_text("raise RuntimeError('must not be imported')\n")
+    (inside / "conftest.py").write_text("raise RuntimeError('must not be imported')\n")
+    for words in (["--model=oracle", "--runs=1"], []):
+        result = pytester.runpytest(*words, suite)
+        result.assert_outcomes(**({"passed": 2} if words else {"skipped": 2}))
+
+
+def test_nothing_left_to_run_leaves_nothing(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=oracle", "-k", "nothing_of_the_kind", suite)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+DECLARATIONS = {
+    "tools": (HELLO.replace("artifacts", 'tools=("fs_write", "telnet"), artifacts'), "unknown tool 'telnet'*fs_write*"),
+    "files": (HELLO.replace("artifacts", 'files="nowhere", artifacts'), "no folder 'nowhere' in *files*"),
+    "prompt": (HELLO.replace("Write the word hello into hello.txt.", " "), "is empty*"),
+    "checker": (HELLO.replace('assert trial.line("hello.txt") == "hello"', "pass"), "test_hello has no body*"),
+    "artifacts": (HELLO.replace('("hello.txt",)', '("../hello.txt",)'), "'../hello.txt' must be relative*"),
+    "id": (HELLO + COUNT, "one module is one task, but it declares test_hello, test_count"),
+}
+
+
+@pytest.mark.parametrize("field", DECLARATIONS)
+def test_a_wrong_declaration_is_a_collection_error(pytester: pytest.Pytester, suite: Path, field: str) -> None:
+    source, sentence = DECLARATIONS[field]
+    (suite / "test_task_03_wrong.py").write_text(source)
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*test_task_03_wrong.py: *{field}*: {sentence}"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+def test_other_tasks_run_on_when_asked_to(pytester: pytest.Pytester, suite: Path) -> None:
+    (suite / "test_task_03_wrong.py").write_text(DECLARATIONS["tools"][0])
+    result = pytester.runpytest("--model=oracle", "--runs=1", "--continue-on-collection-errors", suite)
+    result.assert_outcomes(passed=2, errors=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_two_modules_with_one_id_are_refused(pytester: pytest.Pytester, suite: Path) -> None:
+    other = suite / "other"
+    other.mkdir()
+    (other / "test_task_01_hello.py").write_text(HELLO)
+    result = pytester.runpytest("--model=oracle", "--import-mode=importlib", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*test_task_01_hello.py: id: 'task_01_hello' is also the id of *test_task_01_hello.py*"]
+    )
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"), [("colour = 1", "*suite.toml: unknown key 'colour'*"), ("name =", "*suite.toml: *")]
+)
+def test_a_wrong_suite_file_is_a_usage_error(pytester: pytest.Pytester, suite: Path, toml: str, sentence: str) -> None:
+    (suite / "suite.toml").write_text(toml)
+    result = pytester.runpytest("--model=oracle", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([sentence])
