@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -60,7 +61,8 @@ class Conducting:
             setattr(report, PLAN, self._plan)
         known = frozenset(self._running.described) | {""}
         if task_of(item) and known != self._sent:
-            setattr(report, MODELS, {slug: dict(facts) for slug, facts in self._running.described.items()})
+            # exactly plain types: xdist's serializer knows no subclass of str
+            setattr(report, MODELS, json.loads(json.dumps(self._running.described, default=dict)))
             self._sent = known
         return report
 
