@@ -118,5 +118,5 @@ def test_a_projects_own_trial_fixture_stays_its_own(pytester: pytest.Pytester) -
             assert trial in (1, 2)
         """
     )
-    for words in ([], ["--model=oracle", pytester.path]):
-        pytester.runpytest(*words).assert_outcomes(passed=3)
+    pytester.runpytest().assert_outcomes(passed=3)
+    pytester.runpytest("--model=oracle", pytester.path).assert_outcomes(passed=3)
