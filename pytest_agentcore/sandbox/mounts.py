@@ -70,6 +70,14 @@ def _masks(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]:
     """Empty, read-only folders over what is shown and should not be."""
     shown = [Path(p) for p in SHOWN] + [interpreter.prefix]
     wanted = {*interpreter.package_folders(), *map(Path, HIDDEN), *(path.resolve() for path in hidden)}
-    covered = sorted(p for p in wanted if p.is_dir() and any(p.is_relative_to(s) for s in shown))
+    covered = sorted(p for p in wanted if _has_content(p) and any(p.is_relative_to(s) for s in shown))
     outermost = [p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)]
     return [word for p in outermost for word in ("--tmpfs", str(p), "--remount-ro", str(p))]
+
+
+def _has_content(folder: Path) -> bool:
+    """An empty folder hides nothing, and every mount costs time."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return folder.is_dir()
