@@ -60,7 +60,7 @@ def usage_errors() -> Iterator[None]:
 
 def _activate_main(config: pytest.Config, settings: Settings) -> None:
     suite = _suite_of(config, settings)
-    running = _running(config, settings)
+    running = _running(config, settings, suite)
     check_files(tuple(running.setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
     results = _home_of(config, "results") / Path(settings.results).expanduser()
@@ -80,8 +80,7 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
 
 def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
     settings = replace(settings_from_json(given["settings"]), sandbox=given["sandbox"])
-    _suite_of(config, settings)
-    running = _running(config, settings)
+    running = _running(config, settings, _suite_of(config, settings))
     running.folders.update({slug: CampaignFolder(Path(path)) for slug, path in given["folders"].items()})
     _register_trials(config, running, None, None)
 
@@ -95,7 +94,7 @@ def _register_trials(
     register(Conducting(running, recording, presenting), ACTIVE)
 
 
-def _running(config: pytest.Config, settings: Settings) -> Running:
+def _running(config: pytest.Config, settings: Settings, suite: Suite) -> Running:
     tools: dict[str, Tool] = {
         tool.spec.name: tool for tool in chain.from_iterable(config.hook.pytest_agentcore_tools(config=config))
     }
@@ -106,7 +105,9 @@ def _running(config: pytest.Config, settings: Settings) -> Running:
     return Running(
         setups={setup.slug: setup for setup in setups},
         folders={},
-        sandbox=open_sandbox(settings.sandbox, may_fall_back=not any(map(_is_real, setups))),
+        sandbox=open_sandbox(
+            settings.sandbox, may_fall_back=not any(map(_is_real, setups)), hidden=(suite.path.resolve(),)
+        ),
         tools=tools,
         backends=backends,
         settings=settings,

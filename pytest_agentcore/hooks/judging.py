@@ -50,21 +50,25 @@ class Judging:
 
     def _judge(self, finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
         error = call.excinfo.value if call.excinfo else None
-        if isinstance(error, InfrastructureError) and report.when == "setup":
-            report.longrepr = call.excinfo.getrepr(style="value") if call.excinfo else None
-            return finished.judge(None, str(error))
+        if call.excinfo and isinstance(error, InfrastructureError):
+            finished.failure = error
+            report.longrepr = call.excinfo.getrepr(style="value")
+            return self._unscored(finished, str(error), report)
         if error is not None and not _is_verdict(error):
-            return self._broken(finished, error, report)
+            detail = f"the checker is broken: {type(error).__name__}: {error}"
+            return self._unscored(finished, detail, report, broken=True)
         result = finished.judge(error is None, first_lines(error))
         if error is None and result.passed is False:
             report.outcome = "failed"
             report.longrepr = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
         return result
 
-    def _broken(self, finished: Finished, error: BaseException, report: pytest.TestReport) -> TrialResult:
+    def _unscored(
+        self, finished: Finished, detail: str, report: pytest.TestReport, broken: bool = False
+    ) -> TrialResult:
         """pytest counts a failure in the setup phase as an error, in the terminal and in junit alike."""
         report.outcome, report.when = "failed", "setup"
-        return finished.judge(None, f"the checker is broken: {type(error).__name__}: {error}", broken=True)
+        return finished.judge(None, detail, broken=broken)
 
     def _explain(self, finished: Finished, result: TrialResult, report: pytest.TestReport, typed_in: Path) -> None:
         if result.passed:
