@@ -1,0 +1,131 @@
+"""--min-pass-rate: when the exit code is 0, and what is said when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny import Script, say, write
+
+OK, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def half(script: Script) -> str:
+    """Passes task 01 in every run, task 02 in none."""
+    return f"scripted:{script('half', task_01=[write('hello.txt', 'hello'), say('done')], task_02=[say('no idea')])}"
+
+
+@pytest.mark.parametrize(
+    ("rates", "sentences"),
+    [
+        (["0.5"], []),
+        (["50%", "1/2", "task_01=1"], []),
+        (["0.51"], ["half: 2/4 = 50.0% of the scored trials passed, 0.51 is asked for"]),
+        (["0.5", "task_02=0.25"], ["half, task_02_count: 0/2 = 0.0% of the scored*, 0.25 is asked for"]),
+        (["task_01_hello=1.0", "task_02=0"], []),
+        (["task_03=0.5"], ["*'task_03' is no task of this run; there are task_01_hello, task_02_count"]),
+    ],
+    ids=lambda value: "+".join(value)[:30] or "reached",
+)
+def test_every_rate_must_be_reached(
+    pytester: pytest.Pytester, suite: Path, half: str, rates: list[str], sentences: list[str]
+) -> None:
+    words = [f"--min-pass-rate={rate}" for rate in rates]
+    result = pytester.runpytest(f"--model={half}", "--runs=2", "--tb=no", *words, suite)
+    result.assert_outcomes(passed=2, failed=2)
+    assert result.ret == (FAILED if sentences else OK)
+    result.stdout.fnmatch_lines([f"pass-rate gate: {'NOT reached' if sentences else 'reached'}"])
+    result.stdout.fnmatch_lines([f"  {sentence}" for sentence in sentences])
+
+
+def test_without_a_rate_the_exit_code_is_pytests(pytester: pytest.Pytester, suite: Path, half: str) -> None:
+    result = pytester.runpytest(f"--model={half}", "--runs=1", "--tb=no", suite)
+    assert result.ret == FAILED
+    result.stdout.no_fnmatch_line("pass-rate gate*")
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_every_model_must_reach_it(pytester: pytest.Pytester, suite: Path, half: str, words: tuple[str, ...]) -> None:
+    models = ("--model=oracle", f"--model={half}", "--runs=1", "--tb=no")
+    result = pytester.runpytest(*models, "--min-pass-rate=0.5", *words, suite)
+    result.assert_outcomes(passed=3, failed=1)
+    assert result.ret == OK
+    result = pytester.runpytest(*models, "--min-pass-rate=0.75", suite)
+    assert result.ret == FAILED
+    result.stdout.fnmatch_lines(["  half: 1/2 = 50.0% *"])
+    result.stdout.no_fnmatch_line("  oracle: *")
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "why"),
+    [({"error": "unreachable"}, "--runs=1", "infrastructure_error"), (say("no idea"), "-x", "not_run")],
+    ids=["infrastructure", "not run"],
+)
+def test_unscored_trials_shut_the_gate(
+    pytester: pytest.Pytester, suite: Path, script: Script, line: dict[str, object], *, word: str, why: str
+) -> None:
+    bot = script(task_01=[line], task_02=[say("no idea")])
+    words = ("--runs=1", "--tb=no", "--min-pass-rate=0", word)
+    result = pytester.runpytest(f"--model=scripted:{bot}", *words, suite)
+    assert result.ret == FAILED
+    result.stdout.fnmatch_lines(["pass-rate gate: NOT reached", f"  bot: 1 of 2 planned trials not scored (1 {why})"])
+
+
+def test_nothing_scored_shuts_the_gate(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
+    bot = script(**{"*": [{"error": "unreachable"}]})
+    result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", "--tb=no", "--min-pass-rate=0", suite)
+    assert result.ret == FAILED
+    result.stdout.fnmatch_lines(["  bot: none of 2 trials was scored, 0 is asked for"])
+
+
+OTHERS = {
+    "a failing test": "def test_other(): assert False\n",
+    "an error in a fixture": "import pytest\n@pytest.fixture\ndef f(): 1 / 0\ndef test_other(f): pass\n",
+    "an error in a teardown": "import pytest\n@pytest.fixture\ndef f():\n yield\n 1 / 0\ndef test_other(f): pass\n",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_only_trials_are_forgiven(pytester: pytest.Pytester, suite: Path, half: str, other: str) -> None:
+    (suite / "test_other.py").write_text(OTHERS[other])
+    result = pytester.runpytest(f"--model={half}", "--runs=1", "--tb=no", "--min-pass-rate=0.5", suite)
+    assert result.ret == FAILED
+    result.stdout.fnmatch_lines(["pass-rate gate: reached*"])
+
+
+def test_a_collection_error_stands(pytester: pytest.Pytester, suite: Path) -> None:
+    (suite / "test_other.py").write_text("import nowhere_at_all\n")
+    words = ("--model=oracle", "--runs=1", "--min-pass-rate=0.5", suite)
+    assert pytester.runpytest(*words).ret == pytest.ExitCode.INTERRUPTED
+    assert pytester.runpytest(*words, "--continue-on-collection-errors").ret == FAILED
+
+
+@pytest.mark.parametrize(
+    ("hook", "code"),
+    [
+        ("def pytest_runtest_setup(item): raise KeyboardInterrupt", pytest.ExitCode.INTERRUPTED),
+        ("def pytest_runtest_logreport(report): 1 / 0", pytest.ExitCode.INTERNAL_ERROR),
+        ("import pytest\ndef pytest_runtest_setup(item): pytest.exit('enough', 7)", 7),
+    ],
+    ids=["interrupted", "internal error", "exit"],
+)
+def test_other_exit_codes_stand(pytester: pytest.Pytester, suite: Path, hook: str, code: int) -> None:
+    pytester.makeconftest(hook)
+    words = ("--model=oracle", "--runs=1", "--min-pass-rate=0", suite)
+    assert pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True).ret == code
+
+
+def test_no_trial_at_all(pytester: pytest.Pytester, suite: Path) -> None:
+    words = ("--model=oracle", "--min-pass-rate=0", "-k", "nothing_of_the_kind", suite)
+    assert pytester.runpytest(*words).ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    (suite / "test_plain.py").write_text("def test_plain(): pass\n")
+    plain = pytester.runpytest("--model=oracle", "--min-pass-rate=0", "-k", "test_plain", suite)
+    assert plain.ret == FAILED
+    plain.stdout.fnmatch_lines(["  no trial was planned, so no pass rate was reached"])
+
+
+def test_collect_only_asks_no_gate(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=null", "--min-pass-rate=1", "--co", suite)
+    assert result.ret == OK
+    result.stdout.no_fnmatch_line("pass-rate gate*")
