@@ -1,0 +1,136 @@
+"""What the harness itself costs: 30 trials of 5 shell calls and a final answer, beside the same work in Inspect AI.
+
+Ours: the scripted backend and the bubblewrap sandbox, in a virtual environment with runtime dependencies only. Inspect
+AI: its local sandbox, which confines nothing, and a scripted OpenAI-compatible server on loopback. Run
+`python benchmarks/harness.py` from the repository root; prints a Markdown table. Goal: 2.5 s besides pytest's start-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness_work.scripted_server import scripted_server
+from harness_work.work import ANSWER, COMMANDS, TRIALS
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = Path(__file__).with_name("harness_work")
+GOAL = 2.5
+
+
+def environment(folder: Path, *requirements: str) -> Path:
+    """The Python of a virtual environment with the requirements; made once per folder."""
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        run(sys.executable, "-m", "venv", str(folder))
+        run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements)
+        (folder / "ready").touch()
+    return python
+
+
+def run(*command: str, cwd: Path = ROOT) -> str:
+    """Standard output of a command that must succeed; byte code is kept, as it is wherever nobody forbids it."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def write_script(path: Path) -> None:
+    """The work as a file for `--model scripted:FILE`."""
+    calls = [{"tool_calls": [{"name": "shell", "arguments": {"command": command}}]} for command in COMMANDS]
+    path.write_text(json.dumps({"replies": {"*": [*calls, {"text": ANSWER}]}}))
+
+
+def median_seconds(action: Callable[[], object], repeats: int) -> float:
+    """Wall clock of the action, the median of some runs after one that warms caches."""
+    action()
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[float, float]:
+    """Seconds of pytest's start-up with one empty test, and of the whole work."""
+    python = str(environment(folder / "agentcore-venv", str(ROOT)))
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (project / "test_empty.py").write_text("def test_empty(): pass\n")
+    write_script(project / "bench.json")
+    pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    startup = median_seconds(lambda: run(*pytest, "-p", "no:agentcore", "test_empty.py", cwd=project), repeats)
+    words = ["--model", "scripted:bench.json", "--runs", str(TRIALS), "--sandbox", sandbox, "--rootdir=."]
+
+    def work() -> None:
+        output = run(*pytest, *words, str(WORK / "test_task_bench.py"), cwd=project)
+        if f"{TRIALS} passed" not in output:
+            sys.exit(output)
+
+    return startup, median_seconds(work, repeats)
+
+
+def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[float, float]:
+    """Seconds outside of `eval` (the interpreter's start and the import), and in it."""
+    python = str(environment(folder / "inspect-venv", "inspect-ai", "openai"))
+    inside: list[float] = []
+    logs = folder / "inspect-logs"
+    with scripted_server() as url:
+
+        def work() -> None:
+            said = run(python, str(WORK / "inspect_side.py"), url, str(max_samples), str(logs), cwd=folder)
+            told = json.loads(said.splitlines()[-1])
+            if (told["right"], told["calls"]) != (TRIALS, TRIALS * len(COMMANDS)):
+                sys.exit(f"Inspect AI did other work: {told}")
+            inside.append(told["seconds"])
+
+        whole = median_seconds(work, repeats)
+    in_eval = statistics.median(inside[1:])
+    return whole - in_eval, in_eval
+
+
+def row(name: str, seconds: float, reference: float) -> str:
+    """One line of the table."""
+    return f"| {name} | {seconds:.2f} | {1000 * seconds / TRIALS:.0f} | {seconds / reference:.1f} |"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--folder", type=Path, help="keep the virtual environments here for another time")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sandbox", default="bubblewrap", choices=["bubblewrap", "process"])
+    parser.add_argument("--without-inspect", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.folder or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        startup, whole = measure_ours(folder, options.repeats, options.sandbox)
+        ours = whole - startup
+        print(f"{TRIALS} trials, {len(COMMANDS)} shell calls and an answer each; median of {options.repeats}\n")
+        print("| | seconds | ms a trial | relative |\n|---|---:|---:|---:|")
+        print(row("pytest's own start-up", startup, ours))
+        print(row(f"pytest-agentcore, {options.sandbox}, besides start-up", ours, ours))
+        if not options.without_inspect:
+            for name, most in {"one sample at a time": 1, "ten samples at once": 10}.items():
+                start, in_eval = measure_inspect(folder, options.repeats, most)
+                if most == 1:
+                    print(row("Inspect AI's own start-up", start, ours))
+                print(row(f"Inspect AI, no confinement, {name}, besides start-up", in_eval, ours))
+    print(f"\ngoal: {GOAL} s besides start-up; measured {ours:.2f} s: {'reached' if ours <= GOAL else 'NOT reached'}")
+
+
+if __name__ == "__main__":
+    main()
