@@ -12,7 +12,6 @@ from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, PROCESS, Cell
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import Command, Workspace
 
-
 PACKAGES = ("numpy", "yaml", "pytest", "pip", "setuptools", "jsonschema")
 IMPORT_ALL = f"""
 import importlib
