@@ -28,6 +28,9 @@ class Conducting:
         try:
             return self._running.trial(item)
         except UsageError as error:
+            if self._recording is None:  # xdist takes a worker that exits for a broken one, but listens to this
+                item.session.shouldstop = str(error)
+                pytest.fail(str(error), pytrace=False)
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
     @pytest.hookimpl(trylast=True)

@@ -85,6 +85,16 @@ class Running:
             except UsageError as error:
                 raise UsageError(f"{task.id}: {error}") from error
 
+    def check_scripts(self) -> None:
+        """Read what costs nothing to read, for a process that loads nothing itself.
+
+        Raises:
+            UsageError: a script is none.
+        """
+        for setup in self.setups.values():
+            if setup.entry.backend == "scripted":
+                self.backends["scripted"](setup.entry, setup.engine).close()
+
     def close(self) -> None:
         """Free the loaded model."""
         if self._loaded:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.hooks.running import Running
@@ -23,8 +24,13 @@ class Distributing:
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the campaigns before the workers start; the plan comes with their first report."""
-        if not session.config.option.collectonly:
-            self._recording.open()
+        if session.config.option.collectonly:
+            return
+        try:
+            self._running.check_scripts()
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
+        self._recording.open()
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
