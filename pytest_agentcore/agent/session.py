@@ -81,6 +81,9 @@ class Session:
     limit: Limit
     record: Recorder
     turn: int = 0
+    """The one that has begun, counted from 1."""
+    turns: int = 0
+    """Those that came to a reply, or to an agent's call: what was asked and never answered is no turn."""
     calls: list[CallRecord] = field(default_factory=list)
     answer: str = ""
     problems: int = 0
@@ -120,6 +123,7 @@ class Session:
 
     def take_reply(self, reply: Reply) -> None:
         """Count and record what the model said."""
+        self.turns = self.turn
         self.usage += reply.usage
         self.model_seconds += reply.seconds
         self.problems += len(reply.problems)
@@ -131,6 +135,7 @@ class Session:
 
     def act(self, call: ToolCall, index: int) -> CallRecord:
         """Run one call of this turn, count and record it."""
+        self.turns = self.turn
         context = ToolContext(
             workspace=self.workspace, sandbox=self.sandbox, seconds_left=max(0.0, self.deadline - time.monotonic())
         )
@@ -160,7 +165,7 @@ class Session:
         self.record(
             {
                 "event": "end",
-                "turn": self.turn,
+                "turn": self.turns,
                 "stop_reason": stop_reason.value,
                 "detail": detail,
                 "seconds": round(seconds, 6),
@@ -170,7 +175,7 @@ class Session:
             stop_reason=stop_reason,
             detail=detail,
             answer=self.answer,
-            turns=self.turn,
+            turns=self.turns,
             calls=tuple(self.calls),
             problems=self.problems,
             repairs=self.repairs,
