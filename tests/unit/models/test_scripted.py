@@ -264,3 +264,15 @@ def test_toml_is_read_too(tmp_path: Path) -> None:
     )
     reply = ScriptedBackend.from_file(file).complete(ask(tools=(READ,)))
     assert [dict(call.arguments) for call in reply.tool_calls] == [{"path": "a"}]
+
+
+@pytest.mark.parametrize("language", ["json", "toml", "python"])
+def test_the_scripts_of_the_docs_are_scripts(language: str, tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "scripted.md"
+    scripts = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    file = tmp_path / f"script.{language.replace('python', 'py')}"
+    file.write_text(scripts[0])
+    backend = ScriptedBackend.from_file(file)
+    task = {"json": "task_08", "toml": "task_05", "python": "task_01"}[language]
+    reply = backend.complete(ask(task, run=2, max_reply_tokens=99))
+    assert len(reply.tool_calls) == 1
