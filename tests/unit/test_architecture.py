@@ -173,3 +173,10 @@ def test_the_page_names_every_room() -> None:
     rooms = {room(inside(module)) for module in MODULES} - {""}
     missing = {name for name in rooms if f"`{name}/`" not in page and f"`{name}.py`" not in page}
     assert missing == set()
+
+
+def test_the_page_names_every_file_of_the_active_part() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| `hooks/` |"))
+    files = {path.stem for path in (PACKAGE / "hooks").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"`(\w+)`", row)) == files
