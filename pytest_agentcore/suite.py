@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,12 +34,15 @@ class Suite:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over every file's path and content, caches left out; the same in clone, wheel and editable install."""
+        """sha256 over every file's path and content; the same in clone, wheel and editable install.
+
+        Left out is what a run may leave in the folder and what only happens to lie there: caches, campaigns, virtual
+        environments, hidden folders beside the tasks.
+        """
         sha = hashlib.sha256()
-        for path in sorted(self.path.rglob("*"), key=lambda p: p.relative_to(self.path).as_posix()):
-            if path.is_file() and not IGNORED & set(path.parts) and path.suffix != ".pyc":
-                content = path.read_bytes()
-                sha.update(f"{path.relative_to(self.path).as_posix()}\0{len(content)}\0".encode() + content)
+        for path in sorted(_files(self.path), key=lambda p: p.relative_to(self.path).as_posix()):
+            content = path.read_bytes()
+            sha.update(f"{path.relative_to(self.path).as_posix()}\0{len(content)}\0".encode() + content)
         return sha.hexdigest()
 
     @classmethod
@@ -92,6 +97,22 @@ def shipped_suites() -> dict[str, Path]:
         if found:
             return found
     return {}
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        hidden = {name for name in folders if here == root and name.startswith(".")}
+        folders[:] = [name for name in folders if name not in IGNORED | hidden and not _is_foreign(here / name)]
+        for name in names:
+            path = here / name
+            if name not in IGNORED and path.suffix != ".pyc" and path.is_file():
+                yield path
+
+
+def _is_foreign(folder: Path) -> bool:
+    is_campaign = (folder / "manifest.json").is_file() and (folder / "verification").is_dir()
+    return is_campaign or (folder / "pyvenv.cfg").is_file()
 
 
 def _read_toml(path: Path) -> dict[str, str]:

@@ -122,3 +122,30 @@ def test_a_wrong_suite_file_is_a_usage_error(pytester: pytest.Pytester, suite: P
     result = pytester.runpytest("--model=oracle", suite)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([sentence])
+
+
+def test_what_a_run_leaves_in_the_suite_changes_no_digest(pytester: pytest.Pytester, suite: Path) -> None:
+    (suite / ".git").mkdir()
+    (suite / "files").mkdir()
+    digests = []
+    for name in (".git/index", "left_by_hand.pyc", "files/given.txt"):
+        result = pytester.runpytest("--model=oracle", "--runs=1", f"--results={suite / 'results'}", suite)
+        digests.append(next(line for line in result.stdout.lines if line.startswith("suite ")))
+        (suite / name).write_text("x")
+    assert len(set(digests)) == 1
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    assert digests[0] not in result.stdout.lines
+
+
+def test_a_path_of_two_words_that_moved_the_rootdir_is_told(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeini("[pytest]\nagentcore_runs = 1\n")
+    inside = pytester.mkdir("project")
+    (inside / "pytest.ini").write_text("[pytest]\nagentcore_runs = 2\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(inside)
+        moved = pytester.runpytest("--model=oracle", "--suite", suite)
+        kept = pytester.runpytest("--model=oracle", f"--suite={suite}")
+    moved.stdout.fnmatch_lines(["WARNING *--suite PATH as two words*", "*write --suite=PATH*"])
+    moved.assert_outcomes(passed=2)
+    kept.assert_outcomes(passed=4)
+    kept.stdout.no_fnmatch_line("WARNING*")
