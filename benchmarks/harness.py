@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness_work.scripted_server import scripted_server
@@ -51,19 +53,36 @@ def write_script(path: Path) -> None:
     path.write_text(json.dumps({"replies": {"*": [*calls, {"text": ANSWER}]}}))
 
 
-def median_seconds(action: Callable[[], object], repeats: int) -> float:
-    """Wall clock of the action, the median of some runs after one that warms caches."""
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of wall clock, and of CPU in all processes that were waited for."""
+
+    wall: float
+    cpu: float
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.wall - other.wall, self.cpu - other.cpu)
+
+
+def now() -> Spent:
+    """Readings to subtract."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(time.perf_counter(), used.ru_utime + used.ru_stime)
+
+
+def median_spent(action: Callable[[], object], repeats: int) -> Spent:
+    """The median of some runs after one that warms caches."""
     action()
-    seconds = []
+    spent = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = now()
         action()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+        spent.append(now() - began)
+    return Spent(statistics.median(s.wall for s in spent), statistics.median(s.cpu for s in spent))
 
 
-def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[float, float]:
-    """Seconds of pytest's start-up with one empty test, and of the whole work."""
+def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[Spent, Spent]:
+    """pytest's start-up with one empty test, and the whole work."""
     python = str(environment(folder / "agentcore-venv", str(ROOT)))
     project = folder / "project"
     project.mkdir(exist_ok=True)
@@ -71,7 +90,7 @@ def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[float, float
     (project / "test_empty.py").write_text("def test_empty(): pass\n")
     write_script(project / "bench.json")
     pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    startup = median_seconds(lambda: run(*pytest, "-p", "no:agentcore", "test_empty.py", cwd=project), repeats)
+    startup = median_spent(lambda: run(*pytest, "-p", "no:agentcore", "test_empty.py", cwd=project), repeats)
     words = ["--model", "scripted:bench.json", "--runs", str(TRIALS), "--sandbox", sandbox, "--rootdir=."]
 
     def work() -> None:
@@ -79,13 +98,13 @@ def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[float, float
         if f"{TRIALS} passed" not in output:
             sys.exit(output)
 
-    return startup, median_seconds(work, repeats)
+    return startup, median_spent(work, repeats)
 
 
-def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[float, float]:
-    """Seconds outside of `eval` (the interpreter's start and the import), and in it."""
+def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[Spent, Spent]:
+    """What is spent outside of `eval` (the interpreter's start and the import), and in it."""
     python = str(environment(folder / "inspect-venv", "inspect-ai", "openai"))
-    inside: list[float] = []
+    inside: list[Spent] = []
     logs = folder / "inspect-logs"
     with scripted_server() as url:
 
@@ -94,16 +113,17 @@ def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[float
             told = json.loads(said.splitlines()[-1])
             if (told["right"], told["calls"]) != (TRIALS, TRIALS * len(COMMANDS)):
                 sys.exit(f"Inspect AI did other work: {told}")
-            inside.append(told["seconds"])
+            inside.append(Spent(told["seconds"], told["cpu_seconds"]))
 
-        whole = median_seconds(work, repeats)
-    in_eval = statistics.median(inside[1:])
+        whole = median_spent(work, repeats)
+    in_eval = Spent(statistics.median(s.wall for s in inside[1:]), statistics.median(s.cpu for s in inside[1:]))
     return whole - in_eval, in_eval
 
 
-def row(name: str, seconds: float, reference: float) -> str:
+def row(name: str, spent: Spent, reference: Spent) -> str:
     """One line of the table."""
-    return f"| {name} | {seconds:.2f} | {1000 * seconds / TRIALS:.0f} | {seconds / reference:.1f} |"
+    ratio = f"{spent.wall / reference.wall:.1f} | {spent.cpu / reference.cpu:.1f}"
+    return f"| {name} | {spent.wall:.2f} | {1000 * spent.wall / TRIALS:.0f} | {spent.cpu:.2f} | {ratio} |"
 
 
 def main() -> None:
@@ -120,7 +140,7 @@ def main() -> None:
         startup, whole = measure_ours(folder, options.repeats, options.sandbox)
         ours = whole - startup
         print(f"{TRIALS} trials, {len(COMMANDS)} shell calls and an answer each; median of {options.repeats}\n")
-        print("| | seconds | ms a trial | relative |\n|---|---:|---:|---:|")
+        print("| | seconds | ms a trial | CPU seconds | relative | relative CPU |\n|---|---:|---:|---:|---:|---:|")
         print(row("pytest's own start-up", startup, ours))
         print(row(f"pytest-agentcore, {options.sandbox}, besides start-up", ours, ours))
         if not options.without_inspect:
@@ -129,7 +149,8 @@ def main() -> None:
                 if most == 1:
                     print(row("Inspect AI's own start-up", start, ours))
                 print(row(f"Inspect AI, no confinement, {name}, besides start-up", in_eval, ours))
-    print(f"\ngoal: {GOAL} s besides start-up; measured {ours:.2f} s: {'reached' if ours <= GOAL else 'NOT reached'}")
+    reached = "reached" if ours.wall <= GOAL else "NOT reached"
+    print(f"\ngoal: {GOAL} s besides start-up; measured {ours.wall:.2f} s: {reached}")
 
 
 if __name__ == "__main__":

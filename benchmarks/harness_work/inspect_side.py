@@ -1,11 +1,13 @@
 """The same work in Inspect AI; run by benchmarks/harness.py in a virtual environment of its own.
 
-Usage: `inspect_side.py BASE_URL MAX_SAMPLES LOG_DIR`; prints JSON: seconds in `eval`, samples, and how many were right.
+Usage: `inspect_side.py BASE_URL MAX_SAMPLES LOG_DIR`; prints JSON: seconds and CPU seconds in `eval`, how many
+samples were right, and how many calls were made.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -30,6 +32,12 @@ def lines_are_two() -> Scorer:
     return score
 
 
+def cpu_seconds() -> float:
+    """Of this process and its children."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
 def main() -> None:
     """Run the evaluation once."""
     base_url, max_samples, log_dir = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -40,12 +48,12 @@ def main() -> None:
         sandbox="local",
     )
     model = get_model("openai/scripted", base_url=base_url, api_key="none", responses_api=False)
-    began = time.perf_counter()
+    began, cpu_before = time.perf_counter(), cpu_seconds()
     (log,) = eval(task, model=model, max_samples=max_samples, display="none", log_dir=log_dir)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, cpu_seconds() - cpu_before
     right = sum(sample.scores["lines_are_two"].value == CORRECT for sample in log.samples or [])
     calls = sum(message.role == "tool" for sample in log.samples or [] for message in sample.messages)
-    print(json.dumps({"seconds": seconds, "right": right, "calls": calls}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "right": right, "calls": calls}))
 
 
 if __name__ == "__main__":
