@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,9 +39,7 @@ def _read(note: Path) -> dict[str, object] | None:
 
 def _write(note: Path, known: dict[str, object]) -> None:
     part = note.with_suffix(f".{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(known), encoding="utf-8")
         part.replace(note)
-    except OSError:
-        part.unlink(missing_ok=True)
