@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.hooks.conducting import plan_of
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.presenting import Presenting
 from pytest_agentcore.hooks.recording import Recording
@@ -17,6 +18,17 @@ class Gating:
     def __init__(self, gate: Gate, recording: Recording, presenting: Presenting | None) -> None:
         self._gate, self._recording, self._presenting = gate, recording, presenting
         self._forgivable = 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """A rate for a task that is not going to run is said now, not after the last trial."""
+        tasks = [line[1] for line in plan_of(session.items)]
+        if not tasks or session.testsfailed or session.config.option.collectonly:
+            return
+        try:
+            self._gate.resolve(tasks)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the failures that are a model's."""

@@ -24,7 +24,6 @@ def half(script: Script) -> str:
         (["0.51"], ["half: 2/4 = 50.0% of the scored trials passed, 0.51 is asked for"]),
         (["0.5", "task_02=0.25"], ["half, task_02_count: 0/2 = 0.0% of the scored*, 0.25 is asked for"]),
         (["task_01_hello=1.0", "task_02=0"], []),
-        (["task_03=0.5"], ["*'task_03' is no task of this run; there are task_01_hello, task_02_count"]),
     ],
     ids=lambda value: "+".join(value)[:30] or "reached",
 )
@@ -37,6 +36,14 @@ def test_every_rate_must_be_reached(
     assert result.ret == (FAILED if sentences else OK)
     result.stdout.fnmatch_lines([f"pass-rate gate: {'NOT reached' if sentences else 'reached'}"])
     result.stdout.fnmatch_lines([f"  {sentence}" for sentence in sentences])
+
+
+def test_a_rate_for_no_task_is_said_before_the_first_trial(pytester: pytest.Pytester, suite: Path, half: str) -> None:
+    result = pytester.runpytest(f"--model={half}", "--min-pass-rate=task_3=0.5", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    sentence = "--min-pass-rate: 'task_3' is no task of this run; there are task_01_hello, task_02_count"
+    result.stderr.fnmatch_lines([f"*{sentence}"])
+    assert not (pytester.path / "agentcore-results").exists()
 
 
 def test_without_a_rate_the_exit_code_is_pytests(pytester: pytest.Pytester, suite: Path, half: str) -> None:
