@@ -24,7 +24,7 @@ def describe_model(model: LoadedModel, context: Context) -> dict[str, Any]:
         "parameters": model.parameters,
         "context": context.n_ctx,
         "context_train": int(model.library.llama_model_n_ctx_train(model.pointer)),
-        "device": ", ".join(model.log.devices()) or f"CPU, {context.threads[0]} threads",
+        "device": ", ".join(model.log.devices()) or f"CPU, {_threads(context.threads[0])}",
         "gpu_build": model.gpu_build,
         "warning": "" if model.gpu_build else idle_gpu(),
         "engine": _engine(model, context),
@@ -74,3 +74,7 @@ def _engine(model: LoadedModel, context: Context) -> Mapping[str, Any]:
         "swa_full": True,
     }
     return settings | chosen
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread" if count == 1 else f"{count} threads"
