@@ -15,7 +15,7 @@ import pytest
 from tiny import HELLO, Script, campaign, result_lines, say, write
 
 DONE = [write("hello.txt", "hello"), say("done")]
-START = 60.0
+START = 120.0
 """Seconds that a process may take to come to its first trial on a busy machine."""
 
 
