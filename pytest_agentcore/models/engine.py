@@ -88,8 +88,20 @@ class EngineLog:
         return [text.split(" - ")[0].strip() for text in said if text]
 
     def close(self) -> None:
-        """Give the log back to whoever had it before."""
-        self._library.llama_log_set(self._before, self._before_data)
+        """Give the log back to whoever had it before.
+
+        Another model may have taken the log in the meantime and will give it back to this one: then it stays alive.
+        """
+        current, data = self._library.llama_log_callback(), ctypes.c_void_p()
+        self._library.llama_log_get(ctypes.byref(current), ctypes.byref(data))
+        if _address(current) == _address(self._callback):
+            self._library.llama_log_set(self._before, self._before_data)
+        else:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._callback))
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 class LoadedModel:
@@ -112,6 +124,14 @@ class LoadedModel:
             self.log.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
         self.vocabulary = Vocabulary(self.library, self.library.llama_model_get_vocab(self.pointer))
+        if not vocab_only:
+            self._check_kind()
+
+    def _check_kind(self) -> None:
+        encodes = self.library.llama_model_has_encoder(self.pointer)
+        if encodes or not self.library.llama_model_has_decoder(self.pointer):
+            self.close()
+            raise UsageError(f"{self.path}: not a model that continues text (it has an encoder, or no decoder)")
 
     def _params(self, vocab_only: bool) -> Any:
         library, settings = self.library, self.settings
@@ -219,10 +239,15 @@ class Context:
         if code := self.library.llama_decode(self.pointer, batch):
             raise self._failed(code)
 
-    def keep(self, length: int) -> bool:
-        """Forget everything behind the first `length` tokens; False when the model could only forget all, and did."""
-        kept = length > 0 and not self.model.forgets_only_all
-        kept = kept and bool(self.library.llama_memory_seq_rm(self._memory, 0, length, -1))
+    def keep(self, length: int, held: int) -> bool:
+        """Forget everything behind the first `length` of `held` tokens.
+
+        Returns False when all had to be forgotten: nothing was to be kept, or the model's memory cannot be cut.
+        """
+        if self.model.forgets_only_all:
+            kept = 0 < length == held
+        else:
+            kept = length > 0 and bool(self.library.llama_memory_seq_rm(self._memory, 0, length, -1))
         if not kept:
             self.library.llama_memory_clear(self._memory, True)
         return kept

@@ -31,7 +31,7 @@ class PrefixCache:
         return self._cut(min(common_prefix(self._held, wanted), len(wanted) - 1))
 
     def _cut(self, length: int) -> int:
-        kept = length if self._context.keep(length) else 0
+        kept = length if self._context.keep(length, len(self._held)) else 0
         del self._held[kept:]
         if kept < len(self._fork):
             self._fork = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -121,21 +121,6 @@ def read_value(key: str, value: str | int | float | bool, keys: Mapping[str, typ
     low, high = _RANGES.get(key, (0, 1))
     if not low <= read <= high:
         raise UsageError(f"{key}={value}: {key} lies between {low:g} and {high:g}")
-    return read
-
-
-def read_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """`KEY=VALUE` words as a dict; the last of several wins.
-
-    Raises:
-        UsageError: a word without `=`.
-    """
-    read: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"{pair!r}: give it as KEY=VALUE")
-        read[key.strip()] = value.strip()
     return read
 
 

@@ -31,8 +31,3 @@ def properties(result: TrialResult) -> list[tuple[str, str]]:
         "transcript": address_of(result, result.turns),
     }
     return [(name, for_xml("" if value is None else str(value))) for name, value in values.items()]
-
-
-def xml_safe(text: str) -> str:
-    """Any string as text that is valid in XML 1.0; characters that are not show as escapes."""
-    return for_xml(text)

@@ -8,7 +8,6 @@ from pathlib import Path
 from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.reports.layout import joined, labelled, table
 from pytest_agentcore.reports.numbers import average, count, duration, fraction, latency, percent
-from pytest_agentcore.reports.transcribed import failure_lines, turn_lines, verdict_lines
 from pytest_agentcore.stats import (
     NOT_RUN,
     Rates,
@@ -22,15 +21,6 @@ from pytest_agentcore.stats import (
 )
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
-
-__all__ = [
-    "failure_lines",
-    "header_lines",
-    "summary_lines",
-    "summary_title",
-    "turn_lines",
-    "verdict_lines",
-]
 
 DIGEST_SHOWN = 12
 """Characters of a sha256 that are shown; the manifest has all."""

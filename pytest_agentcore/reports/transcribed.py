@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from pytest_agentcore.campaign.transcript import Event, Turn
 from pytest_agentcore.reports.layout import joined
@@ -11,28 +11,8 @@ from pytest_agentcore.reports.numbers import count, latency
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.untrusted import clip, clip_middle
 
-DETAIL_LINES = 24
-"""Of a checker's assertion."""
 TEXT_LINES = 8
 """Of a reply or a tool result."""
-
-
-def failure_lines(result: TrialResult, turns: Sequence[Turn], transcript: str, width: int = 80) -> list[str]:
-    """What a failed trial shows instead of a traceback.
-
-    Args:
-        result: its `detail` is the checker's assertion or the error.
-        turns: the last turns, from `last_turns`.
-        transcript: the address, from `address`.
-        width: columns; only the address may be wider.
-    """
-    return [
-        *(clip(line, width) for line in clip_middle(result.detail, DETAIL_LINES)),
-        "",
-        *verdict_lines(result),
-        *turn_lines(turns, width),
-        f"transcript: {transcript}",
-    ]
 
 
 def verdict_lines(result: TrialResult) -> list[str]:

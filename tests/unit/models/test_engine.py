@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pytest_agentcore.models.engine import default_threads, usable_cores
+from pytest_agentcore.models.engine import LoadedModel, default_threads, usable_cores
+from pytest_agentcore.models.settings import EngineSettings
 
 
 @pytest.mark.parametrize("workers", ["1", "", "nonsense"])
@@ -18,3 +21,14 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_threads() == 1
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "1000")
     assert default_threads() == 1
+
+
+def test_models_may_be_closed_in_any_order(smollm2: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first, second, third = (LoadedModel(smollm2, EngineSettings(), vocab_only=True) for _ in range(3))
+    first.close()
+    second.close()
+    third.close()
+    fourth = LoadedModel(smollm2, EngineSettings(), vocab_only=True)
+    assert fourth.log.lines
+    fourth.close()
+    assert capfd.readouterr() == ("", "")

@@ -228,3 +228,10 @@ def test_another_file_than_the_registry_means_is_refused(smollm2: Path, tmp_path
     entry = ModelEntry(name="other", slug="other", backend="llama_cpp", path=file, sha256="0" * 64)
     with pytest.raises(UsageError, match="not the file that other means"):
         open_backend(entry, {})
+
+
+def test_more_context_than_the_model_was_trained_for_is_a_warning(smollm2: Path) -> None:
+    backend = open_backend(ModelEntry(name="m", slug="m", backend="llama_cpp", path=smollm2), {"n_ctx": "8448"})
+    warning = backend.describe()["warning"]
+    backend.close()
+    assert "8448 tokens is more than the 8192" in warning

@@ -13,7 +13,6 @@ from pytest_agentcore.models.settings import (
     SAMPLING_KEYS,
     EngineSettings,
     read_engine,
-    read_pairs,
     read_sampling,
 )
 
@@ -24,8 +23,7 @@ def test_every_setting_has_a_key() -> None:
 
 
 def test_words_become_values() -> None:
-    pairs = read_pairs(["n_ctx=4096", "flash_attn = on", "mmap=no", "n_gpu_layers=-1", "n_ctx=8192"])
-    settings = read_engine(pairs)
+    settings = read_engine({"n_ctx": "8192", "flash_attn": "on", "mmap": "no", "n_gpu_layers": "-1"})
     assert settings == EngineSettings(n_ctx=8192, flash_attn=True, mmap=False, n_gpu_layers=-1)
 
 
@@ -54,8 +52,3 @@ def test_wrong_engine_settings_are_one_sentence(given: dict[str, str], says: str
 def test_wrong_sampling_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=next(iter(given))):
         read_sampling(given)
-
-
-def test_a_word_without_equals_is_refused() -> None:
-    with pytest.raises(UsageError, match="KEY=VALUE"):
-        read_pairs(["n_ctx"])

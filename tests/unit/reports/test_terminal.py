@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, reply_event, result, tool_event
 
-from pytest_agentcore.campaign.transcript import address_of, turns
-from pytest_agentcore.reports.terminal import failure_lines, header_lines, summary_lines, summary_title, turn_lines
+from pytest_agentcore.campaign.transcript import turns
+from pytest_agentcore.reports.terminal import header_lines, summary_lines, summary_title
+from pytest_agentcore.reports.transcribed import turn_lines, verdict_lines
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.untrusted import columns
 from pytest_agentcore.verdict.modes import Cause, StopReason
@@ -132,7 +133,7 @@ def test_lines_fit_where_their_words_do(width: int) -> None:
         assert len(line) <= max(width, 75), line
 
 
-def test_a_failed_trial_shows_assertion_last_turns_and_address() -> None:
+def test_a_failed_trial_shows_verdict_and_last_turns() -> None:
     failed = result(**WRONG | {"detail": "AssertionError: 5 of 6 tests pass\nassert 5 == 6"})
     done = turns(
         [
@@ -143,10 +144,7 @@ def test_a_failed_trial_shows_assertion_last_turns_and_address() -> None:
         ]
     )
 
-    assert failure_lines(failed, done, address_of(failed, 4)) == [
-        "AssertionError: 5 of 6 tests pass",
-        "assert 5 == 6",
-        "",
+    assert [*verdict_lines(failed), *turn_lines(done)] == [
         "wrong_answer · cause checker_rejected · policy native",
         "ended by final_answer · 4 turns · 3 tool calls · 12.5s · seed 1234",
         "turn 3",
@@ -157,16 +155,14 @@ def test_a_failed_trial_shows_assertion_last_turns_and_address() -> None:
         "  told    the second call does not parse",
         "turn 4",
         "  says    Done.",
-        f"transcript: data/transcripts/{failed.attempt}.jsonl#turn=4",
     ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_a_model_writes_reaches_the_terminal_raw(text: str) -> None:
-    failed = result(**WRONG | {"detail": text})
     done = turns([reply_event(1, {"command": text}, content=text), tool_event(1, 0, {"command": text}, text)])
 
-    for line in failure_lines(failed, done, "address"):
+    for line in turn_lines(done):
         assert line.isprintable()
         assert columns(line) <= 80
 
