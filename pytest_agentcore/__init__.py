@@ -5,21 +5,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pytest_agentcore.task import Budget, Fault, Instance, database, read_folder, task
-
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
     from pytest_agentcore.checking.trial import Trial
+    from pytest_agentcore.tasks import Budget, Fault, Instance, database, read_folder, task
 
 __all__ = ["Actor", "Budget", "Fault", "Instance", "Trial", "__version__", "database", "read_folder", "task"]
 
 __version__ = "0.1.0"
 
-_ON_DEMAND = {"Actor": "pytest_agentcore.agent.actor", "Trial": "pytest_agentcore.checking.trial"}
+_HOMES = {"Actor": "pytest_agentcore.agent.actor", "Trial": "pytest_agentcore.checking.trial"}
 
 
 def __getattr__(name: str) -> Any:
-    """`Actor` and `Trial` are loaded by the task file that names them, not by the plugin's start-up."""
-    if name in _ON_DEMAND:
-        return getattr(importlib.import_module(_ON_DEMAND[name]), name)
+    """Every name is loaded by the task file that imports it, not by the plugin's start-up."""
+    if name in __all__:
+        return getattr(importlib.import_module(_HOMES.get(name, "pytest_agentcore.tasks")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

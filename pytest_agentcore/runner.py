@@ -17,7 +17,7 @@ from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze
 from pytest_agentcore.suite import Suite
-from pytest_agentcore.task import Instance, Task
+from pytest_agentcore.tasks import Instance, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.toolbox import Toolbox
 from pytest_agentcore.trial import CallOutcome, TrialKey, TrialResult

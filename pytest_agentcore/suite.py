@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.task import IGNORED
+from pytest_agentcore.tasks import IGNORED
 
 SYSTEM_PROMPT = """\
 You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \

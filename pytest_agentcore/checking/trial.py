@@ -15,7 +15,7 @@ from pytest_agentcore.checking.running import bench, run_calls, run_shell
 from pytest_agentcore.checking.testing import run_test_files, test_tree
 from pytest_agentcore.checking.values import Outcome, Ran, TestRun
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
-from pytest_agentcore.task import Instance, Task
+from pytest_agentcore.tasks import Instance, Task
 from pytest_agentcore.trial import CallRecord
 from pytest_agentcore.verdict.modes import StopReason
 

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from pytest_agentcore.errors import TaskDeclarationError
-from pytest_agentcore.task import Task, TaskFunction
+from pytest_agentcore.tasks import Task, TaskFunction
 from pytest_agentcore.trial import TrialKey
 
 

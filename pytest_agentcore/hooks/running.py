@@ -26,7 +26,7 @@ from pytest_agentcore.sandbox.archive import pack
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.suite import Suite
-from pytest_agentcore.task import Instance, Task
+from pytest_agentcore.tasks import Instance, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial import TrialKey
 from pytest_agentcore.verdict.modes import StopReason

@@ -16,7 +16,7 @@ from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 if TYPE_CHECKING:
-    from pytest_agentcore.task import Instance
+    from pytest_agentcore.tasks import Instance
 
 FROZEN_BYTES = 256 * MIB
 """What a frozen copy holds at most; the sandbox's cap on disk is the same."""

@@ -17,7 +17,7 @@ from pytest_agentcore.sandbox.workspace import freeze
 from pytest_agentcore.selfcheck.opinion import Opinion, Said, ask, describe
 from pytest_agentcore.selfcheck.rubbish import RUBBISH, spoil
 from pytest_agentcore.suite import Suite
-from pytest_agentcore.task import Solution, Task
+from pytest_agentcore.tasks import Solution, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial import TrialKey
 from pytest_agentcore.untrusted import clip

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from pytest_agentcore.errors import TaskDeclarationError, UsageError
 from pytest_agentcore.suite import Suite, find_suite
-from pytest_agentcore.task import Task
+from pytest_agentcore.tasks import Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.builtin import builtin_tools
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.task import Task
+from pytest_agentcore.tasks import Task
 from pytest_agentcore.untrusted import clip
 
 SHOWN = 300

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
-from pytest_agentcore.task import Fault
+from pytest_agentcore.tasks import Fault
 from pytest_agentcore.tools.base import Tool, ToolContext, ToolSpec
 from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless
 from pytest_agentcore.trial import CallOutcome, CallRecord

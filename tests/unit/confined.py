@@ -16,7 +16,7 @@ from pytest_agentcore.sandbox.base import Command, Completed, Limits, Sandbox, W
 from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace
-from pytest_agentcore.task import Fault, Instance
+from pytest_agentcore.tasks import Fault, Instance
 from pytest_agentcore.tools.base import ToolContext
 from pytest_agentcore.tools.builtin import builtin_tools
 from pytest_agentcore.tools.toolbox import Toolbox

@@ -20,7 +20,7 @@ MODULES = {
 }
 
 PURE = {"errors", "trial", "verdict", "stats"}
-TASKS = PURE | {"task", "suite", "untrusted"}
+TASKS = PURE | {"tasks", "suite", "untrusted"}
 CONTRACTS = {"models.base", "tools.base", "sandbox.base"}
 MAY_IMPORT = {
     "errors": PURE,
@@ -29,8 +29,8 @@ MAY_IMPORT = {
     "stats": PURE,
     "untrusted": set(),
     "options": {"errors"},
-    "task": {"errors"},
-    "suite": {"errors", "task"},
+    "tasks": {"errors"},
+    "suite": {"errors", "tasks"},
     "sandbox": TASKS,
     "tools": TASKS | {"sandbox"},
     "models": TASKS | {"tools.base"},

@@ -18,7 +18,7 @@ from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze
-from pytest_agentcore.task import Instance
+from pytest_agentcore.tasks import Instance
 
 Files = Mapping[str, str | bytes]
 Finish = Callable[..., Trial]

@@ -14,7 +14,7 @@ import pytest
 
 from checking.conftest import Finish
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.task import database
+from pytest_agentcore.tasks import database
 
 READERS: dict[str, Callable[[Trial, str], Any]] = {
     "text": Trial.text,

@@ -16,7 +16,7 @@ from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Kind, walk
 from pytest_agentcore.sandbox.usage import disk
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze, remove_workspace
-from pytest_agentcore.task import Instance
+from pytest_agentcore.tasks import Instance
 
 FILES: dict[str, str | bytes] = {"a.txt": "a", "src/deep/b.py": "b = 1\n", "raw.bin": b"\0\xff"}
 

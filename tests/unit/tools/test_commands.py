@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confined import BOTH, Cell, make_cell, sandbox_of
 
-from pytest_agentcore.task import Instance, database
+from pytest_agentcore.tasks import Instance, database
 from pytest_agentcore.trial import CallOutcome
 
 SHOP = """

@@ -9,7 +9,7 @@ import pytest
 from confined import Cell, make_cell
 
 from pytest_agentcore.sandbox.probe import open_sandbox
-from pytest_agentcore.task import Instance
+from pytest_agentcore.tasks import Instance
 from pytest_agentcore.trial import CallOutcome
 
 TEN = "".join(f"line {number}\n" for number in range(1, 11))

@@ -11,7 +11,7 @@ from confined import Cell, make_cell
 
 from pytest_agentcore.errors import BackendError, InfrastructureError, SandboxError, ToolError, UsageError
 from pytest_agentcore.sandbox.probe import open_sandbox
-from pytest_agentcore.task import Fault
+from pytest_agentcore.tasks import Fault
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.tools.builtin import builtin_tools
 from pytest_agentcore.tools.toolbox import Toolbox
