@@ -171,6 +171,11 @@ class LoadedModel:
         return int(self.library.llama_model_n_params(self.pointer))
 
     @property
+    def context_train(self) -> int:
+        """Tokens of context it was trained for."""
+        return int(self.library.llama_model_n_ctx_train(self.pointer))
+
+    @property
     def forgets_only_all(self) -> bool:
         """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
         library = self.library

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ def describe_model(model: LoadedModel, context: Context) -> dict[str, Any]:
         "quant": model.description.rpartition(" ")[2],
         "parameters": model.parameters,
         "context": context.n_ctx,
-        "context_train": int(model.library.llama_model_n_ctx_train(model.pointer)),
-        "device": ", ".join(model.log.devices()) or f"CPU, {_threads(context.threads[0])}",
+        "context_train": model.context_train,
+        "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or f"CPU, {_threads(context.threads[0])}",
         "gpu_build": model.gpu_build,
-        "warning": "" if model.gpu_build else idle_gpu(),
+        "warning": "; ".join(_warnings(model, context)),
         "engine": _engine(model, context),
         "llama_cpp_python": library_version(),
     }
@@ -59,6 +59,13 @@ def idle_gpu() -> str:
                 f'the CPU. Rebuild with CMAKE_ARGS="{build}"'
             )
     return ""
+
+
+def _warnings(model: LoadedModel, context: Context) -> Iterator[str]:
+    if not model.gpu_build and (idle := idle_gpu()):
+        yield idle
+    if context.n_ctx > model.context_train:
+        yield f"a context of {context.n_ctx} tokens is more than the {model.context_train} the model was trained for"
 
 
 def _engine(model: LoadedModel, context: Context) -> Mapping[str, Any]:

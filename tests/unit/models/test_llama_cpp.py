@@ -188,7 +188,7 @@ def test_it_says_what_it_runs(llama: LlamaCppBackend, smollm2: Path) -> None:
 
 def test_nothing_reaches_the_terminal(smollm2: Path, capfd: pytest.CaptureFixture[str]) -> None:
     entry = ModelEntry(name="m", slug="m", backend="llama_cpp", path=smollm2)
-    backend = builtin_backends()["llama_cpp"](entry, {"n_ctx": "512", "mmap": "no"})
+    backend = builtin_backends()["llama_cpp"](entry, {"n_ctx": "512", "mmap": "no", "threads": "1"})
     backend.complete(request("Hi.", max_reply_tokens=2, tools=()))
     backend.close()
     assert capfd.readouterr() == ("", "")
@@ -231,7 +231,9 @@ def test_another_file_than_the_registry_means_is_refused(smollm2: Path, tmp_path
 
 
 def test_more_context_than_the_model_was_trained_for_is_a_warning(smollm2: Path) -> None:
-    backend = open_backend(ModelEntry(name="m", slug="m", backend="llama_cpp", path=smollm2), {"n_ctx": "8448"})
+    backend = open_backend(
+        ModelEntry(name="m", slug="m", backend="llama_cpp", path=smollm2), {"n_ctx": "8448", "threads": "1"}
+    )
     warning = backend.describe()["warning"]
     backend.close()
     assert "8448 tokens is more than the 8192" in warning
