@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -92,10 +94,25 @@ def test_a_native_crash_leaves_a_readable_pack(
     assert (node.get("tests"), node.get("errors"), node.get("failures")) == ("2", "1", "0")
 
 
+@contextmanager
+def _interruptible(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that Ctrl-C reaches also where it is ignored, as in a shell's background jobs; never left behind."""
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, preexec_fn=listen)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_an_interrupted_trial_is_recorded(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
     bot = script(task_01=DONE, task_02=[write("count.txt", "1"), {"text": "at last", "delay": 600}])
     command = [sys.executable, "-m", "pytest", f"--model=scripted:{bot}", "--runs=2", str(suite)]
-    with subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, text=True) as process:
+    with _interruptible(command, pytester.path) as process:
         _wait_for(pytester.path, '"tool_result"', times=2)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=START)
