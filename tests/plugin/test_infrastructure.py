@@ -101,7 +101,7 @@ def _interruptible(command: Sequence[str], folder: Path) -> Iterator[subprocess.
     def listen() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, preexec_fn=listen)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, preexec_fn=listen)  # noqa: PLW1509 - no thread
     try:
         yield process
     finally:
