@@ -3,9 +3,9 @@
     python benchmarks/generation.py [MODEL] [--rounds 5] [--tokens 96] [--threads N]
 
 MODEL is a registry name or a path. Both sides are timed from the request to the last token, prompt included, in turns;
-the last column is the median over the rounds of (theirs / ours) per token: 1.00 is equal, less is slower. Ours also
-renders the template, decodes the text, watches it and parses it. The last lines say how much of the previous prompt
-and reply came from the cache.
+ratios are the median over the rounds of theirs / ours, by the clock and by CPU time (which a busy machine does not
+disturb): 1.00 is equal, less is slower. Ours also renders the template, decodes the text, watches it and parses it. The
+last lines say how much of the previous prompt and reply came from the cache.
 """
 
 from __future__ import annotations
@@ -49,12 +49,29 @@ SHELL = ToolSpec(
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Seconds of one reply."""
+
+    clock: float
+    cpu: float
+
+    @classmethod
+    def since(cls, start: Spent) -> Spent:
+        """From `start` to now."""
+        return cls(time.perf_counter() - start.clock, time.process_time() - start.cpu)
+
+    @classmethod
+    def now(cls) -> Spent:
+        """To be given to `since`."""
+        return cls(time.perf_counter(), time.process_time())
+
+
+@dataclass(frozen=True)
 class Row:
     """One round of one policy."""
 
-    ours: float
-    """Seconds per token."""
-    theirs: float
+    ours: Spent
+    theirs: Spent
     tokens: int
 
 
@@ -67,7 +84,7 @@ def main() -> None:
     described = backend.describe()
     other = _other(str(entry.path), described["engine"]["threads"])
     print(f"{described['file']}, {described['device']}, llama-cpp-python {described['llama_cpp_python']}")
-    print(f"{'policy':<12} {'tokens':>6} {'ours tok/s':>11} {'generate tok/s':>15} {'ratio':>6}")
+    print(f"{'policy':<12} {'tokens':>6} {'ours tok/s':>11} {'generate tok/s':>15} {'ratio':>6} {'CPU ratio':>10}")
     for policy in (Policy.native, Policy.constrained):
         rows = [_round(backend, other, policy, options.tokens, n) for n in range(options.rounds + 1)][1:]
         _print(policy, rows)
@@ -110,14 +127,14 @@ def _request(policy: Policy, tokens: int, number: int) -> Request:
 
 def _round(backend: LlamaCppBackend, other: Any, policy: Policy, tokens: int, number: int) -> Row:
     request = _request(policy, tokens, number)
-    began = time.perf_counter()
+    began = Spent.now()
     reply = backend.complete(request)
-    ours = time.perf_counter() - began
+    ours = Spent.since(began)
     count = len(reply.token_ids)
     specs = [*request.tools, FINISH] if policy is Policy.constrained else list(request.tools)
     prompt = backend._prompter.first(request.messages, specs).tokens
     theirs = _generate(other, prompt, request, _grammar(backend, request), count)
-    return Row(ours=ours / count, theirs=theirs / count, tokens=count)
+    return Row(ours=ours, theirs=theirs, tokens=count)
 
 
 def _grammar(backend: LlamaCppBackend, request: Request) -> Any:
@@ -129,11 +146,11 @@ def _grammar(backend: LlamaCppBackend, request: Request) -> Any:
     return LlamaGrammar.from_string(gbnf, verbose=False)
 
 
-def _generate(other: Any, prompt: list[int], request: Request, grammar: Any, count: int) -> float:
-    """Seconds for as many tokens as ours took, sampled with the same values."""
+def _generate(other: Any, prompt: list[int], request: Request, grammar: Any, count: int) -> Spent:
+    """What it takes for as many tokens as ours took, sampled with the same values."""
     other.reset()
     other.set_seed(request.seed)
-    began = time.perf_counter()
+    began = Spent.now()
     sampled = other.generate(
         prompt,
         temp=SAMPLING.temperature,
@@ -145,15 +162,16 @@ def _generate(other: Any, prompt: list[int], request: Request, grammar: Any, cou
     )
     for _, _token in zip(range(count), sampled, strict=False):
         pass
-    return time.perf_counter() - began
+    return Spent.since(began)
 
 
 def _print(policy: Policy, rows: list[Row]) -> None:
-    ours = statistics.median(1 / row.ours for row in rows)
-    theirs = statistics.median(1 / row.theirs for row in rows)
-    ratio = statistics.median(row.theirs / row.ours for row in rows)
+    ours = statistics.median(row.tokens / row.ours.clock for row in rows)
+    theirs = statistics.median(row.tokens / row.theirs.clock for row in rows)
+    ratio = statistics.median(row.theirs.clock / row.ours.clock for row in rows)
+    cpu = statistics.median(row.theirs.cpu / row.ours.cpu for row in rows)
     tokens = sum(row.tokens for row in rows)
-    print(f"{policy:<12} {tokens:>6} {ours:>11.1f} {theirs:>15.1f} {ratio:>6.2f}")
+    print(f"{policy:<12} {tokens:>6} {ours:>11.1f} {theirs:>15.1f} {ratio:>6.2f} {cpu:>10.2f}", flush=True)
 
 
 def _cached_shares(backend: LlamaCppBackend, policy: Policy, turns: int = 4) -> Iterator[float]:

@@ -135,7 +135,7 @@ DATABASE = ToolSpec(
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_constrained_calls_obey_the_schema_of_their_tool(seed: int, llama: LlamaCppBackend) -> None:
     asked = request(
         "How many users are in users.db?",
@@ -143,7 +143,7 @@ def test_constrained_calls_obey_the_schema_of_their_tool(seed: int, llama: Llama
         tools=(READ, DATABASE),
         policy=Policy.constrained,
         sampling=Sampling(temperature=1.0),
-        max_reply_tokens=400,
+        max_reply_tokens=250,
     )
     reply = llama.complete(asked)
     if reply.finish is FinishReason.stop:
