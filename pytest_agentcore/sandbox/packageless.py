@@ -10,6 +10,8 @@ from pathlib import Path
 from pytest_agentcore.sandbox.interpreter import Interpreter
 
 NAMES = ("python3", "python")
+TRIES = 10
+"""Of putting it in the place of something else; only other threads can make more than two necessary."""
 
 
 def make_python(folder: Path, interpreter: Interpreter) -> None:
@@ -25,13 +27,16 @@ def make_python(folder: Path, interpreter: Interpreter) -> None:
     (fresh / "pyvenv.cfg").write_text(wanted, encoding="utf-8")
     for name in NAMES:
         (fresh / "bin" / name).symlink_to(interpreter.executable)
-    clear(folder)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        shutil.rmtree(fresh)
-        if not _is_python(folder, wanted, interpreter.executable):
-            raise
+    for _ in range(TRIES):
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if _is_python(folder, wanted, interpreter.executable):  # made by another thread, and perhaps in use
+                break
+            clear(folder)
+        else:
+            return
+    shutil.rmtree(fresh)
 
 
 def clear(path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_trial_has_finished(pytester: pytest.Pytester, suite: Path, script: Sc
     pytester.makeconftest(recipe("pytest_agentcore_trial_finished"))
     bot = script(task_01=[{"error": "gone fishing"}], task_02=[{"text": "no"}])
     result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=2", "-s", "--tb=no", *words, suite)
-    told = [line for line in result.stdout.lines if "gone fishing" in line]
+    told = [line for line in result.stdout.lines if "]: scripted error" in line]
     assert len(told) == 2
     pytest.LineMatcher(sorted(told)).fnmatch_lines(["*task_01_hello?bot-run1?: scripted error: gone fishing"])
     assert len(result_lines(campaign(pytester))) == 4
