@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from many_trials import MEGABYTES, SECONDS, generate, measure
+from many_trials import MEGABYTES, SECONDS, asked_trials, generate, measure
 
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.reading import read_campaign
@@ -107,4 +107,4 @@ def text(rng: random.Random, words: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    sys.exit(main(asked_trials(__doc__)))

@@ -9,6 +9,7 @@ exceed them (nothing here waits, so on a machine that does nothing else the wall
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import random
@@ -145,5 +146,13 @@ def manifest(model: str, planned: list[tuple[str, int]], runs: int) -> Manifest:
     )
 
 
+def asked_trials(about: str | None) -> int:
+    """The number of trials on the command line."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trials", metavar="TRIALS", type=int, nargs="?", default=10_000)
+    given: int = parser.parse_args().trials
+    return given
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    sys.exit(main(asked_trials(__doc__)))

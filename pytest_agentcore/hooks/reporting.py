@@ -13,8 +13,9 @@ from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.reports.layout import labelled
 
 WORTH_CHARTS = 10.0
-"""Seconds that the trials took altogether. Drawing takes half a second, a third of what a short scripted campaign
-takes; such a campaign is made to try something out, and `agentcore report` draws its charts too."""
+"""Seconds that the trials took, about, with those that ran side by side counted once. Drawing takes half a second, a
+third of what a short scripted campaign takes; such a campaign is made to try something out, and `agentcore report`
+draws its charts too."""
 
 
 class Reporting:
@@ -44,8 +45,7 @@ class Reporting:
             from pytest_agentcore.reports.write import write_reports  # noqa: PLC0415 - now that nobody waits
 
             campaign = read_campaign(folder.path)
-            charts = sum(result.seconds for result in campaign.results) >= WORTH_CHARTS
-            written = write_reports(campaign, self._baseline, charts=charts)
+            written = write_reports(campaign, self._baseline, charts=_took(campaign) >= WORTH_CHARTS)
             return [("report", str(self._relative(path))) for path in written]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a report, the run stands
             why = f"{type(error).__name__}: {error}"
@@ -53,3 +53,8 @@ class Reporting:
 
     def _relative(self, path: Path) -> Path:
         return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
+
+
+def _took(campaign: Campaign) -> float:
+    """Seconds on the clock, as if every place for a trial had been taken all the time."""
+    return sum(result.seconds for result in campaign.results) / max(1, campaign.manifest.parallel)
