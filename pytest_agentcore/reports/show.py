@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from pytest_agentcore.campaign.transcript import Event, Turn, address_of, played
 from pytest_agentcore.reports.layout import joined, labelled
-from pytest_agentcore.reports.numbers import between, count, fraction, latency, percent
+from pytest_agentcore.reports.numbers import count, fraction, latency, percent
 from pytest_agentcore.reports.report import Failure, Report
 from pytest_agentcore.reports.terminal import summary_lines
 from pytest_agentcore.reports.transcribed import verdict_lines
-from pytest_agentcore.stats.intervals import Interval
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines
 
@@ -29,7 +28,7 @@ def campaign_lines(report: Report, width: int = 80) -> Iterator[str]:
     yield ""
     yield from summary_lines(campaign.manifest, campaign.results, campaign.folder.path, width, cautions=False)
     yield ""
-    yield from _intervals(report, width)
+    yield from _repeats(report, width)
     yield from _failures(report, width)
     yield from _detected(report, width)
     yield from _place(report, width)
@@ -100,18 +99,11 @@ def _block(label: str, text: str) -> Iterator[str]:
     yield from (f"{BODY}{line}" for line in visible_lines(text))
 
 
-def _intervals(report: Report, width: int) -> Iterator[str]:
-    figures = report.figures
-    same, others = _interval(figures.same_tasks), _interval(figures.other_tasks)
-    yield from labelled("95%", joined([f"the same tasks again {same}", f"other tasks like these {others}"]), width)
-    for found in figures.overall.repeats:
+def _repeats(report: Report, width: int) -> Iterator[str]:
+    for found in report.figures.overall.repeats:
         if found.k > 1 and found.any_of is not None:
             text = f"pass@{found.k} {percent(found.any_of)} · pass^{found.k} {percent(found.all_of)}"
             yield from labelled("repeats", f"{text} (over {count(found.tasks, 'task')})", width)
-
-
-def _interval(found: Interval | None) -> str:
-    return between(found.low, found.high) if found else "undefined"
 
 
 def _place(report: Report, width: int) -> Iterator[str]:

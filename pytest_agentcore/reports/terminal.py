@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pytest_agentcore.campaign.figures import figures_of
 from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.reports.layout import joined, labelled, table
-from pytest_agentcore.reports.numbers import average, count, duration, fraction, latency, overlapping, percent
+from pytest_agentcore.reports.numbers import average, count, duration, fraction, interval, latency, overlapping, percent
 from pytest_agentcore.stats import (
     NOT_RUN,
     Rates,
@@ -69,6 +70,7 @@ def summary_lines(
         "",
         *labelled("raw", f"{_rate(rates.passed, rates.planned, rates.raw)} of the planned trials passed", width),
         *labelled("effective", _effective(rates), width),
+        *_intervals(manifest, results, width),
         *labelled("distinct", f"{count(rates.scored, 'scored trial')}, {distinct(results)} distinct", width),
         *labelled("failures", _modes(results, len(manifest.planned)), width),
         *_causes(results, width),
@@ -165,6 +167,16 @@ def _effective(rates: Rates) -> str:
         return f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
     shown = _rate(rates.passed, rates.scored, rates.effective)
     return f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
+
+
+def _intervals(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
+    """Of the effective rate, each named by its question."""
+    found = figures_of(manifest, results)
+    same, others = (interval(each) if each else "undefined" for each in (found.same_tasks, found.other_tasks))
+    return [
+        *labelled("95%", f"{same} for the same tasks again", width),
+        *labelled("", f"{others} for other tasks like these", width),
+    ]
 
 
 def _modes(results: Sequence[TrialResult], planned: int) -> str:

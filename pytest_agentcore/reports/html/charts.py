@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_agentcore.campaign.figures import CampaignFigures, Figures
 from pytest_agentcore.reports.comparison import Comparison
-from pytest_agentcore.reports.numbers import average, count, latency, percent, thousands
+from pytest_agentcore.reports.numbers import average, count, latency, overlapping, percent, thousands
 from pytest_agentcore.stats import OUTCOMES, Distribution, basis
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.verdict.modes import FailureMode
@@ -43,7 +43,7 @@ class Chart:
     spec: Spec
 
 
-def charts(figures: CampaignFigures, results: Sequence[TrialResult]) -> Iterator[Chart]:
+def charts(figures: CampaignFigures, results: Sequence[TrialResult], parallel: int) -> Iterator[Chart]:
     """Pass rates, failure modes, latencies, turns, tokens."""
     _, counted = basis(results)
     effort = figures.overall.effort
@@ -54,7 +54,7 @@ def charts(figures: CampaignFigures, results: Sequence[TrialResult]) -> Iterator
     )
     yield Chart(title="How trials failed", summary=_failures_in_words(figures), spec=_failures(figures))
     yield Chart(
-        title="Time of a trial",
+        title=overlapping("Time of a trial", parallel),
         summary=_in_words(effort.seconds, latency, effort.basis),
         spec=_histogram(counted, [result.seconds for result in counted], "seconds", whole=False),
     )

@@ -90,10 +90,11 @@ def questions(figures: CampaignFigures) -> tuple[Question, Question]:
     )
 
 
-def tiles(figures: CampaignFigures) -> Iterator[Tile]:
+def tiles(figures: CampaignFigures, parallel: int) -> Iterator[Tile]:
     """Time, turns, tokens, money."""
     effort, distinct = figures.overall.effort, figures.overall.distinct
-    yield Tile(label="median time", value=latency(effort.seconds.p50), note=f"p95 {latency(effort.seconds.p95)}")
+    median = numbers.overlapping("median time", parallel)
+    yield Tile(label=median, value=latency(effort.seconds.p50), note=f"p95 {latency(effort.seconds.p95)}")
     yield Tile(label="mean turns", value=average(effort.turns.mean))
     yield Tile(label="mean tool calls", value=average(effort.tool_calls.mean))
     yield Tile(
@@ -130,7 +131,7 @@ def _cell(task: str, run: int, result: TrialResult | None) -> Cell:
     return Cell(attempt=result.attempt, outcome=result.outcome, label=label)
 
 
-def tables(figures: CampaignFigures) -> Iterator[Table]:
+def tables(figures: CampaignFigures, parallel: int) -> Iterator[Table]:
     """Rates and effort by task."""
     every = (*figures.tasks, figures.overall)
     k = max((repeats.k for repeats in figures.overall.repeats), default=1)
@@ -145,7 +146,7 @@ def tables(figures: CampaignFigures) -> Iterator[Table]:
     yield Table(
         title="Time, turns, tokens, cost",
         heads=(
-            *("task", "mean time", "p50", "p95", "turns", "calls", "model", "tools"),
+            *("task", numbers.overlapping("mean time", parallel), "p50", "p95", "turns", "calls", "model", "tools"),
             *("prompt tokens", "cached", "reply tokens", "tokens/s", "cost", "per run", "per pass"),
         ),
         rows=tuple((row.task, *_effort(row)) for row in every),

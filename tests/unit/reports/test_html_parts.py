@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,12 +115,21 @@ def test_the_policy_admits_the_scripts_and_styles_that_are_there(report: Report)
 
 
 def test_every_chart_is_drawn_without_style_script_or_fixed_ink(report: Report) -> None:
-    for chart in charts(report.figures, report.results):
+    for chart in charts(report.figures, report.results, parallel=1):
         svg = draw(chart.spec)
 
         assert svg.startswith("<svg")
         assert not re.search(r"<(script|style|image|a)\b|\sstyle=|\son\w+=|href=", svg)
         assert set(re.findall(r'(?:fill|stroke)="(#[^"]+|black|white)"', svg)) <= {"#000"}, chart.title
+
+
+def test_times_of_trials_that_overlapped_are_marked(tmp_path: Path) -> None:
+    facts = replace(manifest([("task_01_x", 1)]), parallel=4)
+    folder = write_pack(tmp_path / "campaign", facts, [result("task_01_x", 1)])
+    text = "".join(page(build_report(read_campaign(folder.path)), with_charts=False))
+
+    for name in ("median time", "mean time", "Time of a trial"):
+        assert f"{name} (4 at once)" in text
 
 
 def test_names_in_charts_are_escaped(tmp_path: Path) -> None:

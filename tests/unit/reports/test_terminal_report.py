@@ -69,6 +69,8 @@ def test_the_summary_of_a_mixed_campaign() -> None:
         "",
         "raw        2/6  33.3% of the planned trials passed",
         "effective  2/4  50.0% of the scored trials passed (4/6 scored)",
+        "95%        15.0% to 85.0% for the same tasks again",
+        "           0.6% to 99.4% for other tasks like these",
         "distinct   4 scored trials, 4 distinct",
         "failures   1 wrong_answer · 1 gave_up_mid_plan · 1 infrastructure_error · 1",
         "           not_run",
@@ -120,6 +122,7 @@ def test_nothing_scored_has_no_effective_rate() -> None:
     text = _text([result(**LOST), result(run=2, **INTERRUPTED)])
 
     assert "effective  undefined: none of 1 planned trial was scored" in text
+    assert "undefined for the same tasks again" in text
     assert "1 interrupted" in text
 
 
