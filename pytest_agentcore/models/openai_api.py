@@ -63,8 +63,7 @@ class OpenAIBackend:
         self._growth.check(request, usage)
         self._reasoning_field = self._reasoning_field or collected.reasoning_field
         self._scrub(collected)
-        whole = finish is FinishReason.stop
-        read = read_reply(collected, policy=request.policy, tools=request.tools, turn=request.turn, whole=whole)
+        read = read_reply(collected, policy=request.policy, tools=request.tools, turn=request.turn, finish=finish)
         return Reply(
             text=collected.text,
             content=read.content,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from pytest_agentcore.errors import BackendError
-from pytest_agentcore.models.base import Policy
+from pytest_agentcore.models.base import FinishReason, Policy
 from pytest_agentcore.models.dialects.families import DIALECTS, GENERIC
 from pytest_agentcore.models.dialects.grammar import FINISH
 from pytest_agentcore.models.dialects.json_codec import read_json
@@ -19,9 +19,12 @@ from pytest_agentcore.models.reading import Read, number_calls
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.verdict.modes import Cause
 
+RAN_ON = frozenset({FinishReason.watch, FinishReason.length, FinishReason.context})
+"""Ends of a reply that did not end by itself."""
+
 
 def read_reply(
-    collected: Collected, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, whole: bool = True
+    collected: Collected, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, finish: FinishReason
 ) -> Read:
     """Take a reply apart.
 
@@ -30,18 +33,21 @@ def read_reply(
         policy: how strictly it is read.
         tools: what the model was offered.
         turn: the ids of the calls name it.
-        whole: whether the model came to its own end; what was cut off is not held against the endpoint.
+        finish: how the reply ended; only one that the model ended itself, or that ran on until it was cut off, can be
+            held against the endpoint.
 
     Raises:
         BackendError: the endpoint did not do its part: it passed a well-formed call on as text (native), or a reply
-            without a call where one was required (constrained).
+            without a call where one was required, or one that went on and on after a call in the text (constrained).
     """
     names = [spec.name for spec in tools]
     calls, problems, repairs = _structured(collected.calls, policy)
-    if policy is Policy.constrained and (finish := next((call for call in calls if call.name == FINISH.name), None)):
-        return Read(content=str(finish.arguments.get("answer", "")), reasoning=collected.reasoning)
+    if policy is Policy.constrained and (last := next((call for call in calls if call.name == FINISH.name), None)):
+        return Read(content=str(last.arguments.get("answer", "")), reasoning=collected.reasoning)
     parsed = _inline(collected.content)
-    if not (collected.calls or not whole):
+    if not collected.calls and policy is Policy.constrained and finish in RAN_ON:
+        _refuse_endless(collected.content, names)
+    elif not collected.calls and finish is FinishReason.stop:
         if policy is Policy.native:
             _refuse_unparsed(collected.content, names)
         elif policy is Policy.constrained:
@@ -137,6 +143,18 @@ def _refuse_unparsed(content: str, names: Collection[str]) -> None:
                 f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
                 Cause.tool_call_unparsed,
             )
+
+
+def _refuse_endless(content: str, names: Collection[str]) -> None:
+    """A grammar that waits for a form of its own keeps a model from ending that has written its call in another."""
+    parsed, _ = _found_in_text(content, names)
+    if parsed.calls:
+        raise BackendError(
+            f"the endpoint was told that a call is required, left one of {parsed.calls[0].name} in the text and let "
+            "the reply run on: the form that its grammar waits for is not the one the model writes; use the native or "
+            "the lenient policy",
+            Cause.tool_call_unparsed,
+        )
 
 
 def _found_in_text(content: str, names: Collection[str]) -> tuple[Parsed, tuple[str, ...]]:

@@ -242,6 +242,25 @@ def test_a_server_that_ignores_a_required_call_is_refused(server: FaultServer, b
     assert "tool_choice=required" in str(error)
 
 
+def test_a_reply_that_runs_on_after_a_required_call_in_the_text_is_the_endpoint_s_fault(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    said = '```json\n{"name": "fs_read", "arguments": {"path": "a.txt"}}\n```'
+    server.say = lambda _request: Said(content=f"{said}{chr(10) * 500}")
+    asked = request(max_reply_tokens=99, policy=Policy.constrained, watch=lambda piece: not piece.strip())
+    error = failure(backend, asked)
+    assert (error.cause, error.transient) == (Cause.tool_call_unparsed, False)
+    assert "the form that its grammar waits for" in str(error)
+
+
+def test_a_constrained_reply_that_runs_on_without_a_call_is_the_model_s(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    server.say = lambda _request: Said(content="and so on " * 200)
+    asked = request(max_reply_tokens=99, policy=Policy.constrained, watch=lambda _piece: True)
+    assert backend.complete(asked).finish is FinishReason.watch
+
+
 def conversation(backend: OpenAIBackend, turns: int) -> list[Reply]:
     """Turns of one trial, each with a long tool result."""
     asked, replies = request(max_reply_tokens=99), []
