@@ -73,7 +73,7 @@ OPTIONS = (
         default="agentcore-results",
         bare=True,
         path=True,
-        metavar="=DIR",
+        metavar="DIR",
         help="folder that receives one campaign folder per model",
     ),
     Option(
@@ -96,7 +96,7 @@ OPTIONS = (
     Option(
         name="baseline",
         path=True,
-        metavar="=DIR",
+        metavar="DIR",
         help="fail the run when it is significantly worse than this campaign (see docs/compare.md)",
     ),
     Option(name="keep-workspaces", kind=bool, default=False, bare=True, help="keep final workspaces uncompressed too"),
@@ -187,13 +187,13 @@ OPTIONS = (
     ),
     Option(
         name="predictions",
-        metavar="=FILE",
+        metavar="FILE",
         path=True,
         help="predictions to record and score (default: predictions.md in pytest's rootdir, if it is about the model)",
     ),
     Option(
         name="models-file",
-        metavar="=FILE",
+        metavar="FILE",
         path=True,
         help="TOML file of models over those that ship and those of pyproject.toml's [tool.agentcore.models]",
     ),
@@ -201,7 +201,7 @@ OPTIONS = (
         name="resume",
         ini=False,
         path=True,
-        metavar="=DIR",
+        metavar="DIR",
         help="the campaign to continue, by folder or id; by default the newest of the same kind, if it is incomplete",
     ),
     Option(

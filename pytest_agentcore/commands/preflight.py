@@ -19,10 +19,12 @@ from pytest_agentcore.preflight.asking import Subject
 from pytest_agentcore.preflight.checks import preflight
 from pytest_agentcore.preflight.value import Check, Preflight
 from pytest_agentcore.setup import Setup, check_files, settle_models
-from pytest_agentcore.untrusted import visible_lines
+from pytest_agentcore.untrusted import clip_middle
 
 TAKEN = ("tool-calls", "engine", "sampling", "base-url", "api-key-env", "models-file", "trial-timeout")
 """Options of a campaign that decide how a model is asked; spelled here without `agentcore-`."""
+LINES = 40
+"""Of what was sent, and of what came."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -84,5 +86,5 @@ def _lines(setup: Setup, found: Preflight) -> Iterator[str]:
 
 def _sides(check: Check) -> Iterator[str]:
     for label, text in (("sent", check.sent), ("came", check.came)):
-        for index, line in enumerate(visible_lines(text)):
+        for index, line in enumerate(clip_middle(text, LINES)):
             yield f"  {label if index == 0 else '':<5} {line}"

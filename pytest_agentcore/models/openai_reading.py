@@ -150,7 +150,7 @@ def _refuse_endless(content: str, names: Collection[str]) -> None:
     parsed, _ = _found_in_text(content, names)
     if parsed.calls:
         raise BackendError(
-            f"the endpoint was told that a call is required, left one of {parsed.calls[0].name} in the text and let "
+            f"the endpoint was told that a call is required, left a call of {parsed.calls[0].name} in the text and let "
             "the reply run on: the form that its grammar waits for is not the one the model writes; use the native or "
             "the lenient policy",
             Cause.tool_call_unparsed,
