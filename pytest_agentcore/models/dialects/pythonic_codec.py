@@ -35,9 +35,10 @@ _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,1000}(\.[0-9]{0,1000})?|(\.[0-9]{1,1000})
 _WORD = re.compile(r"[A-Za-z]{1,20}(?!\w)")
 _WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False, "null": None}
 _PREFIX = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
-_BODY = {quote: re.compile(rf"(?:[^\\\n{quote}]++|\\[\s\S])*+{quote}") for quote in "\"'"}
+# Atomic groups, since possessive repeats of alternatives match wrongly before Python 3.11.5 (python/cpython#106052).
+_BODY = {quote: re.compile(rf"(?>(?:[^\\\n{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
 _BODY |= {
-    quote * 3: re.compile(rf"(?:[^\\{quote}]++|{quote}(?!{quote}{quote})|\\[\s\S])*+{quote * 3}") for quote in "\"'"
+    quote * 3: re.compile(rf"(?>(?:[^\\{quote}]+|{quote}(?!{quote}{quote})|\\[\s\S])*){quote * 3}") for quote in "\"'"
 }
 _NOT_JSON = re.compile(r"\\(?:[^\\\"bfnrtu]|u(?![0-9a-fA-F]{4}))|[\x00-\x1f]")
 _ESCAPE = re.compile(r"\\(?:([\\'\"abfnrtv\n])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3}))")
