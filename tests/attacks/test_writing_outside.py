@@ -151,13 +151,17 @@ def test_a_folder_that_turns_into_a_symlink_is_not_followed(cell: Cell, outside:
 
     swapping = threading.Thread(target=swap)
     swapping.start()
+    outcomes: set[CallOutcome] = set()
     try:
-        outcomes = {cell.call("fs_write", path=f"folder/{i}.txt", content="x").outcome for i in range(300)}
+        for i in range(30_000):
+            outcomes.add(cell.call("fs_write", path=f"folder/{i}.txt", content="x").outcome)
+            if i >= 300 and len(outcomes) > 1:  # which of them comes when is the scheduler's affair
+                break
     finally:
         ended.set()
         swapping.join()
     assert state(outside) == {"kept.txt": "kept"}
-    assert CallOutcome.ok in outcomes
+    assert outcomes == {CallOutcome.ok, CallOutcome.refused}
 
 
 @pytest.mark.parametrize("cell", [PROCESS], indirect=True)
