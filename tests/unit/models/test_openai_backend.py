@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -31,3 +32,16 @@ def entry(server: FaultServer) -> ModelEntry:
 
 class TestConformance(Conformance):
     """Over HTTP."""
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_package_is_set_aside_for_the_collector_which_stays_as_it_was(server: FaultServer, enabled: bool) -> None:
+    (gc.enable if enabled else gc.disable)()
+    gc.unfreeze()
+    try:
+        backend = open_backend(entry(server), {})
+        assert gc.isenabled() is enabled
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+    backend.close()
