@@ -38,6 +38,16 @@ def environment(folder: Path, *requirements: str) -> Path:
     return python
 
 
+def own_environment(folder: Path) -> Path:
+    """An environment with runtime dependencies only, and the project as it is now, also in a folder that was kept."""
+    kept = (folder / "ready").exists()
+    python = environment(folder, str(ROOT))
+    if kept:
+        again = ("--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps")
+        run(str(python), "-m", "pip", "install", *again, str(ROOT))
+    return python
+
+
 def run(*command: str, cwd: Path = ROOT) -> str:
     """Standard output of a command that must succeed; byte code is kept, as it is wherever nobody forbids it."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -63,6 +73,9 @@ class Spent:
     def __sub__(self, other: Spent) -> Spent:
         return Spent(self.wall - other.wall, self.cpu - other.cpu)
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
 
 def now() -> Spent:
     """Readings to subtract."""
@@ -83,7 +96,7 @@ def median_spent(action: Callable[[], object], repeats: int) -> Spent:
 
 def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[Spent, Spent]:
     """pytest's start-up with one empty test, and the whole work."""
-    python = str(environment(folder / "agentcore-venv", str(ROOT)))
+    python = str(own_environment(folder / "agentcore-venv"))
     project = folder / "project"
     project.mkdir(exist_ok=True)
     (project / "pytest.ini").write_text("[pytest]\n")
