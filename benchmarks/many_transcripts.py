@@ -96,7 +96,7 @@ def events(result: TrialResult, rng: random.Random) -> list[dict[str, Any]]:
 def reply(turn: int, call: dict[str, Any], content: str) -> dict[str, Any]:
     """One reply with one call."""
     wrote = {"text": f"{content}\n{json.dumps(call)}", "content": content, "reasoning": "", "tool_calls": [call]}
-    remarks = {"problems": [], "repairs": [], "resembles": None, "finish": "stop", "seconds": 1.5}
+    remarks: dict[str, Any] = {"problems": [], "repairs": [], "resembles": None, "finish": "stop", "seconds": 1.5}
     usage = {"prompt_tokens": 1000, "cached_tokens": 900, "reply_tokens": 50}
     return {"event": "reply", "turn": turn, **wrote, **remarks, "usage": usage}
 
