@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
 from pytest_agentcore.tasks import Fault
+from pytest_agentcore.tools.arguments import as_declared
 from pytest_agentcore.tools.base import Tool, ToolContext, ToolSpec
 from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless
 from pytest_agentcore.trial import CallOutcome, CallRecord
+from pytest_agentcore.verdict.modes import Cause
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -69,13 +71,15 @@ class Toolbox:
         if message := self._fault(arguments):
             return CallOutcome.fault, message
         try:
-            return CallOutcome.ok, self._tools[name](context, arguments)
+            tool = self._tools[name]
+            return CallOutcome.ok, tool(context, as_declared(arguments, tool.spec.parameters))
         except ToolError as error:
             return CallOutcome.refused, str(error)
         except AgentcoreError:
             raise
         except Exception as error:
-            raise InfrastructureError(f"tool {name} broke: {type(error).__name__}: {error}") from error
+            sentence = f"tool {name} broke: {type(error).__name__}: {error}"
+            raise InfrastructureError(sentence, Cause.tool_broken) from error
 
     def _objection(self, name: str, arguments: Mapping[str, Any]) -> str:
         """One line on the first violation of the schema, or nothing."""

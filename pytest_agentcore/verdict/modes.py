@@ -85,6 +85,8 @@ class Cause(StrEnum):
     """The sandbox could not run what it was asked to run."""
     checker_broken = "checker_broken"
     """The checker raised something other than an assertion."""
+    tool_broken = "tool_broken"
+    """A tool of the task raised something other than a refusal."""
     task_broken = "task_broken"
     """The task could not make the files of its instance."""
     interrupted = "interrupted"
@@ -106,6 +108,7 @@ _NOT_THE_MODEL = {
     Cause.backend_crashed: Attribution.environment,
     Cause.sandbox_failed: Attribution.environment,
     Cause.checker_broken: Attribution.harness,
+    Cause.tool_broken: Attribution.harness,
     Cause.task_broken: Attribution.harness,
     Cause.interrupted: Attribution.environment,
 }
