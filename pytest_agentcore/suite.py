@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +71,25 @@ class Suite:
             if (folder / "suite.toml").is_file():
                 return cls.load(folder)
         return cls.load(module.parent)
+
+    def covers(self, module: Path) -> bool:
+        """Whether the digest is over this task module too."""
+        return (module.parent.resolve() / module.name).is_relative_to(self.path.resolve())
+
+
+def suite_at(paths: Sequence[Path]) -> Suite:
+    """The suite that a campaign over these files and folders belongs to: the first that has tasks.
+
+    The paths may name a project's own tests too. Where one suite's folder lies in another's, the outer one is meant.
+    """
+    found = (Suite.of(path / "_" if path.is_dir() else path) for path in paths)
+    suites = list({suite.path.resolve(): suite for suite in found}.values())
+    outer = [one for one in suites if not any(other is not one and other.covers(one.path) for other in suites)]
+    return outer[0] if len(outer) == 1 else next((one for one in outer if _has_tasks(one.path)), outer[0])
+
+
+def _has_tasks(folder: Path) -> bool:
+    return any(b"pytest_agentcore" in module.read_bytes() for module in folder.rglob("test_*.py") if module.is_file())
 
 
 def find_suite(name: str, home: Path = Path()) -> Path:

@@ -38,7 +38,7 @@ from pytest_agentcore.reports.comparison import check_comparable
 from pytest_agentcore.reports.gate import Gate
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.setup import Setup, check_files, settle_models
-from pytest_agentcore.suite import Suite, find_suite
+from pytest_agentcore.suite import Suite, find_suite, suite_at
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial import TrialKey
 
@@ -93,7 +93,7 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
         register(Gating(gate, baseline, recording, presenting), "agentcore-gating")
     if config.pluginmanager.has_plugin("xdist") and config.getoption("dist", "no") != "no":
         register(Distributing(running, recording), "agentcore-distributing")
-    _register_trials(config, running, recording, presenting)
+    _register_trials(config, running, suite, recording, presenting)
 
 
 def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> Campaign | None:
@@ -113,16 +113,18 @@ def _predictions(config: pytest.Config, settings: Settings, suite: Suite, runnin
 
 def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
     settings = replace(settings_from_json(given["settings"]), sandbox=given["sandbox"])
-    running = _running(config, settings, _suite_of(config, settings))
+    suite = _suite_of(config, settings)
+    running = _running(config, settings, suite)
     take_over(running, given)
-    _register_trials(config, running, None, None)
+    _register_trials(config, running, suite, None, None)
 
 
 def _register_trials(
-    config: pytest.Config, running: Running, recording: Recording | None, presenting: Presenting | None
+    config: pytest.Config, running: Running, suite: Suite, recording: Recording | None, presenting: Presenting | None
 ) -> None:
     settings, register = running.settings, config.pluginmanager.register
-    register(Collecting(tuple(running.setups), settings.runs, settings.order, running.tools), "agentcore-collecting")
+    collecting = Collecting(tuple(running.setups), settings.runs, settings.order, running.tools, suite)
+    register(collecting, "agentcore-collecting")
     if running.picked:
         register(Selecting(running.picked), "agentcore-selecting")
     register(Judging(running), "agentcore-judging")
@@ -184,8 +186,7 @@ def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
     """
     asked = config.getoption("agentcore_model") or _is_given(config, "suite") or hasattr(config, "workerinput")
     if config.args_source is pytest.Config.ArgsSource.ARGS or not asked:
-        path = Path(str(config.args[0]).partition("::")[0]).absolute()
-        return Suite.of(path / "_" if path.is_dir() else path)
+        return suite_at([Path(str(word).partition("::")[0]).absolute() for word in config.args])
     folder = find_suite(settings.suite, _home_of(config, "suite"))
     config.args[:] = [str(folder)]
     return Suite.load(folder)

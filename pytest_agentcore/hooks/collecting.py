@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from pytest_agentcore.errors import TaskDeclarationError
+from pytest_agentcore.suite import Suite
 from pytest_agentcore.tasks import Task, TaskFunction
 from pytest_agentcore.trial import TrialKey
 
@@ -44,8 +45,8 @@ def key_of(item: pytest.Item) -> TrialKey | None:
 class Collecting:
     """Parametrizes, checks and orders the tasks."""
 
-    def __init__(self, models: Sequence[str], runs: int, order: str, tools: Mapping[str, object]) -> None:
-        self._models, self._runs, self._order, self._tools = models, runs, order, tools
+    def __init__(self, models: Sequence[str], runs: int, order: str, tools: Mapping[str, object], suite: Suite) -> None:
+        self._models, self._runs, self._order, self._tools, self._suite = models, runs, order, tools, suite
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Every task runs `runs` times with every model."""
@@ -79,10 +80,20 @@ class Collecting:
 
     def _check(self, task: Task, collector: pytest.Collector) -> None:
         try:
+            check_place(task, self._suite)
             check_tools(task, self._tools)
             check_alone(task, vars(getattr(collector, "obj", None) or object))
         except TaskDeclarationError as error:
             raise collector.CollectError(str(error)) from error
+
+
+def check_place(task: Task, suite: Suite) -> None:
+    """Raise TaskDeclarationError for a task of another suite: scores rest on what the campaign's digest is over."""
+    if not suite.covers(task.module):
+        sentence = (
+            f"a campaign is of one suite, here {suite.path}; run the task by a command of its own, or move it there"
+        )
+        raise TaskDeclarationError(task.module, "suite", sentence)
 
 
 def check_tools(task: Task, tools: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny import COUNT, HELLO, campaign
+from tiny import COUNT, HELLO, Script, campaign, say, write
 
 SHIPPED = 10
 
@@ -40,6 +40,64 @@ def test_a_path_wins_over_the_suite(pytester: pytest.Pytester, suite: Path) -> N
     result = pytester.runpytest("--model=oracle", "--runs=1", "--suite=agentic-core-v1", "tiny/test_task_02_count.py")
     result.assert_outcomes(passed=1)
     assert campaign(pytester).name.endswith("-oracle-tiny")
+
+
+OUTSIDE = "*test_task_02_count.py: suite: a campaign is of one suite, here *tiny; run the task by a command of its own*"
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_tasks_of_two_suites_are_refused(pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]) -> None:
+    """The digest, and with it what may be continued, is that of one suite."""
+    other = pytester.mkdir("other") / "test_task_02_count.py"
+    (suite / "test_task_02_count.py").rename(other)
+    result = pytester.runpytest("--model=oracle", "--runs=1", *words, "tiny/test_task_01_hello.py", other)
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if words else pytest.ExitCode.INTERRUPTED)
+    result.assert_outcomes(errors=1, passed=1 if words else 0)
+    result.stdout.fnmatch_lines([OUTSIDE])
+
+
+def test_a_score_never_outlives_its_checker(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
+    """Of whatever paths are named together: a changed checker starts a new campaign."""
+    bot = script(task_01=[write("hello.txt", "hello"), say("done")], task_02=[{"error": "gone"}])
+    files = ("tiny/test_task_02_count.py", "tiny/test_task_01_hello.py")
+    command = (f"--model=scripted:{bot}", "--runs=1", *files)
+    pytester.runpytest(*command).assert_outcomes(passed=1, errors=1)
+    pytester.runpytest(*command).stdout.fnmatch_lines(["campaign * continues *: 1 of 2 trials are scored"])
+    checker = suite / "test_task_01_hello.py"
+    checker.write_text(HELLO.replace('== "hello"', '== "nothing of the kind"'))
+    result = pytester.runpytest(*command)
+    result.stdout.fnmatch_lines(["campaign * new: differs from * in suite's content:*"])
+    result.assert_outcomes(failed=1, errors=1)
+
+
+def test_own_tests_may_be_named_before_the_tasks(pytester: pytest.Pytester, suite: Path) -> None:
+    own = pytester.mkdir("own")
+    (own / "test_own.py").write_text("def test_own(): pass\n")
+    result = pytester.runpytest("--model=oracle", "--runs=1", own, suite)
+    result.assert_outcomes(passed=3)
+    assert campaign(pytester).name.endswith("-oracle-tiny")
+
+
+def test_of_two_folders_one_in_the_other_the_outer_is_the_suite(pytester: pytest.Pytester, suite: Path) -> None:
+    inner = suite / "inner"
+    inner.mkdir()
+    (suite / "test_task_02_count.py").rename(inner / "test_task_02_count.py")
+    result = pytester.runpytest("--model=oracle", "--runs=1", "tiny/inner", "tiny/inner/..", "tiny")
+    result.assert_outcomes(passed=2)
+    assert campaign(pytester).name.endswith("-oracle-tiny")
+
+
+def test_a_linked_task_module_is_its_suites_own(pytester: pytest.Pytester, suite: Path) -> None:
+    """The digest is over what the link leads to; a linked folder it does not enter."""
+    away = pytester.mkdir("away")
+    (suite / "test_task_02_count.py").rename(away / "test_task_02_count.py")
+    (suite / "test_task_02_count.py").symlink_to(away / "test_task_02_count.py")
+    pytester.runpytest("--model=oracle", "--runs=1", suite).assert_outcomes(passed=2)
+    (suite / "test_task_02_count.py").unlink()
+    (suite / "linked").symlink_to(away)
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([OUTSIDE])
 
 
 def test_one_item_can_be_named(pytester: pytest.Pytester, suite: Path) -> None:
