@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from pytest_agentcore.hooks.judging import RESULT
+from pytest_agentcore.hooks.live import LiveLine
 from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.hooks.replaying import RECORDED
 from pytest_agentcore.reports.gate import GateVerdict
@@ -27,8 +28,6 @@ _WORDS = {
     "gave_up_mid_plan": ("failed", "g", "red"),
     "infrastructure_error": ("error", "I", "red"),
 }
-
-_SAVE, _RESTORE, _ERASE = "\x1b7", "\x1b8", "\x1b[K"
 
 
 @contextmanager
@@ -55,7 +54,7 @@ class Presenting:
         self._began = time.monotonic()
         self._seconds: list[float] = []
         self._plain = time.monotonic()
-        self._shown = False
+        self._live = LiveLine(config)
         self.gates: Sequence[GateVerdict] = ()
 
     def show_header(self) -> None:
@@ -82,33 +81,34 @@ class Presenting:
         category, letter, colour = _WORDS[data["outcome"]]
         return category, letter, (data["outcome"].upper() + recorded, {colour: True})
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the live line away before pytest writes its letter."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Take the live line away before pytest writes its letter; nobody but workers brings it back."""
+        self.erase()
         data = getattr(report, RESULT, None)
         if data is not None and not hasattr(report, RECORDED):
             self._seconds.append(data["seconds"])
+        yield
+        if hasattr(report, "node") and any(campaign.results for campaign in self._recording.campaigns.values()):
+            self._show(None, 0)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """The trial is over: what the checker prints under `-s` stands alone."""
+        self.erase()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Also where an interrupt ended the trial."""
         self.erase()
 
     def on_turn(self, key: TrialKey, turn: int) -> None:
-        """A turn begins: say so, beside pytest's letters on a terminal, now and then on lines of its own elsewhere."""
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        terminal = self._terminal
-        if terminal is None or capture is None:
-            return
-        with capture.global_and_fixture_disabled():
-            if terminal.isatty and terminal._tw.hasmarkup:
-                self._live(terminal._tw, key, turn)
-            elif time.monotonic() - self._plain > PLAIN_SECONDS:
-                self._plain = time.monotonic()
-                terminal.ensure_newline()
-                terminal.write_line(self._line(key, turn, terminal._tw.fullwidth))
+        """A turn begins: say so, below pytest's letters on a terminal, now and then on lines of its own elsewhere."""
+        self._show(key, turn)
 
     def erase(self) -> None:
         """Remove the live line, if one is there."""
-        if self._shown and self._terminal:
-            self._shown = False
-            self._terminal._tw.write(_ERASE, flush=True)
+        self._live.erase(self._terminal)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """A table per campaign, and why the gate is shut if it is."""
@@ -127,29 +127,33 @@ class Presenting:
             for note in gate.notes:
                 terminalreporter.write_line(f"  {visible(note)}")
 
-    def _live(self, writer: Any, key: TrialKey, turn: int) -> None:
-        """To the right of what pytest wrote, never wrapping; the cursor goes back, so pytest notices nothing."""
-        room = writer.fullwidth - writer.width_of_current_line - 2
-        text = self._line(key, turn, room) if room > 10 else ""  # noqa: PLR2004 - less says nothing
-        before = writer._current_line
-        writer.write(f"{_SAVE} {text}{_ERASE}{_RESTORE}", flush=True)
-        writer._current_line = before
-        self._shown = True
+    def _show(self, key: TrialKey | None, turn: int) -> None:
+        terminal = self._terminal
+        if terminal is None:
+            return
+        if terminal.isatty and terminal._tw.hasmarkup:
+            self._live.show(terminal, lambda width: progress_line(self._progress(key, turn), width))
+        elif time.monotonic() - self._plain > PLAIN_SECONDS:
+            self._plain = time.monotonic()
+            with shown(self._config) as say:
+                say(progress_line(self._progress(key, turn), terminal._tw.fullwidth))
 
-    def _line(self, key: TrialKey, turn: int, width: int) -> str:
+    def _progress(self, key: TrialKey | None, turn: int) -> Progress:
+        """Of one trial, or with None of all that workers do at the same time."""
         campaigns = self._recording.campaigns
-        planned = sum(len(campaign.manifest.planned) for campaign in campaigns.values())
+        manifests = [campaign.manifest for campaign in campaigns.values()]
+        planned = sum(len(manifest.planned) for manifest in manifests)
         done = sum(len(campaign.results) for campaign in campaigns.values())
-        progress = Progress(
+        at_once = campaigns[key.model].manifest.parallel if key else max(manifest.parallel for manifest in manifests)
+        return Progress(
             current=key,
             turn=turn,
-            runs=campaigns[key.model].manifest.runs,
+            runs=campaigns[key.model].manifest.runs if key else 0,
             done=done,
             planned=planned,
             elapsed=time.monotonic() - self._began,
-            remaining=remaining_seconds(self._seconds, planned - done, at_once=campaigns[key.model].manifest.parallel),
+            remaining=remaining_seconds(self._seconds, planned - done, at_once=at_once),
         )
-        return progress_line(progress, width)
 
     @property
     def _terminal(self) -> pytest.TerminalReporter | None:

@@ -32,17 +32,29 @@ class Progress:
 def progress_line(progress: Progress, width: int = 80) -> str:
     """`task_05_minimal_fix run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left`, never wider than `width`.
 
-    On a narrow terminal the trial's name gives way first.
+    Below 80 columns the trial's name gives way first, then how many are done, then the words.
     """
-    rest = [f"{fraction(progress.done, progress.planned)} done", f"{duration(progress.elapsed)} elapsed"]
-    if progress.remaining is not None:
-        rest.append(f"{estimate(progress.remaining)} left")
+    lines = _spellings(progress, width)
+    return next((line for line in lines if len(line) <= width), clip(lines[-1], width))
+
+
+_NAME = 12
+"""What is left of a trial's name at least, if the line has one: `task_05_min…`."""
+
+
+def _spellings(progress: Progress, width: int) -> list[str]:
+    """The same, from long to short; only the name, which is cut, depends on the width."""
+    done, took = f"{fraction(progress.done, progress.planned)} done", duration(progress.elapsed)
+    left = "" if progress.remaining is None else f"{estimate(progress.remaining)} left"
+    long, short = filter(None, [f"{took} elapsed", left]), filter(None, [took, left])
+    times, brief = " · ".join(long), " ".join(short)
     if progress.current is None:
-        return clip(" · ".join(rest), width)
-    if progress.turn:
-        rest.insert(0, f"turn {progress.turn}")
-    tail = f" run {fraction(progress.current.run, progress.runs)} · {' · '.join(rest)}"
-    return clip(clip(progress.current.task, max(8, width - len(tail))) + tail, width)
+        return [f"{done} · {times}", f"{done} {brief}", brief]
+    run = fraction(progress.current.run, progress.runs)
+    turn, t = (f" · turn {progress.turn}", f" t{progress.turn}") if progress.turn else ("", "")
+    tails = [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
+    named = [clip(progress.current.task, max(_NAME, width - len(tail))) + tail for tail in tails]
+    return [*named, f"{t} {brief}".strip()]
 
 
 def remaining_seconds(finished: Sequence[float], left: int, current: float = 0.0, at_once: int = 1) -> float | None:

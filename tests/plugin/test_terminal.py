@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -151,71 +146,3 @@ def test_last_failed_runs_the_failed_trials_again(pytester: pytest.Pytester, sui
 def test_a_run_without_a_terminal_reporter(pytester: pytest.Pytester, suite: Path) -> None:
     result = pytester.runpytest("-p", "no:terminal", "--model=oracle", "--runs=1", suite)
     assert (result.ret, result.stdout.str()) == (pytest.ExitCode.OK, "")
-
-
-@pytest.mark.parametrize("capture", ["fd", "no"])
-def test_the_live_line_leaves_no_trace(pytester: pytest.Pytester, suite: Path, mixed: str, capture: str) -> None:
-    words = (f"--model={mixed}", "--runs=2", "--agentcore-max-turns=3", "--tb=no", f"--capture={capture}", str(suite))
-    raw = _on_a_terminal([sys.executable, "-m", "pytest", *words], pytester.path)
-
-    assert "task_02_count run 2/2 · turn 3 · 3/4 done" in raw
-    screen, live_columns = _rendered(raw)
-    assert "· turn " not in "\n".join(screen)
-    assert [line.split()[:2] for line in screen if line.startswith("tiny/test_task")] == [
-        ["tiny/test_task_01_hello.py", "."],
-        ["tiny/test_task_02_count.py", "g"],
-        ["tiny/test_task_01_hello.py", "."],
-        ["tiny/test_task_02_count.py", "g"],
-    ]
-    assert 40 < live_columns <= 100
-
-
-def _on_a_terminal(command: Sequence[str], folder: Path, columns: int = 100) -> str:
-    """What a process writes to a pseudo-terminal."""
-    main, other = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
-    environment.pop("PY_COLORS", None)
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=other, stderr=other, close_fds=True):
-        os.close(other)
-        said = b""
-        while True:
-            try:
-                part = os.read(main, 65536)
-            except OSError:  # the other end was closed
-                break
-            if not part:
-                break
-            said += part
-    os.close(main)
-    return said.decode()
-
-
-_CODE = re.compile(r"\x1b7|\x1b8|\x1b\[K|\x1b\[[0-9;]*m|\r\n|\n|\r|.", re.DOTALL)
-
-
-def _rendered(raw: str) -> tuple[list[str], int]:
-    """The lines a terminal would show, and the columns that were used between save and restore.
-
-    Knows letters, line breaks, colours, save, restore and erase to the right.
-    """
-    lines: list[list[str]] = [[]]
-    column = kept = live = 0
-    for found in _CODE.finditer(raw):
-        code = found[0]
-        line = lines[-1]
-        if code == "\x1b7":
-            kept = column
-        elif code == "\x1b8":
-            column, live = kept, max(live, column)
-        elif code == "\x1b[K":
-            del line[column:]
-        elif code.endswith("\n"):
-            lines.append([])
-            column = 0
-        elif code == "\r":
-            column = 0
-        elif len(code) == 1:
-            line[len(line) :] = " " * (column - len(line))
-            line[column : column + 1] = code
-            column += 1
-    return ["".join(line) for line in lines], live

@@ -42,8 +42,27 @@ def test_the_line_never_wraps(width: int) -> None:
     assert len(progress_line(MIDWAY, width)) <= width
 
 
-def test_on_a_narrow_terminal_the_name_gives_way_first() -> None:
-    assert progress_line(MIDWAY, 72) == "task_05_minima… run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left"
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (72, "task_05_minima… run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left"),
+        (60, "task_05_minimal… run 2/3 · turn 4 · 3m12s elapsed · ~6m left"),
+        (40, "task_05_minimal_… r2/3 t4 3m12s ~6m left"),
+        (20, "t4 3m12s ~6m left"),
+    ],
+)
+def test_on_a_narrow_terminal_the_name_gives_way_first_and_then_words(width: int, line: str) -> None:
+    assert progress_line(MIDWAY, width) == line
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_trial_turn_elapsed_and_remaining_always_stand_there(width: int) -> None:
+    """The longest of all: hours, hundreds of trials, the longest name of the suite."""
+    key = TrialKey("tiny", "task_02_refactor_duplicated_code", 10)
+    longest = replace(MIDWAY, current=key, turn=15, runs=10, done=200, planned=300, elapsed=44_000.0, remaining=4e4)
+    line = progress_line(longest, width)
+    assert line.startswith("task_02_ref")
+    assert all(part in line for part in ("10/10", "turn 15" if width == 80 else "t15", "12h13m", "~11h", " left"))
 
 
 @pytest.mark.parametrize(
