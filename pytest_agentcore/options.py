@@ -215,6 +215,9 @@ OPTIONS = (
 )
 
 
+LONGEST = 1e9
+"""Seconds; more is no time to wait, and an endless time can neither be waited for nor written down."""
+
 LEAST_LOAD = 300
 """Tokens of earlier conversation: a first errand and the closing words take about as many."""
 
@@ -264,6 +267,8 @@ def settle(given: Callable[[Option], Any]) -> Settings:
     """
     values = {option.name: _value(option, given(option)) for option in OPTIONS}
     for name, least in _LEAST.items():
+        if isinstance(values[name], float) and not values[name] <= LONGEST:
+            raise UsageError(f"--agentcore-{name} {values[name]}: must be a number of seconds up to {LONGEST:g}")
         if values[name] is not None and not values[name] >= least:
             raise UsageError(f"--agentcore-{name} {values[name]}: must be at least {least:g}")
     for depth in values["context-load"]:

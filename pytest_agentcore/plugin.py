@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TAKEN = pytest.StashKey[tuple[str, ...]]()
 """Bare spellings that belong to somebody else."""
+_ONLY_SHOW = ("help", "markers", "showfixtures", "show_fixtures_per_test")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -43,7 +44,7 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, object, object]:
     """Add the bare spellings that are asked for and still free, after conftests and plugins had their say."""
     outcome = yield
-    wanted = {word.partition("=")[0] for word in args}
+    wanted = {word.partition("=")[0] for word in _words(args)}
     helping = bool(wanted & {"-h", "--help"})
     asked = [option for option in OPTIONS if option.bare and (helping or f"--{option.name}" in wanted)]
     free = [option for option in asked if _is_free(parser, f"--{option.name}")]
@@ -51,6 +52,15 @@ def pytest_load_initial_conftests(
         option.add(parser.getgroup("agentcore").addoption, f"--{option.name}")
     early_config.stash[TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
     return outcome
+
+
+def _words(args: Sequence[str]) -> Iterator[str]:
+    """The command line's words, with those of an `@file` in its place: a word per line, as pytest's parser reads it."""
+    for word in args:
+        if word.startswith("@"):
+            yield from _words(Path(word[1:]).read_text().splitlines())
+        else:
+            yield word
 
 
 def _is_free(parser: pytest.Parser, spelling: str) -> bool:
@@ -64,6 +74,8 @@ def _is_free(parser: pytest.Parser, spelling: str) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to the active part if, and only if, a model is given."""
     config.addinivalue_line("markers", "agentcore: a task of pytest-agentcore (set by the plugin)")
+    if any(config.getoption(name) for name in _ONLY_SHOW):  # `--help` reads no path, and none of them runs a trial
+        return
     asked = config.getoption("agentcore_model", None) or config.getini("agentcore_model")
     if asked or hasattr(config, "workerinput"):
         from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
@@ -102,11 +114,28 @@ def _open_scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """The workspace files of tasks are data: a folder `files` beside task modules is never collected."""
-    if collection_path.name != "files" or not collection_path.is_dir():
+    """What tasks give and what models wrote is data: collecting it would run a model's code outside the sandbox."""
+    try:
+        return True if _is_given(collection_path) or _is_left_by_models(collection_path) else None
+    except OSError:  # a folder that cannot be looked into is pytest's to speak about
         return None
-    modules = collection_path.parent.glob("test_*.py")
-    return True if any(b"pytest_agentcore" in module.read_bytes() for module in modules) else None
+
+
+def _is_given(path: Path) -> bool:
+    """Whether it is a folder `files` beside task modules."""
+    if path.name != "files" or not path.is_dir():
+        return False
+    modules = (module for module in path.parent.glob("test_*.py") if module.is_file())
+    return any(b"pytest_agentcore" in module.read_bytes() for module in modules)
+
+
+def _is_left_by_models(path: Path) -> bool:
+    """Whether it is a campaign's folder, or lies among the workspaces in one, for somebody who names these."""
+    campaign = path
+    if "workspaces" in path.parts:
+        inside = (place for place in (path, *path.parents) if (place.parent.name, place.name) == ("data", "workspaces"))
+        campaign = next((place.parent.parent for place in inside), path)
+    return (campaign / "manifest.json").is_file() and (campaign / "verification").is_dir()
 
 
 @pytest.hookimpl(trylast=True)

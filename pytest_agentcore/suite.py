@@ -110,8 +110,13 @@ def find_suite(name: str, home: Path = Path()) -> Path:
 
 def task_ids(folder: Path) -> tuple[str, ...]:
     """Ids of the task modules in a suite's folder by their files' names; nothing is imported."""
-    modules = (path.relative_to(folder) for path in folder.glob("**/test_*.py"))
-    return tuple(sorted(path.stem.removeprefix("test_") for path in modules if "files" not in path.parts))
+    return tuple(sorted(path.stem.removeprefix("test_") for path in modules_in(folder)))
+
+
+def modules_in(folder: Path) -> list[Path]:
+    """The test modules below a folder, without those that are data: what tasks give, what campaigns keep."""
+    modules = (path for path in _files(folder) if path.match("test_*.py"))
+    return sorted(path for path in modules if "files" not in path.relative_to(folder).parts)
 
 
 def shipped_suites() -> dict[str, Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pytest_agentcore.errors import TaskDeclarationError, UsageError
-from pytest_agentcore.suite import Suite, find_suite
+from pytest_agentcore.suite import Suite, find_suite, modules_in
 from pytest_agentcore.tasks import Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.builtin import builtin_tools
@@ -93,7 +93,7 @@ def _files(place: str) -> list[Path]:
     if path.is_file():
         return [path]
     folder = find_suite(place)
-    found = sorted(file for file in folder.rglob("test_*.py") if "files" not in file.relative_to(folder).parts)
+    found = modules_in(folder)
     if not found:
         raise UsageError(f"{folder}: no test_*.py in it")
     return found

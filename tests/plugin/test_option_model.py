@@ -60,6 +60,22 @@ def test_what_cannot_be_run_is_a_usage_error(
     assert not (pytester.path / "agentcore-results").exists()
 
 
+@pytest.mark.parametrize("name", ["trial-timeout", "reconnect-timeout"])
+@pytest.mark.parametrize("seconds", ["inf", "nan", "-inf", "1e300"])
+def test_seconds_have_an_end(pytester: pytest.Pytester, suite: Path, name: str, seconds: str) -> None:
+    result = pytester.runpytest("--model=oracle", f"--agentcore-{name}={seconds}", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--agentcore-{name} *: must be *"])
+
+
+@pytest.mark.parametrize("pair", ["sampling temperature=inf", "sampling top_p=nan", "engine n_ctx=inf"])
+def test_engine_and_sampling_values_are_finite(pytester: pytest.Pytester, suite: Path, pair: str) -> None:
+    name, value = pair.split()
+    result = pytester.runpytest("--model=null", f"--agentcore-{name}", value, suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{value}*"])
+
+
 def test_without_a_model_a_task_is_skipped_with_a_reason(pytester: pytest.Pytester, suite: Path) -> None:
     result = pytester.runpytest("-rs", suite)
     result.assert_outcomes(skipped=2)

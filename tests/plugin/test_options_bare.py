@@ -83,6 +83,33 @@ def test_names_in_addopts_are_ours_too(pytester: pytest.Pytester, suite: Path) -
     assert campaign(pytester, "elsewhere").name.endswith("-oracle-tiny")
 
 
+def test_names_in_a_file_of_words_are_ours_too(pytester: pytest.Pytester, suite: Path) -> None:
+    """pytest takes `@FILE` for the words in it, one a line."""
+    (pytester.path / "more.txt").write_text("--runs\n1\n")
+    (pytester.path / "words.txt").write_text("--model=oracle\n@more.txt\n")
+    pytester.runpytest("@words.txt", suite).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--markers",), ("--help", "-n", "2")], ids=" ".join)
+@pytest.mark.parametrize("where", ["typed", "ini"])
+def test_what_only_shows_pytest_works_with_a_model(pytester: pytest.Pytester, where: str, words: tuple[str]) -> None:
+    """With the ini twin of `--model` a failure would be everybody's."""
+    pytester.makeini("[pytest]\nagentcore_model = oracle\n" if where == "ini" else "[pytest]\n")
+    before = sorted(pytester.path.iterdir())
+    result = pytester.runpytest("-p", "no:cacheprovider", *words, *(["--model=oracle"] if where == "typed" else []))
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*agentcore*"])
+    assert sorted(pytester.path.iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [("--fixtures",), ("--fixtures-per-test",), ("--fixtures", "-n", "2")], ids=" ".join)
+def test_fixtures_are_listed_with_a_model(pytester: pytest.Pytester, suite: Path, words: tuple[str]) -> None:
+    result = pytester.runpytest(*words, "--model=oracle", suite)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["trial*"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
 def test_help_shows_every_spelling(pytester: pytest.Pytester) -> None:
     text = pytester.runpytest("--help").stdout.str()
     assert [name for name in BARE if f"  {name}" not in text and f", {name}" not in text] == []

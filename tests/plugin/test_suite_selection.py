@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from tiny import COUNT, HELLO, Script, campaign, say, write
 
+from pytest_agentcore.cli import main
+from pytest_agentcore.suite import task_ids
+
 SHIPPED = 10
+HELLO_AND_COUNT = ("task_01_hello", "task_02_count")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,36 @@ def test_files_of_tasks_are_never_collected(pytester: pytest.Pytester, suite: Pa
     for words in (["--model=oracle", "--runs=1"], []):
         result = pytester.runpytest(*words, suite)
         result.assert_outcomes(**({"passed": 2} if words else {"skipped": 2}))
+
+
+def test_what_a_model_wrote_is_never_collected(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
+    """It would run on the host, outside the sandbox, and turn the project's own tests red."""
+    poison = "raise RuntimeError('must not be imported')\n"
+    bot = script(**{"*": [write("conftest.py", poison), write("tests/test_it.py", poison), say("done")]})
+    results = suite / "results"
+    pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", "--keep-workspaces", f"--results={results}", suite)
+    (folder,) = results.iterdir()
+    assert len(list(folder.rglob("workspaces/*/tests/test_it.py"))) == len(HELLO_AND_COUNT)
+
+    pytester.runpytest().assert_outcomes(skipped=2)
+    pytester.runpytest("--model=oracle", "--runs=1", suite).assert_outcomes(passed=2)
+    workspaces = folder / "data" / "workspaces"
+    for named in (results, folder, workspaces.parent, workspaces):
+        result = pytester.runpytest(named)
+        assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+        result.stdout.no_fnmatch_line("*must not be imported*")
+    assert task_ids(suite) == HELLO_AND_COUNT
+    assert main(["selfcheck", str(suite), "--sandbox=process"]) == 0
+
+
+def test_what_lies_beside_a_folder_named_files_breaks_nothing(pytester: pytest.Pytester) -> None:
+    """The project is somebody else's, and so are a dangling link, a folder and a named pipe that look like modules."""
+    pytester.makepyfile("def test_own(): pass")
+    pytester.mkdir("files").joinpath("test_in_files.py").write_text("def test_in_files(): pass\n")
+    (pytester.path / "test_gone.py").symlink_to("nowhere.py")
+    (pytester.path / "test_folder.py").mkdir()
+    os.mkfifo(pytester.path / "test_pipe.py")
+    pytester.runpytest("--ignore=test_gone.py").assert_outcomes(passed=2)
 
 
 def test_nothing_left_to_run_leaves_nothing(pytester: pytest.Pytester, suite: Path) -> None:
