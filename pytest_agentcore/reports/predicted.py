@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pytest_agentcore.campaign.figures import CampaignFigures
 from pytest_agentcore.campaign.predictions import PREDICTIONS, Expected, Predictions, parse_predictions
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.reports.numbers import dollars, interval, percent
+from pytest_agentcore.reports.numbers import count, dollars, interval, percent
 
 WHOLE_SUITE = "."
 """The scope of a campaign that was asked for nothing less than the suite's folder."""
@@ -85,11 +86,29 @@ def _when(campaign: Campaign) -> str:
 
 
 def _items(predictions: Predictions, campaign: Campaign, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    yield from _score(predictions, figures)
+    """In the order of the form; what was predicted of all trials together is scored only of all of them."""
+    together = partial(_scored_if, not_scored=_why_not_together(predictions, campaign, figures))
+    yield from together(_score(predictions, figures))
     yield from _tasks(predictions, figures)
-    yield from _modes(predictions, campaign, figures)
-    if predictions.cost is not None:
-        yield _cost(predictions.cost, figures)
+    yield from together(_modes(predictions, figures))
+    yield from together(_cost(predictions, figures))
+
+
+def _scored_if(items: Iterable[ScoredItem], *, not_scored: str) -> Iterator[ScoredItem]:
+    for item in items:
+        yield _undecided(item.item, item.predicted, not_scored) if not_scored else item
+
+
+def _why_not_together(predictions: Predictions, campaign: Campaign, figures: CampaignFigures) -> str:
+    """Why nothing can be said about what was predicted of all trials together; empty where it can."""
+    manifest = campaign.manifest
+    predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
+    if not manifest.scope:
+        return f"{predicted}; whether the campaign is that is not known"
+    if manifest.runs != predictions.runs or set(manifest.scope) != {WHOLE_SUITE}:
+        return f"{predicted}; the campaign is not that"
+    missing = sum(figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
+    return f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end" if missing else ""
 
 
 def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
@@ -131,28 +150,24 @@ def _tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[Score
             )
 
 
-def _modes(predictions: Predictions, campaign: Campaign, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    complete = campaign.manifest.runs == predictions.runs and set(campaign.manifest.scope) <= {WHOLE_SUITE}
-    trials = figures.overall.rates.planned
+def _modes(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     for mode, expected in predictions.failure_modes.items():
-        if not complete or figures.outcomes["not_run"]:
-            why = f"predicted for the whole suite with {predictions.runs} runs; the campaign is not that"
-            yield _undecided(f"failure_modes.{mode}", _numbers(expected), why)
-        else:
-            seen = figures.outcomes[mode]
-            yield ScoredItem(
-                item=f"failure_modes.{mode}",
-                predicted=_numbers(expected),
-                observed=str(seen),
-                hit=seen in expected,
-                why=f"trials of {trials}",
-            )
+        seen = figures.outcomes[mode]
+        yield ScoredItem(
+            item=f"failure_modes.{mode}",
+            predicted=_numbers(expected),
+            observed=str(seen),
+            hit=seen in expected,
+            why=f"trials of {figures.overall.rates.planned}",
+        )
 
 
-def _cost(expected: Expected, figures: CampaignFigures) -> ScoredItem:
+def _cost(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
+    if (expected := predictions.cost) is None:
+        return
     total = figures.overall.effort.cost.total
     same = expected.low == expected.high
-    return ScoredItem(
+    yield ScoredItem(
         item="cost.total",
         predicted=dollars(expected.low) if same else f"{dollars(expected.low)} to {dollars(expected.high)}",
         observed=dollars(total),

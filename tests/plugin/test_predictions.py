@@ -76,6 +76,12 @@ def filed(folder: Path) -> dict[str, Any]:
     return dict(manifest["predictions"])
 
 
+def scored(folder: Path) -> dict[str, tuple[str, str]]:
+    """What was observed of each item, and whether it was a hit."""
+    with (folder / "verification" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        return {row["item"]: (row["observed"], row["hit"]) for row in csv.DictReader(file)}
+
+
 def test_committed_before_the_first_trial(pytester: pytest.Pytester, suite: Path, bot: Path, expected: Path) -> None:
     git("init")
     git("add", "predictions.md")
@@ -89,8 +95,7 @@ def test_committed_before_the_first_trial(pytester: pytest.Pytester, suite: Path
     assert facts["digest"] == hashlib.sha256(expected.read_bytes()).hexdigest()
     assert (pack / "predictions.md").read_bytes() == expected.read_bytes()
 
-    with (pack / "verification" / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        scores = {row["item"]: (row["observed"], row["hit"]) for row in csv.DictReader(file)}
+    scores = scored(pack)
     assert scores.pop("score.point")[1] == "true"
     assert scores == {
         "score.range": ("50.0%", "false"),
@@ -130,9 +135,52 @@ def test_runs_that_were_not_predicted_are_not_scored(
 ) -> None:
     pytester.runpytest("--model", f"scripted:{bot}", "--runs", "1", suite)
 
-    with (campaign(pytester) / "verification" / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        hits = {row["item"]: row["hit"] for row in csv.DictReader(file)}
-    assert hits["tasks.task_01_hello"] == hits["failure_modes.wrong_answer"] == ""
+    scores = scored(campaign(pytester))
+    assert len(scores) == 6
+    assert {hit for _, hit in scores.values()} == {""}
+
+
+@pytest.mark.parametrize("words", [("-k", "task_01"), ("--deselect", "tiny/test_task_02_count.py")])
+def test_of_a_part_of_the_suite_only_its_tasks_are_scored(
+    pytester: pytest.Pytester, suite: Path, bot: Path, expected: Path, words: tuple[str, ...]
+) -> None:
+    """What was predicted over all tasks and of the whole campaign is not what such a campaign shows."""
+    pytester.runpytest("--model", f"scripted:{bot}", "--runs", "2", suite, *words)
+
+    pack = campaign(pytester)
+    assert {item: hit for item, (_, hit) in scored(pack).items() if hit} == {"tasks.task_01_hello": "true"}
+    text = (pack / "report.md").read_text(encoding="utf-8")
+    assert "1/1 scored items were hits." in text
+    assert text.count("predicted for the whole suite with 2 runs; the campaign is not that") == 4
+
+
+def test_trials_that_did_not_end_leave_the_whole_unscored(
+    pytester: pytest.Pytester, suite: Path, bot: Path, expected: Path
+) -> None:
+    pytester.runpytest("--model", f"scripted:{bot}", "--runs", "2", suite)
+    pack = campaign(pytester)
+    lines = (pack / "data" / "results.jsonl").read_bytes().splitlines(keepends=True)
+    (pack / "data" / "results.jsonl").write_bytes(b"".join(lines[:-1]))
+
+    assert cli.main(["report", str(pack)]) == 0
+
+    assert {item for item, (_, hit) in scored(pack).items() if hit} <= {"tasks.task_01_hello", "tasks.task_02_count"}
+    assert "with 2 runs; 1 of 4 trials did not end" in (pack / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_campaign_that_does_not_say_what_was_asked_for_is_not_taken_for_the_whole(
+    pytester: pytest.Pytester, suite: Path, bot: Path, expected: Path
+) -> None:
+    """Merged shards say nothing of the suite that they are shards of."""
+    pytester.runpytest("--model", f"scripted:{bot}", "--runs", "2", suite)
+    pack = campaign(pytester)
+    manifest = json.loads((pack / "manifest.json").read_bytes())
+    (pack / "manifest.json").write_text(json.dumps(manifest | {"scope": []}))
+
+    assert cli.main(["report", str(pack)]) == 0
+
+    assert {item for item, (_, hit) in scored(pack).items() if hit} == {"tasks.task_01_hello", "tasks.task_02_count"}
+    assert "whether the campaign is that is not known" in (pack / "report.md").read_text(encoding="utf-8")
 
 
 def test_predictions_about_another_model_are_left_alone_unless_asked_for(
