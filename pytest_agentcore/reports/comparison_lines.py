@@ -9,10 +9,12 @@ from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.reports.comparison import Comparison, TaskComparison
 from pytest_agentcore.reports.layout import joined, labelled, table
 from pytest_agentcore.reports.numbers import (
+    TINY,
     count,
     fraction,
     interval,
     odds,
+    p_is,
     p_value,
     percent,
     points,
@@ -53,11 +55,10 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
         return "Nothing can be said: no task has scored trials in both campaigns."
     scores = _scores(comparison, first, second)
     if not is_significant(test.least_p):
-        least = p_value(test.least_p)
-        return f"So few trials can show nothing: {scores}. Even all against none would have p = {least}."
+        return f"So few trials can show nothing: {scores}. Even all against none would have {p_is(test.least_p)}."
     moved = f"That is {points(test.difference)} points, 95% interval {points_interval(test.interval)}."
     chance = (
-        f"p = {p_value(test.p)}: between two campaigns that are alike, chance makes a difference at least this large "
+        f"{p_is(test.p)}: between two campaigns that are alike, chance makes a difference at least this large "
         f"{odds(test.p)} times."
     )
     if test.significant:
@@ -79,10 +80,12 @@ def task_sentence(task: TaskComparison) -> str:
     first, second = task.first.distinct, task.second.distinct
     meaning = "rare by chance for one look" if is_significant(task.p) else "could be chance"
     runs = count(first.n, "run") if first.n == second.n else f"{first.n} and {count(second.n, 'run')}"
-    return (
-        f"{task.task}: {_share(task.first)} against {_share(task.second)}: p = {p_value(task.p)}, {meaning}; with "
-        f"{runs} nothing below {p_value(task.least_p)} is possible"
-    )
+    said = f"{task.task}: {_share(task.first)} against {_share(task.second)}: {p_is(task.p)}, {meaning}"
+    return f"{said}; with {runs} {_reach(task.least_p)}"
+
+
+def _reach(least: float) -> str:
+    return f"{p_is(least)} can be reached" if least < TINY else f"nothing below {p_value(least)} is possible"
 
 
 def looks_sentence(comparison: Comparison) -> str:

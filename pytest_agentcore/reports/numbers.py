@@ -16,6 +16,9 @@ MINUTE, HOUR = 60, 3600
 
 CENT = 0.01
 
+TINY = 0.001
+"""A p below is not worth telling from another."""
+
 
 def percent(rate: float | None) -> str:
     """One decimal: `73.3%`. Only a rate of exactly 1 reads 100.0%, only exactly 0 reads 0.0%."""
@@ -120,11 +123,16 @@ def p_value(p: float | None) -> str:
     """`0.40`, `0.053`, `0.005`: rounded up, since evidence must not look stronger than it is; at least two decimals."""
     if p is None:
         return UNDEFINED
-    if p < 0.001:  # noqa: PLR2004 - nothing below is worth telling apart
-        return "<0.001"
+    if p < TINY:
+        return f"<{TINY:g}"
     decimals = max(2, 1 - math.floor(math.log10(p)))
     shown = f"{math.ceil(p * 10**decimals - _NOTHING) / 10**decimals:.{decimals}f}"
     return shown[:4] + shown[4:].rstrip("0")
+
+
+def p_is(p: float) -> str:
+    """For a sentence: `p = 0.40`, `p < 0.001`."""
+    return f"p < {TINY:g}" if p < TINY else f"p = {p_value(p)}"
 
 
 def threshold(p: float) -> str:
@@ -134,7 +142,9 @@ def threshold(p: float) -> str:
 
 
 def odds(p: float) -> str:
-    """How often: `63 of 100`, `2 of 1000`; rounded up, and never `0 of`."""
+    """How often: `63 of 100`, `16 of 1000`, `fewer than 1 of 1000`; rounded up, and never `0 of`."""
+    if p < TINY:
+        return "fewer than 1 of 1000"
     for whole in (100, 1000):
         if p * whole >= 2:  # noqa: PLR2004 - one of 100 could be half of that
             return f"{math.ceil(p * whole - _NOTHING)} of {whole}"

@@ -96,6 +96,20 @@ def test_too_few_trials_are_called_too_few(tmp_path: Path) -> None:
     )
 
 
+def test_a_tiny_p_is_said_as_less_than(tmp_path: Path) -> None:
+    """Of 20 runs against none even the least p of one task is below what is worth telling apart."""
+    one = pack(tmp_path / "one", [result("a", run, replies_digest=f"a{run}") for run in range(1, 21)])
+    two = pack(tmp_path / "two", [result("a", run, replies_digest=f"b{run}", **WRONG) for run in range(1, 21)])
+    found = compare(one, two)
+
+    assert "p < 0.001: between two campaigns that are alike, chance makes a difference at least this large fewer " in (
+        verdict_sentence(found)
+    )
+    assert task_sentence(found.tasks[0]) == (
+        "a: 20/20 against 0/20: p < 0.001, rare by chance for one look; with 20 runs p < 0.001 can be reached"
+    )
+
+
 def test_unscored_trials_are_on_neither_side(tmp_path: Path) -> None:
     lost = [result("a", run, **LOST) for run in (1, 2, 3)]
     one = pack(tmp_path / "one", [*lost, *trials("one", b=3)])
@@ -204,6 +218,24 @@ def pair(tmp_path: Path) -> tuple[str, str]:
 )
 def test_exit_codes(pair: tuple[str, str], order: tuple[int, int], words: tuple[str, ...], code: int) -> None:
     assert cli.main(["compare", pair[order[0]], pair[order[1]], *words]) == code
+
+
+@pytest.mark.parametrize("order", [("scored", "lost"), ("lost", "scored"), ("lost", "lost")])
+def test_what_cannot_be_tested_does_not_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], order: tuple[str, str]
+) -> None:
+    """As the gate of --agentcore-baseline: no regression is only what was looked for and not found."""
+    campaign(tmp_path / "scored", a=3, b=3)
+    pack(tmp_path / "lost", [result(task, run, **LOST) for task in "ab" for run in (1, 2, 3)])
+    words = [str(tmp_path / name) for name in order]
+
+    assert cli.main(["compare", *words]) == 0
+    assert "failed" not in capsys.readouterr().out
+
+    assert cli.main(["compare", *words, "--fail-on-regression"]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "verdict Nothing can be said: no task has scored trials in both campaigns." in shown
+    assert shown.endswith("failed no test is possible, so --fail-on-regression cannot say that there is no regression.")
 
 
 def test_the_command_itself(pair: tuple[str, str]) -> None:

@@ -15,6 +15,7 @@ from pytest_agentcore.reports.numbers import (
     fraction,
     latency,
     odds,
+    p_is,
     p_value,
     percent,
     points,
@@ -100,6 +101,11 @@ def test_p_never_looks_smaller_than_it_is(p: float | None, shown: str) -> None:
     assert p_value(p) == shown
 
 
+@pytest.mark.parametrize(("p", "said"), [(0.4, "p = 0.40"), (0.001, "p = 0.001"), (0.0009, "p < 0.001")])
+def test_a_sentence_never_says_that_p_equals_less(p: float, said: str) -> None:
+    assert p_is(p) == said
+
+
 @given(st.floats(0.001, 1))
 def test_p_is_rounded_up(p: float) -> None:
     assert p - 1e-6 <= float(p_value(p)) <= p * 1.11 + 1e-6
@@ -117,7 +123,10 @@ def test_a_threshold_is_rounded_down(p: float, shown: str) -> None:
         (0.63, "63 of 100"),
         (0.021, "3 of 100"),
         (0.0151, "16 of 1000"),
-        (0.0001, "at most 2 of 1000"),
+        (0.00195, "at most 2 of 1000"),
+        (0.001, "at most 2 of 1000"),
+        (0.0009, "fewer than 1 of 1000"),
+        (0.0, "fewer than 1 of 1000"),
     ],
 )
 def test_odds(p: float, shown: str) -> None:
