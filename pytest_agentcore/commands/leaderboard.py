@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_agentcore.campaign.folder import CampaignFolder, campaigns
-from pytest_agentcore.campaign.reading import find_campaign, read_campaign
+from pytest_agentcore.campaign.reading import Campaign, find_campaign, read_campaign
 from pytest_agentcore.commands.output import write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.reports.leaderboard import leaderboard
@@ -19,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Where the campaigns are, and the form of the answer."""
     parser.description = (
         "Rank campaigns by passed of planned trials. Campaigns are ranked against each other only if they ran the same "
-        "tasks of the same suite under the same policy; selections and agents without a model are left out."
+        "tasks of the same suite under the same policy and limits; selections and agents without a model are left out."
     )
     parser.add_argument("places", nargs="+", metavar="DIR", help="a campaign's folder, or a folder of campaigns")
     parser.add_argument("--format", choices=("markdown", "csv"), default="markdown", help="default: markdown")
@@ -32,14 +33,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Always 0: being last is no error."""
-    board = leaderboard(read_campaign(folder.path) for folder in _folders(options.places))
+    """Being last is no error, and neither is a damaged campaign beside others that can be ranked.
+
+    Raises:
+        UsageError: a place has no campaign, or nothing can be ranked and damage may be the reason.
+    """
+    damaged: list[UsageError] = []
+    board = leaderboard(_read(_folders(options.places), damaged))
+    if damaged and not board.rankings:
+        raise UsageError("; ".join(map(str, damaged)))
+    sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {error}\n" for error in damaged)
     published = published_scores() if options.with_published else []
     if options.format == "csv":
         write_lines(leaderboard_csv(board, published).splitlines())
     else:
         write_lines(leaderboard_markdown(board, published))
     return 0
+
+
+def _read(folders: Iterable[CampaignFolder], damaged: list[UsageError]) -> Iterator[Campaign]:
+    """Those that can be read; why another cannot is added to `damaged`."""
+    for folder in folders:
+        try:
+            yield read_campaign(folder.path)
+        except UsageError as error:
+            damaged.append(error)
 
 
 def _folders(places: Sequence[str]) -> Iterator[CampaignFolder]:

@@ -1,16 +1,21 @@
-"""Campaigns ranked by score: only those against each other that ran the same tasks under the same policy."""
+"""Campaigns ranked by score: only those against each other that ran the same tasks on the same terms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from pytest_agentcore.campaign.figures import CampaignFigures, figures_of
 from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.campaign.reading import Campaign
+from pytest_agentcore.reports.numbers import count
 
 AGENTS = ("oracle", "null")
 """Agents without a model: what they reach says something about the suite."""
+
+CONFINED = "bubblewrap"
+"""The sandbox that goes without saying."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +44,25 @@ class Standing:
         """Whether trials ran at the same time, so that their seconds say less."""
         return self.manifest.parallel > 1
 
+    def notes(self, harness: str = "") -> Iterator[str]:
+        """What a reader should know before believing the place.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking:
-    """Campaigns that may be ranked against each other, the best first."""
+        Args:
+            harness: version of pytest-agentcore; another one is noted.
+        """
+        rates = self.figures.overall.rates
+        if self.incomplete:
+            n, done = (rates.recorded, "ran") if rates.recorded < rates.planned else (rates.scored, "scored")
+            yield f"incomplete: {n} of {count(rates.planned, 'planned trial')} {done}"
+        if (sandbox := self.manifest.sandbox.get("name")) != CONFINED:
+            yield f"sandbox {sandbox or 'not known'}"
+        if harness and self.manifest.harness != harness:
+            yield f"harness {self.manifest.harness}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Terms:
+    """What campaigns must share to be ranked against each other."""
 
     suite: str
     """Its title."""
@@ -50,7 +70,32 @@ class Ranking:
     policy: str
     context_load: int
     tasks: tuple[str, ...]
-    """What every campaign in it planned."""
+    """Planned at least once."""
+    turns: float
+    """Limits of a trial, for tasks that declare none of their own."""
+    reply_tokens: float
+    seconds: float
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Of one campaign."""
+        return cls(
+            suite=manifest.suite.title,
+            digest=manifest.suite.digest,
+            policy=manifest.policy,
+            context_load=manifest.context_load,
+            tasks=tuple(manifest.tasks),
+            turns=manifest.budget.get("turns", 0),
+            reply_tokens=manifest.budget.get("reply_tokens", 0),
+            seconds=manifest.budget.get("seconds", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """Campaigns that may be ranked against each other, the best first."""
+
+    terms: Terms
     standings: tuple[Standing, ...]
 
 
@@ -72,20 +117,15 @@ class Leaderboard:
 
 def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
     """Rank by passes out of planned trials; where those are equal, the cheaper stands first, then by name."""
-    groups: dict[tuple[str, str, str, int, tuple[str, ...]], list[tuple[Manifest, CampaignFigures]]] = {}
+    groups: dict[Terms, list[tuple[Manifest, CampaignFigures]]] = {}
     left_out = []
     for campaign in campaigns:
         manifest = campaign.manifest
         if why := _why_not(manifest):
             left_out.append(LeftOut(campaign=campaign.folder.id, why=why))
             continue
-        suite = manifest.suite
-        key = (suite.title, suite.digest, manifest.policy, manifest.context_load, tuple(manifest.tasks))
-        groups.setdefault(key, []).append((manifest, figures_of(manifest, campaign.results)))
-    rankings = [
-        Ranking(suite=key[0], digest=key[1], policy=key[2], context_load=key[3], tasks=key[4], standings=_rank(found))
-        for key, found in sorted(groups.items(), key=lambda item: item[0])
-    ]
+        groups.setdefault(Terms.of(manifest), []).append((manifest, figures_of(manifest, campaign.results)))
+    rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
     return Leaderboard(rankings=tuple(rankings), left_out=tuple(left_out))
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_agentcore.campaign.rounding import to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.reports.leaderboard import Leaderboard, Ranking, Standing
+from pytest_agentcore.reports.leaderboard import Leaderboard, Standing, Terms
 from pytest_agentcore.reports.numbers import UNDEFINED, count, dollars, fraction, interval, latency, percent
 from pytest_agentcore.reports.published import HEADING, PublishedScore
 from pytest_agentcore.untrusted import for_csv, for_markdown
@@ -16,7 +16,7 @@ Cell = str | int | float | None
 
 HEADER = (
     *("Rank", "Model", "Score", "95% interval", "Effective", "Cost", "Cost per pass", "Tier", "Seconds"),
-    *("Policy", "Harness", "Suite", "Campaign"),
+    *("Policy", "Harness", "Suite", "Campaign", "Notes"),
 )
 
 NOTES = (
@@ -28,6 +28,7 @@ COLUMNS = (
     *("ranking", "rank", "model", "passed", "planned", "scored", "raw_rate", "effective_rate"),
     *("interval_low", "interval_high", "cost_usd", "cost_per_pass_usd", "tier", "mean_seconds", "overlapped"),
     *("policy", "context_load", "harness", "suite", "suite_version", "suite_digest", "campaign"),
+    *("recorded", "turns", "reply_tokens", "trial_seconds", "sandbox"),
 )
 """Of the CSV; `ranking` says which lines are ranked against each other. New ones come last."""
 
@@ -36,8 +37,8 @@ def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore]
     """Line by line: a table per ranking, what is in none, and published scores apart from all."""
     yield "# Leaderboard"
     yield ""
-    for ranking in board.rankings:
-        yield f"## {for_markdown(_title(ranking))}"
+    for ranking, title in zip(board.rankings, _titles(board), strict=True):
+        yield f"## {for_markdown(title)}"
         yield ""
         yield from _table(HEADER, [_cells(standing) for standing in ranking.standings])
         yield ""
@@ -58,16 +59,31 @@ def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    rows = [_row(ranking, standing) for ranking in board.rankings for standing in ranking.standings]
+    titled = zip(board.rankings, _titles(board), strict=True)
+    rows = [_row(title, standing) for ranking, title in titled for standing in ranking.standings]
     for row in (*rows, *map(_published_row, published)):
         cells = [row.get(column) for column in COLUMNS]
         writer.writerow([for_csv(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
 
 
-def _title(ranking: Ranking) -> str:
-    load = f", {ranking.context_load} tokens of earlier conversation" if ranking.context_load else ""
-    return f"{ranking.suite}, policy {ranking.policy}{load}, {count(len(ranking.tasks), 'task')}"
+def _titles(board: Leaderboard) -> list[str]:
+    """One per ranking, no two alike."""
+    plain = [_title(ranking.terms) for ranking in board.rankings]
+    return [
+        f"{title}, {_apart(ranking.terms)}" if plain.count(title) > 1 else title
+        for title, ranking in zip(plain, board.rankings, strict=True)
+    ]
+
+
+def _title(terms: Terms) -> str:
+    load = f", {terms.context_load} tokens of earlier conversation" if terms.context_load else ""
+    limits = f"{terms.turns:g} turns, {terms.reply_tokens:g} tokens a reply, {terms.seconds:g} s a trial"
+    return f"{terms.suite}, policy {terms.policy}{load}, {count(len(terms.tasks), 'task')}, {limits}"
+
+
+def _apart(terms: Terms) -> str:
+    return f"digest {terms.digest[:8]}: {', '.join(terms.tasks)}"
 
 
 def _cells(standing: Standing) -> list[str]:
@@ -86,14 +102,15 @@ def _cells(standing: Standing) -> list[str]:
         for_markdown(manifest.harness),
         for_markdown(f"{manifest.suite.version} ({manifest.suite.digest[:8]})"),
         for_markdown(manifest.campaign),
+        for_markdown("; ".join(standing.notes())),
     ]
 
 
-def _row(ranking: Ranking, standing: Standing) -> Mapping[str, Cell]:
+def _row(title: str, standing: Standing) -> Mapping[str, Cell]:
     manifest, figures = standing.manifest, standing.figures
     rates, effort, found = figures.overall.rates, figures.overall.effort, figures.same_tasks
     return {
-        "ranking": _title(ranking),
+        "ranking": title,
         "rank": standing.rank,
         "model": manifest.model,
         "passed": rates.passed,
@@ -111,10 +128,15 @@ def _row(ranking: Ranking, standing: Standing) -> Mapping[str, Cell]:
         "policy": manifest.policy,
         "context_load": manifest.context_load,
         "harness": manifest.harness,
-        "suite": ranking.suite,
+        "suite": manifest.suite.title,
         "suite_version": manifest.suite.version,
         "suite_digest": manifest.suite.digest,
         "campaign": manifest.campaign,
+        "recorded": rates.recorded,
+        "turns": manifest.budget.get("turns"),
+        "reply_tokens": manifest.budget.get("reply_tokens"),
+        "trial_seconds": manifest.budget.get("seconds"),
+        "sandbox": str(manifest.sandbox.get("name") or ""),
     }
 
 

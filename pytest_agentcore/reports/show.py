@@ -110,7 +110,9 @@ def _place(report: Report, width: int) -> Iterator[str]:
     standings = report.ranking.standings if report.ranking else ()
     mine = [standing for standing in standings if standing.manifest.campaign == report.campaign.manifest.campaign]
     if mine and len(standings) > 1:
-        text = f"rank {mine[0].rank} of {len(standings)} campaigns of its results folder under the same policy"
+        text = (
+            f"rank {mine[0].rank} of {len(standings)} campaigns of its results folder under the same policy and limits"
+        )
         yield from labelled("place", text, width)
 
 

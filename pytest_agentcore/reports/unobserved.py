@@ -49,7 +49,7 @@ def unobserved(
     yield from _single_tasks(figures)
     yield from _conditions(campaign)
     if ranking and len(ranking.standings) == 1:
-        text = "How others do: no other campaign of its results folder planned the same tasks under the same policy."
+        text = "How others do: no other campaign of its folder planned the same tasks under the same policy and limits."
         yield Statement(text=text, file=f"{MANIFEST}#suite")
     missing = rates.recorded - max((found.examined for found in detected), default=0)
     if missing:

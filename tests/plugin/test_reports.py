@@ -188,6 +188,10 @@ def test_it_stands_among_the_campaigns_of_its_results_folder_under_its_own_polic
             (rival / "manifest.json").read_text().replace('"bot"', f'"{policy}-rival"').replace(folder.name, name)
         )
         (rival / "manifest.json").write_text(manifest.replace('"policy": "native"', f'"policy": "{policy}"'))
+    for name, limit in (("2026-01-01-short-tiny", '"turns": 3'), ("2026-01-01-open-tiny", '"turns": 15')):
+        other = Path(shutil.copytree(folder, tmp_path / name)) / "manifest.json"
+        changed = other.read_text().replace(folder.name, name).replace('"turns": 15', limit)
+        other.write_text(changed.replace('"name": "bubblewrap"', '"name": "process"'))
     (tmp_path / "2026-01-01-broken-tiny").mkdir()
     (tmp_path / "2026-01-01-broken-tiny" / "manifest.json").write_text("{")
     mine = Path(shutil.copytree(folder, tmp_path / folder.name))
@@ -196,7 +200,8 @@ def test_it_stands_among_the_campaigns_of_its_results_folder_under_its_own_polic
 
     section = (mine / "report.md").read_text().partition("## Where it sits on the leaderboard")[2].partition("\n## ")[0]
     ranked = re.findall(r"^\| (\d) \| (\S+) \| 2/4", section, re.MULTILINE)
-    assert ranked == [("1", "**bot**"), ("1", "native-rival")]
+    assert ranked == [("1", "bot"), ("1", "**bot**"), ("1", "native-rival")]
+    assert section.count("| sandbox process |") == 1
 
 
 def test_show_is_the_same_in_the_terminal(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.reports.leaderboard import Ranking
 from pytest_agentcore.reports.numbers import count, dollars, fraction, interval, latency, percent
 from pytest_agentcore.reports.predicted import PredictionScore
@@ -58,7 +59,7 @@ def sections(report: Report) -> Iterator[Section]:
     found = [_detector(one) for one in report.detected]
     yield Section(id="detectors", short="Detectors", title="Detectors", blocks=found)
     if report.ranking and len(report.ranking.standings) > 1:
-        places = _places(report.ranking, report.campaign.manifest.campaign)
+        places = _places(report.ranking, report.campaign.manifest)
         yield Section(id="leaderboard", short="Leaderboard", title="Leaderboard of the results folder", blocks=[places])
     yield Section(id="predictions", short="Predictions", title="Predictions", blocks=[_predictions(report.predictions)])
     if report.unobserved:
@@ -87,11 +88,11 @@ def _failures(report: Report) -> Iterator[Block]:
         yield Block(heading=heading, lines=lines[:SHOWN], more=lines[SHOWN:])
 
 
-def _places(ranking: Ranking, me: str) -> Block:
+def _places(ranking: Ranking, me: Manifest) -> Block:
     """The campaigns of the same results folder that may be ranked against each other, this one always."""
     rows = []
     for number, standing in enumerate(ranking.standings):
-        here = standing.manifest.campaign == me
+        here = standing.manifest.campaign == me.campaign
         rates, effort = standing.figures.overall.rates, standing.figures.overall.effort
         if number < PLACES or here:
             rows.append(
@@ -104,12 +105,16 @@ def _places(ranking: Ranking, me: str) -> Block:
                     dollars(effort.cost.total),
                     latency(effort.seconds.mean) + (" (overlapped)" if standing.overlapped else ""),
                     standing.manifest.campaign,
+                    "; ".join(standing.notes(me.harness)),
                 ]
             )
-    heads = ("rank", "model", "score", "95% interval, same tasks", "effective", "cost", "mean time", "campaign")
+    heads = (
+        *("rank", "model", "score", "95% interval, same tasks", "effective"),
+        *("cost", "mean time", "campaign", "notes"),
+    )
     told = (
         f"{count(len(ranking.standings), 'campaign')} of the same results folder, planned with the same tasks under "
-        "the same policy, when this was written."
+        "the same policy and limits, when this was written."
     )
     return Block(sentences=[told], heads=heads, rows=rows)
 

@@ -24,17 +24,21 @@ def place(report: Report) -> Iterator[str]:
     shown = [s for n, s in enumerate(ranking.standings) if n < LISTED or s.manifest.campaign == me]
     yield from heading("Where it sits on the leaderboard", OBSERVED)
     yield from paragraph(
-        "Campaigns of the same results folder, planned with the same tasks under the same policy, when this was",
-        "written. The numbers of each stand in its own folder.",
+        "Campaigns of the same results folder, planned with the same tasks under the same policy and limits, when",
+        "this was written. The numbers of each stand in its own folder.",
     )
-    header = ("Rank", "Model", "Score", "95% interval, same tasks", "Effective", "Cost", "Avg latency", "Campaign")
-    rows = [_row(standing, here=standing.manifest.campaign == me) for standing in shown]
+    header = (
+        *("Rank", "Model", "Score", "95% interval, same tasks", "Effective"),
+        *("Cost", "Avg latency", "Campaign", "Notes"),
+    )
+    harness = report.campaign.manifest.harness
+    rows = [_row(standing, harness, here=standing.manifest.campaign == me) for standing in shown]
     yield from table(header, rows, *(f"../<campaign>/{file}" for file in (PASS_RATES, INTERVALS, COST, LATENCY)))
     if len(shown) < len(ranking.standings):
         yield from paragraph(f"{count(len(ranking.standings) - len(shown), 'more campaign')}: `agentcore leaderboard`.")
 
 
-def _row(standing: Standing, *, here: bool) -> tuple[str, ...]:
+def _row(standing: Standing, harness: str, *, here: bool) -> tuple[str, ...]:
     rates, effort = standing.figures.overall.rates, standing.figures.overall.effort
     model = for_markdown(standing.manifest.model)
     return (
@@ -46,4 +50,5 @@ def _row(standing: Standing, *, here: bool) -> tuple[str, ...]:
         dollars(effort.cost.total),
         latency(effort.seconds.mean) + (" (overlapped)" if standing.overlapped else ""),
         markdown_code(standing.manifest.campaign),
+        for_markdown("; ".join(standing.notes(harness))),
     )

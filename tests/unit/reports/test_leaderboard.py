@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from results import GAVE_UP, LOST, PASSED, WRONG, manifest, result
@@ -43,6 +46,67 @@ def test_of_equal_scores_the_cheaper_stands_first(tmp_path: Path) -> None:
     unknown = campaign(tmp_path / "b-unknown", 5, prices=None)
     free = campaign(tmp_path / "c-free", 5)
     assert _order([unknown, dear, free]) == [[(1, "c-free"), (1, "a-dear"), (1, "b-unknown")]]
+
+
+@pytest.mark.parametrize("limit", ["turns", "reply_tokens", "seconds"])
+def test_other_limits_are_another_table_headed_by_them(tmp_path: Path, limit: str) -> None:
+    """A model that was given three turns has not lost to one that was given fifteen."""
+    usual = manifest().budget
+    board = leaderboard(
+        [
+            campaign(tmp_path / "short", 2, budget={**usual, limit: 3}),
+            campaign(tmp_path / "long", 9),
+            campaign(tmp_path / "longer", 8),
+        ]
+    )
+    ranked = {tuple(standing.manifest.model for standing in ranking.standings) for ranking in board.rankings}
+    assert ranked == {("short",), ("long", "longer")}
+    heads = [line for line in leaderboard_markdown(board) if line.startswith("## ")]
+    assert len({*heads}) == 2
+    assert any("15 turns, 4096 tokens a reply, 3600 s a trial" in head for head in heads)
+    said = {"turns": " 3 turns,", "reply_tokens": " 3 tokens a reply", "seconds": " 3 s a trial"}[limit]
+    assert sum(said in head for head in heads) == 1
+    rows = list(csv.DictReader(io.StringIO(leaderboard_csv(board))))
+    assert len({row["ranking"] for row in rows}) == 2
+    assert {row["turns"] for row in rows} == ({"15", "3"} if limit == "turns" else {"15"})
+
+
+def test_rankings_that_only_differ_in_what_the_tasks_are_have_titles_of_their_own(tmp_path: Path) -> None:
+    """In a CSV nothing but the title says who is ranked against whom."""
+    other = manifest().suite
+    made = [
+        pack(tmp_path / "a", [result("a", 1)]),
+        pack(tmp_path / "b", [result("b", 1)]),
+        pack(tmp_path / "c", [result("b", 1)], suite=type(other)(**{**_fields(other), "digest": "c" * 64})),
+    ]
+    rows = csv.DictReader(io.StringIO(leaderboard_csv(leaderboard(made))))
+    assert len({row["ranking"] for row in rows}) == 3
+
+
+def test_what_weakens_a_place_is_noted(tmp_path: Path) -> None:
+    planned = [("a", run) for run in range(1, 6)]
+    done = [result("a", run) for run in range(1, 6)]
+    board = leaderboard(
+        [
+            pack(tmp_path / "whole", done, model="whole"),
+            pack(tmp_path / "killed", done[:3], planned=planned, model="killed"),
+            pack(tmp_path / "lost", [*done[:4], result("a", 5, **LOST)], model="lost"),
+            pack(tmp_path / "open", done, model="open", sandbox={"name": "process"}, harness="0.0.9"),
+        ]
+    )
+    (ranking,) = board.rankings
+    assert {standing.manifest.model: list(standing.notes("0.1.0")) for standing in ranking.standings} == {
+        "whole": [],
+        "killed": ["incomplete: 3 of 5 planned trials ran"],
+        "lost": ["incomplete: 4 of 5 planned trials scored"],
+        "open": ["sandbox process", "harness 0.0.9"],
+    }
+    text = "\n".join(leaderboard_markdown(board))
+    assert "| killed | incomplete: 3 of 5 planned trials ran |" in text
+    assert "| 0.0.9 | 1.0 (abababab) | open | sandbox process |" in text
+    assert "| whole |  |" in text
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(leaderboard_csv(board)))}
+    assert (rows["killed"]["recorded"], rows["killed"]["planned"], rows["open"]["sandbox"]) == ("3", "5", "process")
 
 
 def test_only_like_is_ranked_with_like(tmp_path: Path) -> None:
@@ -113,7 +177,7 @@ def test_names_are_inert_in_both_forms(tmp_path: Path, name: str) -> None:
     assert row["model"] == row["tier"] == row["harness"] == for_csv(name)
     assert not row["model"].startswith(("=", "@", "-"))
     (line,) = (line for line in leaderboard_markdown(board) if line.startswith("| 1 |"))
-    assert line.replace("\\|", "").count("|") == 14
+    assert line.replace("\\|", "").count("|") == 15
     assert "<script>" not in line
     assert "[x](" not in line
 
@@ -133,7 +197,7 @@ def test_published_scores_stand_apart_and_are_headed_so(tmp_path: Path, capsys: 
     assert cli.main(["leaderboard", str(tmp_path), "--with-published", "--format=csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert {row["ranking"].partition(":")[0] for row in rows} == {
-        "agentic-core-v1 (open rebuild 1.0), policy native, 1 task",
+        "agentic-core-v1 (open rebuild 1.0), policy native, 1 task, 15 turns, 4096 tokens a reply, 3600 s a trial",
         "Published scores",
     }
 
@@ -162,11 +226,50 @@ def test_a_place_without_campaigns_is_a_usage_error(
     assert why in capsys.readouterr().err
 
 
-def test_a_damaged_campaign_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    data = json.loads((folder / "manifest.json").read_text())
+    change(data)
+    (folder / "manifest.json").write_text(json.dumps(data))
+
+
+def _cut(folder: Path) -> None:
+    (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes()[:100])
+
+
+def _replace_results(folder: Path) -> None:
+    (folder / "data" / "results.jsonl").write_text("{}\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (partial(_edit, change=lambda data: data.pop("policy")), "manifest.json: not a manifest of a campaign: "),
+        (partial(_edit, change=lambda data: data.update(resumed=[{}])), "manifest.json: not a manifest of a campaign"),
+        (_cut, "manifest.json: not a manifest of a campaign"),
+        (_replace_results, "results.jsonl"),
+    ],
+)
+@pytest.mark.parametrize("form", ["markdown", "csv"])
+def test_a_damaged_campaign_is_named_and_does_not_cost_the_others_their_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], said: str, form: str
+) -> None:
+    for name in ("bad", "good"):
+        campaign(tmp_path / name, 1)
+    damage(tmp_path / "bad")
+
+    assert cli.main(["leaderboard", str(tmp_path), "--format", form]) == 0
+
+    shown = capsys.readouterr()
+    assert "good" in shown.out
+    assert "bad" not in shown.out
+    assert shown.err.startswith(f"agentcore: left out, since it cannot be read: {tmp_path / 'bad'}/")
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_nothing_but_damaged_campaigns_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     campaign(tmp_path / "one", 1)
-    manifest_file = tmp_path / "one" / "manifest.json"
-    data = json.loads(manifest_file.read_text())
-    del data["policy"]
-    manifest_file.write_text(json.dumps(data))
+    campaign(tmp_path / "oracle", 1)
+    _edit(tmp_path / "one", lambda data: data.pop("policy"))
     assert cli.main(["leaderboard", str(tmp_path)]) == 2
     assert "one/manifest.json: not a manifest of a campaign: manifest without policy" in capsys.readouterr().err
