@@ -78,9 +78,9 @@ class Figures:
     rates: Rates
     """Raw and effective."""
     distinct: Observed
-    """Scored trials, identical ones counted once: what intervals and tests rest on."""
+    """Scored trials, identical ones counted once, at the rate of all: what intervals and tests rest on."""
     wilson: Interval | None
-    """For the pass rate over the distinct trials as if they were all alike; None without one."""
+    """For the effective rate, as if the distinct trials were all alike; None without one."""
     repeats: tuple[Repeats, ...]
     """pass@k and pass^k by rising k."""
     effort: Effort
@@ -151,7 +151,7 @@ def _figures(task: str, results: Sequence[TrialResult], planned: int, prices: Pr
 
 def _overall(tasks: Sequence[Figures], results: Sequence[TrialResult], prices: Prices | None) -> Figures:
     all_rates = [task.rates for task in tasks]
-    distinct = Observed(n=sum(task.distinct.n for task in tasks), passed=sum(task.distinct.passed for task in tasks))
+    distinct = observed(results)
     return Figures(
         task=EVERY,
         rates=Rates.of(results, sum(rates.planned for rates in all_rates)),

@@ -11,7 +11,7 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.reports.conditions import Condition, conditions
 from pytest_agentcore.stats import Observed
 from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher, mantel_haenszel, paired_permutation
-from pytest_agentcore.stats.intervals import Interval, difference
+from pytest_agentcore.stats.intervals import Interval, difference, exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class TaskComparison:
     difference: float | None
     """Of the effective rates, second minus first; None where one side has no scored trial."""
     interval: Interval | None
-    """Of the difference between the rates of distinct trials, for the same task again."""
+    """Of `difference`, for the same task again, over distinct trials; as careful as `p` is."""
     p: float | None
     """Fisher's exact test, two-sided, over distinct trials."""
     least_p: float | None
@@ -145,9 +145,9 @@ def _compare_tasks(pairs: Mapping[str, tuple[Figures, Figures]]) -> tuple[TaskCo
             first=mine,
             second=yours,
             difference=_change(mine.rates.effective, yours.rates.effective),
-            interval=_interval(mine.distinct, yours.distinct, mine.wilson, yours.wilson),
+            interval=_interval(mine.distinct, yours.distinct),
             p=tested[task],
-            least_p=least_fisher(mine.distinct.n, yours.distinct.n),
+            least_p=least_fisher(mine.distinct, yours.distinct),
             corrected_p=corrected.get(task),
         )
         for task, (mine, yours) in pairs.items()
@@ -158,7 +158,7 @@ def _change(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else second - first
 
 
-def _interval(first: Observed, second: Observed, one: Interval | None, two: Interval | None) -> Interval | None:
-    if one is None or two is None:
-        return None
-    return difference(first.passed / first.n, one, second.passed / second.n, two)
+def _interval(first: Observed, second: Observed) -> Interval | None:
+    """From exact intervals: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3."""
+    one, two = exact(first.passed, first.n), exact(second.passed, second.n)
+    return difference(first.passed / first.n, one, second.passed / second.n, two) if one and two else None

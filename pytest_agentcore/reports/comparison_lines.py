@@ -80,6 +80,8 @@ def task_sentence(task: TaskComparison) -> str:
     first, second = task.first.distinct, task.second.distinct
     meaning = "rare by chance for one look" if is_significant(task.p) else "could be chance"
     runs = count(first.n, "run") if first.n == second.n else f"{first.n} and {count(second.n, 'run')}"
+    if first.repeated or second.repeated:
+        runs = f"{first.n} and {second.n} distinct runs"
     said = f"{task.task}: {_share(task.first)} against {_share(task.second)}: {p_is(task.p)}, {meaning}"
     return f"{said}; with {runs} {_reach(task.least_p)}"
 
@@ -141,7 +143,7 @@ def _share(figures: Figures) -> str:
     """`3/3`, and what is left of it when identical trials count once."""
     rates, distinct = figures.rates, figures.distinct
     shown = fraction(rates.passed, rates.scored)
-    return shown if distinct.n == rates.scored else f"{shown} (distinct {fraction(distinct.passed, distinct.n)})"
+    return shown if distinct.n == rates.scored else f"{shown} ({distinct.n} distinct)"
 
 
 def _side(label: str, campaign: Campaign, figures: CampaignFigures, width: int) -> Iterator[str]:

@@ -135,8 +135,9 @@ def _noise(threshold: Threshold, model: str, results: Sequence[TrialResult]) -> 
     chance = decided_by_noise(seen, threshold.rate)
     if chance is None:
         return None
-    reached = Fraction(seen.passed, seen.n) >= threshold.rate
-    result = f"{seen.passed} or {'more' if reached else 'fewer'} of {count(seen.n, 'distinct trial')}"
+    whole = isinstance(seen.passed, int)
+    share, fewer = (str(seen.passed), "fewer") if whole else (percent(float(seen.rate)), "less")
+    result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
     return (
         f"{_whose(threshold, model)}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
         f"model whose true rate is {threshold.given} passes {result}"

@@ -57,7 +57,7 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
         figures = figures_of(earlier.manifest, earlier.results)
         if not figures.overall.distinct.n:
             raise UsageError(f"{earlier.folder.id} has no scored trial to learn from")
-    expected = learned([task.distinct for task in figures.tasks]) if figures else unknown(tasks)
+    expected = learned([task.distinct for task in figures.tasks]) if figures else unknown(tasks, -detect)
     change = _direction(detect, expected)
     had = min((task.rates.scored for task in figures.tasks), default=0) if figures else 0
     return Plan(
@@ -87,9 +87,9 @@ def plan_lines(plan: Plan, width: int = 80) -> Iterator[str]:
 
 
 def _direction(detect: float, expected: Expected) -> float:
-    if detect < expected.mean:
+    if detect <= expected.mean:
         return -detect
-    if detect < 1 - expected.mean:
+    if detect <= 1 - expected.mean:
         return detect
     raise UsageError(
         f"--detect {points(detect)[1:]}pp: from an expected pass rate of {percent(expected.mean)} there is no room for "
@@ -108,7 +108,10 @@ def _question(plan: Plan) -> str:
 
 def _source(plan: Plan) -> str:
     if not (plan.earlier and plan.figures):
-        return "no earlier campaign: every task is taken to pass half the time, which asks for the most runs"
+        return (
+            f"no earlier campaign: every task is taken to pass {percent(plan.expected.mean)} of the time and "
+            f"{percent(plan.expected.mean + plan.change)} after it, which asks for the most runs"
+        )
     rates = plan.figures.overall.rates
     mean, variance = plan.expected.mean, plan.expected.variance
     return (

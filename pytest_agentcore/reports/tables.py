@@ -138,13 +138,13 @@ def _ends(found: Interval | None) -> dict[str, Cell]:
     return {"low": to_ratio(found.low) if found else None, "high": to_ratio(found.high) if found else None}
 
 
-def _interval(task: str, question: str, found: Interval | None, passed: int, n: int) -> Row:
+def _interval(task: str, question: str, found: Interval | None, passed: float, n: int) -> Row:
     return {
         "task": task,
         "question": question,
         **_ends(found),
         "distinct": n,
-        "distinct_passed": passed,
+        "distinct_passed": round(passed, 3),
     }
 
 

@@ -86,7 +86,7 @@ def _single_tasks(figures: CampaignFigures) -> Iterator[Statement]:
         text = (
             f"What one task's rate is: {count(len(known), 'task')} had at most "
             f"{count(max(task.distinct.n for task in known), 'distinct run')} each. {widest.task} is known worst, "
-            f"{fraction(widest.distinct.passed, widest.distinct.n)} means {interval(widest.wilson)}."
+            f"{fraction(widest.rates.passed, widest.rates.scored)} means {interval(widest.wilson)}."
         )
         yield Statement(text=text, file=INTERVALS)
 

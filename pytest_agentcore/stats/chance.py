@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,9 @@ ALPHA = 0.05
 
 _ROUNDING = 1e-9
 """Two results of a test that are equally far from expectation differ by less than this after rounding."""
+
+DRAWS = 19_999
+"""Exchanges that are drawn where trials repeat each other; p is then a multiple of 1/20,000."""
 
 Pair = tuple[Observed, Observed]
 """One task in two campaigns."""
@@ -55,6 +59,11 @@ def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = 
     distance from its expectation, which is the exact form of Cochran, Mantel and Haenszel's: the difference of rates
     in each task, weighted by n1·n2/(n1+n2) (Mantel and Haenszel 1959, JNCI 22, 719).
 
+    Trials that repeat each other word for word stay together: a distinct trial is dealt with all its repetitions, so
+    that they move the rate and are no evidence. Then the sum of passes has no distribution that can be counted, and
+    exchanges are drawn instead, always the same `DRAWS` (p is (hits + 1) / (draws + 1): Phipson and Smyth 2010,
+    Statistical Applications in Genetics and Molecular Biology 9, 39).
+
     A task that only one campaign has observations of is left out; without any task left it is undefined. All passed on
     both sides gives p = 1, and so does n = 1 against n = 1 in a single task.
 
@@ -74,7 +83,7 @@ def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = 
         for strata in (one, other)
     ]
     intervals = [stratified(strata, scale) or Interval(0.0, 1.0) for strata in (one, other)]
-    extreme = [(Observed(n=a.n, passed=a.n), Observed(n=b.n, passed=0)) for a, b in used]
+    extreme = [(a.all(passed=True), b.all(passed=False)) for a, b in used]
     return PairedTest(
         tasks=len(used),
         difference=rates[1] - rates[0],
@@ -93,21 +102,24 @@ def fisher(first: Observed, second: Observed) -> float | None:
     """Fisher's exact test of one task in two campaigns, two-sided.
 
     Fisher (1935), The Design of Experiments, chapter 2; all tables at most as probable as the observed one are summed.
-    Undefined where one side has no observation; 1 where both have one, or all passed on both sides.
+    Undefined where one side has no observation; 1 where both have one, or all passed on both sides. Where trials repeat
+    each other it is `paired_permutation` of the one task.
     """
     if not (first.n and second.n):
         return None
+    if first.repeated or second.repeated:
+        return _drawn([(first, second)])
     least, chances = _dealt(first, second)
-    seen = chances[first.passed - least]
+    seen = chances[int(first.passed) - least]
     return min(1.0, math.fsum(chance for chance in chances if chance <= seen * (1 + _ROUNDING)))
 
 
-def least_fisher(first: int, second: int) -> float | None:
-    """The smallest p that `fisher` can give for these numbers of observations: all passed against none passed.
+def least_fisher(first: Observed, second: Observed) -> float | None:
+    """The smallest p that `fisher` can give for as many observations: all passed against none passed.
 
-    Tarone (1990), Biometrics 46, 515, calls it the minimal attainable level. Undefined where one number is 0.
+    Tarone (1990), Biometrics 46, 515, calls it the minimal attainable level. Undefined where one side has none.
     """
-    return fisher(Observed(n=first, passed=first), Observed(n=second, passed=0))
+    return fisher(first.all(passed=True), second.all(passed=False))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -129,9 +141,10 @@ def decided_by_noise(of: Observed, rate: Fraction) -> float | None:
 
     That is how often a model whose true rate is exactly `rate` would do at least this well (when the gate was reached)
     or at most this well (when it was not): a binomial tail. Tasks of unequal difficulty make the tail lighter, not
-    heavier (Hoeffding 1956, Annals of Mathematical Statistics 27, 713), hence *the largest*. No observation is
-    undefined. A rate of 1 that was reached gives 1: no number of passes shows that a model never fails; a rate of 1
-    that was missed gives 0: one failure settles it.
+    heavier (Hoeffding 1956, Annals of Mathematical Statistics 27, 713), hence *the largest*. It is written as an
+    incomplete beta function (Abramowitz and Stegun 26.5.24), which also takes the passes of repeated trials that are
+    not whole. No observation is undefined. A rate of 1 that was reached gives 1: no number of passes shows that a model
+    never fails; a rate of 1 that was missed gives 0: one failure settles it.
 
     Args:
         of: the observations that the gate's rate is made of.
@@ -139,16 +152,17 @@ def decided_by_noise(of: Observed, rate: Fraction) -> float | None:
     """
     if not of.n:
         return None
-    from scipy.special import bdtr, bdtrc  # noqa: PLC0415 - a second to load, and not every session needs it
+    from scipy.special import betainc  # noqa: PLC0415 - a second to load, and not every session needs it
 
-    reached = Fraction(of.passed, of.n) >= rate
-    if reached:
-        return float(bdtrc(of.passed - 1, of.n, float(rate))) if of.passed else 1.0
-    return float(bdtr(of.passed, of.n, float(rate)))
+    if of.rate >= rate:
+        return float(betainc(of.passed, of.n - of.passed + 1, float(rate))) if of.passed else 1.0
+    return float(betainc(of.n - of.passed, of.passed + 1, 1 - float(rate)))
 
 
 def _exchanged(pairs: Sequence[Pair]) -> float:
     """p of the observed sum among all exchanges of labels within tasks."""
+    if any(side.repeated for pair in pairs for side in pair):
+        return _drawn(pairs)
     import numpy as np  # noqa: PLC0415 - not every session needs it
 
     chances = np.ones(1)
@@ -163,13 +177,33 @@ def _exchanged(pairs: Sequence[Pair]) -> float:
     return min(1.0, float(chances[distance >= seen - _ROUNDING].sum()))
 
 
+def _drawn(pairs: Sequence[Pair]) -> float:
+    """As `_exchanged`, where distinct trials came more than once: exchanges of whole ones are drawn.
+
+    The statistic is the same one, the first campaign's passes beyond its share of them; repetitions weigh in it.
+    """
+    import numpy as np  # noqa: PLC0415 - not every session needs it
+
+    rng = np.random.default_rng(0)
+    sums, seen = np.zeros(DRAWS), 0.0
+    for first, second in pairs:
+        kinds = Counter((*first.sightings, *second.sightings))
+        rate = Observed.of((*first.sightings, *second.sightings)).rate
+        beyond = {(times, passed): float(times * (passed - rate)) for times, passed in kinds}
+        drawn = rng.multivariate_hypergeometric(list(kinds.values()), first.n, size=DRAWS, method="marginals")
+        sums += drawn @ np.array([beyond[kind] for kind in kinds])
+        seen += math.fsum(beyond[kind] for kind in first.sightings)
+    hits = int((np.abs(sums) >= abs(seen) - _ROUNDING).sum())
+    return (hits + 1) / (DRAWS + 1)
+
+
 def _dealt(first: Observed, second: Observed) -> tuple[int, list[float]]:
     """How many of both sides' passes fall to the first when labels are dealt at random: the fewest, and all chances.
 
     The hypergeometric distribution, counted in whole numbers: C(passes, x) · C(failures, n-x) ways, each from the one
     before. It is scipy.stats.hypergeom, which takes longer to load than ten thousand trials take to read.
     """
-    passed, n = first.passed + second.passed, first.n
+    passed, n = int(first.passed + second.passed), first.n
     failed = first.n + second.n - passed
     least, most = max(0, n - failed), min(n, passed)
     ways = [math.comb(passed, least) * math.comb(failed, n - least)]

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Self
 
 from pytest_agentcore.trial import TrialResult
@@ -103,22 +104,59 @@ def distinct(results: Iterable[TrialResult]) -> int:
     return observed(results).n
 
 
+Sighting = tuple[int, bool]
+"""A distinct trial: how often it came, and whether it passed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """Observations that intervals and tests rest on, and how many of them are passes."""
+    """Scored trials as intervals and tests see them: as many as are distinct, at the pass rate of all of them."""
 
     n: int
-    passed: int
+    """Distinct trials."""
+    passed: float
+    """`n` times the pass rate of all scored trials; whole where each came once."""
+    repeated: tuple[Sighting, ...] = ()
+    """Every distinct trial, where at least one came more than once; empty where each came once."""
+
+    @classmethod
+    def of(cls, sightings: Iterable[Sighting]) -> Self:
+        """From every distinct trial."""
+        seen = tuple(sightings)
+        if all(times == 1 for times, _ in seen):
+            return cls(n=len(seen), passed=sum(passed for _, passed in seen))
+        share = _share(seen) * len(seen)
+        return cls(n=len(seen), passed=int(share) if share.denominator == 1 else float(share), repeated=seen)
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Every distinct trial."""
+        passed = int(self.passed)
+        return self.repeated or ((1, True),) * passed + ((1, False),) * (self.n - passed)
+
+    @property
+    def rate(self) -> Fraction:
+        """Of all scored trials, exact; there must be one."""
+        return _share(self.repeated) if self.repeated else Fraction(int(self.passed), self.n)
+
+    def all(self, *, passed: bool) -> Observed:
+        """The same trials, had all of them passed or none."""
+        return Observed.of((times, passed) for times, _ in self.sightings)
 
 
 def observed(results: Iterable[TrialResult]) -> Observed:
     """Scored trials, identical ones counted once: a greedy model that is asked again says nothing new.
 
     Identical are trials of one task whose sampled replies are equal token by token (`replies_digest`) and whose
-    verdicts are equal too: the same words can be right for one instance of a task and wrong for another.
+    verdicts are equal too: the same words can be right for one instance of a task and wrong for another. That they
+    came more often stays in the rate: a sampled model that nearly always says the same is no worse for it.
     """
-    seen = {(result.task, result.replies_digest, result.passed) for result in results if result.scored}
-    return Observed(n=len(seen), passed=sum(passed is True for _, _, passed in seen))
+    seen = Counter((result.task, result.replies_digest, result.passed) for result in results if result.scored)
+    return Observed.of((times, passed is True) for (_, _, passed), times in seen.items())
+
+
+def _share(sightings: Sequence[Sighting]) -> Fraction:
+    return Fraction(sum(times for times, passed in sightings if passed), sum(times for times, _ in sightings))
 
 
 def outcome_counts(results: Sequence[TrialResult], planned: int) -> dict[str, int]:

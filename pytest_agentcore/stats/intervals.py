@@ -33,6 +33,20 @@ def wilson(passed: float, n: float, confidence: float = CONFIDENCE) -> Interval 
     return _score(passed, n, NormalDist().inv_cdf((1 + confidence) / 2)) if n > 0 else None
 
 
+def exact(passed: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
+    """Clopper and Pearson's interval (1934, Biometrika 26, 404), which never covers less than promised.
+
+    Wider than Wilson's. n = 0 is undefined; all or none passed give intervals that end at 1 or 0.
+    """
+    if n <= 0:
+        return None
+    from scipy.special import betaincinv  # noqa: PLC0415 - a second to load, and not every session needs it
+
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(passed, n - passed + 1, tail)) if passed > 0 else 0.0
+    return Interval(low, float(betaincinv(passed + 1, n - passed, 1 - tail)) if passed < n else 1.0)
+
+
 def stratified(
     strata: Sequence[Observed], weights: Sequence[float] | None = None, confidence: float = CONFIDENCE
 ) -> Interval | None:

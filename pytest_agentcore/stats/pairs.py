@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_agentcore.stats.intervals import CONFIDENCE, Interval, wilson
@@ -15,6 +15,8 @@ class PairedDifference:
     """Of two pass rates, second minus first, over pairs of trials."""
 
     pairs: int
+    distinct: int
+    """Of the pairs; interval and p rest on these."""
     first: int
     """Passes of the first."""
     second: int
@@ -26,30 +28,45 @@ class PairedDifference:
     interval: Interval
     """See `paired_interval`."""
     p: float
-    """See `sign_test`."""
+    """See `flip_test`."""
 
 
-def paired_difference(pairs: Iterable[tuple[bool, bool]]) -> PairedDifference | None:
-    """What changed from the first to the second; undefined without a pair."""
-    counts = Counter(pairs)
-    both, lost, gained = counts[True, True], counts[True, False], counts[False, True]
+PairSighting = tuple[tuple[bool, bool], int]
+"""What the two trials of a distinct pair passed, and how often the pair came."""
+
+
+def paired_difference(sightings: Iterable[PairSighting]) -> PairedDifference | None:
+    """What changed from the first to the second; undefined without a pair.
+
+    The difference is that of all pairs. Those that came more than once are one observation each, so the interval is
+    that of as many pairs as are distinct, at the same rates.
+    """
+    seen = list(sightings)
+    counts: Counter[tuple[bool, bool]] = Counter()
+    for pair, times in seen:
+        counts[pair] += times
     n = sum(counts.values())
     if not n:
         return None
+    both, lost, gained = counts[True, True], counts[True, False], counts[False, True]
+    part = len(seen) / n
     return PairedDifference(
         pairs=n,
+        distinct=len(seen),
         first=both + lost,
         second=both + gained,
         gained=gained,
         lost=lost,
         difference=(gained - lost) / n,
-        interval=paired_interval(both=both, first_only=lost, second_only=gained, neither=counts[False, False]),
-        p=sign_test(gained, lost),
+        interval=paired_interval(
+            both=both * part, first_only=lost * part, second_only=gained * part, neither=counts[False, False] * part
+        ),
+        p=flip_test([(second - first) * times for (first, second), times in seen if first != second]),
     )
 
 
 def paired_interval(
-    *, both: int, first_only: int, second_only: int, neither: int, confidence: float = CONFIDENCE
+    *, both: float, first_only: float, second_only: float, neither: float, confidence: float = CONFIDENCE
 ) -> Interval:
     """For the difference of two paired proportions, second minus first.
 
@@ -81,7 +98,26 @@ def sign_test(gained: int, lost: int) -> float:
     return float(min(1.0, 2 * tail))
 
 
-def _correlation(both: int, first_only: int, second_only: int, neither: int) -> float:
+def flip_test(moves: Sequence[int]) -> float:
+    """Exact p, two-sided: how often the sum of `moves` is as far from 0 when a fair coin gives each its sign.
+
+    Fisher's randomization test for pairs (1935, The Design of Experiments, 21). Moves of one each way make it
+    `sign_test`; larger ones are changes that came more than once, which move together. Without any it is 1.
+    """
+    if all(abs(move) == 1 for move in moves):
+        return sign_test(moves.count(1), moves.count(-1))
+    import numpy as np  # noqa: PLC0415 - not every session needs it
+
+    chances = np.ones(1)
+    for move in moves:
+        coin = np.zeros(2 * abs(move) + 1)
+        coin[0] = coin[-1] = 0.5
+        chances = np.convolve(chances, coin)
+    distance = np.abs(np.arange(len(chances)) - len(chances) // 2)
+    return min(1.0, float(chances[distance >= abs(sum(moves))].sum()))
+
+
+def _correlation(both: float, first_only: float, second_only: float, neither: float) -> float:
     n = both + first_only + second_only + neither
     margins = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
     if not margins:

@@ -21,7 +21,7 @@ class Expected:
     """What a campaign is expected to be like: the pass rate of each task."""
 
     rates: tuple[float, ...]
-    """By task, each strictly between 0 and 1."""
+    """By task, between 0 and 1."""
 
     @property
     def mean(self) -> float:
@@ -40,16 +40,19 @@ class Expected:
             ValueError: there is less room than that.
         """
         room = 1 - self.mean if by > 0 else self.mean
-        if abs(by) >= room:
+        if abs(by) > room + _ROUNDING or not room:
             raise ValueError(f"a mean of {self.mean} cannot move by {by}")
-        share = abs(by) / room
+        share = min(1.0, abs(by) / room)
         goal = 1.0 if by > 0 else 0.0
         return Expected(rates=tuple(rate + share * (goal - rate) for rate in self.rates))
 
 
-def unknown(tasks: int) -> Expected:
-    """Without an earlier campaign: every task passes half the time, which asks for the most runs."""
-    return Expected(rates=(0.5,) * tasks)
+def unknown(tasks: int, change: float = 0.0) -> Expected:
+    """Without an earlier campaign: all tasks alike, and as far above one half as they are below it after `change`.
+
+    No other rates that differ by so much ask for more runs.
+    """
+    return Expected(rates=(0.5 - change / 2,) * tasks)
 
 
 def learned(strata: Sequence[Observed]) -> Expected:

@@ -147,7 +147,7 @@ def test_without_lenient_nothing_is_called_tax(pytester: pytest.Pytester, suite:
 def test_repeated_pairs_count_once(pytester: pytest.Pytester, suite: Path, fenced: Path) -> None:
     pytester.runpytest("--model", f"scripted:{fenced}", "--runs", "3", "--tool-calls", "native,lenient", suite)
     step = compared(pytester)[0]["steps"][0]
-    assert (step["pairs"], step["found"]["pairs"]) == (6, 2)
+    assert (step["pairs"], step["found"]["pairs"], step["found"]["distinct"]) == (6, 6, 2)
 
 
 def test_depths_are_compared(pytester: pytest.Pytester, suite: Path) -> None:

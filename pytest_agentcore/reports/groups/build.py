@@ -76,8 +76,10 @@ def paired(first: Sequence[Course], second: Sequence[Course]) -> list[Pair]:
 
 def _changed(pairs: Sequence[Pair]) -> PairedDifference | None:
     """Pairs that repeat another one of their task, reply by reply, are one observation."""
-    seen = {(_observation(one), _observation(other)) for one, other in pairs}
-    return paired_difference((first is True, second is True) for (*_, first), (*_, second) in seen)
+    seen = Counter((_observation(one), _observation(other)) for one, other in pairs)
+    return paired_difference(
+        ((first is True, second is True), times) for ((*_, first), (*_, second)), times in seen.items()
+    )
 
 
 def _observation(course: Course) -> tuple[str, str, bool | None]:

@@ -56,8 +56,8 @@ def step_sentence(step: Step) -> str:
     notes = [f"{found.gained} gained, {found.lost} lost"]
     if step.kind is StepKind.tax:
         notes.append(f"first replies equal in {fraction(step.alike, step.pairs)} pairs")
-    if step.pairs > found.pairs:
-        notes.append(f"{step.pairs} pairs, {found.pairs} distinct")
+    if found.pairs > found.distinct:
+        notes.append(f"{found.pairs} pairs, {found.distinct} distinct")
     if step.unpaired:
         notes.append(f"{count(step.unpaired, 'pair')} without a verdict on both sides")
     change = f"{points(found.difference)} points (95%: {points_interval(found.interval)}, p {p_value(found.p)})"

@@ -53,8 +53,16 @@ def test_identical_trials_count_once_for_intervals_and_fully_for_rates() -> None
     same = [result("a", run, replies_digest="x" * 64) for run in (1, 2, 3)]
     found = figures(same, {"a": 3}, None)
     assert found.overall.rates.passed == 3
-    assert found.overall.distinct == Observed(n=1, passed=1)
+    assert (found.overall.distinct.n, found.overall.distinct.passed) == (1, 1)
     assert found.task("a").wilson == found.same_tasks == wilson(1, 1)
+
+
+def test_a_repeated_pass_moves_the_rate_that_intervals_are_around() -> None:
+    """Nine trials of ten in the same words: 90%, which two observations show."""
+    same = [result("a", run, replies_digest="x" * 64) for run in range(1, 10)]
+    found = figures([*same, result("a", 10, **WRONG)], {"a": 10}, None)
+    assert (found.overall.distinct.n, found.overall.distinct.passed) == (2, 1.8)
+    assert found.task("a").wilson == found.same_tasks == wilson(1.8, 2)
 
 
 def test_the_same_words_with_another_verdict_are_another_observation() -> None:

@@ -138,9 +138,33 @@ def test_identical_trials_count_once(tmp_path: Path) -> None:
     found = compare(one, pack(tmp_path / "two", same))
 
     assert found.tasks[0].second.distinct.n == 1
-    assert found.tasks[0].p == pytest.approx(1 / 31)
-    assert "30/30 against 0/30 (distinct 0/1)" in task_sentence(found.tasks[0])
+    assert found.tasks[0].p == pytest.approx(1 / 31, abs=0.002)
+    assert "30/30 against 0/30 (1 distinct)" in task_sentence(found.tasks[0])
+    assert "with 30 and 1 distinct runs nothing below" in task_sentence(found.tasks[0])
     assert "(identical trials count once: 1 and 30)" in verdict_sentence(found)
+
+
+def test_a_model_that_passes_in_the_same_words_is_no_worse(tmp_path: Path) -> None:
+    """Nine of ten on both sides; one side's passes are word for word the same."""
+    varied = [result(t, run, **(WRONG if run == 10 else PASSED)) for t in "abcdef" for run in range(1, 11)]
+    same = [
+        result(t, run, **(WRONG if run == 10 else PASSED | {"replies_digest": t}))
+        for t in "abcdef"
+        for run in range(1, 11)
+    ]
+    found = compare(pack(tmp_path / "one", varied), pack(tmp_path / "two", same))
+    assert found.test
+    assert found.test.difference == pytest.approx(0)
+    assert not found.regression
+    assert "No difference is shown: B passed 54/60 (90.0%) and A 54/60 (90.0%)" in verdict_sentence(found)
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 0), (0, 3)])
+def test_a_tasks_interval_claims_no_more_than_its_p(tmp_path: Path, first: int, second: int) -> None:
+    found = compare(campaign(tmp_path / "one", a=first), campaign(tmp_path / "two", a=second)).tasks[0]
+    assert found.p == pytest.approx(0.1)
+    assert found.interval
+    assert found.interval.low < 0 < found.interval.high
 
 
 def test_only_shared_tasks_are_compared_and_the_others_named(tmp_path: Path) -> None:

@@ -128,3 +128,14 @@ def test_twenty_one_of_thirty_is_seventy_percent() -> None:
 def _check(values: list[str], results: list[TrialResult]) -> Any:
     planned = {"tiny": [trial.key for trial in results]}
     return Gate.parse(values).resolve(TASKS).check({"tiny": results}, planned)
+
+
+def test_noise_is_told_for_the_answer_that_was_given_where_trials_repeat_each_other() -> None:
+    """Nine of ten pass in the same words: the rate is 90%, and two observations show it."""
+    same: dict[str, Any] = {"replies_digest": "x" * 64}
+    trials = _trials(*[same] * 9, WRONG)
+    verdict = Gate.parse(["0.8"]).check({"m": trials}, {"m": [trial.key for trial in trials]})
+    assert verdict.ok
+    (note,) = verdict.notes
+    assert "a model whose true rate is 0.8 passes 90.0% or more of 2 distinct trials" in note
+    assert "with a chance of at most 74" in note

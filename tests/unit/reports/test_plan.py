@@ -31,9 +31,10 @@ def _plan(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def test_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str]) -> None:
-    """(1.96 + 0.8416)² · (0.25 + 0.24) / (10 · 0.01), the worst case."""
+    """(1.96 + 0.8416)² · 2 · 0.2475 / (10 · 0.01), the worst case: from 55% to 45%."""
     shown = _plan(capsys, "--detect", "10pp", "--power", "0.8")
     assert "a fall of the pass rate by 10.0 points between two campaigns of 10 tasks" in shown
+    assert "every task is taken to pass 55.0% of the time and 45.0% after it" in shown
     assert "39 runs of every task in each of the two: 390 trials a campaign" in shown
     assert "not known: --from CAMPAIGN" in shown
 
@@ -63,6 +64,11 @@ def test_what_repeats_itself_is_warned_about(tmp_path: Path, capsys: pytest.Capt
     assert "10 of 30 scored trials were distinct" in _plan(capsys, "--detect=20%", "--from", tmp_path / "greedy")
 
 
+@pytest.mark.parametrize("detect", ["50pp", "99pp"])
+def test_any_change_can_be_planned_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str], detect: str) -> None:
+    assert "2 runs of every task" in _plan(capsys, f"--detect={detect}")
+
+
 def test_a_weak_model_is_asked_about_a_rise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack(tmp_path / "weak", [result(task, run, **WRONG) for task in TASKS for run in (1, 2, 3)])
     assert "a rise of the pass rate by 20.0 points" in _plan(capsys, "--detect=20pp", "--from", tmp_path / "weak")
@@ -79,12 +85,14 @@ def test_the_runs_are_those_of_the_formula(earlier: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--detect=70pp",), "no room for such a change"),
+        (("--detect=90pp", "--from={earlier}"), "no room for such a change"),
         (("--detect=10pp", "--from=nowhere"), "no campaign 'nowhere'"),
     ],
 )
-def test_what_cannot_be_planned(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], why: str) -> None:
-    assert cli.main(["plan", *words]) == 2
+def test_what_cannot_be_planned(
+    capsys: pytest.CaptureFixture[str], earlier: Path, words: tuple[str, ...], why: str
+) -> None:
+    assert cli.main(["plan", *(word.format(earlier=earlier) for word in words)]) == 2
     assert why in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from pytest_agentcore.stats import Observed
 from pytest_agentcore.stats.chance import decided_by_noise, fisher, holm, least_fisher, paired_permutation
+from pytest_agentcore.stats.counting import Sighting
 
 
 def of(passed: int, n: int) -> Observed:
@@ -55,13 +56,13 @@ def test_hundreds_of_runs_are_counted_without_loss() -> None:
 
 def test_fisher_without_observations_is_undefined() -> None:
     assert fisher(of(0, 0), of(1, 1)) is None
-    assert least_fisher(0, 3) is None
+    assert least_fisher(of(0, 0), of(0, 3)) is None
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1), (3, 3), (3, 1), (2, 5), (4, 6)])
 def test_no_result_has_a_smaller_p_than_the_least(one: int, other: int) -> None:
     found = [fisher(of(a, one), of(b, other)) for a in range(one + 1) for b in range(other + 1)]
-    assert least_fisher(one, other) == pytest.approx(min(p for p in found if p is not None))
+    assert least_fisher(of(0, one), of(0, other)) == pytest.approx(min(p for p in found if p is not None))
 
 
 def test_holm_gives_what_r_gives() -> None:
@@ -96,6 +97,53 @@ def _enumerated(pairs: list[tuple[tuple[int, int], ...]]) -> float:
         seen += a
     sums = [sum(way) for way in product(*ways)]
     return sum(abs(s - expected) >= abs(seen - expected) - 1e-9 for s in sums) / len(sums)
+
+
+MODAL = Observed.of([(9, True), (1, False)])
+"""Ten trials: nine say the same and pass."""
+
+
+def test_repeated_trials_do_not_make_equal_rates_a_difference() -> None:
+    found = paired_permutation([(of(9, 10), MODAL)] * 6, [10 * 10 / 20] * 6)
+    assert found
+    assert found.difference == pytest.approx(0.0)
+    assert found.p == 1.0
+    assert found.interval.low < 0 < found.interval.high
+
+
+REPEATED = [
+    [(((1, True), (1, True), (1, False)), ((3, False), (1, True)))],
+    [(((2, True), (1, False)), ((1, True), (2, False))), (((1, True), (1, True)), ((4, False),))],
+    [(((3, True),), ((3, False),))],
+]
+
+
+@pytest.mark.parametrize("pairs", REPEATED)
+def test_distinct_trials_are_exchanged_with_all_their_repetitions(
+    pairs: list[tuple[tuple[Sighting, ...], ...]],
+) -> None:
+    found = paired_permutation([(Observed.of(one), Observed.of(other)) for one, other in pairs])
+    assert found
+    assert found.p == pytest.approx(_enumerated_whole(pairs), abs=0.02)
+
+
+def _enumerated_whole(pairs: list[tuple[tuple[Sighting, ...], ...]]) -> float:
+    """Every way to deal each task's distinct trials, and the first side's passes beyond its share."""
+    ways, seen = [], 0.0
+    for one, other in pairs:
+        both = (*one, *other)
+        rate = sum(times * passed for times, passed in both) / sum(times for times, _ in both)
+        beyond = [times * (passed - rate) for times, passed in both]
+        ways.append([sum(beyond[i] for i in chosen) for chosen in combinations(range(len(both)), len(one))])
+        seen += sum(beyond[: len(one)])
+    sums = [sum(way) for way in product(*ways)]
+    return sum(abs(s) >= abs(seen) - 1e-9 for s in sums) / len(sums)
+
+
+def test_a_task_with_repetitions_has_a_p_and_a_least_one() -> None:
+    first, second = Observed.of([(3, True)]), Observed.of([(1, False), (1, False), (1, True)])
+    assert fisher(first, second) == pytest.approx(0.25, abs=0.02)
+    assert least_fisher(first, second) == pytest.approx(0.25, abs=0.02)
 
 
 def test_one_task_with_equal_numbers_is_fishers_test() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 import random
 
 import pytest
 from scipy.stats import binomtest, t
 
 from pytest_agentcore.stats.intervals import mean_interval
-from pytest_agentcore.stats.pairs import paired_difference, paired_interval, sign_test
+from pytest_agentcore.stats.pairs import flip_test, paired_difference, paired_interval, sign_test
 
 
 def test_the_published_example() -> None:
@@ -35,7 +37,7 @@ def test_pairs_that_agree_say_that_the_difference_is_small(same: str) -> None:
 
 
 def test_everything_gained() -> None:
-    found = paired_difference([(False, True)] * 10)
+    found = paired_difference([((False, True), 1)] * 10)
     assert found is not None
     assert (found.first, found.second, found.gained, found.lost, found.difference) == (0, 10, 10, 0, 1.0)
     assert found.interval.high == 1.0
@@ -55,6 +57,27 @@ def test_p_is_the_binomial_one(gained: int, lost: int) -> None:
 
 def test_without_a_change_p_is_one() -> None:
     assert sign_test(0, 0) == 1.0
+    assert flip_test([]) == 1.0
+
+
+def test_a_pair_that_came_nine_times_moves_the_rate_and_is_one_observation() -> None:
+    found = paired_difference([((False, True), 9), ((True, True), 1)])
+    assert found is not None
+    assert (found.pairs, found.distinct, found.difference, found.p) == (10, 2, 0.9, 1.0)
+    assert found.interval.low < 0 < found.difference < found.interval.high
+
+
+def test_as_many_gained_as_lost_is_no_change_however_often_one_of_them_came() -> None:
+    found = paired_difference([((False, True), 1)] * 20 + [((True, False), 20)])
+    assert found is not None
+    assert (found.difference, found.p) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("moves", [[3, 1, 1], [2, -1, 4], [5, 5, -2, 1], [1, 1, 2]])
+def test_signs_are_flipped_in_all_ways(moves: list[int]) -> None:
+    sums = [sum(map(operator.mul, signs, moves)) for signs in itertools.product((1, -1), repeat=len(moves))]
+    expected = sum(abs(each) >= abs(sum(moves)) for each in sums) / len(sums)
+    assert flip_test(moves) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("both", "lost", "gained", "pairs"), [(0.3, 0.05, 0.2, 10), (0.5, 0.1, 0.2, 30)])
