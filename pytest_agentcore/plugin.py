@@ -81,6 +81,15 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
         activate(config)
+    elif not config.getoption("help", False):
+        _refuse_gate(config)
+
+
+def _refuse_gate(config: pytest.Config) -> None:
+    """A gate that somebody types must not be open because there is nothing to gate; one in the ini file waits."""
+    for name in ("min-pass-rate", "baseline"):
+        if config.getoption(f"agentcore_{name.replace('-', '_')}", None):
+            raise pytest.UsageError(f"--agentcore-{name}: no model is given, so nothing would be gated; add --model")
 
 
 def pytest_agentcore_tools() -> Sequence[Tool]:

@@ -89,8 +89,9 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
         register(Ahead(running, settings.parallel), "agentcore-ahead")
     baseline = _baseline(config, settings, suite, results)
     register(Reporting(recording, baseline, config.invocation_params.dir), "agentcore-reporting")
-    if (gate or baseline) and not selection:
-        register(Gating(gate, baseline, recording, presenting), "agentcore-gating")
+    if gate or baseline:
+        typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
+        register(Gating(gate, baseline, recording, presenting, typed=typed), "agentcore-gating")
     if config.pluginmanager.has_plugin("xdist") and config.getoption("dist", "no") != "no":
         register(Distributing(running, recording), "agentcore-distributing")
     _register_trials(config, running, suite, recording, presenting)

@@ -29,7 +29,7 @@ class Conducting:
 
     def trial(self, item: pytest.Item) -> Trial:
         """Run an item's trial. A model that cannot be loaded after all ends the session: every trial would fail."""
-        if key_of(item) in self._running.recorded:
+        if key_of(item) in self._running.recorded or runs_nothing(item.config):
             return placeholder()
         try:
             with record_errors() if self._recording else nullcontext():
@@ -50,7 +50,7 @@ class Conducting:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Load the first model before anything is written: what it cannot do is said in a sentence, at once."""
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-        if session.config.option.collectonly or broken or self._recording is None:
+        if runs_nothing(session.config) or broken or self._recording is None:
             return
         distributed = session.config.pluginmanager.has_plugin("dsession")
         if not distributed and self._plan:
@@ -92,6 +92,11 @@ class Conducting:
     def pytest_sessionfinish(self) -> None:
         """Free the model."""
         self._running.close()
+
+
+def runs_nothing(config: pytest.Config) -> bool:
+    """Whether pytest is to show what it would do: nothing is loaded and nothing written then."""
+    return any(config.getoption(name, False) for name in ("collectonly", "setuponly", "setupplan"))
 
 
 def plan_of(items: Sequence[pytest.Item]) -> list[PlanLine]:

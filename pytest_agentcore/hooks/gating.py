@@ -8,11 +8,11 @@ import pytest
 
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.hooks.conducting import plan_of
+from pytest_agentcore.hooks.conducting import plan_of, runs_nothing
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.presenting import Presenting
 from pytest_agentcore.hooks.recording import Recording
-from pytest_agentcore.reports.gate import Gate, GateVerdict
+from pytest_agentcore.reports.gate import Gate, GateVerdict, not_asked
 from pytest_agentcore.reports.regression import check_regression
 
 
@@ -20,9 +20,10 @@ class Gating:
     """Forgives failed trials, and nothing else, when every rate is reached and nothing is worse than the baseline."""
 
     def __init__(
-        self, gate: Gate, baseline: Campaign | None, recording: Recording, presenting: Presenting | None
+        self, gate: Gate, baseline: Campaign | None, recording: Recording, presenting: Presenting | None, *, typed: bool
     ) -> None:
-        self._gate, self._baseline = gate, baseline
+        """What is not `typed` but stands in the ini file says nothing about a run without a single task."""
+        self._gate, self._baseline, self._typed = gate, baseline, typed
         self._recording, self._presenting = recording, presenting
         self._forgivable = 0
 
@@ -30,7 +31,7 @@ class Gating:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """A rate for a task that is not going to run is said now, not after the last trial."""
         tasks = [line[1] for line in plan_of(session.items)]
-        if not tasks or session.testsfailed or session.config.option.collectonly:
+        if not tasks or session.testsfailed or runs_nothing(session.config) or self._recording.selection:
             return
         try:
             self._gate.resolve(tasks)
@@ -45,11 +46,16 @@ class Gating:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Decide between 0 and 1; an interrupt and the exit codes 2 to 5 stand."""
-        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or session.config.option.collectonly:
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or runs_nothing(session.config):
             return
-        verdicts = list(self._verdicts())
+        if not (self._typed or any(campaign.manifest.planned for campaign in self._recording.campaigns.values())):
+            return
+        selection = self._recording.selection
+        verdicts = [not_asked(selection.asked)] if selection else list(self._verdicts())
         if self._presenting:
             self._presenting.gates = verdicts
+        if selection:
+            return
         only_trials_failed = session.testsfailed == self._forgivable
         if not all(verdict.ok for verdict in verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

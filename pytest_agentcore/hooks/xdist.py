@@ -12,6 +12,7 @@ import pytest
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.store import read_results
 from pytest_agentcore.hooks.borders import record_errors, usage_errors
+from pytest_agentcore.hooks.conducting import runs_nothing
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.presenting import shown
 from pytest_agentcore.hooks.recording import Recording
@@ -30,7 +31,7 @@ class Distributing:
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the campaigns before the workers start; the plan comes with their first report."""
-        if session.config.option.collectonly:
+        if runs_nothing(session.config):
             return
         with usage_errors():
             with shown(session.config) as say:

@@ -95,6 +95,12 @@ class Gate:
         return [sentence for sentence in (*found, unscored(model, recorded, len(planned))) if sentence]
 
 
+def not_asked(selected_by: Sequence[str]) -> GateVerdict:
+    """What is said instead of an answer where trials were picked by how they had ended."""
+    why = f"a selection by {' '.join(selected_by)} counts nowhere and is not gated; the exit code is pytest's own"
+    return GateVerdict(name="gate", words=("not asked",) * 2, ok=True, sentences=(), notes=(why,))
+
+
 def unscored(model: str, results: Sequence[TrialResult], planned: int) -> str | None:
     """Says how many planned trials have no score and why; None when all have."""
     missing = planned - Rates.of(results, planned).scored
@@ -171,5 +177,6 @@ def _find(beginning: str, known: Sequence[str]) -> str:
     found = [task for task in known if task.startswith(f"{beginning.rstrip('_')}_")]
     if len(found) == 1:
         return found[0]
-    problem = f"could be {' or '.join(found)}" if found else f"is no task of this run; there are {', '.join(known)}"
+    there = f"there are {', '.join(known)}" if known else "it has none"
+    problem = f"could be {' or '.join(found)}" if found else f"is no task of this run; {there}"
     raise UsageError(f"--min-pass-rate: {beginning!r} {problem}")

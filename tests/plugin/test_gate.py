@@ -143,7 +143,57 @@ def test_no_trial_at_all(pytester: pytest.Pytester, suite: Path) -> None:
     plain.stdout.fnmatch_lines(["  no trial was planned, so no pass rate was reached"])
 
 
-def test_collect_only_asks_no_gate(pytester: pytest.Pytester, suite: Path) -> None:
-    result = pytester.runpytest("--model=null", "--min-pass-rate=1", "--co", suite)
+LOOKING = ("--co", "--setup-plan", "--setup-only")
+
+
+@pytest.mark.parametrize(
+    "word", ["--min-pass-rate=0.9", "--agentcore-min-pass-rate=0.9", "--agentcore-baseline=earlier"]
+)
+def test_a_gate_without_a_model_is_refused(pytester: pytest.Pytester, suite: Path, word: str) -> None:
+    result = pytester.runpytest(word, suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    name = word.partition("=")[0].removeprefix("--agentcore-").removeprefix("--")
+    result.stderr.fnmatch_lines([f"*--agentcore-{name}: no model is given, so nothing would be gated; add --model*"])
+    assert pytester.runpytest(word, "--help").ret == OK
+
+
+def test_a_gate_of_the_ini_file_waits_for_a_model(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeini("[pytest]\nagentcore_min_pass_rate = 0.9\nagentcore_baseline = earlier\n")
+    result = pytester.runpytest(suite)
+    result.assert_outcomes(skipped=2)
     assert result.ret == OK
-    result.stdout.no_fnmatch_line("pass-rate gate*")
+
+
+@pytest.mark.parametrize("rate", ["0", "0.9", "task_05=0.9"])
+def test_a_selection_is_not_gated_and_says_so(pytester: pytest.Pytester, suite: Path, half: str, rate: str) -> None:
+    words = (f"--model={half}", "--runs=1", "--tb=no", suite)
+    pytester.runpytest(*words).assert_outcomes(passed=1, failed=1)
+    again = pytester.runpytest("--lf", f"--min-pass-rate={rate}", *words)
+    again.assert_outcomes(failed=1)
+    assert again.ret == FAILED
+    sentence = "  a selection by --lf counts nowhere and is not gated; the exit code is pytest's own"
+    again.stdout.fnmatch_lines(["gate: not asked", sentence])
+
+
+@pytest.mark.parametrize("rate", ["0.9", "task_05=0"])
+def test_a_gate_of_the_ini_file_asks_nothing_of_a_run_without_tasks(pytester: pytest.Pytester, rate: str) -> None:
+    pytester.makepyfile("def test_own(): pass")
+    pytester.makeini(f"[pytest]\nagentcore_model = oracle\nagentcore_min_pass_rate = {rate}\n")
+    result = pytester.runpytest("test_a_gate_of_the_ini_file_asks_nothing_of_a_run_without_tasks.py")
+    result.assert_outcomes(passed=1)
+    assert result.ret == OK
+    result.stdout.no_fnmatch_line("*gate*reached*")
+
+
+def test_a_typed_rate_for_a_task_of_a_run_without_tasks(pytester: pytest.Pytester, suite: Path) -> None:
+    (suite / "test_plain.py").write_text("def test_plain(): pass\n")
+    result = pytester.runpytest("--model=oracle", "--min-pass-rate=task_05=0", "-k", "test_plain", suite)
+    assert result.ret == FAILED
+    result.stdout.fnmatch_lines(["  --min-pass-rate: 'task_05' is no task of this run; it has none"])
+
+
+@pytest.mark.parametrize("word", LOOKING)
+def test_a_run_that_only_looks_asks_no_gate(pytester: pytest.Pytester, suite: Path, word: str) -> None:
+    result = pytester.runpytest("--model=null", "--min-pass-rate=1", word, suite)
+    assert result.ret == OK
+    result.stdout.no_fnmatch_line("*gate: *")

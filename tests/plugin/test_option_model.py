@@ -26,6 +26,19 @@ def test_item_ids_name_model_and_run(pytester: pytest.Pytester, suite: Path) -> 
     assert not (pytester.path / "agentcore-results").exists()
 
 
+@pytest.mark.parametrize("words", [("--setup-plan",), ("--setup-only",), ("--setup-plan", "-n", "2")], ids=" ".join)
+def test_a_run_that_only_shows_fixtures_runs_no_trial(
+    pytester: pytest.Pytester, suite: Path, script: Script, words: tuple[str, ...]
+) -> None:
+    bot = script(**{"*": [{"error": "unreachable"}]})
+    result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", *words, suite)
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes()
+    if "-n" not in words:
+        result.stdout.fnmatch_lines(["*SETUP *trial?*", "*test_hello?bot-run1?*"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
 def test_a_script_is_a_model(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
     bot = script(task_01=[write("hello.txt", "hello"), say("done")], task_02=[say("no idea")])
     result = pytester.runpytest("--model", f"scripted:{bot}", "--runs", "1", suite)
