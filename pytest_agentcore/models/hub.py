@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.models.digest import file_digest, remember_digest
 from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.hub_files import all_parts, choose_file
+from pytest_agentcore.models.hub_files import DEFAULT_QUANT, all_parts, choose_file
 from pytest_agentcore.models.places import find_in_folders, model_folders
 from pytest_agentcore.untrusted import visible
 
@@ -82,12 +83,17 @@ def fetch(entry: ModelEntry, say: Callable[[str], None] = lambda _line: None) ->
 
 
 def by_hand(entry: ModelEntry) -> str:
-    """How a file gets here without this machine's network."""
-    folder = model_folders()[0]
-    files = " ".join(all_parts(entry.file)) if entry.file else '--include "*.gguf"'
+    """How a file gets here without this machine's network, to a place where it is found."""
+    folder, wanted, name = model_folders()[0], shlex.join(all_parts(entry.file)), entry.file.rpartition("/")[2]
+    if not entry.file:  # it cannot be known what the file is called
+        quant = entry.quant or DEFAULT_QUANT
+        spellings = dict.fromkeys((quant, quant.upper(), quant.lower()))
+        wanted = " ".join(f'--include "*{spelling}[-./]*gguf"' for spelling in spellings)
+        folder, name = folder / entry.repo, "the file"
+    revision = f" --revision {shlex.quote(entry.revision)}" if entry.revision else ""
     return (
-        f"`hf download {entry.repo} {files} --local-dir {folder}` fetches it; "
-        f"{entry.file.rpartition('/')[2] or 'the file'} may also be put into {folder}"
+        f"`hf download {entry.repo} {wanted}{revision} --local-dir {shlex.quote(str(folder))}` fetches it; "
+        f"{name} may also be put into {folder}"
     )
 
 

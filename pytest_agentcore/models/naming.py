@@ -12,7 +12,7 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.models.entry import AGENTS, ModelEntry, slug_of
 from pytest_agentcore.models.hub_files import spelled
 from pytest_agentcore.models.ollama import find_in_ollama
-from pytest_agentcore.models.places import find_in_folders, find_package_file, model_folders
+from pytest_agentcore.models.places import find_in_folders, find_of_repository, find_package_file, model_folders
 from pytest_agentcore.models.registry import Registry, shipped
 
 ELSEWHERE = ("hf:", "ollama:")
@@ -58,7 +58,8 @@ def _with_file(entry: ModelEntry) -> ModelEntry:
     if entry.package_file:
         return replace(entry, path=_in_package(entry))
     if entry.repo:
-        return replace(entry, path=(find_in_folders(entry.file) if entry.file else None) or _in_cache(entry))
+        by_hand = find_in_folders(entry.file) if entry.file else find_of_repository(entry)
+        return replace(entry, path=by_hand or _in_cache(entry))
     if entry.file:
         return replace(entry, path=_in_folders(entry))
     return entry
@@ -75,7 +76,7 @@ def fetch(entry: ModelEntry, say: Callable[[str], None] = lambda _line: None) ->
     if not _has_hub():
         raise UsageError(
             f"{entry.name}: fetching {entry.repo} takes huggingface_hub; run `pip install 'pytest-agentcore[llama]'`, "
-            f"or put {entry.file or 'the file'} into {model_folders()[0]}"
+            f"or put {entry.file or 'the file'} into {model_folders()[0] / ('' if entry.file else entry.repo)}"
         )
     from pytest_agentcore.models import hub  # noqa: PLC0415 - optional, and slow to import
 

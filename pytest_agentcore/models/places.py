@@ -6,6 +6,10 @@ import importlib.util
 import os
 from pathlib import Path
 
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.models.entry import ModelEntry
+from pytest_agentcore.models.hub_files import all_parts, choose_file
+
 
 def cache_folder() -> Path:
     """The project's own folder in the user's cache ($XDG_CACHE_HOME, else ~/.cache)."""
@@ -20,9 +24,28 @@ def model_folders() -> tuple[Path, ...]:
 
 
 def find_in_folders(file: str) -> Path | None:
-    """A file that the user put into one of `model_folders()`, with or without the folder it has in its repository."""
+    """A file that the user put into one of `model_folders()`, with or without the folder it has in its repository.
+
+    Of a model in several parts, `file` is the first; it counts as found where all of them lie.
+    """
     places = (folder / name for folder in model_folders() for name in (file.rpartition("/")[2], file))
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_whole(place)), None)
+
+
+def find_of_repository(entry: ModelEntry) -> Path | None:
+    """The file that an entry without one means, of those in `OWNER/REPO` below one of `model_folders()`."""
+    for folder in (folder / entry.repo for folder in model_folders()):
+        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_whole(path)]
+        try:
+            return folder / choose_file(entry, sorted(names))
+        except UsageError:
+            continue
+    return None
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a file is there, and where it is one part of a model, all of the parts beside it."""
+    return all(file.with_name(part).is_file() for part in all_parts(file.name))
 
 
 def find_package_file(package_file: str) -> Path | None:

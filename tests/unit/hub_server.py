@@ -1,7 +1,8 @@
 """A server on loopback that speaks as much of the Hugging Face hub's HTTP as the client uses, and fails on request.
 
-Routes: `/api/models/REPO` lists files; `/REPO/resolve/REVISION/FILE` answers HEAD with the headers that
-name commit, digest and size, and GET with the file, from any offset. Read off huggingface_hub's client code.
+Routes: `/api/models/REPO` lists files, and so does `/tree/COMMIT` below it for the `hf` command;
+`/REPO/resolve/REVISION/FILE` answers HEAD with the headers that name commit, digest and size, and GET with the file,
+from any offset. Read off huggingface_hub's client code.
 """
 
 from __future__ import annotations
@@ -115,9 +116,14 @@ class _Handler(BaseHTTPRequestHandler):
         hub.tokens.add(self.headers.get("Authorization", ""))
         if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
             self._error(401, "RepoNotFound")
-        elif path == f"/api/models/{hub.repo}":
+        elif path in (f"/api/models/{hub.repo}", f"/api/models/{hub.repo}/revision/main"):
             listed = {"id": hub.repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in hub.files]}
             self._send(json.dumps(listed).encode(), {})
+        elif path == f"/api/models/{hub.repo}/tree/{COMMIT}":
+            tree = [
+                {"type": "file", "path": name, "oid": "0", "size": hub.files[name].stat().st_size} for name in hub.files
+            ]
+            self._send(json.dumps(tree).encode(), {})
         elif found := re.fullmatch(rf"/{re.escape(hub.repo)}/resolve/(?:main|{COMMIT})/(.+)", path):
             self._file(found[1])
         elif path.startswith((f"/{hub.repo}/", f"/api/models/{hub.repo}")):

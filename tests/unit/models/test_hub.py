@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 import termios
@@ -229,3 +230,20 @@ def test_a_file_put_into_the_folder_is_taken_without_asking_the_hub(hub: Hub, tm
     done = run(hub, tmp_path, "hf:me/Tiny-GGUF:Tiny-Q4_K_M.gguf")
     assert f"yes, {folder / 'Tiny-Q4_K_M.gguf'}" in done.stdout
     assert hub.asked == []
+
+
+@pytest.mark.parametrize(("name", "file"), [("", "Tiny-Q4_K_M.gguf"), (":bf16", "BF16/Tiny-BF16-00001-of-00002.gguf")])
+def test_the_command_for_a_model_out_of_reach_puts_it_where_it_is_found(
+    hub: Hub, tmp_path: Path, name: str, file: str
+) -> None:
+    refused = run(hub, tmp_path, f"hf:me/Tiny-GGUF{name}", HF_HUB_OFFLINE="1")
+    said = re.search(r"`(hf download .*)` fetches it; the file may also be put into (\S+)", refused.stderr)
+    assert said, refused.stderr
+    env = variables(hub, tmp_path, {})
+    script = Path(sys.executable).with_name("hf")
+    subprocess.run([script, *shlex.split(said[1])[1:]], env=env, cwd=tmp_path, timeout=TIMEOUT, check=True)
+    folder = Path(said[2])
+    parts = {path.name for path in hub.files.values() if ("BF16" in path.name) == bool(name)}
+    assert {path.name for path in folder.rglob("*.gguf")} == {part.replace("BF16_", "") for part in parts}
+    found = run(hub, tmp_path, f"hf:me/Tiny-GGUF{name}", HF_HUB_OFFLINE="1")
+    assert f"ready         yes, {folder / file}" in found.stdout, found.stderr

@@ -74,7 +74,35 @@ def test_a_file_put_into_a_folder_of_the_user_is_found(tmp_path: Path, monkeypat
     below = tmp_path / "b" / "Q4_K_M" / "GLM-4.5-Air-Q4_K_M-00001-of-00002.gguf"
     below.parent.mkdir()
     below.write_bytes(b"GGUF")
+    assert resolve("glm-4.5-air").path is None
+    below.with_name(below.name.replace("00001", "00002", 1)).write_bytes(b"GGUF")
     assert resolve("glm-4.5-air").path == below
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "found"),
+    [
+        ("hf:me/Tiny-GGUF", ["Tiny-Q8_0.gguf", "Tiny-Q4_K_M.gguf"], "Tiny-Q4_K_M.gguf"),
+        ("hf:me/Tiny-GGUF:q8_0", ["Tiny-Q8_0.gguf", "Tiny-Q4_K_M.gguf"], "Tiny-Q8_0.gguf"),
+        ("hf:me/Tiny-GGUF", ["only.gguf"], "only.gguf"),
+        ("hf:me/Tiny-GGUF:BF16", ["BF16/T-00001-of-00002.gguf", "BF16/T-00002-of-00002.gguf"], "BF16/T-00001"),
+        ("hf:me/Tiny-GGUF:BF16", ["BF16/T-00001-of-00002.gguf"], ""),
+        ("hf:me/Tiny-GGUF:Q2_K", ["Tiny-Q4_K_M.gguf"], ""),
+        ("hf:you/Tiny-GGUF", ["Tiny-Q4_K_M.gguf"], ""),
+    ],
+)
+def test_a_file_of_a_repository_is_found_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, files: list[str], found: str
+) -> None:
+    monkeypatch.setenv("AGENTCORE_MODELS", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
+    for file in files:
+        path = tmp_path / "me/Tiny-GGUF" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"GGUF")
+    path = resolve(name).path
+    assert (str(path.relative_to(tmp_path / "me/Tiny-GGUF")) if path else "").startswith(found)
+    assert bool(path) == bool(found)
 
 
 @pytest.mark.parametrize(
