@@ -1,7 +1,8 @@
 """Calls as Gemma 4's chat template writes them: `call:NAME{key:<|"|>text<|"|>,n:1,list:[true,None],nested:{}}`.
 
 Read from the template in the model file: keys are bare and sorted, strings stand between `<|"|>` without any escapes,
-null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations.
+null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations. A bare key may hold
+spaces; one that holds `:`, `,` or a brace cannot be told from what follows it, so the template cannot write it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ MAX_DEPTH = 64
 
 _NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
 _HEAD = re.compile(rf"\s*call:({_NAME.pattern})\s*(?=\{{)")
-_KEY = re.compile(r"[^\s{}\[\]<>,:\"']+")
-_KEY_AND_COLON = re.compile(rf"({_KEY.pattern})\s*:")
+_PLAIN_KEY = r"[^\s{}\[\]<>,:\"']+"
+_ANY_KEY = re.compile(r"(?![\s\"'])(?:[^:,{}<|]|<(?!\|)|\|(?!>)){0,1000}(?<!\s)|")
+_KEY_AND_COLON = re.compile(r"([^:,{}]{0,1000}):")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][-+]?[0-9]{1,4})?(?![\w.+-])")
 _SCALAR = r"-?(?:0|[1-9][0-9]{0,17})|true|false|None"
-_PLAIN_PAIR = rf'{_KEY.pattern}:(?:<\|"\|>[^<]{{0,200}}<\|"\|>|{_SCALAR})'
+_PLAIN_PAIR = rf'{_PLAIN_KEY}:(?:<\|"\|>[^<]{{0,200}}<\|"\|>|{_SCALAR})'
 _PLAIN_CALL = re.compile(rf"call:({_NAME.pattern})\{{((?:{_PLAIN_PAIR}(?:,(?!\}})|(?=\}})))*)\}}")
 """A call as models nearly always write it; anything else is read piece by piece."""
-_PLAIN_PAIRS = re.compile(rf'({_KEY.pattern}):(?:<\|"\|>([^<]*)<\|"\|>|({_SCALAR}))')
+_PLAIN_PAIRS = re.compile(rf'({_PLAIN_KEY}):(?:<\|"\|>([^<]*)<\|"\|>|({_SCALAR}))')
 _WORD = re.compile(r"[A-Za-z_]{1,20}(?![\w.+-])")
 _WORDS = {"true": True, "false": False, "None": None, "null": None}
 
@@ -131,8 +133,9 @@ class _Reader:
 
     def key(self, at: int) -> tuple[str, int]:
         """A key, bare or quoted, and the index behind its colon."""
-        if bare := _KEY_AND_COLON.match(self.text, at):
-            return bare[1], bare.end()
+        bare = _KEY_AND_COLON.match(self.text, at)
+        if bare and _ANY_KEY.fullmatch(key := bare[1].rstrip()):
+            return key, bare.end()
         if not self.text.startswith(QUOTE, at):
             raise MalformedCall("a key is missing, or the ':' behind it", at)
         key, at = self.string(at)
@@ -185,7 +188,7 @@ def _object(value: Mapping[str, Any]) -> str:
 
 
 def _key(key: str) -> str:
-    return key if _KEY.fullmatch(key) else _string(key)
+    return key if _ANY_KEY.fullmatch(key) else _string(key)
 
 
 def _string(text: str) -> str:

@@ -69,13 +69,14 @@ def test_the_dialect_is_recognised_by_the_template(source: str) -> None:
 
 
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+INNER_KEYS = st.sampled_from(["", "first name", "Content-Type", "src/a.py", "$id", "1", "it's", "x[0]", "ä"])
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(10**15), 10**15)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"), max_size=20).filter(lambda text: QUOTE not in text),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | INNER_KEYS, inner, max_size=3),
     max_leaves=8,
 )
 CALLS = st.lists(st.tuples(KEYS, st.dictionaries(KEYS, VALUES, max_size=4)), min_size=1, max_size=3)
