@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.call_shapes import NAME_KEYS
 from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
 from pytest_agentcore.models.dialects.near_misses import function_lines
+from pytest_agentcore.models.dialects.scanner import shape
 from pytest_agentcore.verdict.modes import Resemblance
 
 _TOKEN_SHAPE = re.compile(
@@ -51,6 +52,28 @@ def has_template_tokens(content: str, special_tokens: Collection[str] = ()) -> b
     """Whether the text holds what only a chat template should write."""
     known = _SHORT_TOKENS.intersection(special_tokens)
     return _TOKEN_SHAPE.search(content) is not None or any(token in content for token in known)
+
+
+def leaks_template(content: str) -> bool:
+    """Whether the text holds what only a chat template should write, beside the markers of calls.
+
+    Those of a call that was begun in any dialect are no leak: it counts as malformed, or as another dialect's.
+    """
+    for marker in _call_markers(content):
+        content = content.replace(marker, " ")
+    return has_template_tokens(content)
+
+
+def _call_markers(content: str) -> Iterator[str]:
+    """What belongs to calls of the dialects that the text shows signs of."""
+    for dialect in DIALECTS:
+        if any(sign in content for sign in dialect.signs):
+            yield from dialect.signs
+            yield from _TOKEN_SHAPE.findall(shape(dialect) + dialect.between)
+    for marker in FOREIGN_CALL_MARKERS:
+        if marker in content:
+            yield marker
+            yield marker.replace("start", "end").replace("START", "END")
 
 
 def _foreign_call(content: str, dialect: Dialect) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.campaign.transcript import Event, read_transcript
+from pytest_agentcore.models.dialects.resemblance import leaks_template
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.verdict.modes import Resemblance
 
@@ -65,4 +66,9 @@ def _course(campaign: Campaign, result: TrialResult) -> Course:
 
 def _leaks(reply: Event) -> bool:
     """Calls that were read are not looked into: a file may hold anything."""
-    return reply["resembles"] == Resemblance.template_tokens or _RESULT.search(str(reply["content"])) is not None
+    content = str(reply["content"])
+    return (
+        reply["resembles"] == Resemblance.template_tokens
+        or _RESULT.search(content) is not None
+        or leaks_template(content)
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_agentcore.models.dialects.base import Dialect
-from pytest_agentcore.models.dialects.families import GEMMA4, GENERIC, HERMES
-from pytest_agentcore.models.dialects.resemblance import resemblance
+from pytest_agentcore.models.dialects.families import DIALECTS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.models.dialects.resemblance import leaks_template, resemblance
 from pytest_agentcore.verdict.modes import Resemblance
 
 TOOLS = ("fs_read", "shell")
@@ -65,3 +65,30 @@ def test_without_tools_no_text_is_a_call() -> None:
 def test_a_megabyte_is_read_in_one_pass(unit: str) -> None:
     found = resemblance(unit * (1_000_000 // len(unit)), HERMES, TOOLS)
     assert found in (None, Resemblance.bare_call)
+
+
+@pytest.mark.parametrize(
+    ("content", "leaks"),
+    [
+        ("I write.<|im_start|>assistant", True),
+        ("<|im_start|>assistant\n<tool_call>{bad</tool_call>", True),
+        ("<|tool_call>call:fs_read{file: a}<tool_call|><|turn>user", True),
+        ("[TOOL_CALLS]fs_read[ARGS]{}[INST] go on [/INST]", True),
+        ("<tool_response>\n12\n</tool_response>", True),
+        ("<|channel|>final<|message|>hi", True),
+        ('<|tool_call>call:fs_read{file:<|"|>a}<tool_call|>', False),
+        ("<|channel|>commentary to=functions.shell <|constrain|>json<|message|>{bad<|call|>", False),
+        ("<|tool_call_start|>[shell(]<|tool_call_end|>", False),
+        ("<tool_call>{bad</tool_call>", False),
+        ("f <|> g, done", False),
+    ],
+)
+def test_marks_of_calls_are_no_leak_and_what_stands_beside_them_is(content: str, leaks: bool) -> None:
+    assert leaks_template(content) is leaks
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_a_call_cut_off_leaks_nothing(dialect: Dialect) -> None:
+    call = dialect.render_calls([("shell", {"command": "ls"}), ("fs_read", {"path": "a"})])
+    assert not leaks_template(call)
+    assert not leaks_template(call[: call.index("ls")])
