@@ -81,7 +81,8 @@ class Dialect:
         """Whether generation can stop: nothing that belongs to the reply can follow `text`.
 
         That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
-        call; with `single`, when the first call was closed. Cheap enough to be asked after every token.
+        call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
+        count. Cheap enough to be asked after every token.
         """
         return scan.is_complete(self, text, single=single, reasoning_open=reasoning_open)
 

@@ -149,7 +149,7 @@ class _Reader:
         start = at + len(QUOTE)
         end = self.text.find(QUOTE, start)
         if end < 0:
-            raise MalformedCall(f"a string is not closed by {QUOTE}", at)
+            raise MalformedCall(f"a string is not closed by {QUOTE}", at, unclosed=True)
         return self.text[start:end], end + len(QUOTE)
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:

@@ -87,7 +87,7 @@ def read_json(text: str, at: int) -> tuple[Any, int]:
     try:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        raise MalformedCall(_problem(error.msg), error.pos) from error
+        raise MalformedCall(_problem(error.msg), error.pos, unclosed=error.msg == _UNTERMINATED) from error
     except RecursionError as error:
         raise MalformedCall("the value is nested too deeply", at) from error
     except ValueError as error:
@@ -142,12 +142,13 @@ def _problem(message: str) -> str:
     return _PROBLEMS.get(message, message[:1].lower() + message[1:])
 
 
+_UNTERMINATED = "Unterminated string starting at"
 _PROBLEMS = {
     "Expecting value": "a value is missing",
     "Expecting property name enclosed in double quotes": "a key in double quotes is missing",
     "Illegal trailing comma before end of object": "a comma stands before the end of an object",
     "Illegal trailing comma before end of array": "a comma stands before the end of a list",
-    "Unterminated string starting at": "a string is not closed, starting",
+    _UNTERMINATED: "a string is not closed, starting",
     "Invalid control character at": 'a string holds a raw line break or control character (write "\\n" instead)',
     "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
     "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",

@@ -251,7 +251,8 @@ class _Reader:
         start = prefix.end()
         found = _BODY[quote].match(self.text, start)
         if not found:
-            raise MalformedCall(f"a string is not closed by {quote}", prefix.start())
+            unclosed = len(quote) > 1 or "\n" not in self.text[start:]
+            raise MalformedCall(f"a string is not closed by {quote}", prefix.start(), unclosed=unclosed)
         body = self.text[start : found.end() - len(quote)]
         if raw or "\\" not in body:
             return body, found.end()

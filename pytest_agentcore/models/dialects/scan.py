@@ -27,7 +27,7 @@ def fold(text: str, parts: Iterable[Segment]) -> Parsed:
     reasoning: list[str] = []
     calls: list[RawCall] = []
     problems: list[str] = []
-    for part, start, end, inner, found, problem, _tool in parts:
+    for part, start, end, inner, found, problem, _tool, _unclosed in parts:
         if part is Part.calls:
             calls += found
         elif part is Part.content or part is Part.broken:
@@ -67,6 +67,8 @@ def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: b
     called = False
     for part in segments(dialect, text, reasoning_open=reasoning_open):
         called = called or part.part in (Part.calls, Part.broken)
+        if part.unclosed:  # what looks like a marker behind it may be part of the string
+            return False
         if part.part is Part.invented:
             return True
         if part.part is Part.calls and single:

@@ -51,6 +51,8 @@ class Segment(NamedTuple):
     problem: str = ""
     tool: str = ""
     """Of a broken call whose name stands outside of what did not parse."""
+    unclosed: bool = False
+    """Of a broken call: a string in it runs to the end of the reply."""
 
 
 class Scanner:
@@ -190,6 +192,7 @@ class Scanner:
             inner=self.text[inside:end],
             problem=self._sentence(inside, error),
             tool=tool,
+            unclosed=error.unclosed,
         )
 
     def _resume(self, inside: int, *, bare: bool) -> int:

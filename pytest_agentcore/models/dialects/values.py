@@ -37,12 +37,13 @@ class Parsed:
 class MalformedCall(ValueError):
     """Raised by a codec: what was expected, and where.
 
-    `at` is an index into the whole reply.
+    `at` is an index into the whole reply. `unclosed` says that a string runs to the end of the text: markers behind its
+    beginning may be part of it, as long as the model goes on writing.
     """
 
-    def __init__(self, problem: str, at: int) -> None:
+    def __init__(self, problem: str, at: int, *, unclosed: bool = False) -> None:
         super().__init__(problem)
-        self.problem, self.at = problem, at
+        self.problem, self.at, self.unclosed = problem, at, unclosed
 
 
 class Decoded(NamedTuple):

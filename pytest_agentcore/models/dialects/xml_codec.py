@@ -106,7 +106,7 @@ class XmlCodec:
             key, start = head[1], head.end()
             end = text.find(close, start)
             if end < 0:
-                raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at)
+                raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at, unclosed=True)
             if key in found:
                 raise MalformedCall(f"the argument {key[:40]!r} stands twice", at)
             found[key] = self._value(text[start:end], head[2], start)

@@ -348,5 +348,28 @@ def test_generation_can_stop_when_all_calls_are_closed(dialect: Dialect) -> None
     assert dialect.is_complete(f"Hm.{thinking.close}{reply}", reasoning_open=True)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_markers_inside_an_argument_end_nothing(dialect: Dialect) -> None:
+    sections = (dialect.section.open, dialect.section.close) if dialect.section else ()
+    markers = [mark for mark in (*sections, dialect.call.close, *dialect.result_open, "]", "}\n") if mark]
+    raw = isinstance(dialect.codec, XmlCodec) and {dialect.codec.after_value, dialect.codec.end}
+    for marker in markers:
+        call = dialect.render_calls([("a", {"x": f"b {marker} c", "y": "z"})])
+        assert (raw and marker in raw) or dialect.parse(call).calls == (("a", {"x": f"b {marker} c", "y": "z"}),)
+        early = [end for end in range(len(call)) if dialect.is_complete(call[:end])]
+        assert early == []
+        last = call.index("y")
+        assert [end for end in range(last) if dialect.is_complete(call[:end], single=True)] == []
+
+
+def test_a_string_that_cannot_go_on_does_not_keep_a_section_open() -> None:
+    section = KIMI_K2.section
+    assert section
+    head = f"{section.open}<|tool_call_begin|>functions.a:0<|tool_call_argument_begin|>"
+    assert KIMI_K2.is_complete(head + '{"x": bad}<|tool_call_end|>' + section.close)
+    assert KIMI_K2.is_complete(head + '{"x": "a\nb"}<|tool_call_end|>' + section.close)
+    assert not KIMI_K2.is_complete(head + '{"x": "a<|tool_call_end|>' + section.close)
+
+
 def test_a_trailing_end_of_turn_token_is_not_content() -> None:
     assert HERMES.parse("Done.<|im_end|>\n").content == "Done."
