@@ -1,8 +1,8 @@
 """Calls as Gemma 4's chat template writes them: `call:NAME{key:<|"|>text<|"|>,n:1,list:[true,None],nested:{}}`.
 
 Read from the template in the model file: keys are bare and sorted, strings stand between `<|"|>` without any escapes,
-null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations. A bare key may hold
-spaces; one that holds `:`, `,` or a brace cannot be told from what follows it, so the template cannot write it.
+null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations. A bare key may
+hold spaces; one that holds `:`, `,` or a brace cannot be told from what follows it.
 """
 
 from __future__ import annotations

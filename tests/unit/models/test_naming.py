@@ -100,9 +100,9 @@ def test_a_file_of_a_repository_is_found_in_its_folder(
         path = tmp_path / "me/Tiny-GGUF" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"GGUF")
-    path = resolve(name).path
-    assert (str(path.relative_to(tmp_path / "me/Tiny-GGUF")) if path else "").startswith(found)
-    assert bool(path) == bool(found)
+    got = resolve(name).path
+    assert (str(got.relative_to(tmp_path / "me/Tiny-GGUF")) if got else "").startswith(found)
+    assert bool(got) == bool(found)
 
 
 @pytest.mark.parametrize(
