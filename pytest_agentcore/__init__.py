@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
     from pytest_agentcore.checking.trial import Trial
-    from pytest_agentcore.tasks import Budget, Fault, Instance, database, read_folder, task
+    from pytest_agentcore.declaring import task
+    from pytest_agentcore.tasks import Budget, Fault, Instance, database, read_folder
 
 __all__ = ["Actor", "Budget", "Fault", "Instance", "Trial", "__version__", "database", "read_folder", "task"]
 
 __version__ = "0.1.0"
 
-_HOMES = {"Actor": "pytest_agentcore.agent.actor", "Trial": "pytest_agentcore.checking.trial"}
+_HOMES = {
+    "Actor": "pytest_agentcore.agent.actor",
+    "Trial": "pytest_agentcore.checking.trial",
+    "task": "pytest_agentcore.declaring",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pytest_agentcore.agent.load import ContextLoad
 from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import InfrastructureError
+from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze
 from pytest_agentcore.suite import Suite
@@ -224,7 +224,11 @@ def _draw(job: Job) -> tuple[Instance, InfrastructureError | None]:
     try:
         instance = job.instance()
         instance.digest()
-    except Exception as error:  # noqa: BLE001 - a function of the task's
+    except KeyboardInterrupt:
+        raise
+    except TaskDeclarationError as error:
+        return Instance({}), InfrastructureError(str(error), Cause.task_broken)
+    except BaseException as error:  # noqa: BLE001 - a function of the task's
         raised = [
             frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(job.task.module)
         ]

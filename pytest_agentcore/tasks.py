@@ -1,20 +1,18 @@
-"""What a task file declares: `@task(...)` over the checker, oracle and counterexamples beside it."""
+"""A task as it was declared, and the instances that it gives: the values that everything else reads."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
-from pytest_agentcore.errors import TaskDeclarationError
+from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
+from pytest_agentcore.verdict.modes import Cause
 
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
 IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"})
 """Names that never count as content: not in a digest, not in a workspace, not in a diff."""
+
+LONGEST_NAME, LONGEST_PATH = 255, 1024
+"""Bytes that every file system takes, the path below the workspace."""
 
 Checker = Callable[["Trial"], None]
 Solution = Callable[["Actor"], str | None]
@@ -105,73 +106,39 @@ class Task:
         return callable(self.files)
 
     def instance(self, suite_version: str, run: int) -> Instance:
-        """The data of one run index, drawn from (suite version, task, run index): the same for every model."""
+        """The data of one run index, drawn from (suite version, task, run index): the same for every model.
+
+        Raises:
+            TaskDeclarationError: the task's own function made what no workspace can hold.
+        """
         if callable(self.files):
-            return self.files(Random(f"{suite_version}/{self.id}/{run}"))
+            return self._checked(self.files(Random(f"{suite_version}/{self.id}/{run}")))
         if isinstance(self.files, str):
             return Instance(read_folder(self.module.parent / "files" / self.files))
         return Instance(self.files)
 
+    def check(self, trial: Trial) -> None:
+        """Let the checker speak: it accepts by returning.
 
-class TaskFunction(Protocol):
-    """A checker after `@task`: still the plain test function, with three decorators on it."""
+        Raises:
+            AssertionError: the trial is rejected.
+            InfrastructureError: the checker returned something, which says neither.
+        """
+        returned: object = self.checker(trial)  # type: ignore[func-returns-value]
+        if returned is not None:
+            raise InfrastructureError(
+                f"the checker is broken: {self.checker.__name__} returned {returned!r:.80}; it must assert instead",
+                Cause.checker_broken,
+            )
 
-    agentcore: Task
-    __name__: str
-
-    def __call__(self, trial: Trial) -> None: ...
-
-    def oracle(self, solution: Solution) -> Solution:
-        """The reference solution; exactly one."""
-
-    def alternative(self, solution: Solution) -> Solution:
-        """A right solution that looks different; the checker must accept it."""
-
-    def counterexample(self, solution: Solution) -> Solution:
-        """A plausible wrong solution; the checker must reject it."""
-
-
-def task(
-    *,
-    prompt: str,
-    files: Files = "",
-    tools: Sequence[str] = ("fs_read", "fs_write", "shell"),
-    artifacts: Sequence[str] = (),
-    protected: Sequence[str] = (),
-    budget: Budget = Budget(),
-    faults: Sequence[Fault] = (),
-) -> Callable[[Checker], TaskFunction]:
-    """Declare the task of a module; the decorated test function is its checker.
-
-    Args:
-        prompt: what the model is asked, the whole of it.
-        files: a folder below `files/` beside the module, a dict of contents by path, or a function of a seeded
-            `random.Random` that returns an `Instance` (then each run index is another instance).
-        tools: names of the tools the model gets, the built-in ones or those of a plugin.
-        artifacts: workspace paths that a pass rests on; selfcheck replaces each by rubbish.
-        protected: glob patterns of files the model was told not to change; the checker sees them pristine.
-        budget: tighter or wider limits than the session's.
-        faults: tool errors to inject.
-
-    Raises:
-        TaskDeclarationError: a declaration that cannot be run; names the file and the field.
-    """
-
-    def decorate(checker: Checker) -> TaskFunction:
-        declared = Task(
-            checker=checker,
-            prompt=textwrap.dedent(prompt).strip(),
-            files=files or {},
-            tools=tuple(tools),
-            artifacts=tuple(artifacts),
-            protected=tuple(protected),
-            budget=budget,
-            faults=tuple(faults),
-        )
-        _check_declaration(declared)
-        return _as_task_function(checker, declared)
-
-    return decorate
+    def _checked(self, drawn: object) -> Instance:
+        problem = f"must return an Instance, and returned {kind_of(drawn)}"
+        if isinstance(drawn, Instance):
+            problem = files_problem(drawn.files)
+        if not isinstance(drawn, Instance) or problem:
+            name = getattr(self.files, "__name__", "the function")
+            raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
+        return drawn
 
 
 def database(sql: str) -> bytes:
@@ -199,50 +166,47 @@ def _bytes(content: str | bytes) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-def _as_task_function(checker: Checker, declared: Task) -> TaskFunction:
-    def adder(into: list[Solution]) -> Callable[[Solution], Solution]:
-        def add(solution: Solution) -> Solution:
-            into.append(solution)
-            return solution
-
-        return add
-
-    vars(checker).update(
-        agentcore=declared,
-        oracle=adder(declared.oracles),
-        alternative=adder(declared.alternatives),
-        counterexample=adder(declared.counterexamples),
-    )
-    return cast("TaskFunction", checker)
-
-
-def _check_declaration(task: Task) -> None:
-    def refuse(field_name: str, problem: str) -> TaskDeclarationError:
-        return TaskDeclarationError(task.module, field_name, problem)
-
-    if list(inspect.signature(task.checker).parameters) != ["trial"]:
-        raise refuse("checker", f"{task.checker.__name__} must take exactly one argument, `trial`")
-    if _is_empty(task.checker):
-        raise refuse("checker", f"{task.checker.__name__} has no body: it must assert something about `trial`")
-    if not task.prompt:
-        raise refuse("prompt", "is empty: it must say what the model is to do")
-    if isinstance(task.files, str) and not (task.module.parent / "files" / task.files).is_dir():
-        raise refuse("files", f"no folder {task.files!r} in {task.module.parent / 'files'}")
-    for path in [*task.artifacts, *(task.files if isinstance(task.files, Mapping) else ())]:
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise refuse("files or artifacts", f"{path!r} must be relative and stay inside the workspace")
-    if not task.tools:
-        raise refuse("tools", "is empty: an agent without tools cannot act")
+def files_problem(files: object) -> str:
+    """What is wrong with contents by workspace path, where anything is."""
+    if not isinstance(files, Mapping):
+        return f"must be contents by path, and is {kind_of(files)}"
+    for path, content in files.items():
+        if problem := path_problem(path):
+            return problem
+        if not isinstance(content, str | bytes):
+            return f"{path!r} must hold text or bytes, and holds {kind_of(content)}"
+        if isinstance(content, str) and not _is_utf8(content):
+            return f"{path!r} holds text that is no UTF-8; give bytes"
+        for parent in PurePosixPath(path).parents:
+            if parent.as_posix() in files:
+                return f"{path!r} lies in {parent.as_posix()!r}, which is a file"
+    return ""
 
 
-def _is_empty(checker: Checker) -> bool:
-    """Whether the body is only a docstring, `pass` or `...`."""
+def path_problem(path: object) -> str:
+    """What is wrong with a path inside a workspace, where anything is."""
+    if not isinstance(path, str):
+        return f"a path must be text, and is {kind_of(path)}"
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        return f"{path!r} must be relative and stay inside the workspace"
+    if path in ("", ".") or "\0" in path or not _is_utf8(path):
+        return f"{path!r} is no name of a file"
+    if pure.as_posix() != path:
+        return f"{path!r} must be written {pure.as_posix()!r}"
+    if max(len(part.encode()) for part in pure.parts) > LONGEST_NAME or len(path.encode()) > LONGEST_PATH:
+        return f"{path[:40]!r}… is too long a path"
+    return ""
+
+
+def kind_of(value: object) -> str:
+    """How a sentence names what it did not expect."""
+    return "nothing" if value is None else f"of type {type(value).__name__}"
+
+
+def _is_utf8(text: str) -> bool:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(checker)))
-    except (OSError, SyntaxError):
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    function = cast("ast.FunctionDef", tree.body[0])
-    return all(
-        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in function.body
-    )
+    return True

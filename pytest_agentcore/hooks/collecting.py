@@ -9,9 +9,10 @@ from typing import cast
 
 import pytest
 
+from pytest_agentcore.declaring import TaskFunction, check_oracle
 from pytest_agentcore.errors import TaskDeclarationError
 from pytest_agentcore.suite import Suite
-from pytest_agentcore.tasks import Task, TaskFunction
+from pytest_agentcore.tasks import Task
 from pytest_agentcore.trial import TrialKey
 
 
@@ -83,6 +84,7 @@ class Collecting:
             check_place(task, self._suite)
             check_tools(task, self._tools)
             check_alone(task, vars(getattr(collector, "obj", None) or object))
+            check_oracle(task)
         except TaskDeclarationError as error:
             raise collector.CollectError(str(error)) from error
 

@@ -11,6 +11,7 @@ from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.transcript import address, last_turns
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.hooks.borders import record_errors
+from pytest_agentcore.hooks.collecting import task_of
 from pytest_agentcore.hooks.running import FINISHED, Running
 from pytest_agentcore.hooks.tracebacks import hide_harness, make_inert
 from pytest_agentcore.reports.junit import properties
@@ -29,6 +30,14 @@ class Judging:
 
     def __init__(self, running: Running) -> None:
         self._running = running
+
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Put the trial before its checker; pytest itself would pass what returns a verdict instead of asserting it."""
+        task, finished = task_of(pyfuncitem), pyfuncitem.stash.get(FINISHED, None)
+        if task is None or finished is None:
+            return None
+        task.check(finished.trial)
+        return True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -38,7 +38,7 @@ class Opinion:
 def ask(task: Task, trial: Trial) -> Opinion:
     """What the task's checker says. Anything but an assertion (or `pytest.fail`) is a broken checker."""
     try:
-        task.checker(trial)
+        task.check(trial)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - what a checker raises is what is being examined

@@ -59,6 +59,33 @@ def test_a_checker_that_accepts_without_a_tool_result_is_wrong(
     assert (line["passed"], line["failure_mode"], line["cause"]) == (False, "wrong_answer", "no_tool_call")
 
 
+def test_a_checker_that_returns_its_verdict_is_broken(pytester: pytest.Pytester, suite: Path) -> None:
+    """pytest would pass it with a warning, whatever it returned."""
+    checker = HELLO.replace('assert trial.line("hello.txt")', 'return trial.line("hello.txt")')
+    (suite / "test_task_01_hello.py").write_text(checker)
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the checker is broken: test_hello returned True; it must assert instead"])
+    broken = {line["task"]: line for line in result_lines(campaign(pytester))}["task_01_hello"]
+    assert (broken["passed"], broken["cause"], broken["attribution"]) == (None, "checker_broken", "harness")
+
+
+def test_a_task_whose_files_lie_outside_the_workspace_writes_none(pytester: pytest.Pytester, suite: Path) -> None:
+    outside = pytester.path / "ESCAPED"
+    drawn = f"    return Instance({{{'../' * 12 + str(outside)!r}: 'x'}})\n"
+    (suite / "test_task_01_hello.py").write_text(
+        "from pytest_agentcore import Instance\ndef files(rng):\n"
+        + drawn
+        + HELLO.replace("artifacts", "files=files, artifacts")
+    )
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*test_task_01_hello.py: files: files: '../*' must be relative and stay inside*"])
+    broken = {line["task"]: line for line in result_lines(campaign(pytester))}["task_01_hello"]
+    assert (broken["passed"], broken["cause"]) == (None, "task_broken")
+    assert not outside.exists()
+
+
 def test_a_task_that_cannot_make_its_files_is_recorded(pytester: pytest.Pytester, suite: Path) -> None:
     (suite / "test_task_01_hello.py").write_text(
         "def files(rng):\n    raise LookupError('no such word')\n"

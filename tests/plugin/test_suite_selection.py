@@ -173,6 +173,8 @@ DECLARATIONS = {
     "prompt": (HELLO.replace("Write the word hello into hello.txt.", " "), "is empty*"),
     "checker": (HELLO.replace('assert trial.line("hello.txt") == "hello"', "pass"), "test_hello has no body*"),
     "artifacts": (HELLO.replace('("hello.txt",)', '("../hello.txt",)'), "'../hello.txt' must be relative*"),
+    "budget": (HELLO.replace("artifacts", "budget=5, artifacts"), "must be a Budget*and is of type int"),
+    "oracle": (HELLO.replace("@test_hello.oracle", ""), "exactly one must be declared, and there is none"),
     "id": (HELLO + COUNT, "one module is one task, but it declares test_hello, test_count"),
 }
 

@@ -237,7 +237,12 @@ def test_pytest_fail_is_an_assertion(suite: Path) -> None:
 UNUSABLE: list[tuple[str, str, str]] = [
     ('prompt="Write', 'tools=["fs_raed"], prompt="Write', "tools: unknown tool 'fs_raed'; there are fs_read, fs_write"),
     ('files={"data.txt": "1\\n1\\n"}', 'files="nowhere"', "files: no folder 'nowhere' in "),
-    ('artifacts=["out.json"]', 'artifacts=["../out.json"]', "files or artifacts: '../out.json' must be relative"),
+    ('artifacts=["out.json"]', 'artifacts=["../out.json"]', "artifacts: '../out.json' must be relative"),
+    (
+        "artifacts=",
+        "budget=5, artifacts=",
+        "budget: must be a Budget(turns=…, reply_tokens=…, seconds=…), and is of type",
+    ),
     (CHECK, "pass", "checker: test_sum has no body: it must assert something about `trial`"),
     ("test_sum(trial)", "test_sum(trial, other)", "checker: test_sum must take exactly one argument, `trial`"),
     ("test_sum", "sum_up", "checker: sum_up must be named test_…, or pytest does not collect it"),
