@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from pytest_agentcore.stats.counting import Observed
+from pytest_agentcore.stats.exchange import ROUNDING, Pair, dealt, exchanged
 from pytest_agentcore.stats.intervals import Interval, difference, stratified
 
 ALPHA = 0.05
 """A p at or below this is called significant."""
-
-_ROUNDING = 1e-9
-"""Two results of a test that are equally far from expectation differ by less than this after rounding."""
-
-DRAWS = 19_999
-"""Exchanges that are drawn where trials repeat each other; p is then a multiple of 1/20,000."""
-
-Pair = tuple[Observed, Observed]
-"""One task in two campaigns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +37,7 @@ class PairedTest:
 
 def is_significant(p: float) -> bool:
     """Whether p is at most `ALPHA`, where a sum of chances that is exactly that may have been rounded."""
-    return p <= ALPHA + _ROUNDING
+    return p <= ALPHA + ROUNDING
 
 
 def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = None) -> PairedTest | None:
@@ -60,9 +51,7 @@ def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = 
     in each task, weighted by n1·n2/(n1+n2) (Mantel and Haenszel 1959, JNCI 22, 719).
 
     Trials that repeat each other word for word stay together: a distinct trial is dealt with all its repetitions, so
-    that they move the rate and are no evidence. Then the sum of passes has no distribution that can be counted, and
-    exchanges are drawn instead, always the same `DRAWS` (p is (hits + 1) / (draws + 1): Phipson and Smyth 2010,
-    Statistical Applications in Genetics and Molecular Biology 9, 39).
+    that they move the rate and are no evidence.
 
     A task that only one campaign has observations of is left out; without any task left it is undefined. All passed on
     both sides gives p = 1, and so does n = 1 against n = 1 in a single task.
@@ -88,8 +77,8 @@ def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = 
         tasks=len(used),
         difference=rates[1] - rates[0],
         interval=difference(rates[0], intervals[0], rates[1], intervals[1]),
-        p=_exchanged(used),
-        least_p=_exchanged(extreme),
+        p=exchanged(used),
+        least_p=exchanged(extreme),
     )
 
 
@@ -108,10 +97,10 @@ def fisher(first: Observed, second: Observed) -> float | None:
     if not (first.n and second.n):
         return None
     if first.repeated or second.repeated:
-        return _drawn([(first, second)])
-    least, chances = _dealt(first, second)
+        return exchanged([(first, second)])
+    least, chances = dealt(first, second)
     seen = chances[int(first.passed) - least]
-    return min(1.0, math.fsum(chance for chance in chances if chance <= seen * (1 + _ROUNDING)))
+    return min(1.0, math.fsum(chance for chance in chances if chance <= seen * (1 + ROUNDING)))
 
 
 def least_fisher(first: Observed, second: Observed) -> float | None:
@@ -157,57 +146,3 @@ def decided_by_noise(of: Observed, rate: Fraction) -> float | None:
     if of.rate >= rate:
         return float(betainc(of.passed, of.n - of.passed + 1, float(rate))) if of.passed else 1.0
     return float(betainc(of.n - of.passed, of.passed + 1, 1 - float(rate)))
-
-
-def _exchanged(pairs: Sequence[Pair]) -> float:
-    """p of the observed sum among all exchanges of labels within tasks."""
-    if any(side.repeated for pair in pairs for side in pair):
-        return _drawn(pairs)
-    import numpy as np  # noqa: PLC0415 - not every session needs it
-
-    chances = np.ones(1)
-    least = 0
-    for first, second in pairs:
-        fewest, dealt = _dealt(first, second)
-        least += fewest
-        chances = np.convolve(chances, dealt)
-    expected = sum(first.n * (first.passed + second.passed) / (first.n + second.n) for first, second in pairs)
-    distance = np.abs(np.arange(least, least + len(chances)) - expected)
-    seen = abs(sum(first.passed for first, _ in pairs) - expected)
-    return min(1.0, float(chances[distance >= seen - _ROUNDING].sum()))
-
-
-def _drawn(pairs: Sequence[Pair]) -> float:
-    """As `_exchanged`, where distinct trials came more than once: exchanges of whole ones are drawn.
-
-    The statistic is the same one, the first campaign's passes beyond its share of them; repetitions weigh in it.
-    """
-    import numpy as np  # noqa: PLC0415 - not every session needs it
-
-    rng = np.random.default_rng(0)
-    sums, seen = np.zeros(DRAWS), 0.0
-    for first, second in pairs:
-        kinds = Counter((*first.sightings, *second.sightings))
-        rate = Observed.of((*first.sightings, *second.sightings)).rate
-        beyond = {(times, passed): float(times * (passed - rate)) for times, passed in kinds}
-        drawn = rng.multivariate_hypergeometric(list(kinds.values()), first.n, size=DRAWS, method="marginals")
-        sums += drawn @ np.array([beyond[kind] for kind in kinds])
-        seen += math.fsum(beyond[kind] for kind in first.sightings)
-    hits = int((np.abs(sums) >= abs(seen) - _ROUNDING).sum())
-    return (hits + 1) / (DRAWS + 1)
-
-
-def _dealt(first: Observed, second: Observed) -> tuple[int, list[float]]:
-    """How many of both sides' passes fall to the first when labels are dealt at random: the fewest, and all chances.
-
-    The hypergeometric distribution, counted in whole numbers: C(passes, x) · C(failures, n-x) ways, each from the one
-    before. It is scipy.stats.hypergeom, which takes longer to load than ten thousand trials take to read.
-    """
-    passed, n = int(first.passed + second.passed), first.n
-    failed = first.n + second.n - passed
-    least, most = max(0, n - failed), min(n, passed)
-    ways = [math.comb(passed, least) * math.comb(failed, n - least)]
-    for x in range(least + 1, most + 1):
-        ways.append(ways[-1] * (passed - x + 1) * (n - x + 1) // (x * (failed - n + x)))
-    total = math.comb(passed + failed, n)
-    return least, [way / total for way in ways]

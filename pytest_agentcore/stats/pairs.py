@@ -106,15 +106,13 @@ def flip_test(moves: Sequence[int]) -> float:
     """
     if all(abs(move) == 1 for move in moves):
         return sign_test(moves.count(1), moves.count(-1))
-    import numpy as np  # noqa: PLC0415 - not every session needs it
-
-    chances = np.ones(1)
+    ways = Counter({0: 1})
     for move in moves:
-        coin = np.zeros(2 * abs(move) + 1)
-        coin[0] = coin[-1] = 0.5
-        chances = np.convolve(chances, coin)
-    distance = np.abs(np.arange(len(chances)) - len(chances) // 2)
-    return min(1.0, float(chances[distance >= abs(sum(moves))].sum()))
+        ways, before = Counter(), ways
+        for total, count in before.items():
+            ways[total + move] += count
+            ways[total - move] += count
+    return sum(count for total, count in ways.items() if abs(total) >= abs(sum(moves))) / 2 ** len(moves)
 
 
 def _correlation(both: float, first_only: float, second_only: float, neither: float) -> float:

@@ -68,7 +68,7 @@ HEAVY = {
 HOME_OF_HEAVY = {
     "llama_cpp": {"models.engine"},
     "jinja2": {"models.chat_template", "reports.html.document"},
-    "numpy": {"models.sampler", "stats.chance"},
+    "numpy": {"models.sampler", "stats.exchange"},
     "jsonschema": {"tools.toolbox", "campaign.schema", "models.registry_schema"},
     "huggingface_hub": {"models.hub"},
     "openai": {"models.openai_client"},
