@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "agent": TASKS | CONTRACTS,
     "checking": TASKS | {"sandbox"},
     "campaign": TASKS,
-    "reports": TASKS | {"campaign"},
+    "reports": TASKS | {"campaign", "models.dialects.resemblance"},
     "setup": TASKS | {"options", "models", "agent.session"},
     "runner": TASKS | {"agent", "checking", "sandbox", "tools"},
     "preflight": TASKS | {"agent.patience", "models.base", "tools"},
