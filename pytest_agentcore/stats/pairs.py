@@ -112,7 +112,8 @@ def flip_test(moves: Sequence[int]) -> float:
         for total, count in before.items():
             ways[total + move] += count
             ways[total - move] += count
-    return sum(count for total, count in ways.items() if abs(total) >= abs(sum(moves))) / 2 ** len(moves)
+    far = sum(count for total, count in ways.items() if abs(total) >= abs(sum(moves)))
+    return float(far / 2 ** len(moves))
 
 
 def _correlation(both: float, first_only: float, second_only: float, neither: float) -> float:
