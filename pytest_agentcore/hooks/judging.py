@@ -24,6 +24,8 @@ RESULT = "agentcore_result"
 
 TURNS_SHOWN = 3
 
+IDLE = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
+
 
 class Judging:
     """Turns phases into verdicts: a raised checker is broken, an assertion is the model's failure."""
@@ -37,6 +39,8 @@ class Judging:
         if task is None or finished is None:
             return None
         task.check(finished.trial)
+        if not finished.attempt.executed:
+            pytest.fail(IDLE, pytrace=False)
         return True
 
     @pytest.hookimpl(wrapper=True)
@@ -51,7 +55,7 @@ class Judging:
         if finished is None:
             return report
         report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
-        if report.when == "call" or (report.when == "setup" and report.failed):
+        if report.when == "call" or (report.when == "setup" and (report.failed or hasattr(report, "wasxfail"))):
             with record_errors():
                 result = self._judge(finished, call, report)
             setattr(report, RESULT, result.to_json())
@@ -70,17 +74,14 @@ class Judging:
         if error is not None and not _is_verdict(error):
             detail = f"the checker is broken: {type(error).__name__}: {error}"
             return self._unscored(finished, detail, report, broken=True)
-        result = finished.judge(error is None, first_lines(error))
-        if error is None and result.passed is False:
-            report.outcome = "failed"
-            report.longrepr = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
-        return result
+        return finished.judge(error is None, first_lines(error))
 
     def _unscored(
         self, finished: Finished, detail: str, report: pytest.TestReport, broken: bool = False
     ) -> TrialResult:
         """pytest counts a failure in the setup phase as an error, in the terminal and in junit alike."""
-        report.outcome, report.when = "failed", "setup"
+        if not hasattr(report, "wasxfail"):  # what was expected to fail is neither failure nor error
+            report.outcome, report.when = "failed", "setup"
         return finished.judge(None, detail, broken=broken)
 
 

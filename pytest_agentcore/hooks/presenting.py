@@ -73,7 +73,7 @@ class Presenting:
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """A letter and a word per outcome; pytest's categories stay, and with them counts, `-r` and exit code."""
         data = getattr(report, RESULT, None)
-        if data is None:
+        if data is None or hasattr(report, "wasxfail"):  # pytest has words of its own for what was expected to fail
             return None
         recorded = " (recorded)" if hasattr(report, RECORDED) else ""
         if data["outcome"] not in _WORDS:

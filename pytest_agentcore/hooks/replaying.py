@@ -29,7 +29,11 @@ class Replaying:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """The checker has spoken already."""
-        return True if self._recorded(pyfuncitem) else None
+        result = self._recorded(pyfuncitem)
+        if result and not result.passed:
+            said = f"{result.detail or result.outcome}\n(recorded on {result.started}; not run again)"
+            pytest.fail(said, pytrace=False)
+        return True if result else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -41,7 +45,7 @@ class Replaying:
         if result is None:
             return report
         report.duration = result.seconds if call.when == "setup" else 0.0
-        if call.when == "call" and call.excinfo is None:
+        if call.when == "call":
             setattr(report, RESULT, result.to_json())
             setattr(report, RECORDED, True)
             item.user_properties.extend([*properties(result), ("recorded", "true")])
@@ -63,7 +67,5 @@ def placeholder() -> Trial:
 def _tell(report: pytest.TestReport, result: TrialResult, folder: CampaignFolder, item: pytest.Item) -> None:
     if result.passed:
         return
-    report.outcome = "failed"
-    report.longrepr = f"{result.detail or result.outcome}\n(recorded on {result.started}; not run again)"
     explain(result, folder, report, item.config.invocation_params.dir)
     make_inert(report)
