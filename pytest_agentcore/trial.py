@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from functools import cache
+from types import NoneType
 from typing import Any, Self
 
 from pytest_agentcore.verdict.modes import Attribution, Cause, FailureMode, StopReason
@@ -14,6 +16,41 @@ SCHEMA_VERSION = 1
 
 ADDED: Mapping[str, Any] = {"context_load": 0}
 """What a result line says that was written before these fields came."""
+
+
+_PLAIN: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "str": ("a text", (str,)),
+    "str | None": ("a text", (str, NoneType)),
+    "int": ("a whole number", (int,)),
+    "int | None": ("a whole number", (int, NoneType)),
+    "float": ("a number", (int, float)),
+    "bool | None": ("true, false or null", (bool, NoneType)),
+    "Mapping[str, Any]": ("an object", (dict,)),
+    "Mapping[str, Any] | None": ("an object", (dict, NoneType)),
+    "Mapping[str, str]": ("an object", (dict,)),
+    "Mapping[str, str] | None": ("an object", (dict, NoneType)),
+    "Mapping[str, float]": ("an object", (dict,)),
+    "tuple[str, ...]": ("a list", (list, tuple)),
+    "tuple[Mapping[str, Any], ...]": ("a list", (list, tuple)),
+}
+"""What JSON has for the annotations of stored fields."""
+
+
+def check_types(kind: type, values: Mapping[str, Any]) -> None:
+    """Hold what a file says to what a dataclass declares; fields of other than plain types are left alone.
+
+    Raises:
+        ValueError: names the field, and what would be right.
+    """
+    for name, (words, types) in _plain_fields(kind).items():
+        if name in values and not isinstance(values[name], types):
+            raise ValueError(f"{name} must be {words}, not {values[name]!r:.80}")
+
+
+@cache
+def _plain_fields(kind: type) -> Mapping[str, tuple[str, tuple[type, ...]]]:
+    """Looked up once: campaigns of thousands of trials are read."""
+    return {field.name: _PLAIN[str(field.type)] for field in fields(kind) if str(field.type) in _PLAIN}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -171,8 +208,8 @@ class TrialResult:
             raise ValueError(f"result line without {', '.join(missing)}")
         values = {name: known[name] for name in _NAMES}
         values["stop_reason"] = StopReason(values["stop_reason"])
-        values["failure_mode"] = values["failure_mode"] and FailureMode(values["failure_mode"])
-        values["cause"] = values["cause"] and Cause(values["cause"])
+        values["failure_mode"] = None if values["failure_mode"] is None else FailureMode(values["failure_mode"])
+        values["cause"] = None if values["cause"] is None else Cause(values["cause"])
         return cls(**values)
 
 

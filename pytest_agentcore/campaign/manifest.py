@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
 from pytest_agentcore.campaign.redact import redact
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.prices import Prices
 from pytest_agentcore.suite import Suite
-from pytest_agentcore.trial import TrialKey
+from pytest_agentcore.trial import TrialKey, check_types
 
 MANIFEST_SCHEMA = 1
 """Raised when a field changes its meaning or goes away."""
@@ -214,19 +214,22 @@ class Manifest:
         """The inverse of `to_json`.
 
         Raises:
-            ValueError: another schema version, or a field missing.
+            ValueError: another schema version, or a field missing or of another type.
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
         if missing := [f.name for f in fields(cls) if f.name not in {**ADDED, **data}]:
             raise ValueError(f"manifest without {', '.join(missing)}")
         values = {f.name: {**ADDED, **data}[f.name] for f in fields(cls)}
+        check_types(cls, values)
         return cls(
             **values
             | {
-                "suite": SuiteFacts(**values["suite"]),
-                "planned": tuple(PlannedTrial(**trial) for trial in values["planned"]),
-                "prices": Prices(**values["prices"]) if values["prices"] else None,
+                "suite": _read(SuiteFacts, values["suite"]),
+                "planned": tuple(_read(PlannedTrial, trial) for trial in values["planned"]),
+                "prices": _read(Prices, values["prices"]) if values["prices"] else None,
+                "sampling": _numbers("sampling", values["sampling"]),
+                "budget": _numbers("budget", values["budget"]),
                 "tools": tuple(values["tools"]),
                 "arguments": tuple(values["arguments"]),
                 "warnings": tuple(values["warnings"]),
@@ -237,6 +240,20 @@ class Manifest:
                 "selection": _selection(values["selection"]),
             }
         )
+
+
+Part = TypeVar("Part", SuiteFacts, PlannedTrial, Prices)
+
+
+def _read(kind: type[Part], values: Mapping[str, Any]) -> Part:
+    check_types(kind, values)
+    return kind(**values)
+
+
+def _numbers(name: str, values: Mapping[str, Any]) -> Mapping[str, float]:
+    if wrong := {key: value for key, value in values.items() if not isinstance(value, int | float)}:
+        raise ValueError(f"{name} must hold numbers, not {wrong!r:.80}")
+    return values
 
 
 def _sittings(data: Sequence[Mapping[str, Any]]) -> tuple[Sitting, ...]:

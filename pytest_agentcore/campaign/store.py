@@ -8,7 +8,7 @@ from pytest_agentcore.campaign.digests import digest_line, manifest_line
 from pytest_agentcore.campaign.folder import CampaignFolder, sync_folder
 from pytest_agentcore.campaign.jsonl import append, drop_torn_line, open_to_append, read_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.trial import TrialKey, TrialResult
+from pytest_agentcore.trial import TrialKey, TrialResult, check_types
 
 
 class Store:
@@ -45,6 +45,7 @@ def read_results(folder: CampaignFolder) -> list[TrialResult]:
     found: dict[TrialKey, TrialResult] = {}
     for number, line in enumerate(read_lines(folder.results), 1):
         try:
+            check_types(TrialResult, line)
             result = TrialResult.from_json(line)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{folder.results}: line {number}: {error}") from error

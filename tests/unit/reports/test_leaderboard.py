@@ -236,8 +236,13 @@ def _cut(folder: Path) -> None:
     (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes()[:100])
 
 
-def _replace_results(folder: Path) -> None:
+def _empty_line(folder: Path) -> None:
     (folder / "data" / "results.jsonl").write_text("{}\n")
+
+
+def _wrong_number(folder: Path) -> None:
+    path = folder / "data" / "results.jsonl"
+    path.write_text(path.read_text().replace('"turns": 4', '"turns": "many"').replace('"turns":4', '"turns":"many"'))
 
 
 @pytest.mark.parametrize(
@@ -245,8 +250,15 @@ def _replace_results(folder: Path) -> None:
     [
         (partial(_edit, change=lambda data: data.pop("policy")), "manifest.json: not a manifest of a campaign: "),
         (partial(_edit, change=lambda data: data.update(resumed=[{}])), "manifest.json: not a manifest of a campaign"),
+        (partial(_edit, change=lambda data: data.update(budget=None)), "budget must be an object, not None"),
+        (
+            partial(_edit, change=lambda data: data["budget"].update(turns="x")),
+            "budget must hold numbers, not",
+        ),
+        (partial(_edit, change=lambda data: data["suite"].update(title=5)), "title must be a text, not 5"),
         (_cut, "manifest.json: not a manifest of a campaign"),
-        (_replace_results, "results.jsonl"),
+        (_empty_line, "results.jsonl: line 1: "),
+        (_wrong_number, "results.jsonl: line 1: turns must be a whole number, not 'many'"),
     ],
 )
 @pytest.mark.parametrize("form", ["markdown", "csv"])
