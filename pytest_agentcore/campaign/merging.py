@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.campaign.identity import identity, remarks, told
 from pytest_agentcore.campaign.manifest import Manifest, Sitting
+from pytest_agentcore.campaign.predictions import PREDICTIONS
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.campaign.record import CampaignRecord
 from pytest_agentcore.campaign.resume import set_aside
@@ -34,7 +35,10 @@ def merge(parts: Sequence[Campaign], target: Path) -> CampaignFolder:
     folder = _make(target)
     for part in parts:
         _copy_evidence(part.folder, folder)
-    record = CampaignRecord(folder, merged_manifest(parts, folder.id))
+    manifest = merged_manifest(parts, folder.id)
+    if manifest.predictions:
+        _copy_predictions(parts, folder)
+    record = CampaignRecord(folder, manifest)
     for result in chosen:
         record.add(result)
     cited = {result.attempt for result in chosen}
@@ -106,6 +110,13 @@ def _check_sound(part: Campaign) -> None:
     if problems := examine(part.folder).problems:
         more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
         raise UsageError(f"{part.folder.path}: {problems[0]}{more}")
+
+
+def _copy_predictions(parts: Sequence[Campaign], folder: CampaignFolder) -> None:
+    """All parts recorded the same file; a part may have lost its copy."""
+    kept = (part.folder.path / PREDICTIONS for part in parts)
+    if file := next((path for path in kept if path.is_file()), None):
+        shutil.copyfile(file, folder.path / PREDICTIONS)
 
 
 def _make(target: Path) -> CampaignFolder:

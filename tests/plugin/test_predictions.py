@@ -171,16 +171,21 @@ def test_trials_that_did_not_end_leave_the_whole_unscored(
 def test_a_campaign_that_does_not_say_what_was_asked_for_is_not_taken_for_the_whole(
     pytester: pytest.Pytester, suite: Path, bot: Path, expected: Path
 ) -> None:
-    """Merged shards say nothing of the suite that they are shards of."""
-    pytester.runpytest("--model", f"scripted:{bot}", "--runs", "2", suite)
-    pack = campaign(pytester)
-    manifest = json.loads((pack / "manifest.json").read_bytes())
-    (pack / "manifest.json").write_text(json.dumps(manifest | {"scope": []}))
+    """Merged shards keep what was filed, and say nothing of the suite that they are shards of."""
+    for word in ("task_01", "task_02"):
+        pytester.runpytest("--model", f"scripted:{bot}", "--runs", "2", "--results", word, "-k", word, suite)
+    parts = [str(campaign(pytester, word)) for word in ("task_01", "task_02")]
+    whole = pytester.path / "whole"
 
-    assert cli.main(["report", str(pack)]) == 0
+    assert cli.main(["merge", *parts, "-o", str(whole)]) == 0
+    assert cli.main(["report", str(whole)]) == 0
 
-    assert {item for item, (_, hit) in scored(pack).items() if hit} == {"tasks.task_01_hello", "tasks.task_02_count"}
-    assert "whether the campaign is that is not known" in (pack / "report.md").read_text(encoding="utf-8")
+    assert {item: hit for item, (_, hit) in scored(whole).items() if hit} == {
+        "tasks.task_01_hello": "true",
+        "tasks.task_02_count": "false",
+    }
+    assert "whether the campaign is that is not known" in (whole / "report.md").read_text(encoding="utf-8")
+    assert cli.main(["validate", str(whole)]) == 0
 
 
 def test_predictions_about_another_model_are_left_alone_unless_asked_for(
