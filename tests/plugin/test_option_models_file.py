@@ -78,3 +78,13 @@ def test_a_repositorys_file_in_the_ini_is_not_the_one_beside_it(pytester: pytest
     (pytester.path / "tiny.gguf").write_bytes(b"GGUF")
     result = pytester.runpytest("--co", "-q", suite)
     result.stdout.fnmatch_lines(["*test_hello[[]tiny-run1[]]"])
+
+
+def test_a_backend_that_nobody_registered_names_entry_and_file(pytester: pytest.Pytester, suite: Path) -> None:
+    (pytester.path / "mine.toml").write_text('[my-bot]\nbackend = "vllm"\n')
+    result = pytester.runpytest("--model", "my-bot", "--agentcore-models-file=mine.toml", suite)
+    result.stderr.fnmatch_lines(
+        ["ERROR: mine.toml: my-bot.backend: 'vllm' is none of llama_cpp, openai, scripted; a plugin adds others"]
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (pytester.path / "agentcore-results").exists()

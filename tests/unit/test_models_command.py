@@ -85,3 +85,14 @@ def test_what_cannot_be_shown_is_one_sentence(words: list[str], says: str, capsy
     err = capsys.readouterr().err
     assert says in err
     assert err.count("\n") == 1
+
+
+def test_a_backend_of_a_plugin_is_not_said_to_be_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text('[tool.agentcore.models.far]\nbackend = "vllm"\n')
+    assert main(["models"]) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("far "))
+    assert row.split()[1:3] == ["Local", "plugin"]
+    assert main(["models", "far"]) == 0
+    assert "ready         if a plugin brings the backend vllm" in capsys.readouterr().out
+    assert main(["preflight", "far"]) == 2
+    assert "pyproject.toml: far.backend: 'vllm' is none of" in capsys.readouterr().err
