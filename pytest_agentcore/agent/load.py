@@ -10,7 +10,8 @@ from typing import Any
 
 from pytest_agentcore.agent.earlier import CLOSING, errand
 from pytest_agentcore.agent.loop import opening
-from pytest_agentcore.models.base import Backend, CountsTokens, Message, Policy
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.models.base import MIN_ROOM, Backend, CountsTokens, Message, Policy
 from pytest_agentcore.tools.base import ToolSpec
 
 CHARACTERS_PER_TOKEN = 4
@@ -58,6 +59,31 @@ def build_load(asked: int, backend: Backend, system: str, specs: Sequence[ToolSp
         measure, counted = _by_characters, Counted.characters
     messages = conversation(asked, [spec.name for spec in specs], measure)
     return ContextLoad(asked=asked, tokens=measure(messages), counted=counted, messages=messages)
+
+
+def check_load(
+    load: ContextLoad, backend: Backend, first: Sequence[Message], specs: Sequence[ToolSpec], policy: Policy
+) -> None:
+    """Refuse a load that the context which the backend says it has cannot hold together with a reply.
+
+    Args:
+        load: the earlier conversation.
+        backend: one that does not check for room itself.
+        first: the messages of a task's first request; they count where the backend counts tokens.
+        specs: the task's tools.
+        policy: the campaign's.
+
+    Raises:
+        UsageError: says how many tokens are taken.
+    """
+    context = backend.describe().get("context")
+    counts = isinstance(backend, CountsTokens)
+    taken = backend.count_tokens(first, specs, policy) if isinstance(backend, CountsTokens) else load.tokens
+    if isinstance(context, int) and taken + MIN_ROOM > context:
+        what = "the task's first prompt" if counts else "the load alone, at four characters a token,"
+        raise UsageError(
+            f"a context of {context} tokens is too small: {what} takes {taken} and a reply needs {MIN_ROOM}"
+        )
 
 
 Measure = Callable[[Sequence[Message]], int]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.agent.actor import FunctionAgent
-from pytest_agentcore.agent.load import ContextLoad, build_load
+from pytest_agentcore.agent.load import ContextLoad, build_load, check_load
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.patience import Patience
 from pytest_agentcore.campaign.folder import CampaignFolder
@@ -23,7 +23,7 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.hooks.collecting import key_of, task_of
 from pytest_agentcore.hooks.preflighting import examine
-from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom, Message
+from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom
 from pytest_agentcore.models.entry import ModelEntry
 from pytest_agentcore.models.naming import fetch
 from pytest_agentcore.options import Settings
@@ -133,17 +133,19 @@ class Running:
         """Write every task's earlier conversation, and see that the first prompts leave room for a reply."""
         for task in self.tasks.values():
             suite, specs = _suite_of(task.module), [self.tools[name].spec for name in task.tools]
-            earlier: tuple[Message, ...] = ()
+            load: ContextLoad | None = None
             if setup.load:
                 load = build_load(setup.load, backend, suite.system_prompt, specs, setup.policy)
                 self._loads[setup.label, task.id] = load
-                earlier = load.messages
-            if isinstance(backend, ChecksRoom):
-                try:
-                    backend.check_room(opening(suite.system_prompt, task.prompt, earlier), specs, setup.policy)
-                except UsageError as error:
-                    loaded = f" with a context load of {setup.load} tokens" if setup.load else ""
-                    raise UsageError(f"{task.id}{loaded}: {error}") from error
+            first = opening(suite.system_prompt, task.prompt, load.messages if load else ())
+            try:
+                if isinstance(backend, ChecksRoom):
+                    backend.check_room(first, specs, setup.policy)
+                elif load:
+                    check_load(load, backend, first, specs, setup.policy)
+            except UsageError as error:
+                loaded = f" with a context load of {setup.load} tokens" if setup.load else ""
+                raise UsageError(f"{task.id}{loaded}: {error}") from error
 
     def label_of(self, result: TrialResult) -> str:
         """The campaign that a result belongs to."""

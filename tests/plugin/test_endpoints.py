@@ -98,6 +98,17 @@ def test_an_entry_of_the_project_brings_address_and_prices(
     assert line["cached_tokens"] > 0
 
 
+def test_a_load_that_the_endpoints_context_cannot_hold_is_said(
+    pytester: pytest.Pytester, suite: Path, server: FaultServer
+) -> None:
+    result = run(pytester, server, "--agentcore-context-load=0,7900")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*with a context load of 7900 tokens: a context of 8000 tokens is too small: the load alone, at four *"]
+    )
+    assert not (pytester.path / "agentcore-results").exists()
+
+
 def test_a_passing_fault_is_repeated_and_kept(pytester: pytest.Pytester, suite: Path, server: FaultServer) -> None:
     server.faults.extend([status(500), status(429, Retry_After="0.3"), dropped(after=0)])
     result = run(pytester, server, "-k", "hello")

@@ -263,6 +263,19 @@ def test_a_load_without_room_is_said_before_anything_is_written(pytester: pytest
     assert not (pytester.path / "agentcore-results").exists()
 
 
+def test_a_load_without_room_in_a_scripts_context_is_said_too(pytester: pytest.Pytester, suite: Path) -> None:
+    bot = pytester.path / "bot.json"
+    bot.write_text(json.dumps({"context": 2048, "replies": {"*": ["done"]}}))
+    words = ("--model", f"scripted:{bot}", "--runs", "1", "--agentcore-context-load")
+    result = pytester.runpytest(*words, "0,1900", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*with a context load of 1900 tokens: a context of 2048 tokens is too small: the task's first prompt takes *"]
+    )
+    assert not (pytester.path / "agentcore-results").exists()
+    assert pytester.runpytest(*words, "0,1000", suite).ret == pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.mark.model
 def test_the_earlier_conversation_is_evaluated_once_per_set_of_tools(pytester: pytest.Pytester, suite: Path) -> None:
     short = (
