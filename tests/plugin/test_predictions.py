@@ -138,6 +138,7 @@ def test_runs_that_were_not_predicted_are_not_scored(
     scores = scored(campaign(pytester))
     assert len(scores) == 6
     assert {hit for _, hit in scores.values()} == {""}
+    assert "No item could be scored." in (campaign(pytester) / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [("-k", "task_01"), ("--deselect", "tiny/test_task_02_count.py")])

@@ -42,7 +42,8 @@ def predictions(report: Report) -> Iterator[str]:
     yield from paragraph(*map(_text, score.sentences), verified(f"{MANIFEST}#predictions"))
     if not score.items:
         return
-    yield from paragraph(f"{fraction(score.hits, score.scored)} scored items were hits.", verified(PREDICTIONS))
+    hits = f"{fraction(score.hits, score.scored)} scored items were hits."
+    yield from paragraph(hits if score.scored else "No item could be scored.", verified(PREDICTIONS))
     rows = [
         (f"`{item.item}`", item.predicted, item.observed, _WORDS[item.hit], for_markdown(item.why))
         for item in score.items
