@@ -1,25 +1,37 @@
 """Digests of what a campaign holds, so that a change by hand or by a broken disk is found, and where.
 
-`data/digests.jsonl` has a line per recorded attempt and one per state of the manifest. They are no signature: whoever
-wants to forge a campaign can forge them too.
+`data/digests.jsonl` has a line per recorded result, per state of the manifest and per set of files that were written
+together, each before what it speaks for. Each line ends in a check of itself and all lines before it. They are no
+signature: whoever wants to forge a campaign can forge them too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.jsonl import read_lines, to_line
+from pytest_agentcore.campaign.jsonl import parse_line, to_line, whole_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial import TrialResult
 
 LINE_DIGITS = 8
 """Hexadecimal digits kept of each line's sha256: enough to find the line once the file's own digest has failed."""
+CHAIN_DIGITS = 16
+"""Hexadecimal digits of the check at the end of each line."""
+MANIFEST = "manifest.json"
+
+_CHAIN = re.compile(rb',"chain":"([0-9a-f]{16})"}\Z')
+_FILES = re.compile(
+    r"manifest\.json|report\.(md|html)|predictions\.md|verification/\w+\.csv|data/attempts/[\w.-]+\.jsonl"
+)
+"""What a line may speak for by name; a pack that somebody sent must not have other files read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,85 +39,169 @@ class TextDigest:
     """Of a text file: as a whole, and line by line."""
 
     sha256: str
-    lines: tuple[str, ...]
-    """The first `LINE_DIGITS` of each line's sha256, its newline included."""
+    lines: tuple[str, ...] = ()
+    """The first `LINE_DIGITS` of each line's sha256, its newline included; empty where only the whole was kept."""
 
     @classmethod
-    def of(cls, content: bytes) -> TextDigest:
+    def of(cls, content: Iterable[bytes]) -> Self:
+        """Of lines, newlines included: an open file, or bytes through `of_bytes`."""
+        sha, lines = hashlib.sha256(), []
+        for line in content:
+            sha.update(line)
+            lines.append(hashlib.sha256(line).hexdigest()[:LINE_DIGITS])
+        return cls(sha256=sha.hexdigest(), lines=tuple(lines))
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> Self:
         """Of the bytes of a file."""
-        lines = tuple(hashlib.sha256(line).hexdigest()[:LINE_DIGITS] for line in content.splitlines(keepends=True))
-        return cls(sha256=hashlib.sha256(content).hexdigest(), lines=lines)
+        return cls.of(BytesIO(content))
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Of a file as it is now."""
+        with path.open("rb") as file:
+            return cls.of(file)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a line."""
         return {"sha256": self.sha256, "lines": list(self.lines)}
 
-    def first_difference(self, content: bytes) -> int | None:
-        """The first line, counted from 1, that is not as it was; None when the content is the same."""
-        found = TextDigest.of(content)
-        if found.sha256 == self.sha256:
+    def first_difference(self, found: TextDigest) -> int | None:
+        """The first line, counted from 1, that is not as it was; None when it is the same, or no line was kept."""
+        if found.sha256 == self.sha256 or not self.lines:
             return None
         pairs = zip(self.lines, found.lines, strict=False)
         same = next((n for n, (was, now) in enumerate(pairs) if was != now), min(len(self.lines), len(found.lines)))
         return same + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What was written down about a file at one moment."""
+
+    digest: TextDigest | None
+    """None: it was taken away."""
+    line: int
+    """Of `data/digests.jsonl`, counted from 1."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Digests:
     """Everything that `data/digests.jsonl` says."""
 
-    results: dict[str, str] = field(default_factory=dict)
-    """Attempt by sha256 of its result line, newline included; in the order of writing."""
+    results: list[tuple[str, str]] = field(default_factory=list)
+    """sha256 of each result line, newline included, and its attempt; in the order of writing."""
     transcripts: dict[str, TextDigest] = field(default_factory=dict)
     """By attempt."""
     workspaces: dict[str, str] = field(default_factory=dict)
     """sha256 by attempt."""
-    manifests: list[TextDigest] = field(default_factory=list)
-    """Of every state that was written, the newest last."""
+    files: dict[str, list[Seal]] = field(default_factory=dict)
+    """By name inside the pack, the newest last; `manifest.json` among them."""
+    lines: int = 0
+    damaged: list[int] = field(default_factory=list)
+    """Lines, counted from 1, that are no digests, or that do not fit those before them."""
+    unchained: list[int] = field(default_factory=list)
+    """Lines without a check of their own, as earlier versions wrote them."""
+    last: Mapping[str, Any] = field(default_factory=dict)
+    """The last line, if it is not damaged."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last writer came to its end."""
+        return "end" in self.last
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """Files whose writing a kill may have prevented: their digests stand in the last line. Attempts come first."""
+        return frozenset(name for name, _ in _sealed_by(self.last) if not name.startswith("data/attempts/"))
+
+    def allows(self, name: str, found: TextDigest | None) -> bool:
+        """Whether a file may be as it was found; None: it was not."""
+        states = [seal.digest and seal.digest.sha256 for seal in self.files[name]]
+        may_be = {states[-1]} | ({states[-2] if len(states) > 1 else None} if name in self.pending else set())
+        return (found and found.sha256) in may_be
 
 
-def digest_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
-    """The line of one attempt; its transcript and workspace are on the disk when this returns."""
+def result_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
+    """The line of one result; its transcript and workspace are on the disk when this returns."""
     transcript, workspace = folder.transcript(result.attempt), folder.workspace(result.attempt)
     return {
         "attempt": result.attempt,
         "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
-        "transcript": TextDigest.of(_synced(transcript)).to_json() if transcript.is_file() else None,
+        "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
         "workspace": hashlib.sha256(_synced(workspace)).hexdigest() if workspace.is_file() else None,
     }
 
 
 def manifest_line(content: bytes) -> dict[str, Any]:
     """The line of one state of the manifest."""
-    return {"file": "manifest.json", **TextDigest.of(content).to_json()}
+    return {"file": MANIFEST, **TextDigest.of_bytes(content).to_json()}
+
+
+def files_line(files: Mapping[str, TextDigest | None]) -> dict[str, Any]:
+    """The line of files that are about to be put in their places, or taken away."""
+    gone: dict[str, Any] = {"sha256": None, "lines": []}
+    return {"files": [{"file": name, **(digest.to_json() if digest else gone)} for name, digest in files.items()]}
+
+
+def chained(line: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """The line with its check: of itself and, through the check of the line before, of all lines before it."""
+    return {**line, "chain": _check(before, to_line(line)[:-2])}
+
+
+def chain_of(line: bytes) -> str:
+    """The check at the end of a line; empty where it has none."""
+    found = _CHAIN.search(line)
+    return found[1].decode("ascii") if found else ""
 
 
 def read_digests(folder: CampaignFolder) -> Digests:
-    """What was written down; empty for a campaign of an earlier version.
-
-    Raises:
-        UsageError: a line is damaged; names it.
-    """
-    found = Digests()
-    for number, line in enumerate(read_lines(folder.digests), 1):
+    """What was written down; empty for a campaign of an earlier version. Of a damaged line nothing is taken."""
+    found, before = Digests(), ""
+    for number, raw in enumerate(whole_lines(folder.digests), 1):
+        chain = chain_of(raw)
+        found.lines, found.last = number, {}
+        if not chain:
+            found.unchained.append(number)
         try:
-            _take(found, line)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"{folder.digests}: line {number}: is no digest; the file was edited or damaged"
-            ) from error
+            if chain and chain != _check(before, raw[: _CHAIN.search(raw).start()]):  # type: ignore[union-attr]
+                raise ValueError("it does not fit what stands before it")
+            line = parse_line(raw, folder.digests, number)
+            _take(found, line, number)
+            found.last = line
+        except (UsageError, KeyError, TypeError, ValueError):
+            found.damaged.append(number)
+        before = chain
     return found
 
 
-def _take(found: Digests, line: Mapping[str, Any]) -> None:
-    if "file" in line:
-        found.manifests.append(_text(line))
-        return
-    found.results[str(line["result"])] = str(line["attempt"])
-    if line["transcript"]:
-        found.transcripts[line["attempt"]] = _text(line["transcript"])
-    if line["workspace"]:
-        found.workspaces[line["attempt"]] = str(line["workspace"])
+def _check(before: str, body: bytes) -> str:
+    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
+
+
+def _take(found: Digests, line: Mapping[str, Any], number: int) -> None:
+    for name, digest in _sealed_by(line):
+        found.files.setdefault(name, []).append(Seal(digest=digest, line=number))
+    if "result" in line:
+        found.results.append((str(line["result"]), str(line["attempt"])))
+        if line["transcript"]:
+            found.transcripts[line["attempt"]] = _text(line["transcript"])
+        if line["workspace"]:
+            found.workspaces[line["attempt"]] = str(line["workspace"])
+    elif "prevented" in line:
+        if not found.results or found.results.pop()[0] != line["prevented"]:
+            raise ValueError("prevented is not the last result")
+    elif not {"file", "files", "end"} & line.keys():
+        raise KeyError("result")
+
+
+def _sealed_by(line: Mapping[str, Any]) -> Sequence[tuple[str, TextDigest | None]]:
+    """The files that a line speaks for."""
+    entries = [line] if "file" in line else line.get("files", ())
+    for entry in entries:
+        if not _FILES.fullmatch(entry["file"]):
+            raise ValueError(f"{entry['file']} is no file of a pack")
+    return [(entry["file"], _text(entry) if entry["sha256"] else None) for entry in entries]
 
 
 def _text(data: Mapping[str, Any]) -> TextDigest:

@@ -1,22 +1,17 @@
-"""What a result line rests on: transcript, workspace and tables, held against their digests and against each other."""
+"""What a result line rests on: transcript and workspace, held against their digests and against each other."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.campaign.digests import Digests, TextDigest
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.jsonl import read_lines
-from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.campaign.schema import first_violation
-from pytest_agentcore.campaign.store import in_order
-from pytest_agentcore.campaign.tables import TABLES
-from pytest_agentcore.campaign.verification import to_csv
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial import TrialResult
 
@@ -30,6 +25,8 @@ class Problem:
     line: int | None
     """Counted from 1; None where the problem is not in one line."""
     sentence: str
+    attempt: str = ""
+    """The attempt whose evidence is in doubt; empty where it is not about one."""
 
     def __str__(self) -> str:
         where = f"{self.file}: line {self.line}" if self.line else self.file
@@ -53,11 +50,13 @@ class Evidence:
     folder: CampaignFolder
     digests: Digests
     line: Line
+    replaced: bool = False
+    """Whether a later attempt at the trial took its place, so that its transcript lies with the other attempts."""
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with them."""
-        yield from self._transcript()
-        yield from self._workspace()
+        for problem in (*self._transcript(), *self._workspace()):
+            yield replace(problem, attempt=self.line.result.attempt)
 
     def _transcript(self) -> Iterator[Problem]:
         attempt = self.line.result.attempt
@@ -65,12 +64,15 @@ class Evidence:
         path = path if path.is_file() else self.folder.attempts / path.name
         name = path.relative_to(self.folder.path).as_posix()
         if not path.is_file():
-            missing = self.folder.transcript(attempt).relative_to(self.folder.path).as_posix()
-            yield Problem(missing, None, f"is missing; line {self.line.number} of data/results.jsonl rests on it")
+            place = self.folder.attempts if self.replaced else self.folder.transcripts
+            missing = (place / path.name).relative_to(self.folder.path)
+            yield Problem(
+                missing.as_posix(), None, f"is missing; line {self.line.number} of data/results.jsonl rests on it"
+            )
             return
-        sealed, content = self.digests.transcripts.get(attempt), path.read_bytes()
-        if sealed and (changed := sealed.first_difference(content)):
-            yield Problem(name, changed, _changed(sealed, content))
+        sealed = self.digests.transcripts.get(attempt)
+        if sealed and sealed.sha256 != (found := TextDigest.of_file(path)).sha256:
+            yield changed(name, sealed, found)
         elif not sealed:
             yield from _events(name, path)
         yield from self._verdict(name, path)
@@ -101,11 +103,10 @@ class Evidence:
             yield Problem(name, None, "was changed after it was written")
 
 
-def _changed(sealed: TextDigest, content: bytes) -> str:
-    lines = content.count(b"\n")
-    if lines < len(sealed.lines):
-        return f"was changed after it was written: {lines} lines of {len(sealed.lines)} are left"
-    return "was changed after it was written"
+def changed(name: str, sealed: TextDigest, found: TextDigest) -> Problem:
+    """A file that is not what its digest says, with the first line that differs where lines were kept."""
+    left = f": {len(found.lines)} lines of {len(sealed.lines)} are left" if len(found.lines) < len(sealed.lines) else ""
+    return Problem(name, sealed.first_difference(found), f"was changed after it was written{left}")
 
 
 def _events(name: str, path: Path) -> Iterator[Problem]:
@@ -116,33 +117,3 @@ def _events(name: str, path: Path) -> Iterator[Problem]:
                 yield Problem(name, number, problem)
     except UsageError:
         return  # `_verdict` says it
-
-
-def table_problems(folder: CampaignFolder, manifest: Manifest, results: Sequence[TrialResult]) -> Iterator[Problem]:
-    """The CSVs are derived: made anew, they must say the same in every column that both have."""
-    last = in_order({result.key: result for result in results}.values())
-    for table in TABLES:
-        path, name = folder.verification / f"{table.name}.csv", f"verification/{table.name}.csv"
-        if not path.is_file():
-            yield Problem(name, None, "is missing")
-            continue
-        there = list(csv.reader(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-        made = list(csv.reader(to_csv(table, manifest, last).decode("utf-8").splitlines()))
-        if (number := _first_row_that_differs(there, made)) is not None:
-            yield Problem(name, number, "says otherwise than the results")
-
-
-def _first_row_that_differs(there: Sequence[Sequence[str]], made: Sequence[Sequence[str]]) -> int | None:
-    """Line number, counted from 1; columns that only one of them has do not count."""
-    if not there:
-        return 1
-    common = [column for column in made[0] if column in there[0]]
-    for number in range(max(len(there), len(made))):
-        rows = [
-            [dict(zip(table[0], table[number], strict=False)).get(column) for column in common]
-            for table in (there, made)
-            if number < len(table)
-        ]
-        if len(rows) == 1 or rows[0] != rows[1]:
-            return number + 1
-    return None

@@ -147,11 +147,20 @@ def create_campaign(results: Path, name: str) -> CampaignFolder:
     try:
         results.mkdir(parents=True, exist_ok=True)
         folder = CampaignFolder(make_first_free(results, name))
-        for inner in (folder.transcripts, folder.workspaces, folder.verification):
-            inner.mkdir(parents=True)
+        make_places(folder)
     except OSError as error:
         raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error
     return folder
+
+
+def make_places(folder: CampaignFolder) -> None:
+    """The folders inside; one that is there stays as it is.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    for inner in (folder.transcripts, folder.workspaces, folder.verification):
+        inner.mkdir(parents=True, exist_ok=True)
 
 
 def campaigns(results: Path) -> list[CampaignFolder]:

@@ -15,6 +15,9 @@ from pytest_agentcore.prices import Prices
 from pytest_agentcore.suite import Suite
 from pytest_agentcore.trial import TrialKey, check_types
 
+DIGESTS = 1
+"""What `data/digests.jsonl` speaks for: every file of the pack. Raised when that changes."""
+
 MANIFEST_SCHEMA = 1
 """Raised when a field changes its meaning or goes away."""
 
@@ -30,6 +33,7 @@ ADDED: Mapping[str, Any] = {
     "selection": None,
     "parallel": 1,
     "predictions": None,
+    "digests": 0,
 }
 """What a manifest says that was written before these fields came."""
 
@@ -181,6 +185,14 @@ class Manifest:
     """Each time that verdicts were given anew; the result lines before them are kept."""
     selection: Selection | None = None
     """None: a campaign that counts. Else its trials were picked by their outcome, and it counts nowhere."""
+
+    digests: int = 0
+    """`DIGESTS` of the version that began the campaign; 0: an earlier one, whose digests speak for less."""
+
+    @property
+    def judged_by(self) -> str:
+        """Digest of the suite whose checkers gave the verdicts that count."""
+        return self.rechecked[-1].suite if self.rechecked else self.suite.digest
 
     @property
     def keys(self) -> tuple[TrialKey, ...]:

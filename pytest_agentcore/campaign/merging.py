@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock, make_places
 from pytest_agentcore.campaign.identity import identity, remarks, told
 from pytest_agentcore.campaign.manifest import Manifest, Sitting
 from pytest_agentcore.campaign.predictions import PREDICTIONS
@@ -124,8 +124,7 @@ def _make(target: Path) -> CampaignFolder:
     try:
         if folder.path.exists() and any(folder.path.iterdir()):
             raise UsageError(f"{target}: is there already; name a folder that is new or empty")
-        for inner in (folder.transcripts, folder.workspaces, folder.verification):
-            inner.mkdir(parents=True)
+        make_places(folder)
     except OSError as error:
         raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
     return folder

@@ -15,10 +15,12 @@ from pytest_agentcore.campaign.folder import (
     CampaignLock,
     campaign_name,
     create_campaign,
+    make_places,
     write_atomically,
 )
-from pytest_agentcore.campaign.manifest import Manifest, manifest_bytes
+from pytest_agentcore.campaign.manifest import DIGESTS, Manifest, manifest_bytes
 from pytest_agentcore.campaign.resume import Choice, continued, leftovers, put_in_order, set_aside
+from pytest_agentcore.campaign.seals import put
 from pytest_agentcore.campaign.store import Store, in_order, read_results
 from pytest_agentcore.campaign.verification import write_verification
 from pytest_agentcore.trial import TrialKey, TrialResult
@@ -36,8 +38,16 @@ class CampaignRecord:
         manifest: Manifest,
         lock: CampaignLock | None = None,
         results: Iterable[TrialResult] = (),
+        kept: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Take the lock unless it is held already, and write the manifest; `results` are those that lie there.
+        """Take the lock unless it is held already, and write the manifest.
+
+        Args:
+            folder: of the campaign.
+            manifest: as it is now.
+            lock: where it is held already.
+            results: those that lie there.
+            kept: further files for the pack, by name; they are there before the manifest.
 
         Raises:
             UsageError: another process holds the campaign.
@@ -48,15 +58,17 @@ class CampaignRecord:
         """How many attempts each trial had before this process, whatever became of them."""
         self.recorded: dict[TrialKey, TrialResult] = {}
         """Trials that an earlier process scored: they are reported, not run."""
+        make_places(folder)
         self._store = Store(folder)
         self._results = {result.key: result for result in results}
         self._written = float("-inf")
+        put(folder, kept or {}, self._store.seals)
         self._write_manifest()
         self._refresh()
 
     @classmethod
-    def begin(cls, results: Path, manifest: Manifest) -> CampaignRecord:
-        """Make a new campaign in the results folder, named from the manifest.
+    def begin(cls, results: Path, manifest: Manifest, kept: Mapping[str, bytes] | None = None) -> CampaignRecord:
+        """Make a new campaign in the results folder, named from the manifest; `kept` are further files for it.
 
         Raises:
             UsageError: the results folder cannot be used.
@@ -69,7 +81,7 @@ class CampaignRecord:
             selection=not manifest.counts,
             load=manifest.context_load,
         )
-        return cls(create_campaign(results, name), manifest)
+        return cls(create_campaign(results, name), replace(manifest, digests=DIGESTS), kept=kept)
 
     @classmethod
     def go_on(cls, choice: Choice, manifest: Manifest) -> CampaignRecord:
@@ -135,16 +147,18 @@ class CampaignRecord:
         """
         try:
             self._refresh()
+            self._store.seals.attempts()
             self._write_manifest()
+            self._store.close(end=True)
         finally:
             self._store.close()
             self._lock.release()
 
     def _write_manifest(self) -> None:
         content = manifest_bytes(self.manifest)
-        self._store.seal_manifest(content)
+        self._store.seals.manifest(content)
         write_atomically(self.folder.manifest, content, sync=True)
 
     def _refresh(self) -> None:
-        write_verification(self.folder, self.manifest, self.results)
+        write_verification(self.folder, self.manifest, self.results, self._store.seals)
         self._written = time.monotonic()

@@ -167,6 +167,7 @@ def put_in_order(folder: CampaignFolder, found: Leftovers, store: Store) -> None
     for verdict in found.verdicts:
         store.add(verdict)
     set_aside(folder, found.replaced)
+    store.seals.attempts()
     for path in found.drafts:
         path.unlink(missing_ok=True)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_agentcore.campaign.digests import digest_line, manifest_line
 from pytest_agentcore.campaign.folder import CampaignFolder, sync_folder
 from pytest_agentcore.campaign.jsonl import append, drop_torn_line, open_to_append, read_lines
+from pytest_agentcore.campaign.seals import Seals
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial import TrialKey, TrialResult, check_types
 
@@ -15,25 +15,19 @@ class Store:
     """Appends to `data/results.jsonl` and `data/digests.jsonl`. Belongs to the controller alone."""
 
     def __init__(self, folder: CampaignFolder) -> None:
-        self._folder = folder
-        for path in (folder.results, folder.digests):
-            drop_torn_line(path)
-        self._results, self._digests = open_to_append(folder.results), open_to_append(folder.digests)
+        drop_torn_line(folder.results)
+        self.seals, self._results = Seals(folder), open_to_append(folder.results)
         sync_folder(folder.results.parent)
 
     def add(self, result: TrialResult) -> None:
         """Write one line and wait until the disk has it; its digests go first, so that no line is without."""
-        append(self._digests, digest_line(self._folder, result), sync=True)
+        self.seals.result(result)
         append(self._results, result.to_json(), sync=True)
 
-    def seal_manifest(self, content: bytes) -> None:
-        """Write down the digest of a manifest that is about to be put in its place."""
-        append(self._digests, manifest_line(content), sync=True)
-
-    def close(self) -> None:
-        """No result comes after this; may be called twice."""
+    def close(self, *, end: bool = False) -> None:
+        """No result comes after this; may be called twice. With `end` nothing was left undone."""
         self._results.close()
-        self._digests.close()
+        self.seals.close(end=end)
 
 
 def read_results(folder: CampaignFolder) -> list[TrialResult]:

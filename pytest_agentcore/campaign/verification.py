@@ -10,19 +10,26 @@ import csv
 import io
 from collections.abc import Sequence
 
-from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
+from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.manifest import Manifest
+from pytest_agentcore.campaign.seals import Seals, put
 from pytest_agentcore.campaign.store import in_order
 from pytest_agentcore.campaign.tables import TABLES, Cell, Table
 from pytest_agentcore.trial import TrialResult
 from pytest_agentcore.untrusted import for_csv
 
 
-def write_verification(folder: CampaignFolder, manifest: Manifest, results: Sequence[TrialResult]) -> None:
+def write_verification(
+    folder: CampaignFolder, manifest: Manifest, results: Sequence[TrialResult], seals: Seals | None = None
+) -> None:
     """Write every table anew; each file is replaced whole, so a reader at any moment sees a consistent one."""
     ordered = in_order(results)
-    for table in TABLES:
-        write_atomically(folder.verification / f"{table.name}.csv", to_csv(table, manifest, ordered))
+    put(folder, {name_of(table.name): to_csv(table, manifest, ordered) for table in TABLES}, seals)
+
+
+def name_of(table: str) -> str:
+    """Of a table's file inside the pack."""
+    return f"verification/{table}.csv"
 
 
 def to_csv(table: Table, manifest: Manifest, results: Sequence[TrialResult]) -> bytes:

@@ -41,4 +41,13 @@ def run(options: argparse.Namespace) -> int:
 def _summary(found: Examination) -> str:
     what = f"{found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces"
     said = f"{len(found.problems)} problems" if found.problems else "as it was written"
-    return f"{said} ({what})" + ("" if found.sealed else "; it has no digests, so only schemas and counts were held")
+    return f"{said} ({what}){_note(found)}"
+
+
+def _note(found: Examination) -> str:
+    """What an earlier version kept too little for."""
+    if found.speaks_for_all:
+        return ""
+    if found.sealed:
+        return "; an earlier version began it, whose digests do not speak for tables, reports and replaced attempts"
+    return "; it has no digests, so only schemas and counts were held"

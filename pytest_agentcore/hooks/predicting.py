@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.campaign.filing import Filing, filing
-from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
 from pytest_agentcore.campaign.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.setup import Setup
@@ -33,9 +32,10 @@ class Filed:
         """For the manifest of the campaign of this model; None where they are not about it."""
         return self.filing.to_json() if self.concerns(setup) else None
 
-    def copy_into(self, folder: CampaignFolder) -> None:
-        """The pack has them too, byte for byte."""
-        write_atomically(folder.path / PREDICTIONS, self.content)
+    @property
+    def kept(self) -> Mapping[str, bytes]:
+        """What the pack holds of them, byte for byte, by name."""
+        return {PREDICTIONS: self.content}
 
 
 def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Iterable[Setup]) -> Filed | None:

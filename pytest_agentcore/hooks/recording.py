@@ -95,9 +95,8 @@ class Recording:
                 self.campaigns[label] = CampaignRecord.go_on(choice, wanted)
                 self._take_over(label, self.campaigns[label])
             else:
-                self.campaigns[label] = CampaignRecord.begin(self._results, wanted)
-                if self.filed and wanted.predictions:
-                    self.filed.copy_into(self.campaigns[label].folder)
+                kept = self.filed.kept if self.filed and wanted.predictions else {}
+                self.campaigns[label] = CampaignRecord.begin(self._results, wanted, kept)
             self._running.folders[label] = self.campaigns[label].folder
         self.take_plan(plan)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
+from pytest_agentcore.campaign.digests import TextDigest
+from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.reading import Campaign
-from pytest_agentcore.campaign.verification import write_verification
+from pytest_agentcore.campaign.seals import Seals, sealing
+from pytest_agentcore.campaign.verification import name_of, write_verification
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.reports.build import build_report
 from pytest_agentcore.reports.html.document import page
@@ -36,22 +39,36 @@ def write_reports(
     """
     report = build_report(campaign, baseline)
     folder = CampaignFolder(out or campaign.folder.path)
+    is_own = folder.path.resolve() == campaign.folder.path.resolve()
     try:
         folder.verification.mkdir(parents=True, exist_ok=True)
-        write_verification(folder, campaign.manifest, campaign.results)
-        for table in REPORT_TABLES:
-            _write_table(folder.verification / f"{table.name}.csv", table, report)
-        return [_write(folder.path / name, renderer(report)) for name, renderer in _renderers(charts=charts)]
+        with sealing(folder) if is_own else nullcontext() as seals:
+            return _write_all(folder, report, seals, charts=charts)
     except OSError as error:
         raise UsageError(f"{folder.path}: a report cannot be written there: {error.strerror or error}") from error
 
 
-def _write_table(path: Path, table: ReportTable, report: Report) -> None:
-    """A table of an earlier report that has nothing to say now goes away."""
+def _write_all(folder: CampaignFolder, report: Report, seals: Seals | None, *, charts: bool) -> list[Path]:
+    """Drafts first, then their digests, then each in its place."""
+    campaign = report.campaign
+    write_verification(folder, campaign.manifest, campaign.results, seals)
+    drafts = {name_of(table.name): _draft(folder, table.name, _table(table, report)) for table in REPORT_TABLES}
+    drafts |= {name: _draft(folder, name, renderer(report)) for name, renderer in _renderers(charts=charts)}
+    if seals:
+        seals.files({name: TextDigest.of_file(draft) if draft else None for name, draft in drafts.items()})
+    for name, draft in drafts.items():
+        if draft:
+            draft.replace(folder.path / name)
+        else:
+            (folder.path / name).unlink(missing_ok=True)
+    return [folder.path / name for name, _ in _renderers(charts=charts)]
+
+
+def _table(table: ReportTable, report: Report) -> Iterable[str] | None:
+    """None for a table that has nothing to say: that of an earlier report goes away."""
     if table.always or next(iter(table.rows(report)), None) is not None:
-        write_atomically(path, table.to_csv(report))
-    else:
-        path.unlink(missing_ok=True)
+        return [table.to_csv(report).decode("utf-8")]
+    return None
 
 
 def _renderers(*, charts: bool) -> tuple[tuple[str, Renderer], ...]:
@@ -59,8 +76,10 @@ def _renderers(*, charts: bool) -> tuple[tuple[str, Renderer], ...]:
     return (("report.md", markdown), ("report.html", partial(page, with_charts=charts)))
 
 
-def _write(path: Path, pieces: Iterable[str]) -> Path:
-    draft = path.with_name(f".{path.name}.draft")
+def _draft(folder: CampaignFolder, name: str, pieces: Iterable[str] | None) -> Path | None:
+    if pieces is None:
+        return None
+    draft = folder.path / f".{name}.draft"
     with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.writelines(pieces)
-    return draft.replace(path)
+    return draft

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from results import LOST, WRONG, result
-from written import write_campaign
+from results import LOST, WRONG, manifest, result
+from written import write_campaign, write_evidence
 
+from pytest_agentcore.campaign.digests import TextDigest
 from pytest_agentcore.campaign.folder import CampaignFolder
+from pytest_agentcore.campaign.jsonl import to_line
+from pytest_agentcore.campaign.record import CampaignRecord
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.cli import main
 
@@ -27,6 +30,10 @@ def edit(path: Path, old: str, new: str) -> None:
     content = path.read_text()
     assert old in content
     path.write_text(content.replace(old, new, 1))
+
+
+def line(path: Path, number: int) -> str:
+    return path.read_text().splitlines(keepends=True)[number - 1]
 
 
 def cut(path: Path, lines: int) -> None:
@@ -67,11 +74,23 @@ TAMPERED: list[tuple[Callable[[CampaignFolder], object], str]] = [
     (lambda f: f.workspace(FIRST).unlink(), f"data/workspaces/{FIRST}.tar.gz: is missing"),
     (
         lambda f: edit(f.verification / "trials.csv", ",4,3,", ",9,9,"),
-        "verification/trials.csv: line 2: says otherwise",
+        "verification/trials.csv: line 2: was changed",
     ),
-    (lambda f: cut(f.verification / "trials.csv", 2), "verification/trials.csv: line 3: says otherwise"),
+    (lambda f: cut(f.verification / "trials.csv", 2), "verification/trials.csv: line 3: was changed"),
+    (
+        lambda f: edit(f.verification / "pass_rate_by_task.csv", ",passed,", ",failed,"),
+        "verification/pass_rate_by_task.csv: line 1: was changed",
+    ),
     (lambda f: (f.verification / "cost_breakdown.csv").unlink(), "verification/cost_breakdown.csv: is missing"),
-    (lambda f: edit(f.digests, '{"attempt"', "{attempt"), "data/digests.jsonl: line "),
+    (lambda f: edit(f.digests, '{"attempt"', "{attempt"), "data/digests.jsonl: line 3: was changed"),
+    (lambda f: edit(f.digests, '"workspace":"', '"workspace":"0'), "data/digests.jsonl: line 3: was changed"),
+    (
+        lambda f: edit(f.digests, f.digests.read_text().splitlines()[3] + "\n", ""),
+        "data/digests.jsonl: line 4: was changed",
+    ),
+    (lambda f: f.digests.write_bytes(b""), "data/digests.jsonl: is empty"),
+    (lambda f: f.digests.unlink(), "data/digests.jsonl: is missing"),
+    (lambda f: f.digests.write_bytes(f.digests.read_bytes()[:-9]), "data/digests.jsonl: line "),
 ]
 
 
@@ -93,7 +112,9 @@ def test_what_was_changed_is_named(
     assert any(sentence in problem for problem in problems), problems
 
 
-def test_without_digests_the_verdicts_still_speak(folder: CampaignFolder) -> None:
+def test_without_digests_the_verdicts_still_speak(tmp_path: Path) -> None:
+    """A campaign of a version that kept none."""
+    folder = as_before_digests(write_campaign(tmp_path / "results", TRIALS))
     folder.digests.unlink()
     assert (examine(folder).problems, examine(folder).sealed) == ([], False)
     edit(folder.results, '"turns":4', '"turns":5')
@@ -105,22 +126,62 @@ def test_without_digests_the_verdicts_still_speak(folder: CampaignFolder) -> Non
     )
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_what_a_kill_leaves_is_no_problem(tmp_path: Path, finished: bool) -> None:
+def as_before_digests(folder: CampaignFolder) -> CampaignFolder:
+    """The manifest as a version wrote it whose digests spoke for less, and the digests as that version kept them."""
+    edit(folder.manifest, ',\n  "digests": 1', "")
+    lines = [json.loads(line) for line in folder.digests.read_text().splitlines()]
+    kept = [{k: v for k, v in line.items() if k != "chain"} for line in lines if {"attempt", "file"} & line.keys()]
+    kept[-1] |= TextDigest.of_file(folder.manifest).to_json()
+    folder.digests.write_bytes(b"".join(to_line(line) for line in kept))
+    return folder
+
+
+LESS: list[tuple[Callable[[CampaignFolder], object], str]] = [
+    (lambda f: edit(f.results, '"passed":false', '"passed":true'), "data/results.jsonl: line 2: was changed"),
+    (lambda f: cut(f.results, 2), f"data/results.jsonl: lacks the line of {TRIALS[2].attempt}.jsonl"),
+    (lambda f: edit(f.manifest, '"seed": 7', '"seed": 8'), "manifest.json: line "),
+    (
+        lambda f: edit(f.verification / "trials.csv", ",4,3,", ",9,9,"),
+        "verification/trials.csv: line 2: says otherwise",
+    ),
+    (
+        lambda f: edit(f.verification / "pass_rate_by_task.csv", ",passed,", ",failed,"),
+        "verification/pass_rate_by_task.csv: line 1: says otherwise",
+    ),
+    (lambda f: cut(f.digests, 3), "data/digests.jsonl: line 4: is missing"),
+    (lambda f: f.digests.write_bytes(f.digests.read_bytes()[:-9]), "data/digests.jsonl: line "),
+]
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), LESS, ids=[sentence for _, sentence in LESS])
+def test_the_digests_of_an_earlier_version_still_speak(
+    folder: CampaignFolder, tamper: Callable[[CampaignFolder], object], sentence: str
+) -> None:
+    as_before_digests(folder)
+    found = examine(folder)
+    assert (found.problems, found.sealed, found.speaks_for_all) == ([], True, False)
+    tamper(folder)
+
+    problems = [str(problem) for problem in examine(folder).problems]
+
+    assert any(sentence in problem for problem in problems), problems
+
+
+def test_what_a_kill_leaves_is_no_problem(tmp_path: Path) -> None:
     """A torn line, tables that lag behind, and a digest whose result line never came."""
-    folder = write_campaign(tmp_path / "results", TRIALS)
-    if not finished:
-        edit(folder.manifest, '"finished": "2026-06-10T09:00:00+00:00"', '"finished": null')
-        folder.digests.write_text("".join(folder.digests.read_text().splitlines(keepends=True)[:-1]))
-        (line,) = [line for line in folder.digests.read_text().splitlines() if TRIALS[2].attempt in line]
-        folder.digests.write_text(folder.digests.read_text().replace(line + "\n", "") + line + "\n{'torn")
-        cut(folder.results, 2)
-        with folder.results.open("a") as file:
-            file.write('{"schema":1,"mod')
+    record = CampaignRecord.begin(tmp_path / "results", manifest([(trial.task, trial.run) for trial in TRIALS]))
+    for trial in TRIALS:
+        write_evidence(record.folder, trial, tmp_path / "scratch")
+    record.add(TRIALS[0])
+    record.add(TRIALS[1])
+    record._store.seals.result(TRIALS[2])
+    record._store.close()
+    record._lock.release()
+    for path, torn in ((record.folder.results, '{"schema":1,"mod'), (record.folder.digests, '{"torn')):
+        with path.open("a") as file:
+            file.write(torn)
 
-    problems = [problem for problem in examine(folder).problems if problem.file != "manifest.json"]
-
-    assert problems == []
+    assert examine(record.folder).problems == []
 
 
 def test_the_command(folder: CampaignFolder, capsys: pytest.CaptureFixture[str]) -> None:
