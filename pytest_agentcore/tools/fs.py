@@ -11,7 +11,7 @@ from pytest_agentcore.sandbox.base import MIB
 from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.tools.inside import Place, open_file, place
-from pytest_agentcore.tools.results import decode
+from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, decode, harmless
 
 READ_BYTES = 64 * MIB
 """The largest file that is looked at; the sandbox lets no process write a larger one."""
@@ -47,7 +47,7 @@ class FsRead:
         offset, lines = arguments.get("offset", 1), arguments.get("lines")
         if offset == 1 and lines is None:
             return text or f"({where.path} is empty)"
-        return _page(where.path, text, offset, lines)
+        return _page(where.path, text, offset, lines, self.spec.see_more)
 
 
 class FsWrite:
@@ -91,14 +91,16 @@ def _read_text(context: ToolContext, where: Place) -> str:
     return decode(content)
 
 
-def _page(path: str, text: str, offset: int, count: int | None) -> str:
+def _page(path: str, text: str, offset: int, count: int | None, see_more: str) -> str:
+    """Clipped here, where the numbers of the file's lines are known."""
     lines = text.split("\n")
     total = len(lines) - (lines[-1] == "")
     if offset > total:
         raise ToolError(f"{path} has {total} lines; there is no line {offset}")
     last = total if count is None else min(total, offset + count - 1)
-    shown = "\n".join(lines[offset - 1 : last])
-    return f"{shown}\n[lines {offset} to {last} of {total}]"
+    footer = f"\n[lines {offset} to {last} of {total}]"
+    shown = harmless("\n".join(lines[offset - 1 : last]))
+    return clip(shown, RESULT_CHARACTERS - len(footer), see_more, begins=offset, of=total) + footer
 
 
 def _listing(where: Place) -> str:

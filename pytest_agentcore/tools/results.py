@@ -25,19 +25,32 @@ def harmless(text: str) -> str:
     return _HARMFUL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def clip(text: str, limit: int = RESULT_CHARACTERS, see_more: str = "ask for less at once") -> str:
+def clip(
+    text: str,
+    limit: int = RESULT_CHARACTERS,
+    see_more: str = "ask for less at once",
+    *,
+    begins: int = 1,
+    of: int | None = None,
+) -> str:
     """Head and tail of `text` within `limit` characters, the note between them included.
 
     The cuts are at line ends where that costs less than a quarter of a part.
+
+    Args:
+        begins: number of the first line, where `text` is a part of a whole that the reader knows the lines of.
+        of: how many lines that whole has.
     """
     if len(text) <= limit:
         return text
-    total = text.count("\n") + 1
+    ended = text.endswith("\n")  # which begins no further line
+    end = begins + text.count("\n") - ended
+    total = of or end
     room = limit - len(_note(len(text), total, total, total, see_more))
     head = _whole_lines(text[: room // 2])
     tail = _whole_lines(text[-(room - room // 2) :][::-1])[::-1]
-    first = head.count("\n") + 1 + (text[len(head)] == "\n")
-    last = total - tail.count("\n") - (text[len(text) - len(tail) - 1] == "\n")
+    first = begins + head.count("\n") + (text[len(head)] == "\n")
+    last = end - tail.count("\n") + ended - (text[len(text) - len(tail) - 1] == "\n")
     return head + _note(len(text) - len(head) - len(tail), first, last, total, see_more) + tail
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from confined import Cell, make_cell
 
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.tasks import Instance
+from pytest_agentcore.tools.results import RESULT_CHARACTERS
 from pytest_agentcore.trial import CallOutcome
 
 TEN = "".join(f"line {number}\n" for number in range(1, 11))
@@ -126,6 +128,33 @@ def test_a_long_file_is_clipped_and_the_rest_can_be_read(cell: Cell) -> None:
     assert (
         cell.call("fs_read", path="long.txt", offset=2500, lines=1).result == "row 2500\n[lines 2500 to 2500 of 5000]"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins", "ends"),
+    [
+        ({"offset": 1000, "lines": 500}, 1000, 1499),
+        ({"lines": 600}, 1, 600),
+        ({"offset": 900}, 900, 2000),
+        ({}, 1, 2000),
+    ],
+    ids=["offset and lines", "lines", "offset", "whole"],
+)
+@pytest.mark.parametrize("text", ["row {}", "row \x1b[3{}m"], ids=["plain", "controls"])
+def test_a_clipped_part_is_told_in_lines_of_the_file(
+    cell: Cell, arguments: dict[str, int], begins: int, ends: int, text: str
+) -> None:
+    (cell.root / "long.txt").write_text("".join(f"{text.format(number)} of many rows\n" for number in range(1, 2001)))
+    shown = cell.call("fs_read", path="long.txt", **arguments).result
+    note = re.search(r"\(lines (\d+) to (\d+) of 2000\); read a part", shown)
+    assert note is not None
+    first, last = int(note[1]), int(note[2])
+    numbers = [int(number) for number in re.findall(r"(\d+)m? of many", shown)]
+    if text == "row {}":
+        assert numbers == [*range(begins, first), *range(last + 1, ends + 1)]
+    assert begins < first < last < ends
+    assert len(shown) <= RESULT_CHARACTERS
+    assert not arguments or shown.endswith(f"\n[lines {begins} to {ends} of 2000]")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
