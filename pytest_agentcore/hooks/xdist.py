@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.store import read_results
 from pytest_agentcore.hooks.borders import record_errors, usage_errors
 from pytest_agentcore.hooks.conducting import runs_nothing
-from pytest_agentcore.hooks.judging import RESULT
+from pytest_agentcore.hooks.judging import RESULT, explain
 from pytest_agentcore.hooks.presenting import shown
 from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.hooks.running import Running
+from pytest_agentcore.hooks.tracebacks import make_inert
+from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.trial import TrialKey
 
 WORKER_INPUT = "agentcore"
 """Key of the settings and folders in a worker's input."""
+CRASHED = "agentcore_crashed"
+"""Attribute of a report on a trial whose worker died."""
 
 
 class Distributing:
@@ -28,6 +33,10 @@ class Distributing:
 
     def __init__(self, running: Running, recording: Recording) -> None:
         self._running, self._recording = running, recording
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Remember where hooks are called."""
+        self._config = config
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the campaigns before the workers start; the plan comes with their first report."""
@@ -57,8 +66,24 @@ class Distributing:
         detail = f"the process died while it ran this trial ({report.longrepr})"
         result = self._recording.crashed(crashitem, detail)
         if result is not None:
-            report.when = "setup"
+            report.when, report.duration = "setup", result.seconds
             setattr(report, RESULT, result.to_json())
+            setattr(report, CRASHED, True)
+            report.user_properties.extend(properties(result))
+            folder = self._running.folders[self._running.label_of(result)]
+            explain(result, folder, report, self._config.invocation_params.dir)
+            make_inert(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A dead worker sends no teardown, with which junit closes a test case and writes its properties: send one."""
+        if not hasattr(report, CRASHED):
+            return
+        teardown = copy(report)
+        vars(teardown).pop(RESULT)
+        vars(teardown).pop(CRASHED)
+        teardown.when, teardown.outcome, teardown.longrepr, teardown.duration = "teardown", "passed", None, 0.0
+        self._config.hook.pytest_runtest_logreport(report=teardown)
 
 
 def take_over(running: Running, given: Mapping[str, Any]) -> None:

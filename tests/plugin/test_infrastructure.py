@@ -126,8 +126,20 @@ def test_a_native_crash_leaves_a_readable_pack(
     result.stdout.fnmatch_lines(["INFRASTRUCTURE_ERROR *test_task_02_count.py::test_count?bot-run1?*"])
     crashed = found["task_02_count"]
     assert (crashed["passed"], crashed["cause"], crashed["turns"]) == (None, "backend_crashed", 1)
+    result.stdout.fnmatch_lines(
+        ["*- verdict -*", "*- last turns -*", "*- transcript -*", "*/data/transcripts/*#turn=1"]
+    )
     (node,) = ElementTree.parse(pytester.path / "j.xml").getroot()
     assert (node.get("tests"), node.get("errors"), node.get("failures")) == ("2", "1", "0")
+    shown = {case.get("name"): _properties(case) for case in node.iter("testcase")}
+    assert set(shown["test_count[bot-run1]"]) == set(shown["test_hello[bot-run1]"])
+    told = {name: shown["test_count[bot-run1]"][name] for name in ("model", "task", "run", "attempt", "cause", "turns")}
+    line = {name: str(crashed[name]) for name in told}
+    assert told == line
+
+
+def _properties(case: ElementTree.Element) -> dict[str, str]:
+    return {str(node.get("name")): str(node.get("value")) for node in case.iter("property")}
 
 
 @contextmanager
