@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
         activate(config)
-    elif not config.getoption("help", False):
+    else:
         _refuse_gate(config)
 
 
@@ -89,7 +89,16 @@ def _refuse_gate(config: pytest.Config) -> None:
     """A gate that somebody types must not be open because there is nothing to gate; one in the ini file waits."""
     for name in ("min-pass-rate", "baseline"):
         if config.getoption(f"agentcore_{name.replace('-', '_')}", None):
-            raise pytest.UsageError(f"--agentcore-{name}: no model is given, so nothing would be gated; add --model")
+            raise pytest.UsageError(
+                f"--agentcore-{name}: no model is given, so nothing would be gated; {_whose_model(config)}"
+                "add --agentcore-model"
+            )
+
+
+def _whose_model(config: pytest.Config) -> str:
+    """For somebody who typed `--model` and got nothing from us."""
+    taken = "--model" in config.stash.get(TAKEN, ())
+    return "--model belongs to another plugin or conftest here; " if taken else ""
 
 
 def pytest_agentcore_tools() -> Sequence[Tool]:
@@ -152,7 +161,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Without a model a task is skipped, with a reason that says what to type."""
     if config.pluginmanager.has_plugin("agentcore-active"):
         return
-    reason = "a task needs a model: pytest --agentcore-model smollm2-135m (or a .gguf, oracle, null, scripted:FILE)"
+    words = "pytest --agentcore-model smollm2-135m (or a .gguf, oracle, null, scripted:FILE)"
+    reason = f"{_whose_model(config)}a task needs a model: {words}"
     for item in items:
         if hasattr(getattr(item, "function", None), "agentcore"):
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -26,9 +26,10 @@ _INI_FILES = (
 def notes(config: pytest.Config) -> Iterator[str]:
     """What the user should know about the command line itself."""
     taken = config.stash.get(TAKEN, ())
-    for spelling in taken:
-        yield f"{spelling} belongs to another plugin or conftest here; ours is --agentcore-{spelling[2:]}"
     for option in OPTIONS:
+        spelling = f"--{option.name}"
+        if spelling in taken and config.getoption(option.dest) is None:  # else somebody knows whose is whose
+            yield f"{spelling} belongs to another plugin or conftest here; ours is --agentcore-{option.name}"
         if option.path and moved_rootdir(config, option):
             yield (
                 f"--{option.name} PATH as two words made pytest look for its ini file from that path "

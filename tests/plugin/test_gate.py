@@ -153,7 +153,9 @@ def test_a_gate_without_a_model_is_refused(pytester: pytest.Pytester, suite: Pat
     result = pytester.runpytest(word, suite)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     name = word.partition("=")[0].removeprefix("--agentcore-").removeprefix("--")
-    result.stderr.fnmatch_lines([f"*--agentcore-{name}: no model is given, so nothing would be gated; add --model*"])
+    result.stderr.fnmatch_lines(
+        [f"*--agentcore-{name}: no model is given, so nothing would be gated; add --agentcore-model*"]
+    )
     assert pytester.runpytest(word, "--help").ret == OK
 
 

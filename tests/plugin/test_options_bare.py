@@ -60,16 +60,35 @@ def test_both_can_be_given(pytester: pytest.Pytester, suite: Path) -> None:
     (suite / "test_car.py").write_text(CAR.format("oracle"))
     result = pytester.runpytest("--model=oracle", "--agentcore-model=null", "--runs=1", suite)
     result.assert_outcomes(passed=1, failed=2)
+    result.stdout.no_fnmatch_line("*belongs to*")
+
+
+def test_a_value_that_went_to_somebody_else_is_said(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeconftest(THEIRS.replace("--model", "--runs"))
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(
-        ["WARNING*--model belongs to another plugin or conftest here; ours is", "*--agentcore-model"]
+        ["WARNING*--runs belongs to another plugin or conftest here; ours is", "*--agentcore-runs"]
     )
+
+
+def test_a_model_of_the_ini_file_beside_their_option(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeconftest(THEIRS)
+    pytester.makeini("[pytest]\nagentcore_model = null\nagentcore_runs = 1\n")
+    result = pytester.runpytest("--model=oracle", suite)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["WARNING*--model belongs to *"])
 
 
 def test_a_task_without_our_model_says_which_spelling_to_use(pytester: pytest.Pytester, suite: Path) -> None:
     pytester.makeconftest(THEIRS)
     result = pytester.runpytest("--model=oracle", "-rs", suite)
     result.assert_outcomes(skipped=2)
-    result.stdout.fnmatch_lines(["*--agentcore-model*"])
+    said = "--model belongs to another plugin or conftest here; a task needs a model: pytest --agentcore-model *"
+    result.stdout.fnmatch_lines([f"*: {said}"])
+    gated = pytester.runpytest("--model=oracle", "--min-pass-rate=1", suite)
+    assert gated.ret == pytest.ExitCode.USAGE_ERROR
+    gated.stderr.fnmatch_lines(["*--model belongs to another plugin or conftest here; add --agentcore-model*"])
 
 
 @pytest.mark.parametrize("words", [("--model", "oracle"), ("--model=oracle",), ("--agentcore-model=oracle",)])
