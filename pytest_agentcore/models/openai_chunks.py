@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,22 @@ class StreamedCall:
     name: str = ""
     arguments: str = ""
     """Raw; strict JSON if all is well."""
+
+    named_again: bool = False
+    """Whether its name came once more behind its arguments: what follows may be another call of the same tool."""
+
+    def is_over(self, call_id: str, name: str, arguments: str) -> bool:
+        """Whether a part cannot belong to this call, though it has the same index.
+
+        Some servers give every call the index 0, or none, and tell them apart by their ids or, Gemini's, not at all.
+        """
+        if name and call_id and self.id and call_id != self.id:
+            return True
+        if name and name != self.name and self.arguments:
+            return True
+        if not (name or self.named_again):
+            return False
+        return arguments.lstrip().startswith("{") and _is_object(self.arguments)
 
 
 @dataclass(slots=True)
@@ -64,15 +82,13 @@ class Collected:
             self.finish = choice.get("finish_reason") or self.finish
 
     def _pieces(self, delta: Mapping[str, Any]) -> Iterator[str]:
+        said, thoughts = _parted(delta.get("content"))
+        yield from self._thought(thoughts, "")
         for name in REASONING_FIELDS:
             if thought := delta.get(name):
-                if not self.reasoning:
-                    self.reasoning_field = name
-                    yield THINK
-                self.reasoning += thought
-                yield thought
+                yield from self._thought(thought, name)
                 break
-        said, calls = delta.get("content"), delta.get("tool_calls")
+        calls = delta.get("tool_calls")
         if (said or calls) and self.reasoning and not (self.content or self.calls):
             yield END_THINK
         if said:
@@ -81,36 +97,90 @@ class Collected:
         for part in calls or ():
             yield from self._call(part)
 
+    def _thought(self, thought: str, name: str) -> Iterator[str]:
+        if thought:
+            if not self.reasoning:
+                self.reasoning_field = name
+                yield THINK
+            self.reasoning += thought
+            yield thought
+
     def _call(self, part: Mapping[str, Any]) -> Iterator[str]:
-        """A part of a call. Some servers give every call the index 0 and tell them apart by their ids alone."""
+        """A part of a call: of the one that was begun at its index, or of a new one."""
         index, call_id, function = part.get("index", 0), part.get("id") or "", part.get("function") or {}
+        name, arguments = function.get("name") or "", _as_text(function.get("arguments"))
         call = self._open.get(index)
-        if call is None or (call_id and call.id and call_id != call.id and function.get("name")):
+        if call is None or call.is_over(call_id, name, arguments):
+            name = name or (call.name if call else "")
             call = self._open[index] = StreamedCall(id=call_id)
             self.calls.append(call)
             if len(self.pieces) or len(self.calls) > 1:
                 yield "\n"
-        if name := function.get("name"):
+        call.named_again = call.named_again or bool(name and call.arguments)
+        if name and name != call.name:  # MiniMax's servers repeat it in every part
             call.name += name
             yield name
-        if arguments := function.get("arguments"):
+        if arguments:
             call.arguments += arguments
             yield arguments
 
     def counted(self) -> Usage:
         """Tokens as the server counts them; where it does not, a piece is taken for a token and prompts for unknown."""
-        usage = self.usage or {}
-        if not usage.get("completion_tokens") and not usage.get("prompt_tokens"):
+        usage = _table(self.usage)
+        prompt, reply = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        if not prompt and not reply:
             return Usage(reply_tokens=len(self.pieces))
-        prompt = int(usage.get("prompt_tokens") or 0)
-        return Usage(
-            prompt_tokens=prompt,
-            cached_tokens=min(prompt, self._cached(usage)),
-            reply_tokens=int(usage.get("completion_tokens") or 0),
-        )
+        return Usage(prompt_tokens=prompt, cached_tokens=min(prompt, self._cached(usage)), reply_tokens=reply)
 
     def _cached(self, usage: Mapping[str, Any]) -> int:
         """OpenAI's field and vLLM's, then DeepSeek's, then llama.cpp's."""
-        details = usage.get("prompt_tokens_details") or {}
-        timings = self.timings or {}
-        return int(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or timings.get("cache_n") or 0)
+        details, timings = _table(usage.get("prompt_tokens_details")), _table(self.timings)
+        counts = (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+        return next(filter(None, map(_count, counts)), 0)
+
+
+def _is_object(text: str) -> bool:
+    """Whether a text is a whole JSON object."""
+    if not text.rstrip().endswith("}"):
+        return False
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _parted(content: Any) -> tuple[str, str]:
+    """Content as text and thoughts; Mistral's servers send it as a list of typed parts where there are thoughts.
+
+    Raises:
+        TypeError: it is neither text nor such a list.
+    """
+    if not content or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
+        raise TypeError(f"content is {type(content).__name__}, not text")
+    said, thoughts = "", ""
+    for part in content:
+        if isinstance(part, str):
+            said += part
+        elif part.get("type") == "thinking":
+            thoughts += _parted(part.get("thinking"))[0]
+        else:
+            said += part.get("text") or ""
+    return said, thoughts
+
+
+def _as_text(arguments: Any) -> str:
+    """Some servers send the object itself instead of its JSON."""
+    return json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, Mapping) else arguments or ""
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: Any) -> int:
+    """Tokens; 0, which is unknown, for what is no number."""
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return max(0, int(value))
+    return 0

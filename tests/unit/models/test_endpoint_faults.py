@@ -360,13 +360,90 @@ def test_text_without_a_form_in_utf8_is_sent_all_the_same(server: FaultServer, b
     assert "a lone ? surrogate" in json.dumps(server.requests[-1])
 
 
-def test_several_calls_of_one_index_are_told_apart(server: FaultServer, backend: OpenAIBackend) -> None:
-    def call(call_id: str, arguments: str) -> dict[str, Any]:
-        function = {"name": "fs_read", "arguments": arguments}
-        return chunk(tool_calls=[{"index": 0, "id": call_id, "function": function}])
+def part(name: str | None, arguments: Any, *, index: int | None = 0, call_id: str | None = None) -> dict[str, Any]:
+    """A part of a call; what is None is left out."""
+    given = {"index": index, "id": call_id, "function": {"name": name, "arguments": arguments}}
+    return {key: value for key, value in given.items() if value is not None}
 
-    server.faults.append(raw(call("a", '{"path": "1"}'), call("b", '{"path": "2"}'), FINISHED))
-    assert [c.arguments["path"] for c in backend.complete(request()).tool_calls] == ["1", "2"]
+
+READ_ONE, READ_TWO = '{"path": "1"}', '{"path": "2"}'
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [part("fs_read", READ_ONE, call_id="a"), part("fs_read", READ_TWO, call_id="b")],
+        [part("fs_read", READ_ONE), part("fs_read", READ_TWO)],
+        [part("fs_read", READ_ONE, index=None), part("fs_read", READ_TWO, index=None)],
+        [part("fs_read", READ_ONE, call_id="a"), part("fs_read", READ_TWO, call_id="a")],
+        [part("fs_read", '{"pa'), part(None, 'th": "1"}'), part("fs_read", '{"pa'), part(None, 'th": "2"}')],
+        [part("fs_read", ""), part(None, READ_ONE), part("fs_read", ""), part(None, READ_TWO)],
+        [part("fs_read", {"path": "1"}), part("fs_read", {"path": "2"})],
+    ],
+    ids=["ids", "index 0 alone", "no index", "the same id", "in pieces", "names first", "as objects"],
+)
+def test_several_calls_of_one_index_are_told_apart(
+    server: FaultServer, backend: OpenAIBackend, parts: list[dict[str, Any]]
+) -> None:
+    server.faults.append(raw(*(chunk(tool_calls=[one]) for one in parts), FINISHED))
+    reply = backend.complete(request())
+    assert [(call.name, call.arguments["path"]) for call in reply.tool_calls] == [("fs_read", "1"), ("fs_read", "2")]
+    server.faults.append(raw(chunk(tool_calls=parts), FINISHED))
+    assert backend.complete(request()).tool_calls == reply.tool_calls
+
+
+def test_another_name_at_the_same_index_is_another_call(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(tool_calls=[part("fs_list", "{}"), part("fs_read", "")]), FINISHED))
+    assert [call.name for call in backend.complete(request()).tool_calls] == ["fs_list", "fs_read"]
+
+
+@pytest.mark.parametrize("call_id", ["a", None])
+def test_a_name_that_comes_with_every_part_is_one_name(
+    server: FaultServer, backend: OpenAIBackend, call_id: str | None
+) -> None:
+    pieces = ['{"path": "', "a{}", "{b", '}.txt"', "}", "", "\n"]
+    parts = [chunk(tool_calls=[part("fs_read", piece, call_id=call_id)]) for piece in pieces]
+    server.faults.append(raw(*parts, FINISHED))
+    (call,) = backend.complete(request()).tool_calls
+    assert (call.name, call.arguments) == ("fs_read", {"path": "a{}{b}.txt"})
+
+
+def test_a_name_that_comes_in_pieces_is_put_together(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(tool_calls=[part("fs_", ""), part("read", READ_ONE)]), FINISHED))
+    assert [call.name for call in backend.complete(request()).tool_calls] == ["fs_read"]
+
+
+def test_braces_too_many_are_the_model_s(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(tool_calls=[part("fs_read", READ_ONE), part(None, "}")]), FINISHED))
+    reply = backend.complete(request())
+    assert (reply.tool_calls, len(reply.problems)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    "usage", [["much"], "none", {"prompt_tokens": "many", "completion_tokens": [1]}, {"prompt_tokens": float("inf")}]
+)
+def test_usage_that_is_no_number_is_unknown(server: FaultServer, backend: OpenAIBackend, usage: Any) -> None:
+    server.faults.append(raw(chunk(content="one"), chunk(content=" two"), FINISHED, {"choices": [], "usage": usage}))
+    counted = backend.complete(request()).usage
+    assert (counted.prompt_tokens, counted.reply_tokens) == (0, 2)
+
+
+@pytest.mark.parametrize("details", [["much"], "none", {"cached_tokens": "n/a"}])
+def test_a_count_of_cached_tokens_that_is_no_number_is_unknown(
+    server: FaultServer, backend: OpenAIBackend, details: Any
+) -> None:
+    usage = {"prompt_tokens": 500, "completion_tokens": 1, "prompt_tokens_details": details}
+    server.faults.append(raw(chunk(content="one"), FINISHED, {"choices": [], "usage": usage, "timings": details}))
+    counted = backend.complete(request()).usage
+    assert (counted.prompt_tokens, counted.cached_tokens, counted.reply_tokens) == (500, 0, 1)
+
+
+def test_content_in_typed_parts(server: FaultServer, backend: OpenAIBackend) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "I think."}]}
+    server.faults.append(raw(chunk(content=[thought]), chunk(content=[{"type": "text", "text": "Yes."}]), FINISHED))
+    reply = backend.complete(request())
+    assert (reply.reasoning, reply.content) == ("I think.", "Yes.")
+    assert reply.text == "<think>\nI think.\n</think>\nYes."
 
 
 def test_the_key_is_sent_and_never_shown(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
