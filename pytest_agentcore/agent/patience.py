@@ -77,4 +77,4 @@ class Patience:
         if self.given_up or left <= 0 or (error.retry_after or 0) > left:
             self.given_up = True
             return None
-        return error.retry_after if error.retry_after is not None else min(backoff, left)
+        return min((error.retry_after or 0) + backoff, left)

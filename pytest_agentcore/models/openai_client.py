@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import ipaddress
+import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +34,7 @@ class EndpointClient:
             import openai  # noqa: PLC0415 - heavy
 
         self._openai, self._key = openai, key
+        self._events = _filled(openai.Stream)
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
         local = is_local(base_url)
         plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
@@ -55,7 +59,7 @@ class EndpointClient:
                 body=dict(body),
                 cast_to=object,
                 stream=True,
-                stream_cls=self._openai.Stream[object],
+                stream_cls=self._events,
             )
         return ChunkStream(self, stream)
 
@@ -127,6 +131,8 @@ class EndpointClient:
             return BackendError(said, Cause.backend_unreachable, transient=True)
         if status >= 500:  # noqa: PLR2004
             return BackendError(said, transient=True)
+        if to := error.response.headers.get("location"):
+            said += f"; it points to {self._words(to)}"
         return BackendError(said, Cause.backend_refused)
 
     def _words(self, text: str) -> str:
@@ -142,9 +148,23 @@ class ChunkStream:
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         with self._client.errors():
-            for chunk in self._stream:
+            for chunk in self._whole() or self._stream:
                 if isinstance(chunk, Mapping):
                     yield chunk
+
+    def _whole(self) -> list[Any]:
+        """The reply of a server that was asked to stream it and did not; empty where it did.
+
+        Raises:
+            ValueError: it is no JSON, or says what went wrong.
+        """
+        response = self._stream.response
+        if not response.headers.get("content-type", "").startswith("application/json"):
+            return []
+        found = json.loads(response.read())
+        if isinstance(found, Mapping) and (error := found.get("error")):
+            raise ValueError(f"it is an error: {error}")
+        return [found]
 
     def close(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""
@@ -188,19 +208,41 @@ def is_local(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _filled(stream: type[Any]) -> type[Any]:
+    """The package's stream without the events that hold no data.
+
+    Its decoder makes one of every comment behind an `id:` line and of a lone `retry:`; the standard says to drop them.
+    """
+
+    class Filled(stream[object]):  # type: ignore[misc]
+        def _iter_events(self) -> Iterator[Any]:
+            return (event for event in super()._iter_events() if event.data)
+
+    return Filled
+
+
 def _message(error: Any) -> str:
-    """The server's own sentence, where it has the protocol's shape."""
+    """The server's own sentence, where it has the protocol's shape; else whatever it says."""
     body = error.body
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     if not isinstance(inner, Mapping):
         return str(inner or error.message)
     words = (inner.get("message"), inner.get("code"))
-    return " · ".join(str(word) for word in words if word) or str(error.message)
+    return (
+        " · ".join(str(word) for word in words if word)
+        or _as_json(body)
+        or str(error.response.reason_phrase or error.message)
+    )
+
+
+def _as_json(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False) if body else ""
 
 
 def _seconds(value: str | None) -> float | None:
-    """Of a Retry-After header; its form with a date is left to the usual back-off."""
-    try:
+    """Of a Retry-After header: a number, or the date when they are over."""
+    with contextlib.suppress(ValueError):
         return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    return None

@@ -106,3 +106,17 @@ def test_cancel_ends_a_wait() -> None:
     cancel = threading.Event()
     threading.Timer(0.05, cancel.set).start()
     assert ask(quick(), [away(retry_after=60.0)], Log(), cancel=cancel).finish.value == "cancelled"
+
+
+def test_nobody_comes_back_sooner_than_asked_nor_all_at_once() -> None:
+    log = Log()
+    ask(quick(), [away(retry_after=0.01)] * 4, log)
+    waits = [wait or 0.0 for _, _, wait in log.failed]
+    assert min(waits) > 0.01
+    assert len(set(waits)) == 4
+
+
+def test_retry_after_nothing_does_not_mean_without_a_wait() -> None:
+    log = Log()
+    ask(quick(), [away(retry_after=0.0)] * 4, log)
+    assert all(wait and wait >= 0.5 * 0.001 * 2 ** min(number, 2) for number, (_, _, wait) in enumerate(log.failed))

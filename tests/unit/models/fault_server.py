@@ -288,6 +288,16 @@ def status(code: int, message: str = "on purpose", **headers: str) -> Fault:
     return fault
 
 
+def answer(code: int, data: Mapping[str, Any], **headers: str) -> Fault:
+    """Any JSON under any status."""
+
+    def fault(handler: Handler, _request: dict[str, Any]) -> bool:
+        handler.send(data, code, **headers)
+        return True
+
+    return fault
+
+
 def raw(*events: Any) -> Fault:
     """A stream of these events."""
 

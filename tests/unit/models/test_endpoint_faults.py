@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 
 from models.conformance import READ, Watch, following, request
-from models.fault_server import FaultServer, Said, drip, dropped, hang, raw, status, whole
+from models.fault_server import FaultServer, Said, answer, drip, dropped, hang, raw, status, whole
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.models.base import FinishReason, Message, Policy, Reply, Request, Sampling
 from pytest_agentcore.models.entry import ModelEntry
@@ -67,7 +68,11 @@ def chunk(**delta: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-FINISHED = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+def ended(reason: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+
+
+FINISHED = ended("stop")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,16 @@ FINISHED = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         (dropped(), Cause.backend_unreachable, True, "the endpoint cannot be reached: *"),
         (raw(chunk(content="half")), Cause.backend_unreachable, True, "the endpoint's reply broke off"),
         (status(500), Cause.backend_error, True, "the endpoint answers 500: on purpose"),
+        (raw(chunk(content="I will"), ended("error")), Cause.backend_error, True, "*finish_reason 'error'"),
+        (raw(chunk(content="I will"), ended("abort")), Cause.backend_error, True, "*finish_reason 'abort'"),
+        (raw(chunk(content="I will"), ended("cancelled")), Cause.backend_error, True, "*finish_reason 'cancelled'"),
+        (whole('{"error": {"message": "CUDA is gone"}}'), Cause.backend_error, True, "*CUDA is gone*"),
+        (
+            answer(307, {}, Location="http://elsewhere/v1"),
+            Cause.backend_refused,
+            False,
+            "the endpoint answers 307: Temporary Redirect; it points to http://elsewhere/v1",
+        ),
         (status(502), Cause.backend_unreachable, True, "the endpoint answers 502: on purpose"),
         (status(429), Cause.backend_overloaded, True, "the endpoint answers 429: on purpose"),
         (status(401), Cause.backend_refused, False, "the endpoint answers 401: on purpose"),
@@ -167,6 +182,43 @@ def test_a_reply_that_comes_steadily_until_the_deadline_is_the_model_s(server: F
 def test_retry_after_is_passed_on(server: FaultServer, backend: OpenAIBackend) -> None:
     server.faults.append(status(429, Retry_After="7"))
     assert failure(backend).retry_after == 7
+
+
+def test_retry_after_may_be_a_date(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(status(503, Retry_After=formatdate(time.time() + 3600, usegmt=True)))
+    after = failure(backend).retry_after
+    assert after is not None
+    assert 3000 < after <= 3600
+    server.faults.append(status(503, Retry_After=formatdate(0, usegmt=True)))
+    assert failure(backend).retry_after == 0
+    server.faults.append(status(503, Retry_After="soon"))
+    assert failure(backend).retry_after is None
+
+
+def test_events_without_data_are_no_part_of_a_reply(server: FaultServer, backend: OpenAIBackend) -> None:
+    events = [f"data: {json.dumps(event)}\n\n" for event in (chunk(content="Yes."), FINISHED)]
+    body = "retry: 3000\n\nid: 1\n" + ": keep-alive\n\n".join([*events, "data: [DONE]\n\n"])
+    server.faults.append(whole(body, "text/event-stream"))
+    assert backend.complete(request()).content == "Yes."
+
+
+def test_a_server_that_does_not_stream_is_read_all_the_same(server: FaultServer, backend: OpenAIBackend) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "fs_read", "arguments": READ_ONE}}
+    choice = {"index": 0, "message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
+    usage = {"prompt_tokens": 500, "completion_tokens": 9}
+    server.faults.append(whole(json.dumps({"choices": [choice], "usage": usage})))
+    reply = backend.complete(request())
+    assert [(call.name, call.arguments) for call in reply.tool_calls] == [("fs_read", {"path": "1"})]
+    assert (reply.usage.prompt_tokens, reply.usage.reply_tokens, len(server.requests)) == (500, 9, 1)
+
+
+def test_a_field_that_is_refused_in_fastapi_s_words_is_left_out(server: FaultServer, backend: OpenAIBackend) -> None:
+    detail = [
+        {"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs are not permitted", "input": 0}
+    ]
+    server.faults.append(answer(422, {"detail": detail}))
+    backend.complete(request())
+    assert ["top_k" in sent for sent in server.requests] == [True, False]
 
 
 def test_a_reply_that_is_cut_off_is_not_generated_on(server: FaultServer, backend: OpenAIBackend) -> None:
