@@ -77,9 +77,10 @@ class ModelAgent:
         """Run the calls of a reply in order, or feed back why it could not be read, or take it as the final answer."""
         if reply.problems:
             self._feed_back(session, reply)
-        elif reply.tool_calls:
+            return
+        if reply.tool_calls:
             self._run_calls(session, reply)
-        else:
+        if reply.final or not reply.tool_calls:
             raise EndOfTrial(StopReason.final_answer)
 
     def _request(self, session: Session) -> Request:

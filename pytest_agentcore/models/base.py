@@ -119,6 +119,9 @@ class Reply:
     """`text` without reasoning and without parsed calls."""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    final: bool = False
+    """Whether the trial is over once `tool_calls` were run, with `content` as its answer: a constrained model called
+    `finish` beside them."""
     problems: tuple[str, ...] = ()
     """One readable sentence per call that was opened and does not parse, fit for feeding back to the model."""
     repairs: tuple[str, ...] = ()

@@ -130,6 +130,7 @@ class LlamaCppBackend:
             content=read.content,
             reasoning=read.reasoning,
             tool_calls=read.tool_calls,
+            final=read.final,
             problems=read.problems,
             repairs=read.repairs,
             resembles=read.resembles,

@@ -71,6 +71,7 @@ class OpenAIBackend:
             content=read.content,
             reasoning=read.reasoning,
             tool_calls=read.tool_calls,
+            final=read.final,
             problems=read.problems,
             repairs=read.repairs,
             resembles=read.resembles,

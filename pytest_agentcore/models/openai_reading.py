@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_agentcore.errors import BackendError
 from pytest_agentcore.models.base import FinishReason, Policy
+from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.families import DIALECTS, GENERIC
-from pytest_agentcore.models.dialects.grammar import FINISH
-from pytest_agentcore.models.dialects.json_codec import read_json
+from pytest_agentcore.models.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.models.dialects.lenient import parse_leniently
 from pytest_agentcore.models.dialects.loose_json import LooseReader
 from pytest_agentcore.models.dialects.resemblance import resemblance
-from pytest_agentcore.models.dialects.values import MalformedCall, Parsed, RawCall
+from pytest_agentcore.models.dialects.values import MalformedCall, Parsed, RawCall, Schemas
 from pytest_agentcore.models.openai_chunks import Collected, StreamedCall
-from pytest_agentcore.models.reading import Read, number_calls
+from pytest_agentcore.models.reading import Read, answered, number_calls
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.verdict.modes import Cause
 
@@ -40,16 +41,16 @@ def read_reply(
         BackendError: the endpoint did not do its part: it passed a well-formed call on as text (native), or a reply
             without a call where one was required, or one that went on and on after a call in the text (constrained).
     """
-    names = [spec.name for spec in tools]
+    schemas = {spec.name: spec.parameters for spec in tools}
     calls, problems, repairs = _structured(collected.calls, policy)
-    if policy is Policy.constrained and (last := next((call for call in calls if call.name == FINISH.name), None)):
-        return Read(content=str(last.arguments.get("answer", "")), reasoning=collected.reasoning)
+    if policy is Policy.constrained and (last := answered(calls, problems, collected.reasoning, turn)):
+        return last
     parsed = _inline(collected.content)
     if not collected.calls and policy is Policy.constrained and finish in RAN_ON:
-        _refuse_endless(collected.content, names)
+        _refuse_endless(collected.content, schemas)
     elif not collected.calls and finish is FinishReason.stop:
         if policy is Policy.native:
-            _refuse_unparsed(collected.content, names)
+            _refuse_unparsed(collected.content, schemas)
         elif policy is Policy.constrained:
             raise BackendError(
                 "the endpoint does not keep to tool_choice=required, which the constrained policy rests on: it sent a "
@@ -57,7 +58,7 @@ def read_reply(
                 Cause.backend_refused,
             )
         else:
-            parsed, repairs = _found_in_text(collected.content, names)
+            parsed, repairs = _found_in_text(collected.content, schemas)
             calls = parsed.calls
     return Read(
         content=parsed.content,
@@ -65,7 +66,7 @@ def read_reply(
         tool_calls=number_calls(calls, turn),
         problems=tuple(problems),
         repairs=tuple(repairs),
-        resembles=None if calls or problems else resemblance(parsed.content, GENERIC, names),
+        resembles=None if calls or problems else resemblance(parsed.content, GENERIC, tuple(schemas)),
     )
 
 
@@ -132,22 +133,46 @@ def _inline(content: str) -> Parsed:
     return Parsed(content=tail.strip(), reasoning=head.strip().removeprefix(marks.open).strip())
 
 
-def _refuse_unparsed(content: str, names: Collection[str]) -> None:
+def _refuse_unparsed(content: str, schemas: Schemas) -> None:
     for dialect in DIALECTS:
-        if not dialect.taught_by or not any(marker in content for marker in dialect.open_markers):
-            continue
-        parsed = dialect.parse(content)
-        if parsed.calls and not parsed.problems and all(call.name in names for call in parsed.calls):
+        if dialect.taught_by and (calls := _marked(dialect, content, schemas) or _bare(dialect, content, schemas)):
             raise BackendError(
-                f"the endpoint passed a well-formed call of {parsed.calls[0].name} on as text: its tool-call parser "
+                f"the endpoint passed a well-formed call of {calls[0].name} on as text: its tool-call parser "
                 f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
                 Cause.tool_call_unparsed,
             )
 
 
-def _refuse_endless(content: str, names: Collection[str]) -> None:
+def _marked(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
+    """Calls behind the markers of a dialect, where all are well-formed and of known tools."""
+    if not any(marker in content for marker in dialect.open_markers):
+        return ()
+    return _known(dialect.parse(content, schemas=schemas), schemas)
+
+
+def _bare(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
+    """The same without markers, for a dialect that has none.
+
+    A call is meant where it begins a line outside of code fences, ends the reply, and is written as the dialect's own
+    template writes it: JSON under keys that others use too may be anybody's slip.
+    """
+    said = _inline(content).content
+    found = re.search(rf"^(?:{dialect.bare})", said, re.MULTILINE) if dialect.bare else None
+    if not found or said.count("```", 0, found.start()) % 2:
+        return ()
+    if isinstance(dialect.codec, JsonCodec) and f'"{dialect.codec.arguments_key}"' not in found[0]:
+        return ()
+    parsed = dialect.parse(said, schemas=schemas)
+    return _known(parsed, schemas) if said.startswith(parsed.content) else ()
+
+
+def _known(parsed: Parsed, schemas: Schemas) -> Sequence[RawCall]:
+    return parsed.calls if not parsed.problems and all(call.name in schemas for call in parsed.calls) else ()
+
+
+def _refuse_endless(content: str, schemas: Schemas) -> None:
     """A grammar that waits for a form of its own keeps a model from ending that has written its call in another."""
-    parsed, _ = _found_in_text(content, names)
+    parsed, _ = _found_in_text(content, schemas)
     if parsed.calls:
         raise BackendError(
             f"the endpoint was told that a call is required, left a call of {parsed.calls[0].name} in the text and let "
@@ -157,15 +182,11 @@ def _refuse_endless(content: str, names: Collection[str]) -> None:
         )
 
 
-def _found_in_text(content: str, names: Collection[str]) -> tuple[Parsed, tuple[str, ...]]:
+def _found_in_text(content: str, schemas: Schemas) -> tuple[Parsed, tuple[str, ...]]:
     """Calls of any dialect, then near misses."""
     for dialect in DIALECTS:
-        if any(marker in content for marker in dialect.open_markers):
-            parsed = dialect.parse(content)
-            if parsed.calls and not parsed.problems and all(call.name in names for call in parsed.calls):
-                words = (
-                    f"Read {len(parsed.calls)} call(s) in the dialect {dialect.name} that the endpoint left as text."
-                )
-                return parsed, (words,)
-    parsed = parse_leniently(content, GENERIC, names)
+        if calls := _marked(dialect, content, schemas):
+            words = f"Read {len(calls)} call(s) in the dialect {dialect.name} that the endpoint left as text."
+            return dialect.parse(content, schemas=schemas), (words,)
+    parsed = parse_leniently(content, GENERIC, tuple(schemas), schemas=schemas)
     return parsed, parsed.repairs

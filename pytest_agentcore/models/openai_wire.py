@@ -76,8 +76,10 @@ def _tools(specs: Sequence[ToolSpec], policy: Policy) -> dict[str, Any]:
     offered = [*specs, FINISH] if policy is Policy.constrained else list(specs)
     if not offered:
         return {}
-    choice = "required" if policy is Policy.constrained else "auto"
-    return {"tools": [tool_json(spec) for spec in offered], "tool_choice": choice}
+    tools = [tool_json(spec) for spec in offered]
+    if policy is Policy.constrained:
+        return {"tools": tools, "tool_choice": "required", "parallel_tool_calls": False}
+    return {"tools": tools, "tool_choice": "auto"}
 
 
 def _sampling(sampling: Sampling) -> dict[str, float]:

@@ -22,6 +22,7 @@ class Read:
     content: str
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    final: bool = False
     problems: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
     resembles: Resemblance | None = None
@@ -45,8 +46,8 @@ class Reader:
             parsed = parse_leniently(text, self.dialect, names, reasoning_open=reasoning_open, schemas=schemas)
         else:
             parsed = self.dialect.parse(text, reasoning_open=reasoning_open, schemas=schemas)
-        if policy is Policy.constrained and (finish := _finish(parsed)):
-            return Read(content=str(finish.arguments.get("answer", "")), reasoning=parsed.reasoning)
+        if policy is Policy.constrained and (last := answered(parsed.calls, parsed.problems, parsed.reasoning, turn)):
+            return last
         return self._as_read(parsed, names, turn)
 
     def _as_read(self, parsed: Parsed, names: Sequence[str], turn: int) -> Read:
@@ -68,5 +69,16 @@ def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
     )
 
 
-def _finish(parsed: Parsed) -> RawCall | None:
-    return next((call for call in parsed.calls if call.name == FINISH.name), None)
+def answered(calls: Sequence[RawCall], problems: Sequence[str], reasoning: str, turn: int) -> Read | None:
+    """A constrained reply that calls `finish`: its answer, and the calls to be run before it counts; None without.
+
+    Beside a call that cannot be read `finish` ends nothing: the model is told, and may call again.
+    """
+    finish = next((call for call in calls if call.name == FINISH.name), None)
+    if finish is None:
+        return None
+    others = number_calls([call for call in calls if call.name != FINISH.name], turn)
+    if problems:
+        return Read(content="", reasoning=reasoning, tool_calls=others, problems=tuple(problems))
+    answer = str(finish.arguments.get("answer", ""))
+    return Read(content=answer, reasoning=reasoning, tool_calls=others, final=bool(others))

@@ -144,6 +144,7 @@ class ScriptedBackend:
             content=read.content,
             reasoning=read.reasoning,
             tool_calls=read.tool_calls,
+            final=read.final,
             problems=read.problems,
             repairs=read.repairs,
             resembles=read.resembles,

@@ -263,6 +263,79 @@ def test_a_call_that_the_server_left_as_text_is_the_endpoint_s_fault(
     assert "hermes" in str(error)
 
 
+LLAMA = '{"name": "fs_read", "parameters": {"path": "a.txt"}}'
+PYTHONIC = '[fs_read(path="a.txt")]'
+
+
+@pytest.mark.parametrize(
+    ("said", "dialect"),
+    [
+        (LLAMA, "llama3"),
+        (f"I look.\n{LLAMA}\n", "llama3"),
+        (f"<think>I think.</think>\n{LLAMA}", "llama3"),
+        (PYTHONIC, "pythonic"),
+        (f"I look.\n\n{PYTHONIC}", "pythonic"),
+    ],
+)
+def test_a_call_without_markers_that_the_server_left_as_text_is_its_fault_too(
+    server: FaultServer, backend: OpenAIBackend, said: str, dialect: str
+) -> None:
+    server.say = lambda _request: Said(content=said)
+    error = failure(backend, request(max_reply_tokens=99))
+    assert (error.cause, error.transient) == (Cause.tool_call_unparsed, False)
+    assert f"({dialect})" in str(error)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        LLAMA.replace("parameters", "arguments"),
+        f"```json\n{LLAMA}\n```",
+        f"```\n{PYTHONIC}\n```",
+        f"I would call {LLAMA}",
+        f"Such a call is\n{LLAMA}\nand I do not make it.",
+        f"{PYTHONIC} is how it is called.",
+        LLAMA.replace("fs_read", "fs_delete"),
+        LLAMA[:-1],
+    ],
+)
+def test_what_only_looks_like_a_call_without_markers_is_the_model_s(
+    server: FaultServer, backend: OpenAIBackend, said: str
+) -> None:
+    server.say = lambda _request: Said(content=said)
+    assert backend.complete(request(max_reply_tokens=99)).tool_calls == ()
+
+
+def test_the_lenient_policy_reads_values_as_the_tool_s_schema_says(server: FaultServer, backend: OpenAIBackend) -> None:
+    call = "<tool_call>\n<function=fs_read>\n<parameter=path>\n42\n</parameter>\n</function>\n</tool_call>"
+    server.say = lambda _request: Said(content=call)
+    reply = backend.complete(request(max_reply_tokens=99, policy=Policy.lenient))
+    assert [call.arguments for call in reply.tool_calls] == [{"path": "42"}]
+
+
+FINISH_TOO = ("finish", '{"answer": "done"}')
+
+
+def test_calls_beside_finish_are_run_before_it_counts(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.say = lambda _request: Said(calls=(("fs_read", READ_ONE), FINISH_TOO))
+    reply = backend.complete(request(max_reply_tokens=99, policy=Policy.constrained))
+    assert [call.name for call in reply.tool_calls] == ["fs_read"]
+    assert (reply.final, reply.content, reply.problems) == (True, "done", ())
+    assert server.requests[-1]["parallel_tool_calls"] is False
+
+
+def test_a_broken_call_beside_finish_is_not_swallowed(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.say = lambda _request: Said(calls=(("fs_read", READ_ONE[:-2]), FINISH_TOO))
+    reply = backend.complete(request(max_reply_tokens=99, policy=Policy.constrained))
+    assert (reply.tool_calls, reply.final, len(reply.problems)) == ((), False, 1)
+
+
+def test_finish_alone_ends_the_trial(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.say = lambda _request: Said(calls=(FINISH_TOO,))
+    reply = backend.complete(request(max_reply_tokens=99, policy=Policy.constrained))
+    assert (reply.tool_calls, reply.content, reply.problems) == ((), "done", ())
+
+
 def test_the_lenient_policy_reads_a_call_that_the_server_left_as_text(
     server: FaultServer, backend: OpenAIBackend
 ) -> None:
