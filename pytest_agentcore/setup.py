@@ -13,7 +13,7 @@ from pytest_agentcore.models.devices import Devices
 from pytest_agentcore.models.entry import AGENTS, ModelEntry
 from pytest_agentcore.models.fit import check_fit
 from pytest_agentcore.models.gguf import check_model
-from pytest_agentcore.models.named_endpoint import ENDPOINT, OPENAI, entry_at
+from pytest_agentcore.models.named_endpoint import ENDPOINT, OPENAI, checked_variable, entry_at
 from pytest_agentcore.models.naming import resolve
 from pytest_agentcore.models.registry import Registry, shipped
 from pytest_agentcore.models.settings import ENDPOINT_KEYS, ENGINE_KEYS, read_endpoint, read_engine, read_sampling
@@ -128,7 +128,7 @@ def _entry(
             name.removeprefix(f"{ENDPOINT}:"), settings.base_url or OPENAI, shipped() if registry is None else registry
         )
     if entry.backend == ENDPOINT and settings.api_key_env:
-        return replace(entry, api_key_env=settings.api_key_env)
+        return replace(entry, api_key_env=checked_variable(settings.api_key_env))
     return entry
 
 
@@ -144,6 +144,11 @@ def _engine(entry: ModelEntry, settings: Settings) -> dict[str, str]:
 def _setup(
     entry: ModelEntry, settings: Settings, *, engine: Mapping[str, str], policy: Policy, load: int, label: str
 ) -> Setup:
+    for key, _ in settings.sampling:
+        if key in entry.not_sent:
+            raise UsageError(
+                f"--agentcore-sampling {key}: {entry.name} takes none: its registry entry has {key} under not_sent"
+            )
     return Setup(
         entry=entry,
         policy=policy,

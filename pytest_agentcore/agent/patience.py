@@ -71,7 +71,9 @@ class Patience:
         """Seconds before the next try; None: there is none."""
         if not error.transient:
             return None
-        backoff = min(self.longest_wait, self.first_wait * 2 ** min(number - 1, 30)) * self.jitter.uniform(0.5, 1.5)
+        backoff: float = min(self.longest_wait, self.first_wait * 2 ** min(number - 1, 30)) * self.jitter.uniform(
+            0.5, 1.5
+        )
         if error.cause not in AWAY:
             return backoff if number < self.tries else None
         if self.given_up or left <= 0 or (error.retry_after or 0) > left:

@@ -23,17 +23,24 @@ _SECRET_TEXT = re.compile(
     r"""
     \b(?:sk|pk|rk|hf|ghp|gho|ghs|glpat|xox[abps]|github_pat|AKIA|ASIA|AIza|nvapi|gsk)[-_]?[A-Za-z0-9_-]{16,}
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)           # user:password@ in an address
-    | (?<=[?&]key=)[^&\s]+ | (?<=token=)[^&\s]+ | (?<=Bearer\ )\S+
+    | (?<=token=)[^&\s]+ | (?<=Bearer\ )\S+
     """,
     re.VERBOSE,
 )
 """The forms in which well-known providers hand out keys, and secrets inside addresses."""
 
+_SECRET_PARAMETER = re.compile(
+    r"([?&;](?:[\w.-]{0,40}[-_.])?(?:api|x)?(?:key|token|secret|passw(?:or)?d|pwd|sig|signature|auth|credentials?)=)"
+    r"[^&;#\s'\"]+",
+    re.IGNORECASE,
+)
+"""A secret in the query of an address: `?key=`, `&api_key=`, `?subscription-key=`, `&sig=`."""
+
 
 def redact(value: Any) -> Any:
     """`value` as plain JSON types with every secret replaced; lists of words are read as a command line."""
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(REDACTED, value)
+        return _SECRET_PARAMETER.sub(rf"\g<1>{REDACTED}", _SECRET_TEXT.sub(REDACTED, value))
     if isinstance(value, Mapping):
         return {str(key): _redact_field(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -27,7 +27,7 @@ def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
         backend=_foreseen(setup),
         policy=setup.policy.value,
         context_load=setup.load,
-        sampling=asdict(setup.sampling),
+        sampling={key: value for key, value in asdict(setup.sampling).items() if key not in setup.entry.not_sent},
         seed=settings.seed,
         runs=settings.runs,
         order=settings.order,

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.named_endpoint import checked_url
+from pytest_agentcore.models.named_endpoint import checked_url, checked_variable
 from pytest_agentcore.models.openai_client import EndpointClient, refuses_key
+from pytest_agentcore.models.openai_wire import FIELDS
 from pytest_agentcore.models.settings import read_endpoint
 from pytest_agentcore.verdict.modes import Cause
 
@@ -38,7 +39,9 @@ class Endpoint:
     slowest: float = 0.1
     """Pieces of text a second below which a deadline is blamed on the endpoint."""
     left_out: Collection[str] = ()
-    """Fields that it is known not to take."""
+    """Fields that it is known to refuse when they are sent."""
+    never_sent: Collection[str] = ()
+    """Fields that are left out because the registry says so, whatever the sampling asks for."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     warning: str = ""
 
@@ -72,6 +75,7 @@ def open_endpoint(entry: ModelEntry, engine: Mapping[str, str]) -> tuple[Endpoin
         idle_timeout=settings.idle_timeout,
         slowest=settings.slowest,
     )
+    plain = replace(plain, never_sent=[field for key in entry.not_sent for field in FIELDS.get(key, (key,))])
     client = EndpointClient(plain.base_url, key_of(entry), idle_seconds=plain.idle_timeout)
     try:
         seen = _look(plain, client)
@@ -86,10 +90,24 @@ def key_of(entry: ModelEntry) -> str:
 
     Without a name it is `OPENAI_API_KEY`, and that is sent to https addresses only: a key must not reach whatever
     listens on some port because it happened to be set.
+
+    Raises:
+        UsageError: the variable that was named is not set, or what it holds cannot be sent.
     """
-    if entry.api_key_env:
-        return os.environ.get(entry.api_key_env, "")
-    return os.environ.get(DEFAULT_KEY, "") if urlsplit(entry.base_url).scheme == "https" else ""
+    name = checked_variable(entry.api_key_env) if entry.api_key_env else DEFAULT_KEY
+    if not entry.api_key_env and urlsplit(entry.base_url).scheme != "https":
+        return ""
+    key = os.environ.get(name, "")
+    if entry.api_key_env and not key:
+        raise UsageError(
+            f"{entry.name}: the environment variable {name}, which is to hold its key, is not set; set it, or name "
+            "another with --agentcore-api-key-env"
+        )
+    if not all("!" <= character <= "~" for character in key):
+        raise UsageError(
+            f"{entry.name}: the key in {name} cannot be sent: it holds characters other than visible ASCII ones"
+        )
+    return key
 
 
 def shown(url: str) -> str:
@@ -111,7 +129,7 @@ def _look(endpoint: Endpoint, client: EndpointClient) -> Endpoint:
     length = found.get("max_model_len") if endpoint.model in names else None
     warning = ""
     if names and endpoint.model not in names:
-        listed_names = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")  # noqa: PLR2004
+        listed_names = client.words(", ".join(names[:5]) + (" …" if len(names) > 5 else ""))  # noqa: PLR2004
         warning = f"the endpoint lists no model {endpoint.model!r}; it has {listed_names}"
     return replace(endpoint, context=endpoint.context or (length if isinstance(length, int) else None), warning=warning)
 
@@ -125,7 +143,7 @@ def _llama_server(endpoint: Endpoint, client: EndpointClient) -> Endpoint:
         endpoint,
         context=endpoint.context or (context if isinstance(context, int) else None),
         slots=int(props.get("total_slots") or endpoint.slots),
-        facts={"engine": "llama.cpp server", **{key: value for key, value in facts.items() if value}},
+        facts={"engine": "llama.cpp server", **{key: client.words(value) for key, value in facts.items() if value}},
     )
 
 

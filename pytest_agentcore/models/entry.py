@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.models.base import Policy
 from pytest_agentcore.models.settings import SAMPLING_KEYS, Value, read_value
 from pytest_agentcore.prices import Prices
@@ -57,6 +58,8 @@ class ModelEntry:
     """The makers' recommendation; what is missing stays at the project's default."""
     sampling_source: str = ""
     """Where the makers recommend it."""
+    not_sent: tuple[str, ...] = ()
+    """Sampling values, and `seed`, that the endpoint does not take: they are left out, and its own count."""
     policy: Policy | None = None
     dialect: str = ""
     """Name of a dialect, where the chat template's own words mislead; empty leaves the choice to the template."""
@@ -102,6 +105,9 @@ def read_entry(name: str, table: Mapping[str, Any], *, home: Path | None = None)
         key: read_value(key, value, SAMPLING_KEYS) for key, value in table.get("sampling", {}).items()
     }
     values["tier"] = table.get("tier") or ("API" if "base_url" in table else "Local")
+    if lost := sorted(set(table.get("not_sent", ())).intersection(values["sampling"])):
+        raise UsageError(f"{', '.join(lost)}: cannot have a value and stand under not_sent too")
+    values["not_sent"] = tuple(table.get("not_sent", ()))
     if "policy" in table:
         values["policy"] = Policy(table["policy"])
     if "prices" in table:

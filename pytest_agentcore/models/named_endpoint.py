@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from pytest_agentcore.campaign.redact import redact
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.models.entry import ModelEntry, slug_of
 
@@ -45,7 +47,28 @@ def checked_url(url: str) -> str:
     Raises:
         UsageError: it is none.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"--agentcore-base-url {url!r}: must be an address such as http://127.0.0.1:8080/v1")
+    if not _is_address(url):
+        raise UsageError(f"--agentcore-base-url {redact(url)!r}: must be an address such as http://127.0.0.1:8080/v1")
     return url.rstrip("/")
+
+
+def checked_variable(name: str) -> str:
+    """The name of the environment variable that holds a key.
+
+    Raises:
+        UsageError: it can be no variable's name, so that it may be the key itself: it is not repeated.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(
+            "--agentcore-api-key-env: wants the name of an environment variable that holds the key, such as "
+            "OPENAI_API_KEY, not the key itself"
+        )
+    return name
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that nothing closes, a port that is none
+        return False

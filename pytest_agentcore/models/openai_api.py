@@ -115,17 +115,18 @@ class OpenAIBackend:
             if ceiling <= MIN_ROOM:
                 raise EndOfTrial(StopReason.context_overflow, said)
             return max(MIN_ROOM, ceiling // 2)
-        unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)} - self._left_out
+        unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)}
+        unknown -= self._left_out.union(self._endpoint.never_sent)
         if not unknown:
             raise error
-        _refuse_lost(unknown, request)
-        self._left_out |= unknown
+        if not (off := {key for key in unknown if not lost_by(key, request.sampling)}):
+            _refuse_lost(unknown, request, said)
+        self._left_out |= off
         return ceiling
 
     def _stream(self, request: Request) -> tuple[Collected, FinishReason]:
-        sent = body(
-            request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=frozenset(self._left_out)
-        )
+        left_out = self._left_out.union(self._endpoint.never_sent)
+        sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
         collected, began = Collected(), time.monotonic()
         pump = Pump(lambda: self._client.stream(sent), request, self._endpoint.idle_timeout)
         try:
@@ -171,19 +172,24 @@ class OpenAIBackend:
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
-        return {"backend": self.name, **self._endpoint.describe()}
+        not_sent = sorted(self._left_out.union(self._endpoint.never_sent) - {"max_tokens"})
+        return {"backend": self.name, **self._endpoint.describe(), **({"not_sent": not_sent} if not_sent else {})}
 
     def close(self) -> None:
         """See `Backend.close`."""
         self._client.close()
 
 
-def _refuse_lost(left_out: Collection[str], request: Request) -> None:
-    """Raise BackendError where leaving fields out would change what the sampling asks for."""
+def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") -> None:
+    """Raise BackendError where leaving fields out would change what the sampling asks for.
+
+    `said` is the endpoint's own sentence, where it has just refused them.
+    """
     if lost := sorted(key for key in left_out if lost_by(key, request.sampling)):
         raise BackendError(
             f"the endpoint does not take {', '.join(lost)}, which the sampling asks for; switch it off with "
-            "--agentcore-sampling",
+            "--agentcore-sampling, or name it under not_sent in the model's registry entry"
+            + (f" ({said})" if said else ""),
             Cause.backend_refused,
         )
 

@@ -110,20 +110,20 @@ class EndpointClient:
             raise self._of_status(error) from None
         except self._openai.APIConnectionError as error:
             cause = error.__cause__
-            words = self._words(f"{cause or error}" or type(cause or error).__name__)
+            words = self.words(f"{cause or error}" or type(cause or error).__name__)
             raise BackendError(
                 f"the endpoint cannot be reached: {words}", Cause.backend_unreachable, transient=True
             ) from None
         except self._openai.OpenAIError as error:
-            raise BackendError(f"the endpoint reports an error: {self._words(str(error))}", transient=True) from None
+            raise BackendError(f"the endpoint reports an error: {self.words(str(error))}", transient=True) from None
         except (ValueError, TypeError) as error:  # what the server sent is no JSON, or no chat completion
             raise BackendError(
-                f"the endpoint's reply cannot be read: {self._words(str(error))}", transient=True
+                f"the endpoint's reply cannot be read: {self.words(str(error))}", transient=True
             ) from None
 
     def _of_status(self, error: Any) -> BackendError:
         status = int(error.status_code)
-        said = f"the endpoint answers {status}: {self._words(_message(error))}"
+        said = f"the endpoint answers {status}: {self.words(_message(error))}"
         if status in OVERLOADED:
             wait = _seconds(error.response.headers.get("retry-after"))
             return BackendError(said, Cause.backend_overloaded, transient=True, retry_after=wait)
@@ -132,10 +132,11 @@ class EndpointClient:
         if status >= 500:  # noqa: PLR2004
             return BackendError(said, transient=True)
         if to := error.response.headers.get("location"):
-            said += f"; it points to {self._words(to)}"
+            said += f"; it points to {self.words(to)}"
         return BackendError(said, Cause.backend_refused)
 
-    def _words(self, text: str) -> str:
+    def words(self, text: str) -> str:
+        """What a server says, in one line, clipped and without secrets."""
         shown: str = redact(self.scrubbed(" ".join(text.split())))
         return shown[:SHOWN]
 
@@ -241,8 +242,10 @@ def _as_json(body: Any) -> str:
 
 def _seconds(value: str | None) -> float | None:
     """Of a Retry-After header: a number, or the date when they are over."""
+    if not value:
+        return None
     with contextlib.suppress(ValueError):
-        return max(0.0, float(value)) if value else None
+        return max(0.0, float(value))
     with contextlib.suppress(ValueError):
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     return None

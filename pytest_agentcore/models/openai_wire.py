@@ -11,11 +11,25 @@ from pytest_agentcore.models.base import Message, Policy, Request, Sampling, Too
 from pytest_agentcore.models.dialects.grammar import FINISH
 from pytest_agentcore.tools.base import ToolSpec
 
-OPTIONAL = ("top_k", "min_p", "repeat_penalty", "repetition_penalty", "seed", "parallel_tool_calls", "stream_options")
+FIELDS: Mapping[str, tuple[str, ...]] = {"repeat_penalty": ("repeat_penalty", "repetition_penalty")}
+"""What a sampling value is called here, where it is not its own name."""
+OPTIONAL = (
+    *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
+    *("top_k", "min_p", "repeat_penalty", "repetition_penalty"),
+    *("seed", "parallel_tool_calls", "stream_options"),
+)
 """What a server may refuse to know. llama.cpp says `repeat_penalty`, vLLM `repetition_penalty`: both are sent, for a
 server that is told nothing takes values of its own choice."""
 
-_OFF: Mapping[str, float] = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "repetition_penalty": 1.0}
+_OFF: Mapping[str, float] = {
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repeat_penalty": 1.0,
+    "repetition_penalty": 1.0,
+}
 
 
 def body(request: Request, model: str, *, reasoning_field: str = "", left_out: Collection[str] = ()) -> dict[str, Any]:

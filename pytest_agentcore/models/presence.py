@@ -47,6 +47,7 @@ def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[st
         "quant": entry.quant,
         "context": f"{entry.context} tokens" if entry.context else "",
         "sampling": ", ".join(f"{key} {value:g}" for key, value in entry.sampling.items()),
+        "not sent": ", ".join(entry.not_sent),
         "  said by": entry.sampling_source,
         "policy": entry.policy.value if entry.policy else "",
         "dialect": entry.dialect,

@@ -122,7 +122,13 @@ _OPENED_FROM: Mapping[str, Sequence[str]] = {
     "openai": ("base_url",),
     "scripted": ("path",),
 }
-_KINDS: Mapping[str, str] = {"object": "table", "string": "text", "integer": "whole number", "number": "number"}
+_KINDS: Mapping[str, str] = {
+    "object": "table",
+    "array": "list",
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+}
 _SENTENCES: Mapping[str, Callable[[ValidationError], str]] = {
     "additionalProperties": _unknown_key,
     "type": _kind,

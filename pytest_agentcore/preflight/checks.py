@@ -59,8 +59,20 @@ def _structured_call(subject: Subject) -> tuple[Check, int]:
         reply = subject.ask(sent, (NOTE,))
     except Broken as error:
         return check("structured_call", Finding.failed, str(error), sent, "(no reply)"), 0
-    finding, says = _willing(reply, PLAIN)
+    finding, says = _offered(subject, reply, NOTE) or _willing(reply, PLAIN)
     return check("structured_call", finding, says, sent, reply), reply.usage.prompt_tokens
+
+
+def _offered(subject: Subject, reply: Reply, tool: ToolSpec) -> tuple[Finding, str] | None:
+    """What a call of anything but the one tool there is shows; None where there is no such call.
+
+    Before a server's reply there is nothing else for a model to name, and servers are known to garble names.
+    """
+    strange = next((call.name for call in reply.tool_calls if call.name != tool.name), None)
+    if strange is None:
+        return None
+    finding = Finding.unwilling if isinstance(subject.backend, ShowsPrompts) else Finding.failed
+    return finding, f"called {strange[:64]!r}, which was not offered; the one tool was {tool.name}"
 
 
 def _willing(reply: Reply, wanted: ToolCall) -> tuple[Finding, str]:
@@ -114,6 +126,8 @@ def _nested_argument(subject: Subject) -> Check:
         reply = subject.ask(sent, (TRIP,), policy)
     except Broken as error:
         return check(name, Finding.failed, str(error), sent, "(no reply)")
+    if strange := _offered(subject, reply, TRIP):
+        return check(name, *strange, sent, reply)
     if not reply.tool_calls:
         finding, says = _willing(reply, NESTED)
         if policy is Policy.constrained and reply.problems:

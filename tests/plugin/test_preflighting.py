@@ -174,6 +174,19 @@ def test_a_server_that_refuses_results_stops_the_campaign(pytester: pytest.Pytes
     assert not (pytester.path / "agentcore-results").exists()
 
 
+def test_a_server_that_garbles_names_stops_the_campaign(pytester: pytest.Pytester, suite: Path) -> None:
+    def garbled(request: dict[str, Any]) -> Said:
+        said = obey(request)
+        return Said(content=said.content, calls=tuple((name * 2, arguments) for name, arguments in said.calls))
+
+    with FaultServer(say=garbled, context=8000).running() as server:
+        result = at_endpoint(pytester, server)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*preflight failed: structured_call: called 'notenote', which was not offered; the one tool was note; *"]
+    )
+
+
 def test_a_passing_fault_is_no_finding(pytester: pytest.Pytester, suite: Path) -> None:
     with FaultServer(say=obey, context=8000).running() as server:
         server.faults.extend([status(500)])

@@ -22,6 +22,10 @@ SECRET = "s3cr3tvaluethatmustnotshow"
         ["--password", SECRET],
         [f"https://user:{SECRET}@example.org/v1"],
         [f"https://example.org/v1?key={SECRET}&x=1"],
+        [f"--agentcore-base-url=https://example.org/v1?x=1&api_key={SECRET}"],
+        [f"https://example.org/v1?api-key={SECRET}", f"https://example.org/v1?subscription-key={SECRET}#x"],
+        {"base_url": f"https://example.org/v1?access_token={SECRET}&sig={SECRET}"},
+        f"GET https://example.org/v1?apikey={SECRET} failed",
         [f"sk-{SECRET}"],
         [f"hf_{SECRET}"],
         [f"github_pat_{SECRET}"],
@@ -45,6 +49,7 @@ def test_secrets_are_replaced(given: Any) -> None:
         {"properties": {"key": {"type": "string"}}, "required": ["key", "token"]},
         {"n": 1, "flag": True, "nothing": None, "list": [1.5, {"a": "b"}]},
         "http://127.0.0.1:8080/v1",
+        "https://example.org/v1?monkey=1&api-version=2026-01-01&keys=3&tokens=4",
         "2026-06-10-smollm2-135m-agentic-core-v1",
     ],
 )

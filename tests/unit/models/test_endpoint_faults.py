@@ -18,6 +18,7 @@ from models.fault_server import FaultServer, Said, answer, drip, dropped, hang, 
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.models.base import FinishReason, Message, Policy, Reply, Request, Sampling
 from pytest_agentcore.models.entry import ModelEntry
+from pytest_agentcore.models.named_endpoint import entry_at
 from pytest_agentcore.models.openai_api import OpenAIBackend, open_backend
 from pytest_agentcore.verdict.modes import Attribution, Cause, Resemblance, StopReason
 
@@ -25,10 +26,18 @@ KEY = "sk-thiskeymustnotappearanywhere0123456789"
 
 
 @contextmanager
-def opened(server: FaultServer, *, key_env: str = "", **engine: str) -> Iterator[OpenAIBackend]:
+def opened(
+    server: FaultServer, *, key_env: str = "", not_sent: tuple[str, ...] = (), **engine: str
+) -> Iterator[OpenAIBackend]:
     """A backend at a server."""
     entry = ModelEntry(
-        name="made-up", slug="made-up", backend="openai", base_url=server.url, model="made-up", api_key_env=key_env
+        name="made-up",
+        slug="made-up",
+        backend="openai",
+        base_url=server.url,
+        model="made-up",
+        api_key_env=key_env,
+        not_sent=not_sent,
     )
     backend = open_backend(entry, engine)
     try:
@@ -588,10 +597,79 @@ def test_a_key_that_is_missing_or_wrong_is_said_before_the_first_trial(
 ) -> None:
     server.key = KEY
     monkeypatch.setenv("WRONG_KEY", "sk-thisonetoomustnotappear0123456789")
-    for name, words in (("NO_SUCH_VARIABLE", "wants a key; set NO_SUCH_VARIABLE"), ("WRONG_KEY", "does not take the")):
+    for name, words in (("NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE, .* is not set"), ("WRONG_KEY", "does not take the")):
         with pytest.raises(UsageError, match=words) as caught, opened(server, key_env=name):
             pass
         assert "mustnotappear" not in str(caught.value)
+
+
+def test_what_can_be_no_variable_s_name_is_not_repeated(server: FaultServer) -> None:
+    with pytest.raises(UsageError, match="not the key itself") as caught, opened(server, key_env=KEY):
+        pass
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-ключ", "sk-key\n", "sk key"])
+def test_a_key_that_no_header_can_hold_is_a_usage_error(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with (
+        pytest.raises(UsageError, match="the key in MY_KEY cannot be sent") as caught,
+        opened(server, key_env="MY_KEY"),
+    ):
+        pass
+    assert key not in str(caught.value)
+
+
+def test_a_key_in_the_list_of_models_is_not_shown(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY.removeprefix("sk-"))
+    server.model = f"other for {KEY.removeprefix('sk-')}"
+    with opened(server, key_env="MY_KEY") as backend:
+        assert backend.describe()["warning"] == ("the endpoint lists no model 'made-up'; it has other for [redacted]")
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://localhost:99999/v1", "http://localhost:x/v1", "http:///v1"])
+def test_an_address_that_is_none_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError, match="must be an address such as"):
+        entry_at("m", url, {})
+
+
+def test_what_the_registry_says_is_never_sent(server: FaultServer) -> None:
+    server.unknown = ("temperature", "top_p", "repetition_penalty", "seed")
+    with opened(server, not_sent=("temperature", "top_p", "repeat_penalty", "seed")) as backend:
+        assert backend.complete(request()).text
+        assert backend.describe()["not_sent"] == [
+            "repeat_penalty",
+            "repetition_penalty",
+            "seed",
+            "temperature",
+            "top_p",
+        ]
+    (sent,) = server.requests
+    assert {"temperature", "top_p", "repeat_penalty", "repetition_penalty", "seed"}.isdisjoint(sent)
+
+
+BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+
+
+def test_of_two_values_that_exclude_each_other_the_one_that_is_off_is_left_out(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    server.faults.append(status(400, BOTH))
+    assert backend.complete(request(sampling=Sampling(temperature=0.3, top_p=1.0))).text
+    assert (server.requests[-1]["temperature"], "top_p" in server.requests[-1]) == (0.3, False)
+    assert backend.describe()["not_sent"] == ["top_p"]
+
+
+def test_two_values_that_exclude_each_other_are_refused_in_a_sentence(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    server.faults.append(status(400, BOTH))
+    error = failure(backend)
+    assert error.cause is Cause.backend_refused
+    assert "under not_sent" in str(error)
+    assert BOTH in str(error)
 
 
 def test_the_usual_key_is_not_sent_to_just_any_port(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,11 @@ def test_the_published_api_models_can_be_asked_and_have_a_price(title: str) -> N
     assert 0 < entry.prices.cached <= entry.prices.prompt <= entry.prices.reply
 
 
+@pytest.mark.parametrize("name", ["claude-opus-4.8", "claude-opus-4.7", "claude-fable-5", "gpt-5.5-instant"])
+def test_what_a_shipped_model_does_not_take_is_not_sent(name: str) -> None:
+    assert {"temperature", "top_p"} <= {*shipped()[name].not_sent}
+
+
 def test_users_add_and_override(project: Path) -> None:
     known = open_registry(project)
     mine, gemma, server = known["mine"], known["gemma-4-12b"], known["server"]
@@ -124,6 +129,9 @@ def test_the_project_of_a_command_is_the_nearest_pyproject(project: Path) -> Non
     assert project_above(inner) == project
 
 
+SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
+
+
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
@@ -135,6 +143,11 @@ def test_the_project_of_a_command_is_the_nearest_pyproject(project: Path) -> Non
         ('[m]\npackage_file = "p/a"', ".m: package_file needs package beside it"),
         ('[m]\nbase_url = "http://h/v1"', ".m: base_url needs model beside it"),
         ('[m]\nbase_url = "http://me:secret@h/v1"\nmodel = "x"', ".m.base_url: 'http://me:secret@h/v1' cannot be used"),
+        ('[m]\nbase_url = "http://[::1/v1"\nmodel = "x"', ".m.base_url: 'http://[::1/v1' cannot be used"),
+        (f'{SERVED}not_sent = ["temp"]', ".m.not_sent.0: 'temp' is none of temperature, top_p"),
+        (f'{SERVED}not_sent = "top_p"', ".m.not_sent: 'top_p' is no list"),
+        (f'{SERVED}not_sent = ["top_p"]\nsampling = {{ top_p = 1 }}', ".m.sampling: top_p: cannot have a value and"),
+        ('[m]\nfile = "a.gguf"\nnot_sent = ["top_p"]', ".m: not_sent needs base_url beside it"),
         ('[m]\nrepo = "me/it"', ".m"),
         ('[m]\nfile = "../a.gguf"', ".m.file: '../a.gguf' cannot be used"),
         ('[m]\nfile = "a.gguf"\npolicy = "loose"', ".m.policy: 'loose' is none of native, lenient, constrained"),
