@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 def pytest_agentcore_trial_finished(result: TrialResult, config: pytest.Config) -> None:
     """A trial has been judged. Called once per trial, in the main process, also under xdist.
 
+    The result line is written before anybody else is told; what an implementation raises is said below the summary, and
+    the exit code is 1. Under xdist the main process collects nothing: it knows the conftests that pytest loads at its
+    start, in the rootdir's folder or beside a path that is given.
+
     The plugin's own implementation writes the result line. Another could tell somebody::
 
         # conftest.py
@@ -28,10 +32,11 @@ def pytest_agentcore_trial_finished(result: TrialResult, config: pytest.Config) 
 
 @pytest.hookspec
 def pytest_agentcore_tools(config: pytest.Config) -> Sequence[Tool]:  # type: ignore[empty-body]
-    """Register tools that tasks may name. Called once per process, before collection.
+    """Register tools that tasks may name. Called once per process: at the start, or when pytest loads the conftest.
 
     The plugin's own implementation returns `fs_read`, `fs_write`, `shell` and `sql_query`. One more is a class with a
-    `spec` and a `__call__`; what it raises as `ToolError` is what the model reads::
+    `spec` and a `__call__`; what it raises as `ToolError` is what the model reads. Anything else that it raises, and a
+    result that is no text, is an infrastructure error of the trial. Two tools of one name are refused::
 
         # conftest.py
         from pytest_agentcore.errors import ToolError
@@ -63,8 +68,10 @@ def pytest_agentcore_tools(config: pytest.Config) -> Sequence[Tool]:  # type: ig
 def pytest_agentcore_backends(config: pytest.Config) -> Mapping[str, BackendFactory]:  # type: ignore[empty-body]
     """Register backends by the prefix that `--model` names them with. Called once per process, before collection.
 
-    The plugin's own implementation returns `llama_cpp` and `scripted`. `--model echo:hello` would reach this one; what
-    stands after the colon is `entry.argument`::
+    The plugin's own implementation returns `llama_cpp`, `openai` and `scripted`. `--model echo:hello` would reach this
+    one; what stands after the colon is `entry.argument`. What a factory raises ends the session in a sentence, what
+    `complete` raises is an infrastructure error of the trial. A model is looked up before tasks are collected, so the
+    conftest must be one that pytest loads at its start: in the rootdir's folder, or beside a path that is given::
 
         # conftest.py
         from pytest_agentcore.models.base import Reply

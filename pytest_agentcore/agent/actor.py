@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentcore.agent.session import Attempt, Session
-from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.errors import AgentcoreError, EndOfTrial, InfrastructureError
 from pytest_agentcore.models.base import ToolCall
-from pytest_agentcore.verdict.modes import StopReason
+from pytest_agentcore.verdict.modes import Cause, StopReason
 
 
 class Actor:
@@ -55,10 +55,19 @@ class FunctionAgent:
     facts: Mapping[str, Any]
 
     def run(self, session: Session) -> Attempt:
-        """Work until the function returns or the budget ends it."""
+        """Work until the function returns or the budget ends it.
+
+        Raises:
+            InfrastructureError: the function, which is the task's, raised something.
+        """
         try:
             if self.solution is not None:
                 session.answer = self.solution(Actor(session, self.facts)) or ""
         except EndOfTrial as end:
             return session.finish(end.stop_reason, end.detail)
+        except (AgentcoreError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            name = getattr(self.solution, "__name__", "the solution")
+            raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
         return session.finish(StopReason.final_answer)

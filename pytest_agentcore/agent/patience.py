@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pytest_agentcore.errors import BackendError
-from pytest_agentcore.models.base import Backend, Reply, Request
+from pytest_agentcore.errors import AgentcoreError, BackendError
+from pytest_agentcore.models.base import Backend, Reply, Request, ToolCall
+from pytest_agentcore.trial import Usage
 from pytest_agentcore.verdict.modes import Cause
 
 AWAY = frozenset({Cause.backend_unreachable, Cause.backend_overloaded})
 """What time alone may mend: such a backend is waited for."""
+
+
+def _reply(backend: Backend, request: Request) -> Reply:
+    """One reply of a backend that may be anybody's.
+
+    Raises:
+        BackendError: it broke, or gave what is no reply.
+    """
+    try:
+        reply: object = backend.complete(request)
+    except (AgentcoreError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise BackendError(f"backend {backend.name} broke: {type(error).__name__}: {error}") from error
+    if not isinstance(reply, Reply) or not _is_whole(reply):
+        raise BackendError(f"backend {backend.name} gave {reply!r:.200}, which is no reply")
+    return reply
+
+
+def _is_whole(reply: Reply) -> bool:
+    """Whether what is read of every reply has the types that it should."""
+    texts: tuple[object, ...] = (reply.text, reply.content, reply.reasoning, *reply.problems, *reply.repairs)
+    calls = all(isinstance(call, ToolCall) and isinstance(call.arguments, Mapping) for call in reply.tool_calls)
+    return calls and isinstance(reply.usage, Usage) and all(isinstance(text, str) for text in texts)
 
 
 class Asker(Protocol):
@@ -52,7 +77,7 @@ class Patience:
         while True:
             began, asked = time.monotonic(), request()
             try:
-                reply = backend.complete(asked)
+                reply = _reply(backend, asked)
             except BackendError as error:
                 number += 1
                 failed = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from pytest_agentcore.hooks.judging import Judging
 from pytest_agentcore.hooks.predicting import Filed, find_predictions
 from pytest_agentcore.hooks.presenting import Presenting
 from pytest_agentcore.hooks.recording import Recording
+from pytest_agentcore.hooks.registering import Registering, registered_backends
 from pytest_agentcore.hooks.replaying import Replaying
 from pytest_agentcore.hooks.reporting import Reporting
 from pytest_agentcore.hooks.running import Running
@@ -30,7 +30,6 @@ from pytest_agentcore.hooks.scoping import scope_of
 from pytest_agentcore.hooks.selecting import Selecting, picked, picked_by_pytest
 from pytest_agentcore.hooks.stopping import Stopping
 from pytest_agentcore.hooks.xdist import WORKER_INPUT, Distributing, take_over
-from pytest_agentcore.models.base import BackendFactory
 from pytest_agentcore.models.naming import ELSEWHERE
 from pytest_agentcore.models.registry import Registry, open_registry
 from pytest_agentcore.options import Option, Settings, settings_from_json, settle
@@ -39,7 +38,6 @@ from pytest_agentcore.reports.gate import Gate
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.setup import Setup, check_files, settle_models
 from pytest_agentcore.suite import Suite, find_suite, suite_at
-from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial import TrialKey
 
 ACTIVE = "agentcore-active"
@@ -135,12 +133,8 @@ def _register_trials(
 
 
 def _running(config: pytest.Config, settings: Settings, suite: Suite) -> Running:
-    tools: dict[str, Tool] = {
-        tool.spec.name: tool for tool in chain.from_iterable(config.hook.pytest_agentcore_tools(config=config))
-    }
-    backends: dict[str, BackendFactory] = {}
-    for found in config.hook.pytest_agentcore_backends(config=config):
-        backends |= found
+    registering, backends = Registering(config), registered_backends(config)
+    config.pluginmanager.register(registering, "agentcore-registering")
     setups = settle_models(settings, backends, _registry(config, settings))
     return Running(
         setups={setup.label: setup for setup in setups},
@@ -148,7 +142,7 @@ def _running(config: pytest.Config, settings: Settings, suite: Suite) -> Running
         sandbox=open_sandbox(
             settings.sandbox, may_fall_back=not any(map(_is_real, setups)), hidden=(suite.path.resolve(),)
         ),
-        tools=tools,
+        tools=registering.tools,
         backends=backends,
         settings=settings,
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError
 
 
 @contextmanager
@@ -17,6 +17,18 @@ def usage_errors() -> Iterator[None]:
         yield
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@contextmanager
+def opening_errors(backend: str) -> Iterator[None]:
+    """What keeps a backend from being opened, which may be anybody's code, as a sentence about what was asked for."""
+    try:
+        yield
+    except (UsageError, RecordError):
+        raise
+    except Exception as error:
+        said = str(error) if isinstance(error, InfrastructureError) else f"{type(error).__name__}: {error}"
+        raise UsageError(f"backend {backend} cannot be opened: {said}") from error
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.hooks.borders import record_errors, usage_errors
 from pytest_agentcore.hooks.collecting import key_of, task_of
 from pytest_agentcore.hooks.presenting import Presenting, shown
-from pytest_agentcore.hooks.recording import MODELS, PLAN, PlanLine, Recording
+from pytest_agentcore.hooks.recording import MODELS, PLAN, TOOLS, PlanLine, Recording
 from pytest_agentcore.hooks.replaying import placeholder
 from pytest_agentcore.hooks.running import Running
 from pytest_agentcore.trial import TrialKey
@@ -81,12 +83,18 @@ class Conducting:
         report = yield
         if self._plan and not self._sent:
             setattr(report, PLAN, self._plan)
+            setattr(report, TOOLS, json.loads(json.dumps(self._specs())))
         known = frozenset(self._running.described) | {""}
         if task_of(item) and known != self._sent:
             # exactly plain types: xdist's serializer knows no subclass of str
             setattr(report, MODELS, json.loads(json.dumps(self._running.described, default=dict)))
             self._sent = known
         return report
+
+    def _specs(self) -> list[dict[str, Any]]:
+        """Of every tool that the plan's tasks name."""
+        used = {name for line in self._plan for name in line[3]}
+        return [asdict(tool.spec) for name, tool in self._running.tools.items() if name in used]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -118,8 +118,8 @@ class Presenting:
             folder = self._relative(campaign.folder.path)
             for line in summary_lines(campaign.manifest, campaign.results, folder, terminalreporter._tw.fullwidth):
                 terminalreporter.write_line(line)
-        for sentence in self._recording.lost:
-            terminalreporter.write_line(sentence, red=True)
+        for sentence in (*self._recording.lost, *self._recording.broken):
+            terminalreporter.write_line(visible(sentence), red=True)
         for gate in self.gates:
             terminalreporter.write_line(gate.title, bold=True)
             for sentence in gate.sentences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import traceback
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pytest_agentcore.campaign.group import GroupFolder, create_group
 from pytest_agentcore.campaign.manifest import Manifest, PlannedTrial, Selection
 from pytest_agentcore.campaign.record import CampaignRecord
 from pytest_agentcore.campaign.resume import Choice, choose, resume
-from pytest_agentcore.errors import RecordError
+from pytest_agentcore.errors import AgentcoreError, RecordError
 from pytest_agentcore.hooks.borders import record_errors
 from pytest_agentcore.hooks.foreseeing import foresee
 from pytest_agentcore.hooks.judging import RESULT
@@ -34,6 +35,8 @@ from pytest_agentcore.verdict.classify import CLASSIFICATION
 
 PLAN = "agentcore_plan"
 """Attribute of a process's first report: what it collected, as `PlanLine`s in JSON."""
+TOOLS = "agentcore_tools"
+"""Attribute beside it: the specs of the tools that the plan's tasks name, which the main process may not know."""
 MODELS = "agentcore_models"
 """Attribute of a report: what the models opened so far said of themselves, by slug."""
 
@@ -65,6 +68,7 @@ class Recording:
         self._wanted: dict[str, Manifest] = {}
         self._session = str(uuid.uuid4())
         self._described: set[str] = set()
+        self._specs: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
 
     def choose(self, labels: Iterable[str] = ()) -> None:
@@ -108,6 +112,7 @@ class Recording:
 
     def take_plan(self, plan: Sequence[PlanLine]) -> None:
         """Write down what is going to run, once; what a continued campaign planned before stays."""
+        known = {name: asdict(tool.spec) for name, tool in self._running.tools.items()} | self._specs
         for slug, campaign in self.campaigns.items():
             lines = [line for line in plan if line[0] == slug]
             if lines and slug not in self._planned:
@@ -117,7 +122,7 @@ class Recording:
                 used = {name for line in lines for name in line[3]} | {str(tool["name"]) for tool in before.tools}
                 campaign.revise(
                     planned=tuple(dict.fromkeys([*before.planned, *asked])),
-                    tools=tuple(asdict(tool.spec) for name, tool in self._running.tools.items() if name in used),
+                    tools=tuple(spec for name, spec in known.items() if name in used),
                 )
 
     def _group(self, setup: Setup) -> str:
@@ -147,6 +152,7 @@ class Recording:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a report carries; tryfirst, so that nothing is shown that is not on the disk."""
         with record_errors():
+            self._specs = {spec["name"]: spec for spec in getattr(report, TOOLS, ())} | self._specs
             self.take_plan([tuple(line) for line in getattr(report, PLAN, ())])
             self.take_models(getattr(report, MODELS, {}))
         data = getattr(report, RESULT, None)
@@ -154,10 +160,16 @@ class Recording:
             result = TrialResult.from_json(data)
             self._running_hook(result)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
         """The plugin's own use of the hook: write the result line."""
         with record_errors():
             self.campaigns[self._running.label_of(result)].add(result)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Sentences about others' code that broke where no trial can bear it."""
+        return tuple(self._running.broken)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Remember where the hook is called."""
@@ -178,6 +190,8 @@ class Recording:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the campaigns with the exit status that pytest is going to return."""
+        if self._running.broken and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         for slug, choice in self.choices.items():
             if slug not in self.campaigns:
                 choice.release()
@@ -198,7 +212,17 @@ class Recording:
         return None
 
     def _running_hook(self, result: TrialResult) -> None:
-        self._config.hook.pytest_agentcore_trial_finished(result=result, config=self._config)
+        """Tell everybody, ourselves first: whatever another implementation does, the line is on the disk."""
+        try:
+            self._config.hook.pytest_agentcore_trial_finished(result=result, config=self._config)
+        except AgentcoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{last.filename}, line {last.lineno}"
+            self._running.broken.append(
+                f"pytest_agentcore_trial_finished broke for {result.key}: {type(error).__name__}: {error} ({where})"
+            )
 
     def _manifest(self, setup: Setup) -> Manifest:
         return replace(

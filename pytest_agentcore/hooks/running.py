@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import uuid
@@ -21,6 +22,7 @@ from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.transcript import TranscriptWriter
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.hooks.borders import opening_errors
 from pytest_agentcore.hooks.collecting import key_of, task_of
 from pytest_agentcore.hooks.preflighting import examine
 from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom
@@ -74,6 +76,8 @@ class Running:
     """The only trials to run, where they were picked by how they had ended; empty is all."""
     tasks: dict[str, Task] = field(default_factory=dict)
     """What is going to run, by id; a model's context is checked against them when it is loaded."""
+    broken: list[str] = field(default_factory=list)
+    """Sentences about others' code that broke where no trial can bear it."""
     described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each model that was opened said of itself."""
     _loaded: tuple[Setup, Backend | None] | None = None
@@ -114,7 +118,12 @@ class Running:
             self.described.setdefault(label, {"name": setup.entry.backend})
             self._loaded = setup, None
             return None
+        with opening_errors(setup.entry.backend):
+            return self._open(setup)
+
+    def _open(self, setup: Setup) -> Backend:
         backend = self.backends[setup.entry.backend](setup.entry, setup.engine)
+        check_backend(backend)
         if self.conversations > backend.slots:
             backend.close()
             raise UsageError(
@@ -125,8 +134,10 @@ class Running:
         for other in mine:
             self._prepare(other, backend)
         if setup.label not in self.described:
-            made = examine(backend, setup, self.settings, self.cancels[label])
-            self.described |= {other.label: {**backend.describe(), **made} for other in mine}
+            made = examine(backend, setup, self.settings, self.cancels[setup.label])
+            facts = {**backend.describe(), **made}
+            json.dumps(facts, default=dict)  # said now, not when the manifest is written
+            self.described |= {other.label: facts for other in mine}
         return backend
 
     def _prepare(self, setup: Setup, backend: Backend) -> None:
@@ -172,8 +183,15 @@ class Running:
         if self._current:
             self._current.close()
         if self._loaded and self._loaded[1]:
-            self._loaded[1].close()
+            self._close(self._loaded[1])
         self._loaded = None
+
+    def _close(self, backend: Backend) -> None:
+        """Free it; one that breaks at that has done its work, and what was measured stands."""
+        try:
+            backend.close()
+        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
+            self.broken.append(f"backend {backend.name} broke when it was closed: {type(error).__name__}: {error}")
 
     def trial(self, item: pytest.Item) -> Trial:
         """Run the item's trial, again after an infrastructure error, and return what its checker looks at.
@@ -265,3 +283,10 @@ class Running:
                 shutil.copytree(root, folder.workspaces / finished.attempt_id)
         except OSError as error:
             raise RecordError(folder.workspaces, error) from error
+
+
+def check_backend(made: object) -> None:
+    """Raise TypeError unless what a factory made can be asked."""
+    named = isinstance(getattr(made, "name", None), str) and isinstance(getattr(made, "slots", None), int)
+    if not named or not all(callable(getattr(made, method, None)) for method in ("complete", "describe", "close")):
+        raise TypeError(f"{made!r:.80} is no backend: it needs name, slots, complete, describe and close")

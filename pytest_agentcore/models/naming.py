@@ -131,4 +131,10 @@ def _by_path(name: str, path: Path) -> ModelEntry:
 def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
+    prefix, colon, _ = name.partition(":")
+    if colon and prefix.isidentifier():
+        return (
+            f"no model {name!r}, and no backend {prefix!r}; one of your own is registered by a plugin, or by a "
+            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
+        )
     return f"no model {name!r}; {hint} hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytest_agentcore.suite import Suite, find_suite, modules_in
 from pytest_agentcore.tasks import Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.builtin import builtin_tools
+from pytest_agentcore.tools.known import KnownTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def load(places: Sequence[str]) -> Loaded:
         UsageError: a place is none of these, or holds no test module.
     """
     files = [file for place in places for file in _files(place)]
-    tools = {tool.spec.name: tool for tool in _tools({file.parent for file in files})}
+    tools = _tools({file.parent for file in files})
     tasks: list[tuple[Suite, Task]] = []
     errors = []
     for file in files:
@@ -99,13 +101,22 @@ def _files(place: str) -> list[Path]:
     return found
 
 
-def _tools(folders: Iterable[Path]) -> Iterator[Tool]:
+def _tools(folders: Iterable[Path]) -> Mapping[str, Tool]:
     """The built-in tools and those that a `conftest.py` beside the tasks registers."""
-    yield from builtin_tools()
+    known = KnownTools()
+    known.add(builtin_tools(), "pytest-agentcore")
     for conftest in sorted(folder / "conftest.py" for folder in folders):
-        if conftest.is_file():
-            register = getattr(load_module(conftest), "pytest_agentcore_tools", None)
-            yield from register(config=None) if register else ()
+        register = getattr(load_module(conftest), "pytest_agentcore_tools", None) if conftest.is_file() else None
+        if register is not None:
+            known.add(_registered(register, conftest), str(conftest))
+    return known.tools
+
+
+def _registered(register: Callable[..., object], conftest: Path) -> object:
+    try:
+        return register(**dict.fromkeys(inspect.signature(register).parameters))
+    except Exception as error:
+        raise UsageError(f"{conftest}: pytest_agentcore_tools raised {type(error).__name__}: {error}") from error
 
 
 def _duplicates(tasks: Iterable[tuple[Suite, Task]]) -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -66,20 +67,24 @@ class Toolbox:
     def _outcome(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> tuple[CallOutcome, str]:
         if name not in self._tools:
             return CallOutcome.unknown, unknown_tool(name, self._tools)
-        if objection := self._objection(name, arguments):
+        with _border(name):  # the schema is the tool's too
+            objection = self._objection(name, arguments)
+        if objection:
             return CallOutcome.invalid, objection
         if message := self._fault(arguments):
             return CallOutcome.fault, message
         try:
-            tool = self._tools[name]
-            return CallOutcome.ok, tool(context, as_declared(arguments, tool.spec.parameters))
+            return CallOutcome.ok, self._result(name, context, arguments)
         except ToolError as error:
             return CallOutcome.refused, str(error)
-        except AgentcoreError:
-            raise
-        except Exception as error:
-            sentence = f"tool {name} broke: {type(error).__name__}: {error}"
-            raise InfrastructureError(sentence, Cause.tool_broken) from error
+
+    def _result(self, name: str, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        tool = self._tools[name]
+        with _border(name):
+            result: object = tool(context, as_declared(arguments, tool.spec.parameters))
+        if not isinstance(result, str):
+            raise InfrastructureError(f"tool {name} returned {result!r:.80}, which is no text", Cause.tool_broken)
+        return result
 
     def _objection(self, name: str, arguments: Mapping[str, Any]) -> str:
         """One line on the first violation of the schema, or nothing."""
@@ -106,6 +111,18 @@ class Toolbox:
                 self._faults[index] -= 1
                 return fault.message
         return ""
+
+
+@contextmanager
+def _border(name: str) -> Iterator[None]:
+    """Whatever a tool raises but for our own errors and the user's interrupt: it broke, and the trial cannot go on."""
+    try:
+        yield
+    except (AgentcoreError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        sentence = f"tool {name} broke: {type(error).__name__}: {error}"
+        raise InfrastructureError(sentence, Cause.tool_broken) from error
 
 
 def unknown_tool(name: str, tools: Collection[str]) -> str:

@@ -88,7 +88,7 @@ class Cause(StrEnum):
     tool_broken = "tool_broken"
     """A tool of the task raised something other than a refusal."""
     task_broken = "task_broken"
-    """The task could not make the files of its instance."""
+    """The task could not make the files of its instance, or its reference solution broke."""
     interrupted = "interrupted"
     """The user stopped the run."""
 

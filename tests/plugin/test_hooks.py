@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
+import json
+import re
 import textwrap
 from pathlib import Path
 
 import pytest
-from tiny import Script, campaign, result_lines
+from tiny import HELLO, Script, campaign, result_lines
 
 from pytest_agentcore import hookspecs
+from pytest_agentcore.cli import main
+
+TASKS = ("task_01_hello", "task_02_count")
 
 COUNTING = """
 from pytest_agentcore import task
@@ -51,12 +57,208 @@ def test_tools_can_be_registered(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--suite=words",), (".",), (".", "-n", "2"), ("words",), ("words", "-n", "2")],
+    ids=" ".join,
+)
+def test_a_conftest_beside_the_tasks_registers_tools(pytester: pytest.Pytester, words: tuple[str, ...]) -> None:
+    """Also where pytest loads it only when it collects there, and in workers only."""
+    folder = pytester.mkdir("words")
+    (folder / "conftest.py").write_text(recipe("pytest_agentcore_tools"))
+    (folder / "test_task_03_words.py").write_text(COUNTING)
+    result = pytester.runpytest("--model=oracle", "--runs=2", *words)
+    result.assert_outcomes(passed=2)
+    manifest = json.loads((campaign(pytester) / "manifest.json").read_text())
+    assert sorted(tool["name"] for tool in manifest["tools"]) == ["fs_write", "word_count"]
+
+
+IMPOSTOR = recipe("pytest_agentcore_tools").replace('"word_count"', '"fs_write"')
+
+
+@pytest.mark.parametrize("where", ["start", "plugin", "beside"])
+def test_two_tools_of_one_name_are_refused(pytester: pytest.Pytester, suite: Path, where: str) -> None:
+    words: tuple[str, ...] = (".",)
+    if where == "plugin":
+        pytester.makepyfile(their_tools=IMPOSTOR)
+        pytester.syspathinsert()
+        words = ("-p", "their_tools", ".")
+    else:
+        ((pytester.path if where == "start" else suite) / "conftest.py").write_text(IMPOSTOR)
+    result = pytester.runpytest("--model=oracle", "--runs=1", *words)
+    assert result.ret == (pytest.ExitCode.INTERRUPTED if where == "beside" else pytest.ExitCode.USAGE_ERROR)
+    said = [line for line in (*result.outlines, *result.errlines) if "two tools are named 'fs_write'" in line]
+    assert len(said) == 1
+    assert re.search("one of agentcore and one of |one of their_tools and one of agentcore; rename one", said[0])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+def test_selfcheck_refuses_two_tools_of_one_name(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (suite / "conftest.py").write_text(IMPOSTOR)
+    assert main(["selfcheck", str(suite), "--sandbox=process"]) == 2
+    assert "two tools are named 'fs_write', one of pytest-agentcore and one of " in capsys.readouterr().err
+
+
+ANSWERS = {
+    "pytest_agentcore_tools": {
+        "5": "*tools must come as a list, not as int",
+        "[print]": "*is no tool: it needs a `spec`*",
+        "1 / 0": "*pytest_agentcore_tools raised ZeroDivisionError: division by zero",
+    },
+    "pytest_agentcore_backends": {
+        "[1]": "*backends must come as a dict of factories by name",
+        '{"echo": 5}': "*backends must come as a dict of factories by name",
+        '{"scripted": print}': "*two backends are named 'scripted', one of agentcore and one of *conftest.py; rename*",
+        "1 / 0": "*pytest_agentcore_backends raised ZeroDivisionError: division by zero",
+    },
+}
+
+
+@pytest.mark.parametrize(("hook", "answer"), [(hook, answer) for hook in ANSWERS for answer in ANSWERS[hook]])
+def test_an_answer_that_is_none_is_a_usage_error(
+    pytester: pytest.Pytester, suite: Path, hook: str, answer: str
+) -> None:
+    pytester.makeconftest(f"def {hook}(config):\n    return {answer}\n")
+    result = pytester.runpytest("--model=oracle", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([ANSWERS[hook][answer]])
+
+
+BREAKS = {
+    "return None": "tool word_count returned None, which is no text",
+    "return 5": "tool word_count returned 5, which is no text",
+    "return b'x'": "tool word_count returned b'x', which is no text",
+    "raise SystemExit(3)": "tool word_count broke: SystemExit: 3",
+    "raise LookupError('no')": "tool word_count broke: LookupError: no",
+    "import pytest; pytest.skip('no')": "tool word_count broke: Skipped: no",
+}
+
+
+@pytest.mark.parametrize("body", BREAKS)
+def test_a_tool_that_breaks_is_an_infrastructure_error_of_its_trial(
+    pytester: pytest.Pytester, suite: Path, body: str
+) -> None:
+    pytester.makeconftest(
+        recipe("pytest_agentcore_tools").replace("if not arguments", f"{body}\n        if not arguments")
+    )
+    (suite / "test_task_03_words.py").write_text(COUNTING)
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.assert_outcomes(passed=2, errors=1)
+    found = {line["task"]: line for line in result_lines(campaign(pytester))}["task_03_words"]
+    assert (found["passed"], found["cause"], found["detail"]) == (None, "tool_broken", BREAKS[body])
+
+
+def test_a_tool_whose_schema_breaks_is_named(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeconftest(recipe("pytest_agentcore_tools").replace('{"type": "string"}', '{"type": "text"}'))
+    (suite / "test_task_03_words.py").write_text(COUNTING)
+    pytester.runpytest("--model=oracle", "--runs=1", suite).assert_outcomes(passed=2, errors=1)
+    found = {line["task"]: line for line in result_lines(campaign(pytester))}["task_03_words"]
+    assert found["detail"].startswith("tool word_count broke: UnknownType: ")
+
+
+def test_an_oracle_that_breaks_is_an_infrastructure_error_of_its_trial(pytester: pytest.Pytester, suite: Path) -> None:
+    (suite / "test_task_01_hello.py").write_text(HELLO.replace('return "done"', "raise SystemExit(1)"))
+    pytester.runpytest("--model=oracle", "--runs=1", suite).assert_outcomes(passed=1, errors=1)
+    found = {line["task"]: line for line in result_lines(campaign(pytester))}["task_01_hello"]
+    assert (found["cause"], found["detail"]) == ("task_broken", "greet raised SystemExit: 1")
+
+
 def test_backends_can_be_registered(pytester: pytest.Pytester, suite: Path) -> None:
     pytester.makeconftest(recipe("pytest_agentcore_backends"))
     result = pytester.runpytest("--model=echo:hello", "--runs=1", "--agentcore-sandbox=process", suite)
     result.assert_outcomes(failed=2)
     assert {line["cause"] for line in result_lines(campaign(pytester))} == {"no_tool_call"}
     result.stdout.fnmatch_lines(["*says    hello"])
+
+
+def test_a_backend_that_is_not_known_at_the_start_is_refused_with_the_reason(
+    pytester: pytest.Pytester, suite: Path
+) -> None:
+    (suite / "conftest.py").write_text(recipe("pytest_agentcore_backends"))
+    options = ("--model=echo:hello", "--runs=1", "--agentcore-sandbox=process")
+    pytester.runpytest(*options, suite).assert_outcomes(failed=2)
+    for words in ((".",), (f"--suite={suite}",)):
+        result = pytester.runpytest(*options, *words)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(
+            ["*no model 'echo:hello', and no backend 'echo'; *a conftest.py that pytest loads*"]
+        )
+
+
+ECHO = recipe("pytest_agentcore_backends")
+COMPLETE = "return Reply(text=self.word, content=self.word)"
+DESCRIBE = 'return {"backend": "echo", "context": None}'
+OPENING = {
+    "factory raises": (ECHO.replace("Echo(entry.argument)", "1 / 0"), "ZeroDivisionError: division by zero"),
+    "factory returns nothing": (ECHO.replace("Echo(entry.argument)", "None"), "TypeError: None is no backend: *"),
+    "describe raises": (ECHO.replace(DESCRIBE, "raise LookupError('no')"), "LookupError: no"),
+    "describe returns nothing": (ECHO.replace(DESCRIBE, "return None"), "TypeError: *"),
+    "describe is no JSON": (ECHO.replace(DESCRIBE, "return {'x': {1, 2}, 'y': b''}"), "TypeError: *"),
+}
+
+
+@pytest.mark.parametrize("case", OPENING)
+def test_a_backend_that_cannot_be_opened_is_a_usage_error(pytester: pytest.Pytester, suite: Path, case: str) -> None:
+    source, sentence = OPENING[case]
+    assert source != ECHO
+    pytester.makeconftest(source)
+    options = ("--agentcore-preflight=off", "--agentcore-sandbox=process")
+    result = pytester.runpytest("--model=echo:hello", "--runs=1", *options, suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*backend echo cannot be opened: {sentence}"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+REPLIES = {
+    "raise LookupError('no')": "backend echo broke: LookupError: no",
+    "raise SystemExit(1)": "backend echo broke: SystemExit: 1",
+    "return None": "backend echo gave None, which is no reply",
+    "return Reply(text=None, content='')": "backend echo gave Reply(text=None, *, which is no reply",
+    "return Reply(text='', content='', tool_calls=('x',))": "backend echo gave Reply(*, which is no reply",
+}
+
+
+@pytest.mark.parametrize("body", REPLIES)
+def test_a_backend_that_breaks_is_an_infrastructure_error_of_its_trial(
+    pytester: pytest.Pytester, suite: Path, body: str
+) -> None:
+    pytester.makeconftest(ECHO.replace(COMPLETE, body))
+    options = ("--runs=1", "--agentcore-sandbox=process", "--agentcore-retries=0")
+    result = pytester.runpytest("--model=echo:hello", "--agentcore-preflight=off", *options, suite)
+    result.assert_outcomes(errors=2)
+    lines = result_lines(campaign(pytester))
+    assert {(line["passed"], line["cause"]) for line in lines} == {(None, "backend_error")}
+    assert all(fnmatch.fnmatch(line["detail"], REPLIES[body]) for line in lines)
+
+    said = pytester.runpytest("--model=echo:hello", *options, suite)
+    assert said.ret == pytest.ExitCode.USAGE_ERROR
+    said.stderr.fnmatch_lines(["*preflight failed: *backend echo *"])
+
+
+def test_a_backend_that_breaks_when_it_is_closed_costs_nothing(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeconftest(ECHO.replace("pass", "raise LookupError('no')"))
+    options = ("--agentcore-preflight=off", "--agentcore-sandbox=process")
+    result = pytester.runpytest("--model=echo:hello", "--runs=1", *options, suite)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["backend echo broke when it was closed: LookupError: no"])
+    assert len(result_lines(campaign(pytester))) == 2
+
+
+@pytest.mark.parametrize("where", [".", "tiny"])
+def test_a_hook_that_breaks_loses_no_result(pytester: pytest.Pytester, suite: Path, where: str) -> None:
+    (pytester.path / where / "conftest.py").write_text(
+        "def pytest_agentcore_trial_finished(result):\n    raise LookupError(result.task)\n"
+    )
+    result = pytester.runpytest("--model=oracle", "--runs=1", "--min-pass-rate=1", ".")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            f"pytest_agentcore_trial_finished broke for {task}*: LookupError: {task} (*conftest.py, line 2)"
+            for task in TASKS
+        ]
+    )
+    assert [line["passed"] for line in result_lines(campaign(pytester))] == [True, True]
 
 
 def test_the_plugin_uses_each_hook_itself(pytester: pytest.Pytester, suite: Path) -> None:
