@@ -85,24 +85,33 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
     elif settings.parallel > 1:
         refuse_too_many(running.setups, settings.parallel)
         register(Ahead(running, settings.parallel), "agentcore-ahead")
-    baseline = _baseline(config, settings, suite, results)
+    baseline, refusal = _baseline(config, settings, suite, results)
     register(Reporting(recording, baseline, config.invocation_params.dir), "agentcore-reporting")
-    if gate or baseline:
+    if gate or baseline or refusal:
         typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
-        register(Gating(gate, baseline, recording, presenting, typed=typed), "agentcore-gating")
+        gating = Gating(gate, baseline, recording, presenting, typed=typed, refusal=refusal)
+        register(gating, "agentcore-gating")
     if config.pluginmanager.has_plugin("xdist") and config.getoption("dist", "no") != "no":
         register(Distributing(running, recording), "agentcore-distributing")
     _register_trials(config, running, suite, recording, presenting)
 
 
-def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> Campaign | None:
-    """What the session is compared with at its end, read and checked before its first trial."""
+def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> tuple[Campaign | None, str]:
+    """What the session is compared with at its end, read and checked before its first trial; or why it cannot be.
+
+    What stands in the ini file is nothing to refuse a run for that may turn out to have no task.
+    """
     if settings.baseline is None:
-        return None
+        return None, ""
     path = _home_of(config, "baseline") / Path(settings.baseline).expanduser()
-    campaign = read_campaign(path if path.exists() else settings.baseline, results)
-    check_comparable(campaign, suite.digest, suite.title)
-    return campaign
+    try:
+        campaign = read_campaign(path if path.exists() else settings.baseline, results)
+        check_comparable(campaign, suite.digest, suite.title)
+    except UsageError as error:
+        if config.getoption("agentcore_baseline"):
+            raise
+        return None, str(error)
+    return campaign, ""
 
 
 def _predictions(config: pytest.Config, settings: Settings, suite: Suite, running: Running) -> Filed | None:

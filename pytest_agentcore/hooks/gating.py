@@ -8,22 +8,34 @@ import pytest
 
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.hooks.borders import usage_errors
 from pytest_agentcore.hooks.conducting import plan_of, runs_nothing
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.presenting import Presenting
 from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.reports.gate import Gate, GateVerdict, not_asked
-from pytest_agentcore.reports.regression import check_regression
+from pytest_agentcore.reports.regression import NAME, WORDS, check_regression
 
 
 class Gating:
     """Forgives failed trials, and nothing else, when every rate is reached and nothing is worse than the baseline."""
 
     def __init__(
-        self, gate: Gate, baseline: Campaign | None, recording: Recording, presenting: Presenting | None, *, typed: bool
+        self,
+        gate: Gate,
+        baseline: Campaign | None,
+        recording: Recording,
+        presenting: Presenting | None,
+        *,
+        typed: bool,
+        refusal: str = "",
     ) -> None:
-        """What is not `typed` but stands in the ini file says nothing about a run without a single task."""
-        self._gate, self._baseline, self._typed = gate, baseline, typed
+        """What is not `typed` but stands in the ini file says nothing about a run without a single task.
+
+        Args:
+            refusal: why the ini file's baseline cannot be one, if so.
+        """
+        self._gate, self._baseline, self._typed, self._refusal = gate, baseline, typed, refusal
         self._recording, self._presenting = recording, presenting
         self._forgivable = 0
 
@@ -33,10 +45,10 @@ class Gating:
         tasks = [line[1] for line in plan_of(session.items)]
         if not tasks or session.testsfailed or runs_nothing(session.config) or self._recording.selection:
             return
-        try:
+        if self._refusal:
+            raise pytest.UsageError(self._refusal)
+        with usage_errors():
             self._gate.resolve(tasks)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the failures that are a model's."""
@@ -72,6 +84,8 @@ class Gating:
                 for label, record in self._recording.campaigns.items()
             }
             yield check_regression(self._baseline, campaigns)
+        if self._refusal:  # only workers knew that there are tasks
+            yield GateVerdict(name=NAME, words=WORDS, ok=False, sentences=(self._refusal,))
 
     def _check(self) -> GateVerdict:
         campaigns = self._recording.campaigns

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import TextIO, cast
 
 import pytest
 
@@ -28,21 +29,27 @@ class LiveLine:
 
         The cursor goes back to where pytest left it.
         """
-        writer = terminal._tw
-        column, width = writer.width_of_current_line, writer.fullwidth
-        wrapping = _NEXT_ROW if column and column % width == 0 and not self._shown else ""
-        self._draw(terminal, f"{wrapping}{_ROOM}{_SAVE}{_DOWN}{_ERASE}{_CUT}", line(width - 1), f"{_WRAP}{_RESTORE}")
+        with self._uncaptured():  # where standard output is captured it has no columns
+            writer = terminal._tw
+            column, width = writer.width_of_current_line, writer.fullwidth
+            wrapping = _NEXT_ROW if column and column % width == 0 and not self._shown else ""
+            begin, end = f"{wrapping}{_ROOM}{_SAVE}{_DOWN}{_ERASE}{_CUT}", f"{_WRAP}{_RESTORE}"
+            _write(writer._file, f"{begin}{line(width - 1)}{end}")
         self._shown = True
 
     def erase(self, terminal: pytest.TerminalReporter | None) -> None:
         """Remove the line, if one is there."""
         if self._shown and terminal:
             self._shown = False
-            self._draw(terminal, _ERASE)
+            with self._uncaptured():
+                _write(terminal._tw._file, _ERASE)
 
-    def _draw(self, terminal: pytest.TerminalReporter, *parts: str) -> None:
+    def _uncaptured(self) -> AbstractContextManager[None]:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
-        file = terminal._tw._file
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            file.write("".join(parts).encode(file.encoding or "utf-8", "replace").decode(file.encoding or "utf-8"))
-            file.flush()
+        return cast("AbstractContextManager[None]", capture.global_and_fixture_disabled()) if capture else nullcontext()
+
+
+def _write(file: TextIO, text: str) -> None:
+    encoding = file.encoding or "utf-8"
+    file.write(text.encode(encoding, "replace").decode(encoding))
+    file.flush()

@@ -177,6 +177,22 @@ def test_a_selection_is_not_gated_and_says_so(pytester: pytest.Pytester, suite: 
     again.stdout.fnmatch_lines(["gate: not asked", sentence])
 
 
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_baseline_of_the_ini_file_stands_in_nobodys_way_but_a_tasks(
+    pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]
+) -> None:
+    pytester.makeini("[pytest]\nagentcore_model = oracle\nagentcore_runs = 1\nagentcore_baseline = nowhere\n")
+    own = pytester.mkdir("own") / "test_own.py"
+    own.write_text("def test_own(): pass\n")
+    alone = pytester.runpytest(own, *words)
+    alone.assert_outcomes(passed=1)
+    assert alone.ret == OK
+    tasks = pytester.runpytest(suite, *words)
+    assert tasks.ret == (FAILED if words else pytest.ExitCode.USAGE_ERROR)
+    said = tasks.stdout if words else tasks.stderr
+    said.fnmatch_lines([*(["regression gate: NOT passed"] if words else []), "*no campaign*nowhere*"])
+
+
 @pytest.mark.parametrize("rate", ["0.9", "task_05=0"])
 def test_a_gate_of_the_ini_file_asks_nothing_of_a_run_without_tasks(pytester: pytest.Pytester, rate: str) -> None:
     pytester.makepyfile("def test_own(): pass")

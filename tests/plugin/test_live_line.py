@@ -12,6 +12,8 @@ from screen import watch
 from tiny import HELLO, Script, say, write
 
 PRINTING = HELLO.replace("    assert", '    print("one\\ntwo")\n    assert')
+ITEM = len("tiny/test_task_01_hello.py::test_hello[bot-run1] ")
+"""Columns that an item's name fills to the last."""
 SUMMARY = " bot · policy"
 
 
@@ -27,7 +29,7 @@ def command(pytester: pytest.Pytester, suite: Path, script: Script) -> list[str]
 
 @pytest.mark.parametrize(
     ("words", "columns"),
-    [((), 80), (("-v",), 80), (("-v",), 120), (("-q",), 40), (("-s",), 80)],
+    [((), 80), (("-v",), 80), (("-v",), ITEM), (("-q",), 40), (("-s",), 80)],
     ids=lambda value: "".join(value) if isinstance(value, tuple) else str(value),
 )
 def test_pytests_own_output_is_what_it_is_without(
@@ -40,16 +42,28 @@ def test_pytests_own_output_is_what_it_is_without(
     assert _of_pytest(live[-1]) == _of_pytest(plain[-1])
 
 
-@pytest.mark.parametrize("words", [(), ("-v",)], ids=["letters", "words"])
+LONG = (
+    r"task_01_hello run 1/2 · turn 1 · 0/4 done · \d+s elapsed",
+    r"task_02_count run 2/2 · turn 3 · 3/4 done · \d+s elapsed · ~\d+s left",
+)
+SHORT = (r"task_01_hello r1/2 t1 \d+s", r"task_02_count r2/2 t3 \d+s ~\d+s left")
+
+
+@pytest.mark.parametrize(
+    ("words", "columns", "spelling"),
+    [((), 80, LONG), (("-v",), 80, LONG), (("-v",), 40, SHORT)],
+    ids=["letters", "words", "narrow"],
+)
 def test_trial_turn_elapsed_and_remaining_stand_there(
-    pytester: pytest.Pytester, command: list[str], words: Sequence[str]
+    pytester: pytest.Pytester, command: list[str], words: Sequence[str], columns: int, spelling: tuple[str, str]
 ) -> None:
-    *moments, _ = watch([*command, *words], pytester.path, columns=80)
+    """Of the first turn, of which nothing is known yet, and of the last."""
+    *moments, _ = watch([*command, *words], pytester.path, columns=columns)
     shown = [_last(lines) for lines in moments]
-    assert re.fullmatch(r"task_01_hello run 1/2 · turn 1 · 0/4 done · \d+s elapsed", shown[0])
-    assert re.fullmatch(r"task_02_count run 2/2 · turn 3 · 3/4 done · \d+s elapsed · ~\d+s left", shown[-1])
+    assert re.fullmatch(spelling[0], shown[0])
+    assert re.fullmatch(spelling[1], shown[-1])
     for lines in moments:
-        assert sum(" · turn " in line for line in lines) == 1
+        assert sum(bool(re.search(r" · turn | t\d ", line)) for line in lines) == 1
 
 
 def test_under_workers_it_says_how_far_they_are(pytester: pytest.Pytester, command: list[str]) -> None:
