@@ -49,7 +49,7 @@ def _validator() -> Any:
     """TOML tells 1.0 from 1, other than JSON, and has `nan` and `inf`."""
     kinds = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
     kinds = kinds.redefine("number", lambda _checker, value: type(value) in (int, float) and math.isfinite(value))
-    return validators.extend(Draft202012Validator, type_checker=kinds)(registry_schema())
+    return validators.extend(Draft202012Validator, type_checker=kinds)(registry_schema())  # type: ignore[no-untyped-call]
 
 
 def _check_places(where: str, table: Mapping[str, Any]) -> None:
