@@ -33,6 +33,8 @@ class Dialect:
     framing: Framing = Framing.text
     also_open: tuple[str, ...] = ()
     """Other markers that open a call; nothing closes it then but what closes every call."""
+    also_close: tuple[str, ...] = ()
+    """What may close calls without being needed for it; behind a call it is no text."""
     bare: str = ""
     """Pattern of a call that no marker opens, at the beginning of a line. Its first character is a literal."""
     listed: bool = False

@@ -242,13 +242,16 @@ GRANITE = Dialect(
 )
 """Granite 3; Granite 4 writes Hermes."""
 
-_BARE_CALL_LIST = r"\[[A-Za-z_][\w.-]{0,199}\([ \t]{0,8}(?=\)|[A-Za-z_]\w{0,199}[ \t]{0,8}=)"
+_BARE_CALL_LIST = (
+    r"\[[ \t\r\n]{0,20}[A-Za-z_][\w.-]{0,199}[ \t]{0,8}\([ \t\r\n]{0,20}(?=\)|[^\W\d]\w{0,199}[ \t]{0,8}=(?!=))"
+)
 
 PYTHONIC = Dialect(
     name="pythonic",
     codec=PythonicCodec(),
     call=Markers(open=""),
     also_open=("<|python_tag|>", "<|python_start|>"),
+    also_close=("<|python_end|>",),
     bare=_BARE_CALL_LIST,
     listed=True,
     reasoning=THINK,

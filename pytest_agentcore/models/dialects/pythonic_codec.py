@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentcore.models.dialects.characters import skip_space
 from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, Notation, Outer, RawCall
 
 MAX_DEPTH = 64
@@ -21,7 +20,8 @@ MAX_DEPTH = 64
 
 _NAME = r"[A-Za-z_][\w.-]{0,199}"
 _KEYWORD = r"[^\W\d]\w{0,199}"
-_HEAD = re.compile(rf"({_NAME}?)(?:\.call)?[ \t]{{0,8}}\([ \t\r\n]*")
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_HEAD = re.compile(rf"({_NAME}?)(?:\.call)?[ \t]{{0,8}}\(")
 _PRINT = re.compile(rf"print[ \t]{{0,8}}\(\s{{0,20}}(?={_NAME}[ \t]{{0,8}}\()")
 _ARGUMENT = re.compile(
     rf"""({_KEYWORD})[ \t\r\n]*=[ \t\r\n]*(?:"([^"\\\n]*)"(?!")|'([^'\\\n]*)'(?!')|(-?[0-9]{{1,18}})(?![\w.]))?"""
@@ -30,8 +30,9 @@ _VALUE = r"""(?:"[^"\\\n]{0,200}"(?!")|'[^'\\\n]{0,200}'(?!')|-?[0-9]{1,18}|True
 _PLAIN_CALL = re.compile(rf"({_NAME})\(((?:{_KEYWORD}={_VALUE}(?:, (?=\w)|(?=\))))*)\)")
 """A call as models nearly always write it; anything else is read piece by piece."""
 _PLAIN_ARGUMENT = re.compile(rf"""({_KEYWORD})=(?:"([^"]*)"|'([^']*)'|([^,"')]*))""")
-_AFTER = re.compile(r"[ \t\r\n]*([,)])[ \t\r\n]*")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,1000}(\.[0-9]{0,1000})?|(\.[0-9]{1,1000}))([eE][-+]?[0-9]{1,4})?(?![\w.])")
+_DIGITS = r"[0-9](?:_?[0-9]){0,999}"
+_NUMBER = re.compile(rf"[-+]?(?:{_DIGITS}(\.[0-9]{{0,1000}})?|(\.[0-9]{{1,1000}}))([eE][-+]?[0-9]{{1,4}})?(?![\w.])")
+_PREFIXED = re.compile(r"[-+]?0(?:[xX](?:_?[0-9a-fA-F]){1,250}|[oO](?:_?[0-7]){1,330}|[bB](?:_?[01]){1,1000})(?![\w.])")
 _WORD = re.compile(r"[A-Za-z]{1,20}(?!\w)")
 _WORDS = {"True": True, "False": False, "None": None, "true": True, "false": False, "null": None}
 _PREFIX = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
@@ -84,19 +85,20 @@ class PythonicCodec:
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
-        at = skip_space(text, at)
+        at = _skip(text, at)
         if not self.several:
             call, end = _plain(text, at) or _Reader(text).call(at)
             return Decoded((call,), end)
-        if (plain := _plain(text, at)) and text.startswith("```", end := skip_space(text, plain[1])):
+        if (plain := _plain(text, at)) and text.startswith("```", end := _skip(text, plain[1])):
             return Decoded((plain[0],), end)
-        reader = _Reader(text)
-        calls = [*reader.statement(at)]
-        end = reader.at
-        while (at := skip_space(text, end)) < len(text) and (text[at] == "[" or _HEAD.match(text, at)):
-            calls += reader.statement(at)
-            end = reader.at
-        return Decoded(calls=tuple(calls), end=end)
+        return _Reader(text).statements(at)
+
+    def decode_list(self, text: str, at: int) -> Decoded:
+        """See `DecodesList.decode_list`."""
+        at = _skip(text, at)
+        if not text.startswith("[", at):
+            raise MalformedCall("a '[' should stand here", at)
+        return Decoded(*_Reader(text).list(at))
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
@@ -122,33 +124,42 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
 
-    def statement(self, at: int) -> list[RawCall]:
-        """A call, a printed call, or a list of calls; `self.at` is behind it."""
+    def statements(self, at: int) -> Decoded:
+        """As many as stand there, on lines of their own or with semicolons between them."""
+        calls, end = self._statement(at)
+        while (at := self._behind_semicolon(end)) < len(self.text) and (
+            self.text[at] == "[" or _HEAD.match(self.text, at)
+        ):
+            more, end = self._statement(at)
+            calls += more
+        return Decoded(calls, at if self.text.startswith("```", at) else end)
+
+    def _behind_semicolon(self, at: int) -> int:
+        at = _skip(self.text, at)
+        return _skip(self.text, at + 1) if self.text.startswith(";", at) else at
+
+    def _statement(self, at: int) -> tuple[tuple[RawCall, ...], int]:
+        """A call, a printed call, or a list of calls, and the index behind it."""
         if self.text.startswith("[", at):
-            return self._list(at)
+            return self.list(at)
         if printed := _PRINT.match(self.text, at):
             call, end = self.call(printed.end())
-            self.at = self._expect(")", end)
-        else:
-            call, self.at = self.call(at)
-        return [call]
+            return (call,), self._expect(")", end)
+        call, end = self.call(at)
+        return (call,), end
 
-    def _list(self, at: int) -> list[RawCall]:
+    def list(self, at: int) -> tuple[tuple[RawCall, ...], int]:
+        """The list of calls, at least one, whose bracket stands at `at`, and the index behind it."""
         found: list[RawCall] = []
-        at = skip_space(self.text, at + 1)
-        while not self.text.startswith("]", at):
-            call, at = self.call(at)
+        at = _skip(self.text, at + 1)
+        while not found or not self.text.startswith("]", at):
+            call, end = self.call(at)
             found.append(call)
-            at = skip_space(self.text, at)
-            if self.text.startswith(",", at):
-                at = skip_space(self.text, at + 1)
-            elif not self.text.startswith("]", at):
-                raise MalformedCall("a ',' or ']' is missing", at)
-        self.at = at + 1
-        return found
+            at = self._next("]", end)
+        return tuple(found), at + 1
 
     def _expect(self, wanted: str, at: int) -> int:
-        at = skip_space(self.text, at)
+        at = _skip(self.text, at)
         if not self.text.startswith(wanted, at):
             raise MalformedCall(f"a '{wanted}' is missing", at)
         return at + len(wanted)
@@ -161,17 +172,10 @@ class _Reader:
         head = _HEAD.match(text, at)
         if not head:
             raise MalformedCall("tool(key=value) should stand here", at)
-        at, found = head.end(), dict[str, Any]()
-        if text.startswith(")", at):
-            return RawCall(name=head[1], arguments=found), at + 1
-        while True:
-            at = self._argument(at, found)
-            after = _AFTER.match(text, at)
-            if not after:
-                raise MalformedCall("a ',' or ')' is missing", skip_space(text, at))
-            if after[1] == ")":
-                return RawCall(name=head[1], arguments=found), after.end(1)
-            at = after.end()
+        at, found = _skip(text, head.end()), dict[str, Any]()
+        while not text.startswith(")", at):
+            at = self._next(")", self._argument(at, found))
+        return RawCall(name=head[1], arguments=found), at + 1
 
     def _argument(self, at: int, found: dict[str, Any]) -> int:
         argument = _ARGUMENT.match(self.text, at)
@@ -180,20 +184,21 @@ class _Reader:
         key, double, single, number = argument.groups()
         if key in found:
             raise MalformedCall(f"the argument {key[:40]!r} stands twice", at)
-        if double is not None or single is not None:
-            found[key] = double if double is not None else single
+        string = double if double is not None else single
+        if string is not None and not _PREFIX.match(self.text, _skip(self.text, argument.end())):
+            found[key] = string
             return argument.end()
         if number is not None:
             found[key] = int(number)
             return argument.end()
-        found[key], end = self.value(argument.end(), 0)
+        found[key], end = self.value(argument.end() if string is None else argument.end() - len(string) - 2, 0)
         return end
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
         """Any literal."""
         if depth > MAX_DEPTH:
             raise MalformedCall("the value is nested too deeply", at)
-        at = skip_space(self.text, at)
+        at = _skip(self.text, at)
         start = self.text[at : at + 1]
         if start == "{":
             return self._dictionary(at, depth)
@@ -205,7 +210,7 @@ class _Reader:
 
     def _dictionary(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
-        at = skip_space(self.text, at + 1)
+        at = _skip(self.text, at + 1)
         while not self.text.startswith("}", at):
             prefix = _PREFIX.match(self.text, at)
             if not prefix:
@@ -220,7 +225,7 @@ class _Reader:
     def _sequence(self, at: int, depth: int) -> tuple[list[Any], int]:
         found: list[Any] = []
         closing = _CLOSED[self.text[at]]
-        at = skip_space(self.text, at + 1)
+        at = _skip(self.text, at + 1)
         while not self.text.startswith(closing, at):
             value, end = self.value(at, depth + 1)
             found.append(value)
@@ -229,9 +234,9 @@ class _Reader:
 
     def _next(self, closing: str, at: int) -> int:
         """Behind a comma, or at the closing bracket."""
-        at = skip_space(self.text, at)
+        at = _skip(self.text, at)
         if self.text.startswith(",", at):
-            return skip_space(self.text, at + 1)
+            return _skip(self.text, at + 1)
         if not self.text.startswith(closing, at):
             raise MalformedCall(f"a ',' or '{closing}' is missing", at)
         return at
@@ -239,7 +244,7 @@ class _Reader:
     def _strings(self, prefix: re.Match[str]) -> tuple[str, int]:
         """A string and those that stand right behind it, which Python joins."""
         whole, at = self._string(prefix)
-        while more := _PREFIX.match(self.text, skip_space(self.text, at)):
+        while more := _PREFIX.match(self.text, _skip(self.text, at)):
             piece, at = self._string(more)
             whole += piece
         if _SURROGATE.search(whole):
@@ -267,6 +272,8 @@ class _Reader:
         word = _WORD.match(self.text, at)
         if word and word.group() in _WORDS:
             return _WORDS[word.group()], word.end()
+        if prefixed := _PREFIXED.match(self.text, at):
+            return int(prefixed.group(), 0), prefixed.end()
         number = _NUMBER.match(self.text, at)
         if not number:
             raise MalformedCall("a literal is missing (strings stand in quotes)", at)
@@ -276,6 +283,15 @@ class _Reader:
         if not math.isfinite(value):
             raise MalformedCall("a number is too large", at)
         return value, number.end()
+
+
+def _skip(text: str, at: int) -> int:
+    """Index behind white space and comments."""
+    start = text[at : at + 1]
+    if start > " " and start != "#":
+        return at
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
 
 
 def _escaped(found: re.Match[str]) -> str:

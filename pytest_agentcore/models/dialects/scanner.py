@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_agentcore.models.dialects.characters import excerpt, skip_space
 from pytest_agentcore.models.dialects.typed import typed
-from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, RawCall, Schemas
+from pytest_agentcore.models.dialects.values import Decoded, DecodesList, MalformedCall, RawCall, Schemas
 
 if TYPE_CHECKING:
     from pytest_agentcore.models.dialects.base import Dialect
@@ -116,6 +116,8 @@ class Scanner:
         if self.dialect.reasoning and marker == self.dialect.reasoning.open:
             may_think = self.dialect.reasoning_anywhere or not content_seen
             return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
+        if marker in self.dialect.also_close and not self.called:
+            return Segment(Part.content, start, end)
         if marker not in self.dialect.result_open:
             return Segment(Part.structure, start, end)
         return Segment(Part.invented, start, self.end) if self.called else Segment(Part.content, start, end)
@@ -157,6 +159,8 @@ class Scanner:
 
     def _listed(self, at: int) -> Decoded:
         """`[call, call]`, at least one."""
+        if isinstance(self.dialect.codec, DecodesList):
+            return self.dialect.codec.decode_list(self.text, at)
         text, decode = self.text, self.dialect.codec.decode
         at = skip_space(text, at)
         if not text.startswith("[", at):
@@ -225,7 +229,7 @@ def shape(dialect: Dialect) -> str:
 
 
 def _markers(dialect: Dialect) -> re.Pattern[str]:
-    markers = [dialect.call.open, *dialect.also_open, *dialect.result_open]
+    markers = [dialect.call.open, *dialect.also_open, *dialect.also_close, *dialect.result_open]
     if dialect.section:
         markers += [dialect.section.open, dialect.section.close]
     if dialect.reasoning:

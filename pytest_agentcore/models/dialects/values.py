@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 Schemas = Mapping[str, Mapping[str, Any]]
 """By tool, the JSON schema of its arguments."""
@@ -104,6 +104,18 @@ class Decodes(Protocol):
 
     def decode(self, text: str, at: int) -> Decoded:
         """Read from `at` in time linear in what is read.
+
+        Raises:
+            MalformedCall: and nothing else, whatever the text.
+        """
+
+
+@runtime_checkable
+class DecodesList(Protocol):
+    """A codec with a way of its own to write a list of calls; others write `[call, call]` and nothing else."""
+
+    def decode_list(self, text: str, at: int) -> Decoded:
+        """Read a list of at least one call, as `decode` reads one.
 
         Raises:
             MalformedCall: and nothing else, whatever the text.

@@ -121,6 +121,8 @@ OTHER_NEAR_MISSES = {
     "harmony: no message": (HARMONY, "<|channel|>commentary to=functions.a {}<|call|>", "<|message|> should follow"),
     "pythonic: positional": (PYTHONIC, '[a("x", b=1)]\n[a(b=1, "x")]', "keyword argument"),
     "pythonic: a variable": (PYTHONIC, "[a(b=c)]", "a literal is missing"),
+    "pythonic: a comma alone": (PYTHONIC, "[a(b=1),,]", "tool(key=value) should stand"),
+    "pythonic: no list": (GEMMA3, "```tool_code\n[]\n```", "tool(key=value) should stand"),
     "pythonic: not closed": (PYTHONIC, "[a(b=1)", "',' or ']'"),
     "pythonic: twice": (PYTHONIC, "[a(b=1, b=2)]", "stands twice"),
     "gemma 3: an assignment": (GEMMA3, "```tool_code\nx = a(b=1)\n```", "tool(key=value) should stand"),
@@ -157,6 +159,14 @@ READ_BESIDES = {
     "a list in the fence": (GEMMA3, "```tool_code\n[a(x=1), a(x=1)]\n```"),
     "a list without a fence": (GEMMA3, "[a(x=1)]"),
     "long strings": (GEMMA3, '```tool_code\na(x=1, y="""one\n\'two\'\n""", z=r\'\\d\')\n```'),
+    "a comma behind the last argument": (GEMMA3, "```tool_code\na(\n  x=1,\n  y=[2, 3,],\n)\n```"),
+    "comments": (GEMMA3, "```tool_code\n# first\na(x=1,  # one\n  # and\n  y=2)  # done\n# then\na(x=1)\n# over\n```"),
+    "semicolons": (GEMMA3, "```tool_code\na(x=1); a(x=1);\n```"),
+    "a comma behind the last call": (PYTHONIC, "[a(x=1,), a(x=1),]"),
+    "space in a list": (PYTHONIC, "[\n    a( x = 1 ),  # one\n    a(\n  x=1)\n]"),
+    "an argument that is not ASCII": (PYTHONIC, "[a(ä=2, x=1)]"),
+    "Python's numbers and strings": (PYTHONIC, """[a(x=0x1, y=1_000, z="b" 'c' r"\\d")]"""),
+    "llama 4 between its tags": (PYTHONIC, "<|python_start|>[a(x=1)]<|python_end|>"),
     "qwen on one line": (QWEN3_CODER, "<tool_call><function=a><parameter=x>1</parameter></function></tool_call>"),
     "glm on one line": (GLM4, "<tool_call>a<arg_key>x</arg_key><arg_value>1</arg_value></tool_call>"),
 }
@@ -168,6 +178,17 @@ def test_forms_that_families_write_besides_are_read(dialect: Dialect, text: str)
     assert parsed.problems == ()
     assert {(call.name, call.arguments["x"]) for call in parsed.calls} == {("a", 1)}
     assert parsed.content == ""
+
+
+def test_literals_mean_what_they_mean_in_python() -> None:
+    (call,) = PYTHONIC.parse("""[a(x=0x1F, y=-1_000, z="b" 'c' r"\\d", w="d"\n  # more\n  "e", v=1_0.5)]""").calls
+    assert call.arguments == {"x": 31, "y": -1000, "z": "bc\\d", "w": "de", "v": 10.5}
+
+
+def test_a_comment_is_none_outside_of_calls() -> None:
+    parsed = GEMMA3.parse("[a(x=1)]\n# A heading\nand text")
+    assert (len(parsed.calls), parsed.content) == (1, "# A heading\nand text")
+    assert PYTHONIC.parse("It ends with <|python_end|>.").content == "It ends with <|python_end|>."
 
 
 def test_an_answer_that_looks_like_data_is_no_call() -> None:
