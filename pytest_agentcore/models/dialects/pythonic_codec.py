@@ -98,7 +98,7 @@ class PythonicCodec:
         at = _skip(text, at)
         if not text.startswith("[", at):
             raise MalformedCall("a '[' should stand here", at)
-        return Decoded(*_Reader(text).list(at))
+        return Decoded(*_Reader(text).calls(at))
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
@@ -141,14 +141,14 @@ class _Reader:
     def _statement(self, at: int) -> tuple[tuple[RawCall, ...], int]:
         """A call, a printed call, or a list of calls, and the index behind it."""
         if self.text.startswith("[", at):
-            return self.list(at)
+            return self.calls(at)
         if printed := _PRINT.match(self.text, at):
             call, end = self.call(printed.end())
             return (call,), self._expect(")", end)
         call, end = self.call(at)
         return (call,), end
 
-    def list(self, at: int) -> tuple[tuple[RawCall, ...], int]:
+    def calls(self, at: int) -> tuple[tuple[RawCall, ...], int]:
         """The list of calls, at least one, whose bracket stands at `at`, and the index behind it."""
         found: list[RawCall] = []
         at = _skip(self.text, at + 1)

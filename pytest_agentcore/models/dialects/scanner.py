@@ -116,11 +116,10 @@ class Scanner:
         if self.dialect.reasoning and marker == self.dialect.reasoning.open:
             may_think = self.dialect.reasoning_anywhere or not content_seen
             return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
-        if marker in self.dialect.also_close and not self.called:
+        invents = marker in self.dialect.result_open
+        if not self.called and (invents or marker in self.dialect.also_close):
             return Segment(Part.content, start, end)
-        if marker not in self.dialect.result_open:
-            return Segment(Part.structure, start, end)
-        return Segment(Part.invented, start, self.end) if self.called else Segment(Part.content, start, end)
+        return Segment(Part.invented, start, self.end) if invents else Segment(Part.structure, start, end)
 
     def _section(self, start: int, end: int) -> Segment:
         """The opening marker; a call must stand behind it."""
