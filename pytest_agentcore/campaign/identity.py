@@ -45,7 +45,7 @@ def identity(manifest: Manifest) -> Identity:
         "model's content": backend.get("sha256") or entry.get("sha256") or manifest.requested,
         **{word: redact(entry.get(key) or "") for key, word in _ENTRY.items()},
         "suite": f"{suite.name} {suite.version}",
-        "suite's content": suite.digest,
+        "suite's content": manifest.judged_by,
         "policy": manifest.policy,
         **{f"sampling {name}": float(value) for name, value in manifest.sampling.items()},
         "seed": manifest.seed,

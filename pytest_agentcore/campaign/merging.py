@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock, make_places
 from pytest_agentcore.campaign.identity import identity, remarks, told
-from pytest_agentcore.campaign.manifest import Manifest, Sitting
+from pytest_agentcore.campaign.manifest import DIGESTS, Manifest, Recheck, Sitting
 from pytest_agentcore.campaign.predictions import PREDICTIONS
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.campaign.record import CampaignRecord
 from pytest_agentcore.campaign.resume import set_aside
+from pytest_agentcore.campaign.store import read_every_result
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial import TrialKey, TrialResult
@@ -36,13 +38,10 @@ def merge(parts: Sequence[Campaign], target: Path) -> CampaignFolder:
     for part in parts:
         _copy_evidence(part.folder, folder)
     manifest = merged_manifest(parts, folder.id)
-    if manifest.predictions:
-        _copy_predictions(parts, folder)
-    record = CampaignRecord(folder, manifest)
-    for result in chosen:
+    record = CampaignRecord(folder, manifest, kept=_predictions(parts) if manifest.predictions else {})
+    for result in _lines(parts, chosen):
         record.add(result)
-    cited = {result.attempt for result in chosen}
-    set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in cited])
+    set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in chosen.values()])
     record.close()
     return folder
 
@@ -53,7 +52,6 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
     first, *others = manifests
     ends = [manifest.finished for manifest in manifests]
     statuses = [manifest.exit_status for manifest in manifests]
-    predicted = {str(manifest.predictions) for manifest in manifests}
     tools = {str(tool["name"]): tool for manifest in manifests for tool in manifest.tools}
     return replace(
         first,
@@ -63,15 +61,35 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
         tools=tuple(tools.values()),
         warnings=tuple(dict.fromkeys(_warnings(first, others))),
         parallel=max(manifest.parallel for manifest in manifests),
-        predictions=first.predictions if len(predicted) == 1 else None,
+        predictions=_filed(manifests),
         finished=max(filter(None, ends)) if all(ends) else None,
         exit_status=max(status for status in statuses if status is not None) if None not in statuses else None,
         group="",
         scope=(),
         session="",
-        resumed=(),
-        merged=tuple(_sitting(part) for part in parts),
+        resumed=tuple(sitting for manifest in manifests for sitting in manifest.resumed),
+        merged=tuple(sitting for part in parts for sitting in part.manifest.merged or (_sitting(part),)),
+        rechecked=tuple(sorted(_rechecks(manifests), key=lambda recheck: recheck.at)),
+        digests=DIGESTS,
     )
+
+
+def _rechecks(manifests: Iterable[Manifest]) -> Iterable[Recheck]:
+    return (recheck for manifest in manifests for recheck in manifest.rechecked)
+
+
+def _filed(manifests: Sequence[Manifest]) -> Mapping[str, Any] | None:
+    """None unless all parts filed the same file; what can be shown of it is what can be shown of it in every part."""
+    filed = [manifest.predictions for manifest in manifests]
+    if len({facts["digest"] if facts else None for facts in filed}) > 1:
+        return None
+    return next((facts for facts in filed if facts and not facts["committed"]), filed[0])
+
+
+def _predictions(parts: Sequence[Campaign]) -> Mapping[str, bytes]:
+    """The same in all parts, of which none lacks it: they are sound. One that was killed may have begun without."""
+    kept = (part.folder.path / PREDICTIONS for part in parts)
+    return {file.name: file.read_bytes() for file in kept if file.is_file()}
 
 
 def _check_together(parts: Sequence[Campaign]) -> None:
@@ -83,25 +101,31 @@ def _check_together(parts: Sequence[Campaign]) -> None:
             raise UsageError(f"{part.folder.path}: was named twice")
         if found := identity(first.manifest).differences(identity(part.manifest)):
             raise UsageError(
-                f"{part.folder.path}: does not belong to {first.folder.id}, it is another experiment "
-                f"({first.folder.id} → {part.folder.id}): {'; '.join(found)}"
+                f"{part.folder.path}: does not belong to {first.folder.path}, it is another experiment "
+                f"(that one → this one): {'; '.join(found)}"
             )
 
 
-def _choose(parts: Sequence[Campaign]) -> list[TrialResult]:
-    """One result per trial, in the order of the parts."""
+def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
+    """The attempt that counts, of each trial."""
     chosen: dict[TrialKey, tuple[Campaign, TrialResult]] = {}
     for part in parts:
         for result in part.results:
             before = chosen.get(result.key)
             if before and before[1].scored and result.scored and before[1].attempt != result.attempt:
                 raise UsageError(
-                    f"{result.key} is scored in {before[0].folder.id} and in {part.folder.id}: a trial has one score; "
-                    "merge campaigns of other tasks or runs"
+                    f"{result.key} is scored in {before[0].folder.path} and in {part.folder.path}: a trial has one "
+                    "score; merge campaigns of other tasks or runs"
                 )
             if before is None or not before[1].scored:
                 chosen[result.key] = part, result
-    return [result for _, result in chosen.values()]
+    return {key: result.attempt for key, (_, result) in chosen.items()}
+
+
+def _lines(parts: Sequence[Campaign], chosen: Mapping[TrialKey, str]) -> list[TrialResult]:
+    """Every result line of the parts, once; those about the attempts that count come last, in their order."""
+    lines = dict.fromkeys(result for part in parts for result in read_every_result(part.folder))
+    return sorted(lines, key=lambda result: chosen[result.key] == result.attempt)
 
 
 def _check_sound(part: Campaign) -> None:
@@ -110,13 +134,6 @@ def _check_sound(part: Campaign) -> None:
     if problems := examine(part.folder).problems:
         more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
         raise UsageError(f"{part.folder.path}: {problems[0]}{more}")
-
-
-def _copy_predictions(parts: Sequence[Campaign], folder: CampaignFolder) -> None:
-    """All parts recorded the same file; a part may have lost its copy."""
-    kept = (part.folder.path / PREDICTIONS for part in parts)
-    if file := next((path for path in kept if path.is_file()), None):
-        shutil.copyfile(file, folder.path / PREDICTIONS)
 
 
 def _make(target: Path) -> CampaignFolder:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pytest_agentcore.campaign.folder import CampaignFolder, sync_folder
 from pytest_agentcore.campaign.jsonl import append, drop_torn_line, open_to_append, read_lines
 from pytest_agentcore.campaign.seals import Seals
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.trial import TrialKey, TrialResult, check_types
+from pytest_agentcore.trial import TrialResult, check_types
 
 
 class Store:
@@ -36,15 +36,21 @@ def read_results(folder: CampaignFolder) -> list[TrialResult]:
     Raises:
         UsageError: a line other than a torn last one is damaged; names file and line.
     """
-    found: dict[TrialKey, TrialResult] = {}
+    return in_order({result.key: result for result in read_every_result(folder)}.values())
+
+
+def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:
+    """Every line in the order of the file, also those that a later one about the same trial replaced.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
     for number, line in enumerate(read_lines(folder.results), 1):
         try:
             check_types(TrialResult, line)
-            result = TrialResult.from_json(line)
+            yield TrialResult.from_json(line)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{folder.results}: line {number}: {error}") from error
-        found[result.key] = result
-    return in_order(found.values())
 
 
 def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     parts = [read_campaign(place, options.results) for place in options.parts]
     whole = read_campaign(merge(parts, options.out).path)
     write_reports(whole)
-    write_lines(f"{part.folder.id}: {len(part.results)} results" for part in parts)
+    write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
     planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
     write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_agentcore.campaign.evidence import Problem
 from pytest_agentcore.campaign.folder import RESULTS_FOLDER
-from pytest_agentcore.campaign.reading import read_campaign
+from pytest_agentcore.campaign.reading import Campaign, read_campaign
+from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.commands.output import write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.recheck.judge import Change, recheck
@@ -19,6 +21,7 @@ from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.selfcheck.loading import load
 from pytest_agentcore.suite import Suite
 from pytest_agentcore.tasks import Task
+from pytest_agentcore.untrusted import visible
 
 _SHOWN = 12
 """Characters of a digest."""
@@ -48,13 +51,18 @@ def run(options: argparse.Namespace) -> int:
     campaign = read_campaign(options.campaign, options.results)
     tasks = _tasks(options.suite or campaign.manifest.suite.name)
     suites = {suite.path: suite for suite, _ in tasks.values()}
+    examination = examine(campaign.folder)
+    if options.record and examination.problems:
+        raise UsageError(_unsound(campaign, examination.problems))
     sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
     digest = next(iter(suites.values())).digest
     write_lines(
         [f"campaign {campaign.folder.id}, sandbox {sandbox.name}", _about(campaign.manifest.suite.digest, digest)]
     )
+    write_lines(visible(f"CAUTION   {problem}") for problem in examination.problems if not problem.attempt)
     found = []
-    for one in recheck(campaign, tasks, sandbox):
+    doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
+    for one in recheck(campaign, tasks, sandbox, doubted):
         found.append(one)
         if one.change is not Change.same:
             write_lines([changed_line(one)])
@@ -64,6 +72,11 @@ def run(options: argparse.Namespace) -> int:
         write_reports(read_campaign(campaign.folder.path))
         write_lines([f"recorded in {campaign.folder.path}"])
     return 0
+
+
+def _unsound(campaign: Campaign, problems: Sequence[Problem]) -> str:
+    more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
+    return f"{campaign.folder.path}: {problems[0]}{more}: nothing is recorded in a campaign that was changed"
 
 
 def _tasks(place: str) -> Mapping[str, tuple[Suite, Task]]:

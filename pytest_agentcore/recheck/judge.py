@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.campaign.transcript import read_transcript
@@ -60,16 +61,22 @@ class Rechecked:
         return Change.same if same else Change.otherwise
 
 
-def recheck(campaign: Campaign, tasks: Mapping[str, tuple[Suite, Task]], sandbox: Sandbox) -> Iterator[Rechecked]:
+def recheck(
+    campaign: Campaign,
+    tasks: Mapping[str, tuple[Suite, Task]],
+    sandbox: Sandbox,
+    doubted: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Rechecked]:
     """Every recorded trial, by task and run.
 
     Args:
         campaign: read from the disk; nothing of it is changed.
         tasks: today's, by id.
         sandbox: where checkers run the workspaces' code.
+        doubted: what is wrong with their evidence, by attempt; those are not judged.
     """
     for result in campaign.results:
-        judge = _Judge(campaign, result, sandbox)
+        judge = _Judge(campaign, result, sandbox, doubted.get(result.attempt, ""))
         try:
             yield Rechecked(before=result, after=judge.result(tasks))
         except UsageError as error:
@@ -83,6 +90,8 @@ class _Judge:
     campaign: Campaign
     before: TrialResult
     sandbox: Sandbox
+    doubt: str
+    """What is wrong with its evidence; empty for nothing."""
 
     def result(self, tasks: Mapping[str, tuple[Suite, Task]]) -> TrialResult:
         suite, task = self._task(tasks)
@@ -108,6 +117,8 @@ class _Judge:
     def _task(self, tasks: Mapping[str, tuple[Suite, Task]]) -> tuple[Suite, Task]:
         if not self.before.scored and self.before.cause is not Cause.checker_broken:
             raise UsageError(f"was not judged: {self.before.outcome}, {self.before.cause}")
+        if self.doubt:
+            raise UsageError(self.doubt)
         if self.before.task not in tasks:
             raise UsageError("the suite has no such task")
         return tasks[self.before.task]

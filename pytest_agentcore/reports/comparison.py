@@ -74,7 +74,10 @@ class Comparison:
         return self.test is not None and self.test.significant and self.test.difference > 0
 
 
-OUTSIDE = ("model", "file", "seed", "device", "backend", "parallel")
+OUTSIDE = (
+    *("model", "file", "model's content", "seed", "device", "backend", "parallel"),
+    *(f"engine {name}" for name in ("threads", "threads_batch", "n_gpu_layers", "main_gpu", "mmap", "mlock")),
+)
 """Conditions that are the question itself or, for verdicts, of no account."""
 
 
@@ -84,7 +87,7 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
     Raises:
         UsageError: a selection is among them, the suites differ and `force` is not given, or no task is shared.
     """
-    check_comparable(first, second.manifest.suite.digest, second.manifest.suite.title, force=force)
+    check_comparable(first, second.manifest.judged_by, second.manifest.suite.title, force=force)
     check_counts(second)
     one, two = (figures_of(campaign.manifest, campaign.results) for campaign in (first, second))
     pairs = {task.task: (task, two.task(task.task)) for task in one.tasks if task.task in second.manifest.tasks}
@@ -99,7 +102,7 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
         only_first=tuple(task for task in first.manifest.tasks if task not in pairs),
         only_second=tuple(task for task in second.manifest.tasks if task not in pairs),
         conditions=tuple(conditions(first, second)),
-        same_suite=first.manifest.suite.digest == second.manifest.suite.digest,
+        same_suite=first.manifest.judged_by == second.manifest.judged_by,
         test=paired_permutation(
             [(mine.distinct, yours.distinct) for mine, yours in pairs.values()],
             [mantel_haenszel(mine.rates.scored, yours.rates.scored) for mine, yours in pairs.values()],
@@ -114,10 +117,11 @@ def check_comparable(campaign: Campaign, digest: str, title: str, *, force: bool
         UsageError: it is a selection, or of another suite and `force` is not given.
     """
     check_counts(campaign)
-    mine = campaign.manifest.suite
-    if mine.digest != digest and not force:
+    mine, judge = campaign.manifest.suite, campaign.manifest.judged_by
+    if judge != digest and not force:
+        how = "ran" if judge == mine.digest else "was judged anew by"
         raise UsageError(
-            f"{campaign.folder.id} ran {mine.title} with digest {mine.digest[:12]}, the other {title} with digest "
+            f"{campaign.folder.id} {how} {mine.title} with digest {judge[:12]}, the other {title} with digest "
             f"{digest[:12]}: these are not the same tasks (agentcore compare --force compares them all the same)"
         )
 

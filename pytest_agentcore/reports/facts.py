@@ -51,8 +51,19 @@ def _circumstances(manifest: Manifest) -> Iterator[Fact]:
         yield _fact("parallel", f"{manifest.parallel} trials at a time", "parallel")
     if manifest.resumed:
         yield _fact("resumed", count(len(manifest.resumed), "time"), "resumed")
+    if manifest.rechecked:
+        yield _fact("rechecked", _rechecked(manifest), "rechecked")
     if manifest.merged:
         yield _fact("merged", f"of {count(len(manifest.merged), 'campaign')}", "merged")
+
+
+def _rechecked(manifest: Manifest) -> str:
+    last = manifest.rechecked[-1]
+    suite = (
+        "the same suite" if last.suite == manifest.suite.digest else f"a suite of digest {last.suite[:DIGEST_SHOWN]}"
+    )
+    times = count(len(manifest.rechecked), "time")
+    return f"{times}, last by {suite}: {last.up} up, {last.down} down, {last.otherwise} judged otherwise"
 
 
 def _fact(label: str, text: str, key: str) -> Fact:

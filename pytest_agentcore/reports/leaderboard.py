@@ -81,7 +81,7 @@ class Terms:
         """Of one campaign."""
         return cls(
             suite=manifest.suite.title,
-            digest=manifest.suite.digest,
+            digest=manifest.judged_by,
             policy=manifest.policy,
             context_load=manifest.context_load,
             tasks=tuple(manifest.tasks),

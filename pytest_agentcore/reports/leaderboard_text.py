@@ -100,7 +100,7 @@ def _cells(standing: Standing) -> list[str]:
         latency(effort.seconds.mean) + ("\\*" if standing.overlapped else ""),
         for_markdown(manifest.policy),
         for_markdown(manifest.harness),
-        for_markdown(f"{manifest.suite.version} ({manifest.suite.digest[:8]})"),
+        for_markdown(f"{manifest.suite.version} ({manifest.judged_by[:8]})"),
         for_markdown(manifest.campaign),
         for_markdown("; ".join(standing.notes())),
     ]
@@ -130,7 +130,7 @@ def _row(title: str, standing: Standing) -> Mapping[str, Cell]:
         "harness": manifest.harness,
         "suite": manifest.suite.title,
         "suite_version": manifest.suite.version,
-        "suite_digest": manifest.suite.digest,
+        "suite_digest": manifest.judged_by,
         "campaign": manifest.campaign,
         "recorded": rates.recorded,
         "turns": manifest.budget.get("turns"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_agentcore.campaign.figures import CampaignFigures, Figures
+from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.reports.leaderboard import Ranking
 from pytest_agentcore.reports.numbers import count, fraction, interval
@@ -67,6 +68,8 @@ def _from_manifest(campaign: Campaign) -> Iterator[Statement]:
     if manifest.finished is None:
         text = "the campaign has no end: it is still running, or its process was killed"
         yield Statement(text=text, file=f"{MANIFEST}#finished")
+    if manifest.rechecked:
+        yield Statement(text=_rechecked(manifest), file=f"{MANIFEST}#rechecked")
     if manifest.selection:
         text = "its trials were picked by how they had ended: these rates are of no use and are compared with nothing"
         yield Statement(text=text, file=f"{MANIFEST}#selection")
@@ -76,6 +79,16 @@ def _from_manifest(campaign: Campaign) -> Iterator[Statement]:
     if manifest.parallel > 1:
         text = f"up to {manifest.parallel} trials ran at the same time: seconds tell of the load too"
         yield Statement(text=text, file=f"{MANIFEST}#parallel")
+
+
+def _rechecked(manifest: Manifest) -> str:
+    changed = count(sum(one.up + one.down + one.otherwise for one in manifest.rechecked), "verdict")
+    if manifest.judged_by == manifest.suite.digest:
+        return f"verdicts were given anew after the trials: {changed} changed"
+    return (
+        f"verdicts were given anew by the checkers of another suite than the trials were run with (digest "
+        f"{manifest.judged_by[:12]} instead of {manifest.suite.digest[:12]}): {changed} changed"
+    )
 
 
 def _single_tasks(figures: CampaignFigures) -> Iterator[Statement]:

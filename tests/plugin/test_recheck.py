@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny import COUNT, HELLO, Script, campaign, result_lines, say, write
 
+from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.reading import read_campaign
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.cli import main
@@ -90,10 +92,90 @@ def test_what_cannot_be_judged_again_says_why(pack: Path, suite: Path, capsys: p
     assert command(pack, suite) == 0
 
     said = capsys.readouterr().out
-    assert "skipped   task_01_hello[bot-run1]: its final workspace cannot be unpacked" in said
-    assert "skipped   task_01_hello[bot-run2]: its transcript is missing" in said
+    assert f"skipped   task_01_hello[bot-run1]: data/workspaces/{first}.tar.gz: is missing" in said
+    assert f"skipped   task_01_hello[bot-run2]: data/transcripts/{second}.jsonl: is missing" in said
     assert said.count("the task gives other files today") == 2
     assert "4 not judged again" in said
+
+
+def test_what_was_edited_is_not_judged_and_nothing_is_recorded(
+    pack: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workspace under another trial's name, and a manifest that says another temperature."""
+    archives = pack / "data" / "workspaces"
+    hello, swapped = (
+        {line["task"]: line["attempt"] for line in result_lines(pack)}[f"task_0{n}"] for n in ("1_hello", "2_count")
+    )
+    shutil.copyfile(archives / f"{hello}.tar.gz", archives / f"{swapped}.tar.gz")
+    manifest = pack / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"temperature": ', '"temperature": 1'))
+    before = {path: path.read_bytes() for path in pack.rglob("*") if path.is_file()}
+
+    assert command(pack, changed, "--record") == 2
+    assert "manifest.json: line " in (said := capsys.readouterr().err)
+    assert "and 1 more, see agentcore validate: nothing is recorded in a campaign that was changed" in said
+    assert command(pack, changed) == 0
+
+    said = capsys.readouterr().out
+    assert "CAUTION   manifest.json: line " in said
+    assert f"data/workspaces/{swapped}.tar.gz: was changed after it was written" in said
+    assert "1 not judged again" in said
+    assert {path: path.read_bytes() for path in pack.rglob("*") if path.is_file()} == before
+
+
+def test_a_recheck_that_was_undone_by_hand_is_found(pack: Path, changed: Path) -> None:
+    results, tables = pack / "data" / "results.jsonl", pack / "verification"
+    old = results.read_bytes()
+    before = {path: path.read_bytes() for path in tables.iterdir()}
+    assert command(pack, changed, "--record") == 0
+    new = results.read_bytes()
+    assert examine(CampaignFolder(pack)).problems == []
+
+    for undone in (old, new + old):
+        results.write_bytes(undone)
+        for path, content in before.items():
+            path.write_bytes(content)
+        assert {problem.file for problem in examine(CampaignFolder(pack)).problems} >= {"data/results.jsonl"}
+        assert main(["report", str(pack)]) == 0
+        assert main(["validate", str(pack)]) == 1
+
+
+def test_a_report_says_that_verdicts_were_given_anew(
+    pack: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(pack, changed, "--record") == 0
+    capsys.readouterr()
+    assert main(["show", str(pack)]) == 0
+
+    caution = "verdicts were given anew by the checkers of another suite than the trials were run with"
+    assert caution in " ".join(capsys.readouterr().out.split())
+    for name in ("report.md", "report.html"):
+        text = (pack / name).read_text()
+        assert caution in text
+        assert "1 time, last by a suite of digest" in text
+
+
+def test_rechecked_parts_are_merged_with_all_their_lines(
+    pytester: pytest.Pytester, suite: Path, script: Script
+) -> None:
+    bot, parts = script(**BOT), []
+    for run in (1, 2):
+        pytester.runpytest(f"--model=scripted:{bot}", "--runs=2", f"-k=run{run}", f"--results=r{run}", suite)
+        parts.append(campaign(pytester, f"r{run}"))
+    (suite / "test_task_01_hello.py").write_text(HELLO.replace('.line("hello.txt")', '.line("hello.txt").lower()'))
+    assert command(parts[0], suite, "--record") == 0
+    whole = pytester.path / "whole"
+    assert main(["merge", *map(str, parts), "-o", str(whole)]) == 2  # one was judged by another suite
+    assert command(parts[1], suite, "--record") == 0
+
+    assert main(["merge", *map(str, parts), "-o", str(whole)]) == 0
+
+    assert main(["validate", str(whole)]) == 0
+    made = read_campaign(whole)
+    assert [note.up for note in made.manifest.rechecked] == [1, 1]
+    assert sum(bool(result.passed) for result in made.results) == 3
+    assert len(result_lines(whole)) == sum(len(result_lines(part)) for part in parts) == 6
+    assert command(whole, suite) == 0
 
 
 def test_a_broken_checker_is_not_the_model_s_fault(pack: Path, suite: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from pytest_agentcore.campaign.manifest import Selection
 from pytest_agentcore.campaign.merging import merge
 from pytest_agentcore.campaign.reading import read_campaign
 from pytest_agentcore.campaign.record import CampaignRecord
+from pytest_agentcore.campaign.store import read_every_result
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.cli import main
 from pytest_agentcore.errors import UsageError
@@ -102,8 +103,27 @@ def test_two_scores_of_one_trial_are_refused(tmp_path: Path) -> None:
     again = result("a", 1, attempt="0" * 8 + "-0000-0000-0000-" + "0" * 12, **WRONG)
     one, two = shard(tmp_path, "one", HERE), shard(tmp_path, "two", [again])
 
-    with pytest.raises(UsageError, match=r"a\[tiny-run1\] is scored in .* and in .*: a trial has one score"):
+    with pytest.raises(UsageError, match=r"a\[tiny-run1\] is scored in .* and in .*: a trial has one score") as caught:
         join(tmp_path / "whole", one, two)
+    assert one.id == two.id
+    assert f"{one.path} and in {two.path}:" in str(caught.value)  # shards have one name by nature
+
+
+def test_a_merged_part_is_merged_with_its_history(tmp_path: Path) -> None:
+    """Lines of attempts that were replaced, sittings, and the campaigns that the part was made of."""
+    lost = result("a", 1, attempt="0" * 8 + "-0000-0000-0000-" + "0" * 12, **LOST)
+    one, two = shard(tmp_path, "one", [lost, HERE[0]], plan=[("a", 1)]), shard(tmp_path, "two", THERE)
+    three = shard(tmp_path, "three", [HERE[1]])
+
+    whole = read_campaign(join(tmp_path / "whole", three, join(tmp_path / "part", one, two)).path)
+
+    assert [sitting.recorded for sitting in whole.manifest.merged] == [1, 1, 2]
+    assert next(read_every_result(whole.folder)).attempt == lost.attempt
+    assert len(whole.results) == 4
+    assert examine(whole.folder).problems == []
+    path = whole.folder.attempts / f"{lost.attempt}.jsonl"
+    path.write_text(path.read_text().replace("hello", "hallo"))
+    assert [problem.file for problem in examine(whole.folder).problems] == [f"data/attempts/{lost.attempt}.jsonl"]
 
 
 def test_a_part_that_was_changed_is_refused(tmp_path: Path) -> None:

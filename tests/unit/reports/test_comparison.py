@@ -7,12 +7,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from results import LOST, PASSED, WRONG, manifest, reply_event, result
 from small_packs import pack
 
 from pytest_agentcore import cli
+from pytest_agentcore.campaign.manifest import Recheck
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.campaign.transcript import TranscriptWriter
 from pytest_agentcore.errors import UsageError
@@ -177,6 +179,12 @@ def test_only_shared_tasks_are_compared_and_the_others_named(tmp_path: Path) -> 
         compare(campaign(tmp_path / "three", a=1), campaign(tmp_path / "four", c=1))
 
 
+def _recheck(suite: str) -> Recheck:
+    return Recheck(
+        at="2026-06-11T08:00:00+00:00", suite=suite, harness="0.1.0", classification=2, up=0, down=3, otherwise=0
+    )
+
+
 def test_every_condition_of_the_issue_is_named(tmp_path: Path) -> None:
     one = manifest()
     changes = {
@@ -202,10 +210,62 @@ def test_every_condition_of_the_issue_is_named(tmp_path: Path) -> None:
         "reply ceiling": ("4096 tokens", "1024 tokens"),
         "thinking": ("not seen", "seen"),
         "harness": ("0.1.0", "0.2.0"),
-        "sandbox": ("bubblewrap", "process"),
+        "sandbox": ("bubblewrap 0.8.0 · Python 3.11.2", "process"),
         "system prompt": ("one", "another"),
     }
     assert list(conditions(first, first)) == []
+
+
+LLAMA = {"backend": "llama_cpp", "sha256": "a" * 64, "template": {"sha256": "c" * 64}, "engine": {"n_batch": 512}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "confounds"),
+    [
+        ({"backend": LLAMA | {"sha256": "b" * 64}}, ("model's content", "a" * 12, "b" * 12), False),
+        ({"backend": LLAMA | {"template": {"sha256": "d" * 64}}}, ("chat template", "c" * 12, "d" * 12), True),
+        ({"backend": LLAMA | {"engine": {"n_batch": 64}}}, ("engine n_batch", "512", "64"), True),
+        ({"engine": {"type_k": "q8_0", "n_batch": "512"}}, ("engine type_k", "-", "q8_0"), True),
+        ({"packages": {"llama-cpp-python": "0.3.1"}}, ("llama-cpp-python", "0.3.0", "0.3.1"), True),
+        ({"tools": ({**manifest().tools[0], "description": "Run."},)}, ("tool shell", "one", "another"), True),
+        (
+            {"sandbox": {"name": "bubblewrap", "version": "0.9.0", "python": "3.11.2"}},
+            ("sandbox", "bubblewrap 0.8.0 · Python 3.11.2", "bubblewrap 0.9.0 · Python 3.11.2"),
+            True,
+        ),
+        (
+            {"rechecked": (_recheck(manifest().suite.digest),)},
+            ("verdicts", "as they were given", "given anew by harness 0.1.0, classification 2"),
+            True,
+        ),
+    ],
+    ids=["weights", "template", "engine", "engine-asked", "bindings", "tools", "sandbox", "rechecked"],
+)
+def test_what_has_the_same_name_and_is_not_the_same_is_told(
+    tmp_path: Path, changes: dict[str, Any], expected: tuple[str, str, str], confounds: bool
+) -> None:
+    """A candidate.gguf that was quantized anew, a server's next version: nothing else shows them."""
+    base: dict[str, Any] = {"backend": LLAMA, "packages": {"llama-cpp-python": "0.3.0"}}
+    first = pack(tmp_path / "one", trials("one", a=3, b=3, c=3, d=3), **base)
+    second = pack(tmp_path / "two", trials("two", a=0, b=0, c=0, d=0), **base | changes)
+
+    found = compare(first, second)
+
+    assert [(c.name, c.first, c.second) for c in found.conditions] == [expected]
+    assert ("They also differ in" in verdict_sentence(found)) is confounds
+    assert "differ in nothing" not in " ".join(comparison_lines(found, 200))
+
+
+def test_a_campaign_that_another_suite_judged_anew_is_one_of_that_suite(tmp_path: Path) -> None:
+    one = campaign(tmp_path / "one", a=3)
+    two = pack(tmp_path / "two", trials("two", a=0), rechecked=(_recheck("cd" * 32),))
+
+    for first, second in ((one, two), (two, one)):
+        with pytest.raises(UsageError, match="these are not the same tasks"):
+            compare(first, second)
+    assert "suite digest" in {c.name for c in compare(one, two, force=True).conditions}
+    assert not compare(one, two, force=True).same_suite
+    assert not any(c.name == "suite digest" for c in compare(two, two).conditions)
 
 
 def test_whether_a_model_thinks_is_not_known_without_a_readable_transcript(tmp_path: Path) -> None:
