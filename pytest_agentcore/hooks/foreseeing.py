@@ -42,7 +42,6 @@ def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
         engine=dict(setup.engine),
         group=setup.slug if setup.grouped else "",
         prices=_prices(setup),
-        parallel=running.at_once,
         started=utc(datetime.now(UTC)),
     )
 

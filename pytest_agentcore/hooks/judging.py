@@ -12,6 +12,7 @@ from pytest_agentcore.campaign.transcript import address, last_turns
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.hooks.borders import record_errors
 from pytest_agentcore.hooks.collecting import task_of
+from pytest_agentcore.hooks.overlapping import SPAN
 from pytest_agentcore.hooks.running import FINISHED, Running
 from pytest_agentcore.hooks.tracebacks import hide_harness, make_inert
 from pytest_agentcore.reports.junit import properties
@@ -59,6 +60,7 @@ class Judging:
             with record_errors():
                 result = self._judge(finished, call, report)
             setattr(report, RESULT, result.to_json())
+            setattr(report, SPAN, self._running.spans.of(finished.job.key))
             item.user_properties.extend(properties(result))
             folder = self._running.folders[finished.job.key.model]
             explain(result, folder, report, item.config.invocation_params.dir)

@@ -144,7 +144,6 @@ class Presenting:
         manifests = [campaign.manifest for campaign in campaigns.values()]
         planned = sum(len(manifest.planned) for manifest in manifests)
         done = sum(len(campaign.results) for campaign in campaigns.values())
-        at_once = campaigns[key.model].manifest.parallel if key else max(manifest.parallel for manifest in manifests)
         return Progress(
             current=key,
             turn=turn,
@@ -152,7 +151,7 @@ class Presenting:
             done=done,
             planned=planned,
             elapsed=time.monotonic() - self._began,
-            remaining=remaining_seconds(self._seconds, planned - done, at_once=at_once),
+            remaining=remaining_seconds(self._seconds, planned - done, at_once=self._recording.at_once),
         )
 
     @property

@@ -23,6 +23,7 @@ from pytest_agentcore.errors import AgentcoreError, RecordError
 from pytest_agentcore.hooks.borders import record_errors
 from pytest_agentcore.hooks.foreseeing import foresee
 from pytest_agentcore.hooks.judging import RESULT
+from pytest_agentcore.hooks.overlapping import SPAN
 from pytest_agentcore.hooks.predicting import Filed
 from pytest_agentcore.hooks.preflighting import PREFLIGHT, caution
 from pytest_agentcore.hooks.replaying import RECORDED
@@ -70,6 +71,11 @@ class Recording:
         self._described: set[str] = set()
         self._specs: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
+
+    @property
+    def at_once(self) -> int:
+        """Trials that may run at the same time."""
+        return self._running.at_once
 
     def choose(self, labels: Iterable[str] = ()) -> None:
         """Find the campaigns to continue, and lock them. Nothing is written yet.
@@ -158,13 +164,17 @@ class Recording:
         data = getattr(report, RESULT, None)
         if data is not None and not hasattr(report, RECORDED):
             result = TrialResult.from_json(data)
+            if span := getattr(report, SPAN, None):
+                self._running.spans.take(TrialKey(self._running.label_of(result), result.task, result.run), *span)
             self._running_hook(result)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
         """The plugin's own use of the hook: write the result line."""
         with record_errors():
-            self.campaigns[self._running.label_of(result)].add(result)
+            label = self._running.label_of(result)
+            self.campaigns[label].add(result)
+            self._note_overlap(label)
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -195,13 +205,22 @@ class Recording:
         for slug, choice in self.choices.items():
             if slug not in self.campaigns:
                 choice.release()
-        for campaign in self.campaigns.values():
+        for label, campaign in self.campaigns.items():
             try:
+                self._note_overlap(label)
                 campaign.finish(exit_status=int(session.exitstatus), finished=datetime.now(UTC))
             except RecordError as error:
                 self.lost.append(str(error))
             if not campaign.manifest.planned and not campaign.results:
                 shutil.rmtree(campaign.folder.path)  # workers that collected nothing leave nothing behind
+
+    def _note_overlap(self, label: str) -> None:
+        """Write down how many trials overlapped, which may be fewer than were allowed to."""
+        campaign = self.campaigns[label]
+        if campaign.manifest.parallel < self.at_once:
+            most = self._running.spans.most(label)
+            if most > campaign.manifest.parallel:
+                campaign.revise(parallel=most)
 
     def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript."""

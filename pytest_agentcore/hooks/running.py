@@ -24,6 +24,7 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.hooks.borders import opening_errors
 from pytest_agentcore.hooks.collecting import key_of, task_of
+from pytest_agentcore.hooks.overlapping import Spans
 from pytest_agentcore.hooks.preflighting import examine
 from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom
 from pytest_agentcore.models.entry import ModelEntry
@@ -80,6 +81,8 @@ class Running:
     """Sentences about others' code that broke where no trial can bear it."""
     described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each model that was opened said of itself."""
+    spans: Spans = field(default_factory=Spans)
+    """When trials ran, to see which overlapped."""
     _loaded: tuple[Setup, Backend | None] | None = None
     _current: Finished | None = None
     """The trial that waits for its verdict, or had it last."""
@@ -218,7 +221,9 @@ class Running:
         key, task = key_of(item), task_of(item)
         assert key is not None
         assert task is not None
-        return self._attempts(self._job(key, task), self.open(key.model), item.nodeid)
+        backend = self.open(key.model)
+        with self.spans.running(key):
+            return self._attempts(self._job(key, task), backend, item.nodeid)
 
     def _attempts(self, job: Job, backend: Backend | None, nodeid: str) -> Finished:
         folder, earlier = self.folders[job.key.model], self.earlier.get(job.key, 0)

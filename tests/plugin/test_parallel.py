@@ -85,6 +85,32 @@ def test_trials_overlap_and_items_keep_their_order(pytester: pytest.Pytester, su
     ]
 
 
+def parallel(pytester: pytest.Pytester) -> int:
+    number: int = json.loads((campaign(pytester) / "manifest.json").read_bytes())["parallel"]
+    return number
+
+
+def test_a_trial_that_ran_alone_did_not_overlap(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=oracle", "--runs=1", "--parallel=2", "-k", "hello", suite)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["task (policy native)  passed  latency  calls  turns  notes"])
+    assert parallel(pytester) == 1
+
+
+def test_what_overlapped_is_recorded_and_not_what_was_allowed(
+    pytester: pytest.Pytester, suite: Path, server: FaultServer
+) -> None:
+    server.say = Together(2)
+    pytester.runpytest(*at(server), "--runs=1", "--parallel=8", suite).assert_outcomes(passed=1, failed=1)
+    assert parallel(pytester) == 2
+
+
+def test_workers_overlap_too(pytester: pytest.Pytester, suite: Path, server: FaultServer) -> None:
+    server.say = Together(2)
+    pytester.runpytest(*at(server), "--runs=1", "-n3", suite).assert_outcomes(passed=1, failed=1)
+    assert parallel(pytester) == 2
+
+
 def outcomes(pytester: pytest.Pytester, results: str) -> list[tuple[Any, ...]]:
     kept = ("task", "run", "passed", "cause", "seed", "instance", "replies_digest", "prompt_tokens")
     return [tuple(line[name] for name in kept) for line in result_lines(campaign(pytester, results))]
