@@ -267,10 +267,10 @@ def settle(given: Callable[[Option], Any]) -> Settings:
     """
     values = {option.name: _value(option, given(option)) for option in OPTIONS}
     for name, least in _LEAST.items():
-        if isinstance(values[name], float) and not values[name] <= LONGEST:
-            raise UsageError(f"--agentcore-{name} {values[name]}: must be a number of seconds up to {LONGEST:g}")
         if values[name] is not None and not values[name] >= least:
             raise UsageError(f"--agentcore-{name} {values[name]}: must be at least {least:g}")
+        if isinstance(values[name], float) and values[name] > LONGEST:
+            raise UsageError(f"--agentcore-{name} {values[name]}: must be a number of seconds up to {LONGEST:g}")
     for depth in values["context-load"]:
         if 0 != depth < LEAST_LOAD:
             raise UsageError(f"--agentcore-context-load {depth}: must be 0 or at least {LEAST_LOAD}")

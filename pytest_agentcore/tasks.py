@@ -124,7 +124,10 @@ class Task:
             AssertionError: the trial is rejected.
             InfrastructureError: the checker returned something, which says neither.
         """
-        returned: object = self.checker(trial)  # type: ignore[func-returns-value]
+        self.refuse_verdict(self.checker(trial))  # type: ignore[func-returns-value]
+
+    def refuse_verdict(self, returned: object) -> None:
+        """Raise InfrastructureError for anything that the checker returned: it neither accepts nor rejects."""
         if returned is not None:
             raise InfrastructureError(
                 f"the checker is broken: {self.checker.__name__} returned {returned!r:.80}; it must assert instead",

@@ -39,7 +39,7 @@ class Judging:
         task, finished = task_of(pyfuncitem), pyfuncitem.stash.get(FINISHED, None)
         if task is None or finished is None:
             return None
-        task.check(finished.trial)
+        task.refuse_verdict(pyfuncitem.obj(trial=finished.trial))  # not its checker: `--trace` puts a debugger around
         if not finished.attempt.executed:
             pytest.fail(IDLE, pytrace=False)
         return True

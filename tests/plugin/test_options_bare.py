@@ -121,6 +121,11 @@ def test_what_only_shows_pytest_works_with_a_model(pytester: pytest.Pytester, wh
     assert sorted(pytester.path.iterdir()) == before
 
 
+def test_the_cache_is_shown_with_a_model(pytester: pytest.Pytester) -> None:
+    assert pytester.runpytest("--cache-show", "-n", "2", "--model=oracle").ret == pytest.ExitCode.OK
+    assert not (pytester.path / "agentcore-results").exists()
+
+
 @pytest.mark.parametrize("words", [("--fixtures",), ("--fixtures-per-test",), ("--fixtures", "-n", "2")], ids=" ".join)
 def test_fixtures_are_listed_with_a_model(pytester: pytest.Pytester, suite: Path, words: tuple[str]) -> None:
     result = pytester.runpytest(*words, "--model=oracle", suite)
