@@ -7,6 +7,7 @@ import inspect
 import math
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -14,14 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_agentcore.errors import TaskDeclarationError
-from pytest_agentcore.tasks import Budget, Checker, Fault, Files, Solution, Task, files_problem, kind_of, path_problem
+from pytest_agentcore.options import LONGEST
+from pytest_agentcore.tasks import (
+    Budget,
+    Checker,
+    Fault,
+    Files,
+    Solution,
+    Task,
+    files_problem,
+    is_utf8,
+    kind_of,
+    path_problem,
+)
 
 if TYPE_CHECKING:
     from pytest_agentcore.checking.trial import Trial
 
 AS_THE_SESSION = Budget()
-LONGEST = 1e9
-"""Seconds of a trial, as for `--agentcore-trial-timeout`."""
 
 
 class TaskFunction(Protocol):
@@ -100,7 +111,7 @@ def task(
 def check_oracle(declared: Task) -> None:
     """Raise TaskDeclarationError unless exactly one solution is the reference; known once the module is imported."""
     if len(declared.oracles) != 1:
-        names = ", ".join(oracle.__name__ for oracle in declared.oracles) or "none"
+        names = ", ".join(getattr(oracle, "__name__", repr(oracle)) for oracle in declared.oracles) or "none"
         raise TaskDeclarationError(declared.module, "oracle", f"exactly one must be declared, and there is {names}")
 
 
@@ -177,6 +188,8 @@ def _is_empty(checker: Callable[..., object]) -> bool:
 def _prompt_problem(prompt: object) -> str:
     if not isinstance(prompt, str):
         return f"must be text, and is {kind_of(prompt)}"
+    if not is_utf8(prompt):
+        return "holds text that is no UTF-8"
     return "" if prompt.strip() else "is empty: it must say what the model is to do"
 
 
@@ -197,7 +210,13 @@ def _words_problem(words: object) -> str:
 
 
 def _tools_problem(tools: object) -> str:
-    return _words_problem(tools) or ("" if tools else "is empty: an agent without tools cannot act")
+    if problem := _words_problem(tools):
+        return problem
+    names = Counter(cast("Sequence[str]", tools))
+    twice = next((name for name, count in names.items() if count > 1), "")
+    if twice:
+        return f"{twice!r} stands there twice"
+    return "" if names else "is empty: an agent without tools cannot act"
 
 
 def _artifacts_problem(artifacts: object) -> str:

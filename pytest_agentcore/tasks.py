@@ -137,7 +137,7 @@ class Task:
     def _checked(self, drawn: object) -> Instance:
         problem = f"must return an Instance, and returned {kind_of(drawn)}"
         if isinstance(drawn, Instance):
-            problem = files_problem(drawn.files)
+            problem = files_problem(drawn.files) or _facts_problem(drawn.facts)
         if not isinstance(drawn, Instance) or problem:
             name = getattr(self.files, "__name__", "the function")
             raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
@@ -178,11 +178,21 @@ def files_problem(files: object) -> str:
             return problem
         if not isinstance(content, str | bytes):
             return f"{path!r} must hold text or bytes, and holds {kind_of(content)}"
-        if isinstance(content, str) and not _is_utf8(content):
+        if isinstance(content, str) and not is_utf8(content):
             return f"{path!r} holds text that is no UTF-8; give bytes"
         for parent in PurePosixPath(path).parents:
             if parent.as_posix() in files:
                 return f"{path!r} lies in {parent.as_posix()!r}, which is a file"
+    return ""
+
+
+def _facts_problem(facts: object) -> str:
+    if not isinstance(facts, Mapping):
+        return f"facts must be a dict, and are {kind_of(facts)}"
+    try:
+        json.dumps(dict(facts), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        return f"facts must be what JSON can hold: {error}"
     return ""
 
 
@@ -193,7 +203,7 @@ def path_problem(path: object) -> str:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts:
         return f"{path!r} must be relative and stay inside the workspace"
-    if path in ("", ".") or "\0" in path or not _is_utf8(path):
+    if path in ("", ".") or "\0" in path or not is_utf8(path):
         return f"{path!r} is no name of a file"
     if pure.as_posix() != path:
         return f"{path!r} must be written {pure.as_posix()!r}"
@@ -207,7 +217,8 @@ def kind_of(value: object) -> str:
     return "nothing" if value is None else f"of type {type(value).__name__}"
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a file can hold it: half of a surrogate pair is a character of Python's alone."""
     try:
         text.encode()
     except UnicodeEncodeError:

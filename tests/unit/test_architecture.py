@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "untrusted": set(),
     "options": {"errors"},
     "tasks": {"errors", "verdict"},
-    "declaring": {"errors", "tasks"},
+    "declaring": {"errors", "options", "tasks"},
     "suite": {"errors", "tasks"},
     "sandbox": TASKS,
     "tools": TASKS | {"sandbox"},

@@ -42,6 +42,7 @@ def test_right_declarations_are_taken() -> None:
 WRONG: list[tuple[str, Any, str]] = [
     ("prompt", 5, "must be text, and is of type int"),
     ("prompt", " ", "is empty"),
+    ("prompt", "\ud800", "holds text that is no UTF-8"),
     ("files", 5, "must be a folder's name, a dict or a function"),
     ("files", ["a.txt"], "must be a folder's name"),
     ("files", {"a": 1}, "'a' must hold text or bytes, and holds of type int"),
@@ -63,6 +64,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("files", {"a/" * 600 + "a": ""}, "is too long a path"),
     ("tools", "fs_read", "must be a list of names: ['fs_read']"),
     ("tools", [], "is empty"),
+    ("tools", ["shell", "fs_read", "shell"], "'shell' stands there twice"),
     ("tools", [print], "is no name"),
     ("tools", 5, "must be a list of names, and is of type int"),
     ("artifacts", "a.txt", "must be a list of names: ['a.txt']"),
@@ -175,6 +177,8 @@ DRAWN: list[tuple[object, str]] = [
     (Instance({"../../../escaped": "x"}), "'../../../escaped' must be relative"),
     (Instance({"/tmp/escaped": "x"}), "'/tmp/escaped' must be relative"),
     (Instance({"a": 5}), "'a' must hold text or bytes"),  # type: ignore[dict-item]
+    (Instance({}, {"a": {1}}), "facts must be what JSON can hold"),
+    (Instance({}, [1]), "facts must be a dict, and are of type list"),  # type: ignore[arg-type]
     (Instance([]), "must be contents by path"),  # type: ignore[arg-type]
     ({"a": "x"}, "must return an Instance, and returned of type dict"),
     (None, "must return an Instance, and returned nothing"),
