@@ -92,6 +92,10 @@ def _has_tasks(folder: Path) -> bool:
     return any(b"pytest_agentcore" in module.read_bytes() for module in folder.rglob("test_*.py") if module.is_file())
 
 
+_SHOWN = 12
+"""Characters of a digest."""
+
+
 def find_suite(name: str, home: Path = Path()) -> Path:
     """The folder of a shipped suite's name, or of a directory, relative to `home`.
 
@@ -106,6 +110,20 @@ def find_suite(name: str, home: Path = Path()) -> Path:
     near = difflib.get_close_matches(name, shipped, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"shipped suites: {', '.join(shipped)}"
     raise UsageError(f"no suite and no directory {name!r}; {hint}")
+
+
+def overshadowed(name: str, home: Path = Path()) -> str:
+    """A sentence where a shipped suite's name is also that of a folder with other contents; else empty."""
+    shipped, folder = shipped_suites().get(name), home / name
+    if shipped is None or not folder.is_dir() or folder.resolve() == shipped:
+        return ""
+    mine, other = Suite.load(shipped).digest[:_SHOWN], Suite.load(folder).digest[:_SHOWN]
+    if mine == other:
+        return ""
+    return (
+        f"{name} means the shipped suite (digest {mine}) and not the folder of that name, which holds another (digest "
+        f"{other}); ./{name} means the folder"
+    )
 
 
 def task_ids(folder: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
-from pytest_agentcore.campaign.folder import CampaignFolder, write_atomically
+from pytest_agentcore.campaign.folder import CampaignFolder, campaign_name, write_atomically
 from pytest_agentcore.campaign.redact import redact
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.prices import Prices
@@ -274,6 +274,18 @@ def _sittings(data: Sequence[Mapping[str, Any]]) -> tuple[Sitting, ...]:
 
 def _selection(data: Mapping[str, Any] | None) -> Selection | None:
     return Selection(asked=tuple(data["asked"]), of=data["of"]) if data else None
+
+
+def name_for(manifest: Manifest) -> str:
+    """The folder that a campaign gets when it starts, unless the name is taken."""
+    return campaign_name(
+        started=datetime.fromisoformat(manifest.started),
+        model=manifest.model,
+        suite=manifest.suite.name,
+        policy=manifest.policy,
+        selection=not manifest.counts,
+        load=manifest.context_load,
+    )
 
 
 def utc(moment: datetime) -> str:

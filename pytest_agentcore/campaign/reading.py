@@ -47,16 +47,29 @@ class Listed:
     manifest: Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A campaign whose manifest is damaged, or of another format."""
+
+    folder: CampaignFolder
+    why: str
+
+
 def list_campaigns(results: Path) -> list[Listed]:
     """The campaigns of a results folder that count, the oldest first; selections and unreadable ones are left out."""
-    found = []
+    return look_through(results)[0]
+
+
+def look_through(results: Path) -> tuple[list[Listed], list[Unreadable]]:
+    """What `list_campaigns` lists, and what of the folder cannot be read."""
+    found, damaged = [], []
     for folder in campaigns(results):
         try:
             found.append(Listed(folder, read_manifest(folder)))
-        except UsageError:
-            continue  # of another format, or broken: whoever names it is told so
+        except UsageError as error:
+            damaged.append(Unreadable(folder, str(error)))
     found.sort(key=lambda listed: (listed.manifest.started, len(listed.folder.id), listed.folder.id))
-    return [listed for listed in found if listed.manifest.counts]
+    return [listed for listed in found if listed.manifest.counts], damaged
 
 
 def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:

@@ -13,16 +13,16 @@ from typing import Any
 from pytest_agentcore.campaign.folder import (
     CampaignFolder,
     CampaignLock,
-    campaign_name,
     create_campaign,
     make_places,
     write_atomically,
 )
-from pytest_agentcore.campaign.manifest import DIGESTS, Manifest, manifest_bytes
+from pytest_agentcore.campaign.manifest import DIGESTS, Manifest, manifest_bytes, name_for
 from pytest_agentcore.campaign.resume import Choice, continued, leftovers, put_in_order, set_aside
 from pytest_agentcore.campaign.seals import put
 from pytest_agentcore.campaign.store import Store, in_order, read_results
 from pytest_agentcore.campaign.verification import write_verification
+from pytest_agentcore.errors import RecordError
 from pytest_agentcore.trial import TrialKey, TrialResult
 
 REFRESH_SECONDS = 1.0
@@ -51,6 +51,7 @@ class CampaignRecord:
 
         Raises:
             UsageError: another process holds the campaign.
+            RecordError: the disk does not take it.
         """
         self._lock = lock or CampaignLock(folder)
         self.folder, self.manifest = folder, replace(manifest, campaign=folder.id)
@@ -58,7 +59,10 @@ class CampaignRecord:
         """How many attempts each trial had before this process, whatever became of them."""
         self.recorded: dict[TrialKey, TrialResult] = {}
         """Trials that an earlier process scored: they are reported, not run."""
-        make_places(folder)
+        try:
+            make_places(folder)  # somebody may have removed what was empty or derived
+        except OSError as error:
+            raise RecordError(folder.path, error) from error
         self._store = Store(folder)
         self._results = {result.key: result for result in results}
         self._written = float("-inf")
@@ -73,15 +77,7 @@ class CampaignRecord:
         Raises:
             UsageError: the results folder cannot be used.
         """
-        name = campaign_name(
-            started=datetime.fromisoformat(manifest.started),
-            model=manifest.model,
-            suite=manifest.suite.name,
-            policy=manifest.policy,
-            selection=not manifest.counts,
-            load=manifest.context_load,
-        )
-        return cls(create_campaign(results, name), replace(manifest, digests=DIGESTS), kept=kept)
+        return cls(create_campaign(results, name_for(manifest)), replace(manifest, digests=DIGESTS), kept=kept)
 
     @classmethod
     def go_on(cls, choice: Choice, manifest: Manifest) -> CampaignRecord:

@@ -5,6 +5,7 @@ Only trials without a score are ever run again: a scored one that was run twice 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from typing import Any
 
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.campaign.identity import identity, remarks, told
-from pytest_agentcore.campaign.manifest import Manifest, Sitting
-from pytest_agentcore.campaign.reading import Campaign, Listed, list_campaigns, read_campaign
+from pytest_agentcore.campaign.manifest import Manifest, Sitting, name_for
+from pytest_agentcore.campaign.reading import Campaign, Listed, Unreadable, look_through, read_campaign
+from pytest_agentcore.campaign.sealed import manifest_problem
 from pytest_agentcore.campaign.store import Store
 from pytest_agentcore.campaign.transcript import read_transcript
 from pytest_agentcore.errors import UsageError
@@ -56,22 +58,23 @@ def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
         wanted: by label, the campaigns that the command asks for.
 
     Raises:
-        UsageError: another process is writing a campaign that would be continued.
+        UsageError: another process is writing a campaign that would be continued, or its manifest was changed.
     """
-    known = list_campaigns(results)
+    known, damaged = look_through(results)
     newest = {label: _newest_same(known, manifest) for label, manifest in wanted.items()}
     unfinished = {label: found for label, found in newest.items() if found and not found.has_ended}
     sessions = {found.manifest.session for found in unfinished.values()} - {""}
     choices: dict[str, Choice] = {}
     try:
         for label, manifest in wanted.items():
-            found = newest[label]
+            found, passed_over = newest[label], _passed_over(damaged, manifest)
             if found and (label in unfinished or found.manifest.session in sessions):
                 choices[label] = _continue(found.folder)
             elif found:
-                choices[label] = Choice(why=f"new: {found.folder.id} is complete")
+                choices[label] = Choice(why=f"new: {found.folder.id} is complete{passed_over}")
             else:
-                choices[label] = Choice(why=_told_apart(known, manifest))
+                why = _told_apart(known, manifest)
+                choices[label] = Choice(why=why + passed_over if why else passed_over.removeprefix("; "))
     except UsageError:
         for choice in choices.values():
             choice.release()
@@ -83,7 +86,8 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
     """For a command that names the campaign to continue; its plan may be larger or smaller.
 
     Raises:
-        UsageError: there is no such campaign, it is another experiment, a selection, or written by another process.
+        UsageError: there is no such campaign, it is another experiment, a selection, written by another process, or
+            its manifest was changed.
     """
     earlier = read_campaign(place, results)
     if not earlier.manifest.counts:
@@ -180,6 +184,7 @@ def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
             path.replace(folder.attempts / path.name)
 
 
+_DATE = len("2026-06-10")
 _PLACES = ("", "verification/", "data/workspaces/")
 
 
@@ -221,6 +226,13 @@ def _told_apart(known: Sequence[Listed], wanted: Manifest) -> str:
     return f"new: differs from {like[-1].campaign} in {told(_differences(like[-1], wanted))}" if like else ""
 
 
+def _passed_over(damaged: Sequence[Unreadable], wanted: Manifest) -> str:
+    """Campaigns that by their names could have been continued and by their manifests cannot."""
+    name = re.compile(re.escape(name_for(wanted)[_DATE:]) + r"(-\d+)?")
+    mine = [found for found in damaged if name.fullmatch(found.folder.id[_DATE:])]
+    return "".join(f"; {found.folder.id} was passed over: {found.why}" for found in mine)
+
+
 def _continue(folder: CampaignFolder) -> Choice:
     """Take the lock, then read: what was read before may be old."""
     lock = CampaignLock(folder)
@@ -229,6 +241,12 @@ def _continue(folder: CampaignFolder) -> Choice:
     except UsageError:
         lock.release()
         raise
+    if problem := manifest_problem(folder, earlier.manifest):
+        lock.release()
+        raise UsageError(
+            f"{folder.path}: {problem}: a campaign whose manifest was changed is not continued; put it back, or start "
+            "anew in another results folder with --results=DIR"
+        )
     scored = sum(result.scored for result in earlier.results)
     planned = f"{scored} of {len(earlier.manifest.planned)} trials are scored" if scored else "no trial is scored yet"
     return Choice(why=f"continues {folder.id}: {planned}", earlier=earlier, lock=lock)

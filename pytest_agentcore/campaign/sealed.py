@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from pytest_agentcore.campaign.digests import MANIFEST, Digests, TextDigest
+from pytest_agentcore.campaign.digests import MANIFEST, Digests, TextDigest, read_digests
 from pytest_agentcore.campaign.evidence import Problem, changed
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.manifest import Manifest
@@ -174,6 +174,12 @@ class Sealed:
     def _missing(self, attempt: str) -> Problem:
         name = self.folder.transcript(attempt).name
         return Problem(RESULTS_FILE, None, f"lacks the line of {name}, which was written", attempt)
+
+
+def manifest_problem(folder: CampaignFolder, manifest: Manifest) -> Problem | None:
+    """Whether the manifest is as its writer left it: who goes on writing puts another in its place."""
+    problems = Sealed(folder, read_digests(folder), manifest).file_problems([])
+    return next((problem for problem in problems if problem.file == MANIFEST), None)
 
 
 def table_problems(

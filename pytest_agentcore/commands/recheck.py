@@ -19,7 +19,7 @@ from pytest_agentcore.recheck.report import changed_line, summary_lines
 from pytest_agentcore.reports.write import write_reports
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.selfcheck.loading import load
-from pytest_agentcore.suite import Suite
+from pytest_agentcore.suite import Suite, overshadowed
 from pytest_agentcore.tasks import Task
 from pytest_agentcore.untrusted import visible
 
@@ -49,7 +49,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0, whatever changes: it is for the reader to judge."""
     campaign = read_campaign(options.campaign, options.results)
-    tasks = _tasks(options.suite or campaign.manifest.suite.name)
+    place = options.suite or campaign.manifest.suite.name
+    tasks = _tasks(place)
     suites = {suite.path: suite for suite, _ in tasks.values()}
     examination = examine(campaign.folder)
     if options.record and examination.problems:
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     write_lines(
         [f"campaign {campaign.folder.id}, sandbox {sandbox.name}", _about(campaign.manifest.suite.digest, digest)]
     )
-    write_lines(visible(f"CAUTION   {problem}") for problem in examination.problems if not problem.attempt)
+    cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
+    write_lines(visible(f"CAUTION   {text}") for text in cautions if text)
     found = []
     doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
     for one in recheck(campaign, tasks, sandbox, doubted):

@@ -37,7 +37,7 @@ from pytest_agentcore.reports.comparison import check_comparable
 from pytest_agentcore.reports.gate import Gate
 from pytest_agentcore.sandbox.probe import open_sandbox
 from pytest_agentcore.setup import Setup, check_files, settle_models
-from pytest_agentcore.suite import Suite, find_suite, suite_at
+from pytest_agentcore.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
 from pytest_agentcore.trial import TrialKey
 
 ACTIVE = "agentcore-active"
@@ -70,7 +70,7 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
     check_files(tuple(running.setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
     recording = Recording(running, suite, results, config.invocation_params.args)
-    recording.warnings.extend(notes(config))
+    recording.warnings.extend(filter(None, [*notes(config), _overshadowed(config, settings, suite)]))
     recording.scope, recording.selection = scope_of(config, suite), selection
     recording.filed = _predictions(config, settings, suite, running)
     register = config.pluginmanager.register
@@ -194,6 +194,13 @@ def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
     folder = find_suite(settings.suite, _home_of(config, "suite"))
     config.args[:] = [str(folder)]
     return Suite.load(folder)
+
+
+def _overshadowed(config: pytest.Config, settings: Settings, suite: Suite) -> str:
+    """A word about a folder that has the name of the suite that is run; paths leave no doubt which is meant."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS or suite.path != shipped_suites().get(settings.suite):
+        return ""
+    return overshadowed(settings.suite, _home_of(config, "suite"))
 
 
 def _is_given(config: pytest.Config, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from tiny import Script, result_lines, say, write
 
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.campaign.reading import read_campaign
+from pytest_agentcore.campaign.validating import examine
 
 DONE = [write("hello.txt", "hello"), say("done")]
 WRONG = [write("count.txt", "none"), say("done")]
@@ -242,6 +244,69 @@ def test_what_cannot_be_resumed_is_a_sentence(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([sentence])
     assert not (pytester.path / "agentcore-results").exists()
+
+
+@pytest.fixture
+def stopped(pytester: pytest.Pytester, suite: Path) -> tuple[Path, tuple[Any, ...]]:
+    """A campaign of which one trial ran, and the command that goes on with it."""
+    command = ("--model=oracle", "--runs=2", suite)
+    stop = (
+        "import pytest\ndef pytest_runtest_logreport(report):\n    if report.when == 'teardown': pytest.exit('enough')"
+    )
+    pytester.makeconftest(stop)
+    pytester.runpytest(*command)
+    (pytester.path / "conftest.py").unlink()
+    (pack,) = packs(pytester)
+    return pack, command
+
+
+def test_a_pack_without_its_folders_is_resumed(
+    pytester: pytest.Pytester, stopped: tuple[Path, tuple[Any, ...]]
+) -> None:
+    pack, command = stopped
+    scored = len(result_lines(pack))
+    for name in ("verification", "data/workspaces"):
+        shutil.rmtree(pack / name)
+
+    result = pytester.runpytest(*command, f"--agentcore-resume={pack}")
+
+    result.assert_outcomes(passed=4)
+    assert len(result_lines(pack)) == 4 > scored > 0
+    assert (pack / "verification" / "trials.csv").is_file()
+    assert {problem.file.split("/")[1] for problem in examine(CampaignFolder(pack)).problems} == {"workspaces"}
+
+
+def test_a_damaged_campaign_is_passed_over_and_that_is_said(
+    pytester: pytest.Pytester, stopped: tuple[Path, tuple[Any, ...]]
+) -> None:
+    pack, command = stopped
+    manifest = pack / "manifest.json"
+    manifest.write_text(manifest.read_text()[:-200])
+
+    result = pytester.runpytest(*command)
+
+    said = " ".join(" ".join(result.stdout.lines).split())
+    assert f"campaign {pack.name} was passed over: {manifest}: not a manifest of a campaign" in said.replace("- ", "-")
+    assert [folder.name for folder in packs(pytester)] == [pack.name, f"{pack.name}-2"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_campaign_whose_manifest_was_edited_is_not_continued(
+    pytester: pytest.Pytester, stopped: tuple[Path, tuple[Any, ...]], named: bool
+) -> None:
+    """Whoever continues it writes the manifest anew, and what was edited would be found no more."""
+    pack, command = stopped
+    manifest = pack / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"started": "20', '"started": "19'))
+    before = tree(pack)
+
+    result = pytester.runpytest(*command, *([f"--agentcore-resume={pack}"] if named else []))
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*manifest.json: line * was changed after it was written: a campaign whose manifest *"]
+    )
+    assert tree(pack) == before
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny import COUNT, HELLO, Script, campaign, say, write
 
 from pytest_agentcore.cli import main
-from pytest_agentcore.suite import task_ids
+from pytest_agentcore.suite import find_suite, task_ids
 
 SHIPPED = 10
 HELLO_AND_COUNT = ("task_01_hello", "task_02_count")
@@ -34,6 +35,27 @@ def test_the_shipped_suite_has_its_ten_tasks_and_nothing_else(pytester: pytest.P
     assert len(items) == len(set(items)) == 2 * 3 * SHIPPED
     assert not any("/files/" in item for item in items)
     assert not (pytester.path / "agentcore-results").exists()
+
+
+def test_a_folder_with_the_name_of_a_shipped_suite_is_told(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An edited copy, and a command that means the shipped suite by the same name."""
+    copy = pytester.path / "agentic-core-v1"
+    shutil.copytree(find_suite("agentic-core-v1", Path("/nowhere")), copy)
+    command = ("--model=oracle", "--runs=1", "--suite=agentic-core-v1", "-k=task_05")
+    word = "agentic-core-v1 means the shipped suite (digest "
+    assert word not in pytester.runpytest(*command).stdout.str()
+    with (copy / "test_task_05_minimal_fix.py").open("a") as file:
+        file.write("# edited\n")
+
+    said = pytester.runpytest(*command, "--results=other").stdout.str()
+
+    assert word in " ".join(said.split())
+    assert "./agentic-core-v1 means the folder" in " ".join(said.split())
+    assert word not in pytester.runpytest(*command[:2], "--suite=./agentic-core-v1", "--results=x").stdout.str()
+    assert main(["recheck", str(campaign(pytester, "other")), "--suite", "agentic-core-v1"]) == 0
+    assert f"CAUTION   {word}" in capsys.readouterr().out
 
 
 def test_a_directory_is_a_suite(pytester: pytest.Pytester, suite: Path) -> None:

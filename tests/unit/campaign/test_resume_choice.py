@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,9 +66,13 @@ def test_only_the_newest_of_its_kind_counts(tmp_path: Path) -> None:
 
 
 def test_one_that_was_killed_after_its_last_trial_goes_on(tmp_path: Path) -> None:
-    folder = write(tmp_path, DONE)
-    killed = json.loads(folder.manifest.read_bytes()) | {"finished": None, "exit_status": None}
-    folder.manifest.write_text(json.dumps(killed))
+    record = CampaignRecord.begin(tmp_path / "results", manifest(PLAN))
+    for trial in DONE:
+        write_evidence(record.folder, trial, tmp_path / "scratch")
+        record.add(trial)
+    record._store.close()  # as the end of the process does
+    record._lock.release()
+    folder = record.folder
 
     assert one_choice(tmp_path).why == f"continues {folder.id}: 3 of 3 trials are scored"
 
@@ -93,7 +96,11 @@ def test_a_broken_manifest_is_passed_over(tmp_path: Path) -> None:
     folder = write(tmp_path, DONE[:1])
     folder.manifest.write_text("{}")
 
-    assert one_choice(tmp_path) == Choice()
+    choice = one_choice(tmp_path)
+
+    assert choice.earlier is None
+    assert choice.why.startswith(f"{folder.id} was passed over: {folder.manifest}: not a manifest of a campaign: ")
+    assert one_choice(tmp_path, policy="lenient") == Choice()  # it never was one of those
 
 
 def test_one_that_is_being_written_is_refused_and_no_lock_stays(tmp_path: Path) -> None:
