@@ -59,6 +59,7 @@ GLM4 = Dialect(
     ),
     call=Markers(open="<tool_call>", close="</tool_call>"),
     between="\n",
+    traces=("<arg_key>",),
     reasoning=THINK,
     result_open=("<|observation|>", "<tool_response>"),
     end_of_turn=("<|user|>", "<|observation|>"),
@@ -80,8 +81,11 @@ GEMMA4 = Dialect(
 
 MISTRAL = Dialect(
     name="mistral",
-    codec=NamedJsonCodec(between="[ARGS]", between_pattern=r"(?:\[CALL_ID\][A-Za-z0-9]{1,40})?\[ARGS\]"),
+    codec=NamedJsonCodec(
+        between="[ARGS]", between_pattern=r"(?:\[CALL_ID\][A-Za-z0-9]{1,40})?\[ARGS\]", loosely=r"[ \t]{0,8}\[ARGS\]"
+    ),
     call=Markers(open="[TOOL_CALLS]"),
+    traces=("[ARGS]", "[CALL_ID]"),
     reasoning=Markers(open="[THINK]", close="[/THINK]"),
     result_open=("[TOOL_RESULTS]",),
     end_of_turn=("</s>",),
@@ -123,9 +127,10 @@ LLAMA3 = Dialect(
 
 DEEPSEEK_V31 = Dialect(
     name="deepseek_v31",
-    codec=NamedJsonCodec(between="<｜tool▁sep｜>"),
+    codec=NamedJsonCodec(between="<｜tool▁sep｜>", loosely=r"[ \t\r\n]{0,8}<｜tool▁sep｜>"),
     call=Markers(open="<｜tool▁call▁begin｜>", close="<｜tool▁call▁end｜>"),
     section=Markers(open="<｜tool▁calls▁begin｜>", close="<｜tool▁calls▁end｜>"),
+    traces=("<｜tool▁sep｜>",),
     reasoning=THINK,
     result_open=("<｜tool▁outputs▁begin｜>", "<｜tool▁output▁begin｜>"),
     end_of_turn=("<｜end▁of▁sentence｜>",),
@@ -141,6 +146,7 @@ DEEPSEEK_V3 = replace(
         before_name="function<｜tool▁sep｜>",
         between="\n```json\n",
         between_pattern=r"[ \t]{0,8}\n```json[ \t]{0,8}\n",
+        loosely=r"[ \t\r\n]{0,8}(?:```(?:json)?)?",
         behind="\n```",
     ),
     between="\n",
@@ -185,6 +191,7 @@ HARMONY = Dialect(
     codec=NamedJsonCodec(
         between=" <|constrain|>json<|message|>",
         between_pattern=r"[ \t]{0,8}(?:<\|constrain\|>)?(?:[a-z]{1,20})?[ \t]{0,8}<\|message\|>",
+        loosely=r"[ \t]{0,8}<\|channel\|>[a-z]{1,20}[ \t]{0,8}(?:<\|constrain\|>)?(?:[a-z]{1,20})?<\|message\|>",
     ),
     call=Markers(open="<|channel|>commentary to=functions.", close="<|call|>"),
     between="<|start|>assistant",
@@ -204,9 +211,11 @@ KIMI_K2 = Dialect(
         before_name="functions.",
         between=":0<|tool_call_argument_begin|>",
         between_pattern=r":[0-9]{1,6}[ \t\r\n]{0,8}<\|tool_call_argument_begin\|>",
+        loosely=r"(?::[0-9]{0,6})?[ \t\r\n]{0,8}<\|tool_call_argument_begin\|>",
     ),
     call=Markers(open="<|tool_call_begin|>", close="<|tool_call_end|>"),
     section=Markers(open="<|tool_calls_section_begin|>", close="<|tool_calls_section_end|>"),
+    traces=("<|tool_call_argument_begin|>",),
     reasoning=THINK,
     result_open=("## Return of functions.",),
     end_of_turn=("<|im_end|>",),

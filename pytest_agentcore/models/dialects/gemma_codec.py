@@ -68,6 +68,10 @@ class GemmaCodec:
         arguments, end = _Reader(text).object(head.end(), 0)
         return Decoded(calls=(RawCall(name=head[1], arguments=arguments),), end=end)
 
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the braces end it
+        """See `Codec.begins`."""
+        return rf"call:(?:{names})\s{{0,20}}(?=\{{)"
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         if not _NAME.fullmatch(name):

@@ -62,7 +62,8 @@ class HarmonyScanner(Scanner):
     def _headless(self, found: re.Match[str]) -> Iterator[Segment]:
         self.called = True
         error = MalformedCall("<|channel|> and <|message|> should follow the recipient", found.end())
-        ends = _BEGINS.search(self.text, found.end(), self.end)
+        again = self.text.startswith("<|channel|>", found.end())  # gpt-oss may name the channel a second time
+        ends = _BEGINS.search(self.text, found.end() + again, self.end)
         yield self._broken(found.start(), found.start(), error, end=ends.start() if ends else self.end)
 
     def _message(self, header: re.Match[str]) -> Iterator[Segment]:

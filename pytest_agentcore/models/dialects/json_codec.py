@@ -58,6 +58,10 @@ class JsonCodec:
         value, end = read_json(text, start)
         return Decoded((self._call(value, start),), end)
 
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - an object may be anything
+        """See `Codec.begins`."""
+        return ""
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         try:

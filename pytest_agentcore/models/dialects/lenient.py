@@ -109,7 +109,8 @@ class _Mending:
                 part.inner, self.dialect, self.tool_names, between_markers=True, schemas=self.schemas
             )
         close = self.dialect.call.close
-        lacking = f" The closing {close} is missing." if close and close not in part.inner else ""
+        may_lack = close and close not in self.dialect.end_of_turn  # which a backend may have cut off
+        lacking = f" The closing {close} is missing." if may_lack and close not in part.inner else ""
         return tuple(
             replace(miss, start=part.start, end=part.end, repairs=tuple(r + lacking for r in miss.repairs))
             for miss in misses

@@ -14,6 +14,7 @@ from pytest_agentcore.models.dialects.values import MalformedCall
 MAX_DEPTH = 64
 """Objects and lists inside each other."""
 
+_GEMMAS_QUOTE = '<|"|>'
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _BARE_KEY = re.compile(r"[A-Za-z_$][\w$-]{0,100}")
 _WORD = re.compile(r"[A-Za-z]{1,20}")
@@ -62,6 +63,8 @@ class LooseReader:
             return self._list(at, depth)
         if start and start in "\"'":
             return self._string(at)
+        if self.text.startswith(_GEMMAS_QUOTE, at):
+            return self._triple(at, _GEMMAS_QUOTE)
         return self._scalar(at)
 
     def _object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
@@ -135,11 +138,12 @@ class LooseReader:
             parts.append(piece)
 
     def _triple(self, at: int, quotes: str) -> tuple[str, int]:
-        end = self.text.find(quotes, at + 3)
+        start = at + len(quotes)
+        end = self.text.find(quotes, start)
         if end < 0:
             raise MalformedCall("a string is not closed", at)
-        self._note("triple quotes")
-        return self.text[at + 3 : end], end + 3
+        self._note(f"strings between {quotes}" if quotes == _GEMMAS_QUOTE else "triple quotes")
+        return self.text[start:end], end + len(quotes)
 
     def _whole(self, text: str) -> str:
         """Two escaped halves of a surrogate pair as their one character; a lone half cannot be written to a file."""

@@ -26,12 +26,27 @@ class NamedJsonCodec:
     """Behind the arguments, before the call's closing marker."""
     between_pattern: str = ""
     """What is read as `between`; empty: exactly that."""
+    loosely: str = ""
+    """What a forgiving reader takes for `between` besides."""
+    forgiving: bool = False
+    """Whether `before_name` and `behind` may be missing, and `between` need not be exact."""
     _head: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        between = self.between_pattern or re.escape(self.between)
-        head = rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){between}[ \t\r\n]*"
+        before = re.escape(self.before_name)
+        if self.forgiving:
+            head = rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)"
+        else:
+            head = rf"[ \t\r\n]*{before}({_NAME}){self._between}[ \t\r\n]*"
         object.__setattr__(self, "_head", re.compile(head))
+
+    @property
+    def _between(self) -> str:
+        return self.between_pattern or re.escape(self.between)
+
+    @property
+    def _between_loosely(self) -> str:
+        return f"(?:{self._between}|{self.loosely})" if self.loosely else self._between
 
     @property
     def example(self) -> str:
@@ -84,8 +99,18 @@ class NamedJsonCodec:
         end = skip_space(text, at)
         wanted = self.behind.strip()
         if not text.startswith(wanted, end):
+            if self.forgiving:
+                return at
             raise MalformedCall(f"{wanted} should follow the arguments", end)
         return end + len(wanted)
+
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
+        """See `Codec.begins`."""
+        before, follows = re.escape(self.before_name), rf"(?={self._between_loosely}[ \t\r\n]{{0,20}}\{{)"
+        named = [rf"{before}(?:{names}){follows}"] if before else []
+        if any(mark in self.between for mark in "<["):  # else nothing but `before_name` tells it from other text
+            named.append(rf"(?:{names}){follows}")
+        return "|".join(named)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""

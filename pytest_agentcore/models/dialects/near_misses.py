@@ -8,14 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.call_shapes import ARGUMENT_KEYS, NAME_KEYS, WRAPPER_KEYS, calls_of
 from pytest_agentcore.models.dialects.characters import skip_space
-from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GEMMA4
-from pytest_agentcore.models.dialects.loose_json import LooseReader, read_loosely
-from pytest_agentcore.models.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
+from pytest_agentcore.models.dialects.function_lines import (
+    function_arguments,
+    function_lines,
+    function_tag_end,
+    function_tags,
+)
+from pytest_agentcore.models.dialects.loose_json import read_loosely
+from pytest_agentcore.models.dialects.own_form import beginnings, behind_remains, tolerant
 from pytest_agentcore.models.dialects.scan import segments
 from pytest_agentcore.models.dialects.scanner import Part
 from pytest_agentcore.models.dialects.typed import typed
@@ -58,10 +63,11 @@ def find_near_misses(
     """
     if not any(name in text for name in tool_names):
         return ()
-    where = "between the markers" if between_markers else "from a bare object"
-    finder = _Finder(text, dialect, tool_names, schemas, where)
-    first = (finder.behind_marker,) if between_markers else (finder.without_markers,)
-    for find in (*first, finder.other_dialects, finder.objects, finder.function_lines):
+    between = "between the markers"
+    bare, lacking = (between, between) if between_markers else ("from a bare object", f"without {dialect.call.open}")
+    finder = _Finder(text, dialect, tool_names, schemas, bare, lacking)
+    own = (*([finder.behind_marker] if between_markers else []), finder.without_markers)
+    for find in (*own, finder.other_dialects, finder.objects, finder.function_tags, finder.function_lines):
         if found := tuple(find()):
             return found
     return ()
@@ -95,12 +101,6 @@ _LOOK_BACK = 80
 """Characters before an object in which a fence or a marker is looked for."""
 
 
-def function_lines(tool_names: Collection[str]) -> re.Pattern[str]:
-    """A line that begins like the call of a function with a known tool's name; group 2 is the name."""
-    names = "|".join(map(re.escape, tool_names)) or r"(?!)"
-    return re.compile(rf"^[ \t>*`-]{{0,8}}(?:print\(|await |\[)?(call:)?({names})[ \t]?(?=[({{])", re.MULTILINE)
-
-
 @dataclass(frozen=True, slots=True)
 class _Finder:
     text: str
@@ -109,13 +109,15 @@ class _Finder:
     schemas: Schemas
     bare: str
     """Where an object stands that nothing else is said about."""
+    lacking: str
+    """What is said about a call in the dialect's own form without its opening marker."""
 
     def behind_marker(self) -> Iterator[NearMiss]:
         """What stands right behind the opening marker: the dialect's own form, or that of one with the same marker."""
         same = [other for other in DIALECTS if other.call.open and other.call.open == self.dialect.call.open]
         for other in (self.dialect, *same):
             notes: dict[str, None] = {}
-            for codec in _tolerant(other.codec, notes):
+            for codec in tolerant(other.codec, notes):
                 if miss := self._decoded(codec, other, notes):
                     yield miss
                     return
@@ -149,21 +151,30 @@ class _Finder:
 
     def without_markers(self) -> Iterator[NearMiss]:
         """Calls in the dialect's own form that lack its opening marker, where the form is one that nothing else has."""
-        at = 0
-        for _try in range(MAX_TRIES if self.dialect.traces else 0):
-            starts = [self.text.find(trace, at) for trace in self.dialect.traces]
-            start = min((found for found in starts if found >= 0), default=-1)
-            if start < 0:
+        at, begins = 0, beginnings(self.dialect, self.tool_names)
+        for _try in range(MAX_TRIES if begins else 0):
+            found = begins.search(self.text, at) if begins else None
+            if not found:
                 return
-            at = start + 1
-            try:
-                decoded = self.dialect.codec.decode(self.text, start)
-            except MalformedCall:
-                continue
-            if miss := self._miss(decoded, start, f"without {self.dialect.call.open}"):
-                miss = replace(miss, end=self._behind_stray_close(miss.end))
+            at = found.end()
+            if miss := self._unmarked(found.start()):
                 yield miss
                 at = miss.end
+
+    def _unmarked(self, start: int) -> NearMiss | None:
+        notes: dict[str, None] = {}
+        for codec in tolerant(self.dialect.codec, notes):
+            try:
+                decoded = codec.decode(self.text, start)
+            except MalformedCall:
+                continue
+            ends = isinstance(codec, XmlCodec) and not codec.end  # else what is written says where the call ends
+            if ends and not self._is_all(decoded.end, self.dialect):
+                continue
+            if miss := self._miss(decoded, start, self.lacking, notes):
+                begins = behind_remains(self.text, start, self.dialect.call.open)
+                return replace(miss, start=begins, end=self._behind_stray_close(miss.end))
+        return None
 
     def other_dialects(self) -> Iterator[NearMiss]:
         for other in DIALECTS:
@@ -232,8 +243,31 @@ class _Finder:
         return start, end, self.bare
 
     def _behind_stray_close(self, end: int) -> int:
-        close, after = self.dialect.call.close, skip_space(self.text, end)
-        return after + len(close) if close and self.text.startswith(close, after) else end
+        section = self.dialect.section.close if self.dialect.section else ""
+        for close in filter(None, (self.dialect.call.close, section)):
+            after = skip_space(self.text, end)
+            end = after + len(close) if self.text.startswith(close, after) else end
+        return end
+
+    def function_tags(self) -> Iterator[NearMiss]:
+        at, pattern = 0, function_tags(self.tool_names)
+        for _try in range(MAX_TRIES):
+            found = pattern.search(self.text, at)
+            if not found:
+                return
+            at = found.end()
+            if miss := self._function_tag_at(found):
+                yield miss
+                at = miss.end
+
+    def _function_tag_at(self, found: re.Match[str]) -> NearMiss | None:
+        try:
+            value, end, notes = read_loosely(self.text, found.end())
+        except MalformedCall:
+            return None
+        end = self._behind_stray_close(function_tag_end(self.text, end))
+        repair = described(found[1], "from a tag with its name", notes)
+        return NearMiss(start=found.start(), end=end, calls=(RawCall(found[1], value),), repairs=(repair,))
 
     def function_lines(self) -> Iterator[NearMiss]:
         at, pattern = 0, function_lines(self.tool_names)
@@ -248,9 +282,10 @@ class _Finder:
 
     def _function_line_at(self, found: re.Match[str]) -> NearMiss | None:
         try:
-            arguments, end = _function_arguments(self.text, found)
+            arguments, end = function_arguments(self.text, found)
         except MalformedCall:
             return None
+        end = self._behind_stray_close(end)
         line_end = _LINE_END.match(self.text, end)
         if not line_end:
             return None
@@ -263,59 +298,3 @@ def _foreign(dialect: Dialect) -> list[str]:
     """What opens a call in another dialect."""
     others = [marker for other in DIALECTS for marker in other.open_markers if marker not in dialect.open_markers]
     return [*others, *FOREIGN_CALL_MARKERS]
-
-
-def _tolerant(codec: Decodes, notes: dict[str, None]) -> Iterator[Decodes]:
-    """The codec, and the same one forgiving what it can."""
-    yield codec
-    if isinstance(codec, XmlCodec) and codec.end:
-        notes[f"a missing {codec.end}"] = None
-        yield replace(codec, end="")
-    if isinstance(codec, NamedJsonCodec):
-        yield _Loosely(codec, notes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Loosely:
-    """Reads arguments that are not quite JSON, and writes nothing."""
-
-    codec: NamedJsonCodec
-    notes: dict[str, None]
-
-    def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
-
-        def read(text: str, at: int) -> tuple[Any, int]:
-            value, end, notes = read_loosely(text, at, ends_open=True)
-            self.notes.update(dict.fromkeys(notes))
-            return value, end
-
-        return replace(self.codec, behind="").read(text, at, read)
-
-
-def _function_arguments(text: str, found: re.Match[str]) -> tuple[Any, int]:
-    """Raises MalformedCall."""
-    if found[1]:
-        decoded = GEMMA4.codec.decode(text, found.start(1))
-        return decoded.calls[0].arguments, decoded.end
-    if text.startswith("{", found.end()):
-        return LooseReader(text).read(found.end())
-    return _keyword_arguments(text, found.end() + 1)
-
-
-_KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
-_COMMA = re.compile(r"\s{0,20},?\s{0,20}")
-
-
-def _keyword_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
-    """`path="a", lines=3)`. Raises MalformedCall."""
-    reader, found = LooseReader(text), dict[str, Any]()
-    at = skip_space(text, at)
-    while not text.startswith(")", at):
-        keyword = _KEYWORD.match(text, at)
-        if not keyword:
-            raise MalformedCall("a keyword argument is missing", at)
-        found[keyword[1]], at = reader.read(keyword.end())
-        if comma := _COMMA.match(text, at):
-            at = comma.end()
-    return found, at + 1

@@ -100,6 +100,10 @@ class PythonicCodec:
             raise MalformedCall("a '[' should stand here", at)
         return Decoded(*_Reader(text).calls(at))
 
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - so is any code written
+        """See `Codec.begins`."""
+        return ""
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         if not re.fullmatch(_NAME, name) or name == "print" or name.endswith(".call"):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.call_shapes import NAME_KEYS
 from pytest_agentcore.models.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
-from pytest_agentcore.models.dialects.near_misses import function_lines
+from pytest_agentcore.models.dialects.function_lines import function_lines
 from pytest_agentcore.models.dialects.scanner import shape
 from pytest_agentcore.verdict.modes import Resemblance
 

@@ -137,6 +137,14 @@ class Codec(Decodes, Protocol):
     def last(self) -> str:
         """How every call ends, as far as the codec writes it; may be empty."""
 
+    def begins(self, names: str, close: str) -> str:
+        """Pattern of how a call begins that lacks its opening marker; empty where others write so too.
+
+        Args:
+            names: pattern of the tools' names.
+            close: the call's closing marker.
+        """
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """The text that `decode` reads back as the same call.
 

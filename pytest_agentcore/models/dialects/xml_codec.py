@@ -128,6 +128,12 @@ class XmlCodec:
             raise MalformedCall(f"an argument or {self.end} should stand here", at)
         return at + len(self.end)
 
+    def begins(self, names: str, close: str) -> str:
+        """See `Codec.begins`."""
+        follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
+        named = rf"{re.escape(self.before_name)}(?:{names}){re.escape(self.after_name)}"
+        return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         if not re.fullmatch(_NAME, name):

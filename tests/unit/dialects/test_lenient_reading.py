@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.families import (
+    DEEPSEEK_V3,
+    DEEPSEEK_V32,
     DIALECTS,
     GEMMA3,
     GEMMA4,
@@ -25,7 +27,9 @@ from pytest_agentcore.models.dialects.families import (
     QWEN3_CODER,
 )
 from pytest_agentcore.models.dialects.lenient import parse_leniently
+from pytest_agentcore.models.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.models.dialects.resemblance import resemblance
+from pytest_agentcore.models.dialects.xml_codec import XmlCodec
 
 TOOLS = ("fs_read", "fs_write", "shell", "sql_query")
 READ = ("fs_read", {"path": "a.txt"})
@@ -81,7 +85,44 @@ NEAR_MISSES: dict[str, tuple[Dialect, str, str, str]] = {
     "function with braces": (GEMMA4, 'fs_read{path: "a.txt"}', "function-like line", ""),
     "gemma in hermes": (HERMES, GEMMA4.render_call(*READ), "in the gemma4 dialect", ""),
     "hermes in gemma": (GEMMA4, HERMES.render_call(*READ), "in the hermes dialect", ""),
-    "gemma without markers": (GEMMA4, 'call:fs_read{path:<|"|>a.txt<|"|>}', "function-like line", ""),
+    "gemma without markers": (GEMMA4, 'call:fs_read{path:<|"|>a.txt<|"|>}', "without <|tool_call>", ""),
+    "gemma's form in hermes": (HERMES, 'call:fs_read{path:<|"|>a.txt<|"|>}', "function-like line", ""),
+    "gemma without call": (GEMMA4, '<|tool_call>fs_read{path:<|"|>a.txt<|"|>}<tool_call|>', "function-like line", ""),
+    "gemma with other quotes": (GEMMA4, '<|tool_call>call:fs_read{path:"a.txt"}<tool_call|>', "function-like line", ""),
+    "gemma in brackets": (GEMMA4, '<|tool_call>call:fs_read(path=<|"|>a.txt<|"|>)<tool_call|>', "function-like", ""),
+    "an assignment": (GEMMA3, '```tool_code\nx = fs_read(path="a.txt")\nprint(x)\n```', "function-like line", ""),
+    "llama's tag": (LLAMA3, '<function=fs_read>{"path": "a.txt"}</function>', "from a tag with its name", ""),
+    "kimi without its prefix": (
+        KIMI_K2,
+        '<|tool_call_begin|>fs_read:0<|tool_call_argument_begin|>{"path": "a.txt"}<|tool_call_end|>',
+        "between the markers",
+        "",
+    ),
+    "kimi without its index": (
+        KIMI_K2,
+        '<|tool_call_begin|>functions.fs_read<|tool_call_argument_begin|>{"path": "a.txt"}<|tool_call_end|>',
+        "between the markers",
+        "",
+    ),
+    "mistral with spaces": (MISTRAL, '[TOOL_CALLS] fs_read [ARGS] {"path": "a.txt"}', "between the markers", ""),
+    "deepseek without its fence": (
+        DEEPSEEK_V3,
+        DEEPSEEK_V3.render_call(*READ).replace("```json\n", "").replace("\n```", ""),
+        "between the markers",
+        "",
+    ),
+    "deepseek without the kind": (
+        DEEPSEEK_V32,
+        DEEPSEEK_V32.render_call(*READ).replace(' string="true"', ""),
+        "a parameter without its kind",
+        "",
+    ),
+    "harmony with two channels": (
+        HARMONY,
+        '<|channel|>commentary to=functions.fs_read<|channel|>commentary json<|message|>{"path": "a.txt"}<|call|>',
+        "between the markers.",
+        "",
+    ),
     "json between gemma's markers": (
         GEMMA4,
         '<|tool_call>{"name": "fs_read", "arguments": {"path": "a.txt"}}<tool_call|>',
@@ -195,6 +236,34 @@ def test_closing_markers_may_be_missing(dialect: Dialect) -> None:
         parsed = parse_leniently(text, dialect, TOOLS, schemas=SCHEMAS)
         assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
         assert parsed.problems == ()
+
+
+@pytest.mark.parametrize("before", ["", "I will read it.\n", "Now: "])
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.call.open], ids=lambda d: d.name)
+def test_opening_markers_may_be_missing(dialect: Dialect, before: str) -> None:
+    if before == "Now: " and dialect is GEMMA3:
+        pytest.skip("code in a line of prose is no call")
+    call = dialect.render_call(*READ).removeprefix(dialect.call.open)
+    for text in (call, call.removesuffix(dialect.call.close) if dialect.call.close else call):
+        parsed = parse_leniently(before + text, dialect, TOOLS, schemas=SCHEMAS)
+        assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
+        assert (len(parsed.repairs), parsed.problems) == (1, ())
+        assert parsed.content == before.strip()
+
+
+@pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.call.open], ids=lambda d: d.name)
+def test_what_is_left_of_an_opening_marker_is_no_text(dialect: Dialect) -> None:
+    if not isinstance(dialect.codec, NamedJsonCodec | XmlCodec) or dialect.pad:
+        pytest.skip("what stands between the marker and the call keeps the rest of the marker")
+    parsed = parse_leniently(f"So.\n{dialect.render_call(*READ)[2:]}", dialect, TOOLS, schemas=SCHEMAS)
+    assert ([call.name for call in parsed.calls], parsed.content) == (["fs_read"], "So.")
+
+
+def test_several_calls_between_one_pair_of_markers_are_read() -> None:
+    one = "<function=fs_read>\n<parameter=path>\na.txt\n</parameter>\n</function>"
+    parsed = parse_leniently(f"<tool_call>\n{one}\n{one}\n</tool_call>", QWEN3_CODER, TOOLS, schemas=SCHEMAS)
+    assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ, READ]
+    assert (len(parsed.repairs), parsed.problems, parsed.content) == (2, (), "")
 
 
 FAMILY_MISSES = {
