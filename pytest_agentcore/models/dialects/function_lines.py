@@ -30,7 +30,7 @@ def function_lines(tool_names: Collection[str]) -> re.Pattern[str]:
 def function_tags(tool_names: Collection[str]) -> re.Pattern[str]:
     """A tag with a known tool's name before an object: `<function=fs_read>{` or `<invoke name="fs_read">{`."""
     names = "|".join(map(re.escape, tool_names)) or r"(?!)"
-    return re.compile(rf"<\S{{1,20}}(?: ?name)?=[\"']?({names})[\"']?>\s{{0,20}}(?=\{{)")
+    return re.compile(rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?({names})[\"']?>\s{{0,20}}(?=\{{)")
 
 
 def function_tag_end(text: str, at: int) -> int:

@@ -157,20 +157,29 @@ class _Finder:
             if not found:
                 return
             at = found.end()
-            if miss := self._unmarked(found.start()):
+            try:
+                miss = None if self._inside_word(found.start()) else self._unmarked(found.start())
+            except MalformedCall:
+                return
+            if miss:
                 yield miss
                 at = miss.end
 
+    def _inside_word(self, at: int) -> bool:
+        return at > 0 and (self.text[at - 1].isalnum() or self.text[at - 1] == "_")
+
     def _unmarked(self, start: int) -> NearMiss | None:
+        """Raises MalformedCall: nothing closes the value of an argument, and no later one either."""
         notes: dict[str, None] = {}
         for codec in tolerant(self.dialect.codec, notes):
             try:
                 decoded = codec.decode(self.text, start)
-            except MalformedCall:
+            except MalformedCall as error:
+                if error.unclosed and isinstance(codec, XmlCodec):
+                    raise
                 continue
-            ends = isinstance(codec, XmlCodec) and not codec.end  # else what is written says where the call ends
-            if ends and not self._is_all(decoded.end, self.dialect):
-                continue
+            if isinstance(codec, XmlCodec) and not codec.end and not self._is_all(decoded.end, self.dialect):
+                continue  # nothing that is written says where the call ends
             if miss := self._miss(decoded, start, self.lacking, notes):
                 begins = behind_remains(self.text, start, self.dialect.call.open)
                 return replace(miss, start=begins, end=self._behind_stray_close(miss.end))

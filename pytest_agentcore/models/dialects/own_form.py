@@ -21,7 +21,7 @@ def beginnings(dialect: Dialect, tool_names: Collection[str]) -> re.Pattern[str]
     """How a call of a known tool begins without its opening marker; None where others write so too."""
     names = "|".join(map(re.escape, sorted(tool_names, key=len, reverse=True))) or r"(?!)"
     begins = dialect.codec.begins(names, dialect.call.close)
-    return re.compile(rf"(?<!\w)(?:{begins})") if begins else None
+    return re.compile(begins) if begins else None
 
 
 def behind_remains(text: str, start: int, marker: str) -> int:
