@@ -26,7 +26,7 @@ def opening_errors(backend: str) -> Iterator[None]:
         yield
     except (UsageError, RecordError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = str(error) if isinstance(error, InfrastructureError) else f"{type(error).__name__}: {error}"
         raise UsageError(f"backend {backend} cannot be opened: {said}") from error
 

@@ -30,7 +30,8 @@ class Param:
 
 def task_of(item: pytest.Item) -> Task | None:
     """The task of an item, or None for a test that is none."""
-    return getattr(getattr(item, "function", None), "agentcore", None)
+    declared = getattr(getattr(item, "function", None), "agentcore", None)
+    return declared if isinstance(declared, Task) else None
 
 
 def key_of(item: pytest.Item) -> TrialKey | None:

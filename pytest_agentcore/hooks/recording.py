@@ -236,7 +236,7 @@ class Recording:
             self._config.hook.pytest_agentcore_trial_finished(result=result, config=self._config)
         except AgentcoreError:
             raise
-        except Exception as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.filename}, line {last.lineno}"
             self._running.broken.append(

@@ -190,6 +190,7 @@ COMPLETE = "return Reply(text=self.word, content=self.word)"
 DESCRIBE = 'return {"backend": "echo", "context": None}'
 OPENING = {
     "factory raises": (ECHO.replace("Echo(entry.argument)", "1 / 0"), "ZeroDivisionError: division by zero"),
+    "factory exits": (ECHO.replace("Echo(entry.argument)", "exit(3)"), "SystemExit: 3"),
     "factory returns nothing": (ECHO.replace("Echo(entry.argument)", "None"), "TypeError: None is no backend: *"),
     "describe raises": (ECHO.replace(DESCRIBE, "raise LookupError('no')"), "LookupError: no"),
     "describe returns nothing": (ECHO.replace(DESCRIBE, "return None"), "TypeError: *"),
@@ -244,19 +245,16 @@ def test_a_backend_that_breaks_when_it_is_closed_costs_nothing(pytester: pytest.
     assert len(result_lines(campaign(pytester))) == 2
 
 
-@pytest.mark.parametrize("where", [".", "tiny"])
-def test_a_hook_that_breaks_loses_no_result(pytester: pytest.Pytester, suite: Path, where: str) -> None:
+@pytest.mark.parametrize(("where", "kind"), [(".", "LookupError"), ("tiny", "LookupError"), (".", "SystemExit")])
+def test_a_hook_that_breaks_loses_no_result(pytester: pytest.Pytester, suite: Path, where: str, kind: str) -> None:
     (pytester.path / where / "conftest.py").write_text(
-        "def pytest_agentcore_trial_finished(result):\n    raise LookupError(result.task)\n"
+        f"def pytest_agentcore_trial_finished(result):\n    raise {kind}(result.task)\n"
     )
     result = pytester.runpytest("--model=oracle", "--runs=1", "--min-pass-rate=1", ".")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        [
-            f"pytest_agentcore_trial_finished broke for {task}*: LookupError: {task} (*conftest.py, line 2)"
-            for task in TASKS
-        ]
+        [f"pytest_agentcore_trial_finished broke for {task}*: {kind}: {task} (*conftest.py, line 2)" for task in TASKS]
     )
     assert [line["passed"] for line in result_lines(campaign(pytester))] == [True, True]
 

@@ -183,6 +183,13 @@ def test_what_lies_beside_a_folder_named_files_breaks_nothing(pytester: pytest.P
     pytester.runpytest("--ignore=test_gone.py").assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("words", [(), ("--model=oracle", "--runs=1")], ids=["without", "with"])
+def test_somebody_elses_attribute_makes_no_task(pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]) -> None:
+    pytester.makepyfile("def test_own(): pass\n\ntest_own.agentcore = 'our core for agents'\n")
+    result = pytester.runpytest(*words, ".")
+    result.assert_outcomes(**({"passed": 3} if words else {"passed": 1, "skipped": 2}))
+
+
 def test_nothing_left_to_run_leaves_nothing(pytester: pytest.Pytester, suite: Path) -> None:
     result = pytester.runpytest("--model=oracle", "-k", "nothing_of_the_kind", suite)
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
