@@ -153,7 +153,8 @@ class CampaignRecord:
     def _write_manifest(self) -> None:
         content = manifest_bytes(self.manifest)
         self._store.seals.manifest(content)
-        write_atomically(self.folder.manifest, content, sync=True)
+        with self._store.seals.kept():
+            write_atomically(self.folder.manifest, content, sync=True)
 
     def _refresh(self) -> None:
         write_verification(self.folder, self.manifest, self.results, self._store.seals)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from pytest_agentcore.campaign.digests import (
@@ -18,7 +18,7 @@ from pytest_agentcore.campaign.digests import (
 )
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock, write_atomically
 from pytest_agentcore.campaign.jsonl import append, drop_torn_line, open_to_append, whole_lines
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.trial import TrialResult
 
 _END = b'{"end":'
@@ -29,6 +29,7 @@ class Seals:
 
     def __init__(self, folder: CampaignFolder) -> None:
         self._folder = folder
+        self._failed: RecordError | None = None
         drop_torn_line(folder.digests)
         self._file = open_to_append(folder.digests)
         last = (whole_lines(folder.digests) or [b""])[-1]
@@ -58,6 +59,19 @@ class Seals:
             left = {n: p for p, n in names.items() if n not in known.files and p.stem not in known.transcripts}
             self.files({name: TextDigest.of_file(path) for name, path in left.items()})
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around the writing of what the last line promised: if that fails, no line may follow it.
+
+        Raises:
+            RecordError: it failed.
+        """
+        try:
+            yield
+        except RecordError as error:
+            self._failed = error
+            raise
+
     def close(self, *, end: bool = False) -> None:
         """No line comes after this; with `end` the last one says that nothing was left undone."""
         if end and not self._file.closed:
@@ -65,8 +79,11 @@ class Seals:
         self._file.close()
 
     def _add(self, line: Mapping[str, Any]) -> None:
+        if self._failed:
+            raise self._failed
         whole = chained(line, self._chain)
-        append(self._file, whole, sync=True)
+        with self.kept():
+            append(self._file, whole, sync=True)
         self._chain = whole["chain"]
 
     def _settle(self) -> None:
@@ -95,8 +112,9 @@ def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None)
     """Write small files, whole or not at all each, with their digests first."""
     if seals:
         seals.files({name: TextDigest(sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()})
-    for name, content in files.items():
-        write_atomically(folder.path / name, content)
+    with seals.kept() if seals else nullcontext():
+        for name, content in files.items():
+            write_atomically(folder.path / name, content)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ class Store:
     def add(self, result: TrialResult) -> None:
         """Write one line and wait until the disk has it; its digests go first, so that no line is without."""
         self.seals.result(result)
-        append(self._results, result.to_json(), sync=True)
+        with self.seals.kept():
+            append(self._results, result.to_json(), sync=True)
 
     def close(self, *, end: bool = False) -> None:
         """No result comes after this; may be called twice. With `end` nothing was left undone."""

@@ -19,6 +19,7 @@ from pytest_agentcore.campaign.resume import set_aside
 from pytest_agentcore.campaign.seals import Seals
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.cli import main
+from pytest_agentcore.errors import RecordError
 from pytest_agentcore.reports.write import write_reports
 
 FIRST, SECOND = result("a", 1), result("a", 2, **WRONG)
@@ -187,6 +188,33 @@ def test_a_file_that_a_kill_kept_as_it_was_is_said_to_be(folder: CampaignFolder)
     assert examine(folder).problems == []
     folder.manifest.write_bytes(edited(folder.manifest.read_bytes()))
     assert "manifest.json" in names(folder)
+
+
+def test_after_what_the_disk_did_not_take_nothing_is_promised(tmp_path: Path) -> None:
+    """A full disk, here a folder in the place of a table: some tables are new then, and some as they were."""
+    record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1), ("a", 2)]))
+    table = record.folder.verification / "latency_distribution.csv"
+    before = table.read_bytes()
+    for trial in (FIRST, SECOND):
+        write_evidence(record.folder, trial, tmp_path / "scratch")
+    table.unlink()
+    table.mkdir()
+    record._written = float("-inf")
+    with pytest.raises(RecordError, match="cannot be written"):
+        record.add(FIRST)
+    table.rmdir()
+    table.write_bytes(before)
+
+    with pytest.raises(RecordError):
+        record.add(SECOND)
+    with pytest.raises(RecordError):
+        record.finish(exit_status=0, finished=FINISHED)
+
+    assert examine(record.folder).problems == []
+    again = CampaignRecord(record.folder, record.manifest, results=[FIRST])
+    again.add(SECOND)
+    again.finish(exit_status=0, finished=FINISHED)
+    assert examine(record.folder).problems == []
 
 
 def test_a_report_into_a_campaign_that_is_being_written_is_refused(
