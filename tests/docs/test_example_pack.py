@@ -22,7 +22,8 @@ def test_it_is_small() -> None:
 
 
 def test_it_is_as_it_was_written() -> None:
-    assert examine(CampaignFolder(CAMPAIGN)).problems == []
+    found = examine(CampaignFolder(CAMPAIGN))
+    assert (found.problems, found.speaks_for_all) == ([], True)
 
 
 def test_it_names_no_folder_of_the_machine_it_was_made_on() -> None:
