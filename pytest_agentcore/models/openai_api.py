@@ -26,6 +26,7 @@ GRACE_SECONDS = 30.0
 """A reply that was begun this shortly before the trial's end is not blamed on the endpoint."""
 FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
 """Finish reasons by which servers say that generating failed: vLLM's and SGLang's `abort`, OpenRouter's `error`."""
+CALLED = frozenset({"tool_calls", "function_call"})
 
 _FULL = re.compile(
     r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens", re.I
@@ -214,6 +215,8 @@ def _finish(collected: Collected, ceiling: int) -> FinishReason:
         raise BackendError("the endpoint's reply broke off", Cause.backend_unreachable, transient=True)
     if collected.finish.lower() in FAILED:
         raise BackendError(f"the endpoint ended its reply with finish_reason {collected.finish!r}", transient=True)
+    if collected.finish in CALLED and not (collected.calls or collected.content.strip()):
+        raise BackendError("the endpoint says that its reply made a call, and sent none", transient=True)
     if collected.finish == "content_filter":
         raise BackendError("the endpoint's content filter cut the reply off", Cause.backend_refused)
     if collected.finish != "length":

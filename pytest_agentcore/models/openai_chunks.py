@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ class Collected:
             if thought := delta.get(name):
                 yield from self._thought(thought, name)
                 break
-        calls = delta.get("tool_calls")
+        calls = delta.get("tool_calls") or _as_calls(delta.get("function_call"))
         if (said or calls) and self.reasoning and not (self.content or self.calls):
             yield END_THINK
         if said:
@@ -168,6 +168,11 @@ def _parted(content: Any) -> tuple[str, str]:
         else:
             said += part.get("text") or ""
     return said, thoughts
+
+
+def _as_calls(function: Any) -> Sequence[Mapping[str, Any]]:
+    """The one call of the protocol's earlier form."""
+    return [{"function": function}] if function else ()
 
 
 def _as_text(arguments: Any) -> str:

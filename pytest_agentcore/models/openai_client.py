@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pytest_agentcore.campaign.redact import REDACTED, redact
 from pytest_agentcore.errors import BackendError
+from pytest_agentcore.models.openai_events import events_of
 from pytest_agentcore.verdict.modes import Cause
 
 CONNECT_SECONDS = 10.0
@@ -34,7 +35,7 @@ class EndpointClient:
             import openai  # noqa: PLC0415 - heavy
 
         self._openai, self._key = openai, key
-        self._events = _filled(openai.Stream)
+        self._events = events_of(openai.Stream)
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
         local = is_local(base_url)
         plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
@@ -149,23 +150,9 @@ class ChunkStream:
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         with self._client.errors():
-            for chunk in self._whole() or self._stream:
+            for chunk in self._stream:
                 if isinstance(chunk, Mapping):
                     yield chunk
-
-    def _whole(self) -> list[Any]:
-        """The reply of a server that was asked to stream it and did not; empty where it did.
-
-        Raises:
-            ValueError: it is no JSON, or says what went wrong.
-        """
-        response = self._stream.response
-        if not response.headers.get("content-type", "").startswith("application/json"):
-            return []
-        found = json.loads(response.read())
-        if isinstance(found, Mapping) and (error := found.get("error")):
-            raise ValueError(f"it is an error: {error}")
-        return [found]
 
     def close(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""
@@ -209,19 +196,6 @@ def is_local(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _filled(stream: type[Any]) -> type[Any]:
-    """The package's stream without the events that hold no data.
-
-    Its decoder makes one of every comment behind an `id:` line and of a lone `retry:`; the standard says to drop them.
-    """
-
-    class Filled(stream[object]):  # type: ignore[misc]
-        def _iter_events(self) -> Iterator[Any]:
-            return (event for event in super()._iter_events() if event.data)
-
-    return Filled
-
-
 def _message(error: Any) -> str:
     """The server's own sentence, where it has the protocol's shape; else whatever it says."""
     body = error.body
@@ -229,11 +203,15 @@ def _message(error: Any) -> str:
     if not isinstance(inner, Mapping):
         return str(inner or error.message)
     words = (inner.get("message"), inner.get("code"))
-    return (
-        " · ".join(str(word) for word in words if word)
-        or _as_json(body)
-        or str(error.response.reason_phrase or error.message)
-    )
+    said = " · ".join(str(word) for word in words if word) or _details(body) or _as_json(body)
+    return said or str(error.response.reason_phrase or error.message)
+
+
+def _details(body: Any) -> str:
+    """What FastAPI's validation found, without the request that it repeats."""
+    details = body.get("detail") if isinstance(body, Mapping) else None
+    found = [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+    return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
 
 
 def _as_json(body: Any) -> str:

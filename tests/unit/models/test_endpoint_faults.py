@@ -93,6 +93,7 @@ FINISHED = ended("stop")
         (raw(chunk(content="I will"), ended("error")), Cause.backend_error, True, "*finish_reason 'error'"),
         (raw(chunk(content="I will"), ended("abort")), Cause.backend_error, True, "*finish_reason 'abort'"),
         (raw(chunk(content="I will"), ended("cancelled")), Cause.backend_error, True, "*finish_reason 'cancelled'"),
+        (raw(chunk(content=""), ended("tool_calls")), Cause.backend_error, True, "*made a call, and sent none"),
         (whole('{"error": {"message": "CUDA is gone"}}'), Cause.backend_error, True, "*CUDA is gone*"),
         (
             answer(307, {}, Location="http://elsewhere/v1"),
@@ -211,11 +212,14 @@ def test_events_without_data_are_no_part_of_a_reply(server: FaultServer, backend
     assert backend.complete(request()).content == "Yes."
 
 
-def test_a_server_that_does_not_stream_is_read_all_the_same(server: FaultServer, backend: OpenAIBackend) -> None:
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_a_server_that_does_not_stream_is_read_all_the_same(
+    server: FaultServer, backend: OpenAIBackend, kind: str
+) -> None:
     call = {"id": "a", "type": "function", "function": {"name": "fs_read", "arguments": READ_ONE}}
     choice = {"index": 0, "message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
     usage = {"prompt_tokens": 500, "completion_tokens": 9}
-    server.faults.append(whole(json.dumps({"choices": [choice], "usage": usage})))
+    server.faults.append(whole(json.dumps({"choices": [choice], "usage": usage}, indent=1), kind))
     reply = backend.complete(request())
     assert [(call.name, call.arguments) for call in reply.tool_calls] == [("fs_read", {"path": "1"})]
     assert (reply.usage.prompt_tokens, reply.usage.reply_tokens, len(server.requests)) == (500, 9, 1)
@@ -223,11 +227,17 @@ def test_a_server_that_does_not_stream_is_read_all_the_same(server: FaultServer,
 
 def test_a_field_that_is_refused_in_fastapi_s_words_is_left_out(server: FaultServer, backend: OpenAIBackend) -> None:
     detail = [
-        {"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs are not permitted", "input": 0}
+        {
+            "type": "extra_forbidden",
+            "loc": ["body", "top_k"],
+            "msg": "Extra inputs are not permitted",
+            "input": {"seed": 1, "top_k": 0},
+        }
     ]
     server.faults.append(answer(422, {"detail": detail}))
     backend.complete(request())
     assert ["top_k" in sent for sent in server.requests] == [True, False]
+    assert "seed" in server.requests[-1]
 
 
 def test_a_reply_that_is_cut_off_is_not_generated_on(server: FaultServer, backend: OpenAIBackend) -> None:
@@ -367,6 +377,21 @@ def test_a_call_of_an_unknown_dialect_s_tool_is_the_model_s(server: FaultServer,
     server.say = lambda _request: Said(content=HERMES.replace("fs_read", "fs_delete"))
     reply = backend.complete(request(max_reply_tokens=99))
     assert (reply.tool_calls, reply.resembles) == ((), Resemblance.broken_call)
+
+
+def test_a_server_that_does_not_know_how_to_make_one_call_at_a_time(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    server.unknown = ("parallel_tool_calls",)
+    asked = request(max_reply_tokens=99, policy=Policy.constrained)
+    assert [call.name for call in backend.complete(asked).tool_calls] == ["fs_read"]
+    assert "parallel_tool_calls" not in server.requests[-1]
+
+
+def test_a_stream_of_another_media_type_is_one(server: FaultServer, backend: OpenAIBackend) -> None:
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in (chunk(content="Yes."), FINISHED))
+    server.faults.append(whole(f"{body}data: [DONE]\n\n"))
+    assert backend.complete(request()).content == "Yes."
 
 
 def test_a_server_that_ignores_a_required_call_is_refused(server: FaultServer, backend: OpenAIBackend) -> None:
@@ -545,6 +570,12 @@ def test_a_name_that_comes_with_every_part_is_one_name(
 def test_a_name_that_comes_in_pieces_is_put_together(server: FaultServer, backend: OpenAIBackend) -> None:
     server.faults.append(raw(chunk(tool_calls=[part("fs_", ""), part("read", READ_ONE)]), FINISHED))
     assert [call.name for call in backend.complete(request()).tool_calls] == ["fs_read"]
+
+
+def test_a_call_in_the_protocol_s_earlier_form_is_one(server: FaultServer, backend: OpenAIBackend) -> None:
+    begun, rest = {"name": "fs_read", "arguments": READ_ONE[:4]}, {"arguments": READ_ONE[4:]}
+    server.faults.append(raw(chunk(function_call=begun), chunk(function_call=rest), ended("function_call")))
+    assert [call.arguments for call in backend.complete(request()).tool_calls] == [{"path": "1"}]
 
 
 def test_braces_too_many_are_the_model_s(server: FaultServer, backend: OpenAIBackend) -> None:
