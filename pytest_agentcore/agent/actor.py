@@ -61,13 +61,20 @@ class FunctionAgent:
             InfrastructureError: the function, which is the task's, raised something.
         """
         try:
-            if self.solution is not None:
-                session.answer = self.solution(Actor(session, self.facts)) or ""
+            answer: object = self.solution(Actor(session, self.facts)) if self.solution else ""
         except EndOfTrial as end:
             return session.finish(end.stop_reason, end.detail)
         except (AgentcoreError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            name = getattr(self.solution, "__name__", "the solution")
-            raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
+            raise InfrastructureError(
+                f"{self._name} raised {type(error).__name__}: {error}", Cause.task_broken
+            ) from error
+        if not isinstance(answer, str | None):
+            raise InfrastructureError(f"{self._name} returned {answer!r:.80}, which is no text", Cause.task_broken)
+        session.answer = answer or ""
         return session.finish(StopReason.final_answer)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.solution, "__name__", "the solution")

@@ -74,7 +74,10 @@ def _answers(config: pytest.Config, hook: str, asked: list[object]) -> Iterator[
         asked.append(one.plugin)
         others = [other.plugin for other in implementations if other.plugin is not one.plugin]
         try:
-            found = config.pluginmanager.subset_hook_caller(hook, others)(config=config)
+            found = [
+                list(answer) if isinstance(answer, Iterator) else answer
+                for answer in config.pluginmanager.subset_hook_caller(hook, others)(config=config)
+            ]
         except Exception as error:
             raise UsageError(f"{one.plugin_name}: {hook} raised {type(error).__name__}: {error}") from error
         yield from ((one.plugin_name, answer) for answer in found)
