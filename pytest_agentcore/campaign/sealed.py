@@ -149,7 +149,9 @@ class Sealed:
             for number in range(j, j + both):
                 yield Problem(RESULTS_FILE, number + 1, "was changed after it was written")
             for number in range(j + both, j_end):
-                yield Problem(RESULTS_FILE, number + 1, f"was added by hand: {DIGESTS_FILE} has no digest of it")
+                yield Problem(
+                    RESULTS_FILE, number + 1, f"has no digest: it was added by hand, or {DIGESTS_FILE} was cut"
+                )
             for number in range(i + both, i_end):
                 if not self._may_be_missing(number):
                     yield self._missing(self.digests.results[number][1])

@@ -119,12 +119,12 @@ def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None)
 
 @contextmanager
 def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
-    """For who writes reports into a campaign that has ended; None for one of an earlier version without digests.
+    """For who writes reports into a campaign that has ended; None for one without digests.
 
     Raises:
         UsageError: another process is writing the campaign.
     """
-    if not folder.digests.is_file():
+    if not whole_lines(folder.digests):
         yield None
         return
     try:

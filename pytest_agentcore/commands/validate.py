@@ -40,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(found: Examination) -> str:
     what = f"{found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces"
-    said = f"{len(found.problems)} problems" if found.problems else "as it was written"
+    number = len(found.problems)
+    said = f"{number} problem{'s' if number > 1 else ''}" if number else "as it was written"
     return f"{said} ({what}){_note(found)}"
 
 
