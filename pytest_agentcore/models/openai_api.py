@@ -29,7 +29,9 @@ FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
 CALLED = frozenset({"tool_calls", "function_call"})
 
 _FULL = re.compile(
-    r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens", re.I
+    r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
+    r"|token count.{0,40}exceeds",
+    re.I,
 )
 
 

@@ -82,7 +82,7 @@ class Collected:
             self.finish = choice.get("finish_reason") or self.finish
 
     def _pieces(self, delta: Mapping[str, Any]) -> Iterator[str]:
-        said, thoughts = _parted(delta.get("content"))
+        said, thoughts = _parted(delta.get("content") or delta.get("refusal"))
         yield from self._thought(thoughts, "")
         for name in REASONING_FIELDS:
             if thought := delta.get(name):

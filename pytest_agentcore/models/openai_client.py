@@ -22,6 +22,8 @@ CONNECT_SECONDS = 10.0
 NO_KEY = "none"
 """What is sent where there is no key: the client insists on one, local servers look at none."""
 OVERLOADED = frozenset({429, 503, 529})
+SPENT = "insufficient_quota"
+"""OpenAI's code of a 429 that no waiting mends."""
 GATEWAY = frozenset({408, 502, 504})
 SHOWN = 400
 """Characters of a server's own words."""
@@ -125,7 +127,7 @@ class EndpointClient:
     def _of_status(self, error: Any) -> BackendError:
         status = int(error.status_code)
         said = f"the endpoint answers {status}: {self.words(_message(error))}"
-        if status in OVERLOADED:
+        if status in OVERLOADED and SPENT not in said:
             wait = _seconds(error.response.headers.get("retry-after"))
             return BackendError(said, Cause.backend_overloaded, transient=True, retry_after=wait)
         if status in GATEWAY:

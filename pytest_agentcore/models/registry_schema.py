@@ -93,6 +93,8 @@ def _kind(error: ValidationError) -> str:
 
 
 def _pattern(error: ValidationError) -> str:
+    if error.absolute_path[-1] == "api_key_env":  # it may be the key itself
+        return "must be the name of an environment variable that holds the key, not the key itself"
     return f"{_shown(error)} cannot be used here; it must match {error.validator_value}"
 
 

@@ -103,6 +103,12 @@ FINISHED = ended("stop")
         ),
         (status(502), Cause.backend_unreachable, True, "the endpoint answers 502: on purpose"),
         (status(429), Cause.backend_overloaded, True, "the endpoint answers 429: on purpose"),
+        (
+            status(429, "no money · insufficient_quota"),
+            Cause.backend_refused,
+            False,
+            "the endpoint answers 429: no money",
+        ),
         (status(401), Cause.backend_refused, False, "the endpoint answers 401: on purpose"),
         (status(404, "no model"), Cause.backend_refused, False, "the endpoint answers 404: no model"),
         (status(400, "m does not support tools"), Cause.backend_refused, False, "*does not support tools"),
@@ -469,7 +475,10 @@ def test_a_full_context_is_found_by_asking_for_less(server: FaultServer) -> None
         reply = backend.complete(request("word " * 60, max_reply_tokens=5000))
     assert [sent["max_tokens"] for sent in server.requests[-3:]] == [5000, 2500, 1250]
     assert reply.finish is FinishReason.stop
-    server.faults.extend([status(400, said)] * 9)
+    server.faults.extend([status(400, said)] * 5)
+    server.faults.extend(
+        [status(400, "The input token count (1200000) exceeds the maximum number of tokens allowed")] * 4
+    )
     with opened(server) as backend, pytest.raises(EndOfTrial) as caught:
         backend.complete(request("word " * 60, max_reply_tokens=5000))
     assert caught.value.stop_reason is StopReason.context_overflow
@@ -506,6 +515,11 @@ def test_reasoning_is_kept_apart_and_given_back_as_it_came(server: FaultServer, 
     said = server.requests[-1]["messages"][2]
     assert said["reasoning_content"] == "I think."
     assert said["tool_calls"][0]["id"] == server.requests[-1]["messages"][3]["tool_call_id"]
+
+
+def test_a_refusal_is_the_model_s_answer(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(content=None, refusal="I will not."), FINISHED))
+    assert backend.complete(request()).content == "I will not."
 
 
 def test_thoughts_that_the_server_left_in_the_content(server: FaultServer, backend: OpenAIBackend) -> None:

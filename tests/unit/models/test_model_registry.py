@@ -144,6 +144,7 @@ SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
         ('[m]\nbase_url = "http://h/v1"', ".m: base_url needs model beside it"),
         ('[m]\nbase_url = "http://me:secret@h/v1"\nmodel = "x"', ".m.base_url: 'http://me:secret@h/v1' cannot be used"),
         ('[m]\nbase_url = "http://[::1/v1"\nmodel = "x"', ".m.base_url: 'http://[::1/v1' cannot be used"),
+        (f'{SERVED}api_key_env = "sk-live-1"', ".m.api_key_env: must be the name of an environment variable"),
         (f'{SERVED}not_sent = ["temp"]', ".m.not_sent.0: 'temp' is none of temperature, top_p"),
         (f'{SERVED}not_sent = "top_p"', ".m.not_sent: 'top_p' is no list"),
         (f'{SERVED}not_sent = ["top_p"]\nsampling = {{ top_p = 1 }}', ".m.sampling: top_p: cannot have a value and"),
@@ -190,6 +191,7 @@ def test_a_broken_file_names_itself_entry_and_key(toml: str, says: str, tmp_path
     assert "models.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+    assert "sk-live" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
