@@ -127,7 +127,9 @@ LLAMA3 = Dialect(
 
 DEEPSEEK_V31 = Dialect(
     name="deepseek_v31",
-    codec=NamedJsonCodec(between="<｜tool▁sep｜>", loosely=r"[ \t\r\n]{0,8}<｜tool▁sep｜>"),
+    codec=NamedJsonCodec(
+        between="<｜tool▁sep｜>", loosely=r"[ \t\r\n]{0,8}<｜tool▁sep｜>[ \t\r\n]{0,8}(?:```(?:json)?)?"
+    ),
     call=Markers(open="<｜tool▁call▁begin｜>", close="<｜tool▁call▁end｜>"),
     section=Markers(open="<｜tool▁calls▁begin｜>", close="<｜tool▁calls▁end｜>"),
     traces=("<｜tool▁sep｜>",),

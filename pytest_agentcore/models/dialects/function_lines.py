@@ -24,7 +24,7 @@ def function_lines(tool_names: Collection[str]) -> re.Pattern[str]:
     """A line that begins like the call of a function with a known tool's name; group 2 is the name."""
     names = "|".join(map(re.escape, tool_names)) or r"(?!)"
     before = r"[ \t>*`-]{0,8}(?:[A-Za-z_]\w{0,40} ?= ?)?(?:print\(|await |\[)?"
-    return re.compile(rf"^{before}(call:[ \t]?)?({names})[ \t]?(?=[({{])", re.MULTILINE)
+    return re.compile(rf"^{before}(call:[ \t]?)?({names})(?:\.call)?[ \t]?(?=[({{])", re.MULTILINE)
 
 
 def function_tags(tool_names: Collection[str]) -> re.Pattern[str]:

@@ -12,6 +12,7 @@ from pytest_agentcore.models.dialects.characters import skip_space
 from pytest_agentcore.models.dialects.json_codec import STRING_CHARACTER, read_json, written_json
 from pytest_agentcore.models.dialects.values import Decoded, MalformedCall, Notation, RawCall
 
+_FENCE = re.compile(r"[ \t\r\n]{0,8}```")
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}?"
 
 
@@ -95,7 +96,8 @@ class NamedJsonCodec:
 
     def _behind(self, text: str, at: int) -> int:
         if not self.behind:
-            return at
+            fence = _FENCE.match(text, at) if self.forgiving else None
+            return fence.end() if fence else at
         end = skip_space(text, at)
         wanted = self.behind.strip()
         if not text.startswith(wanted, end):

@@ -20,7 +20,7 @@ from pytest_agentcore.models.dialects.function_lines import (
     function_tags,
 )
 from pytest_agentcore.models.dialects.loose_json import read_loosely
-from pytest_agentcore.models.dialects.own_form import beginnings, behind_remains, tolerant
+from pytest_agentcore.models.dialects.own_form import beginnings, behind_remains, name_and_object, tolerant
 from pytest_agentcore.models.dialects.scan import segments
 from pytest_agentcore.models.dialects.scanner import Part
 from pytest_agentcore.models.dialects.typed import typed
@@ -121,6 +121,9 @@ class _Finder:
                 if miss := self._decoded(codec, other, notes):
                     yield miss
                     return
+        notes = {}
+        if miss := self._decoded(name_and_object(notes), self.dialect, notes):
+            yield miss
 
     def _decoded(self, codec: Decodes, other: Dialect, notes: Collection[str]) -> NearMiss | None:
         at = skip_space(self.text, 0)

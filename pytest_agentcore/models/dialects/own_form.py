@@ -45,6 +45,12 @@ def tolerant(codec: Decodes, notes: dict[str, None]) -> Iterator[Decodes]:
         yield _Loosely(replace(codec, forgiving=True), notes)
 
 
+def name_and_object(notes: dict[str, None]) -> Decodes:
+    """A reader of a tool's name and an object behind it, which several models write between their markers."""
+    notes["a name and then JSON"] = None
+    return _Loosely(NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", forgiving=True), notes)
+
+
 @dataclass(frozen=True, slots=True)
 class _Loosely:
     """Reads arguments that are not quite JSON, and writes nothing."""

@@ -116,11 +116,11 @@ def _plain(text: str, at: int) -> tuple[RawCall, int] | None:
     if not found or found[1].endswith(".call"):
         return None
     start, end = found.span(2)
-    pairs = [
-        (key, double or single if not bare else _WORDS[bare] if bare in _WORDS else int(bare))
-        for key, double, single, bare in _PLAIN_ARGUMENT.findall(text, start, end)
-    ]
-    arguments = dict(pairs)
+    pairs = _PLAIN_ARGUMENT.findall(text, start, end)
+    arguments = {
+        key: double or single if not bare else _WORDS[bare] if bare in _WORDS else int(bare)
+        for key, double, single, bare in pairs
+    }
     return (RawCall(found[1], arguments), found.end()) if len(arguments) == len(pairs) else None
 
 
@@ -157,9 +157,9 @@ class _Reader:
         found: list[RawCall] = []
         at = _skip(self.text, at + 1)
         while not found or not self.text.startswith("]", at):
-            call, end = self.call(at)
+            call, at = self.call(at)
             found.append(call)
-            at = self._next("]", end)
+            at = self._next("]", at)
         return tuple(found), at + 1
 
     def _expect(self, wanted: str, at: int) -> int:
@@ -238,9 +238,11 @@ class _Reader:
 
     def _next(self, closing: str, at: int) -> int:
         """Behind a comma, or at the closing bracket."""
+        if self.text.startswith(closing, at):
+            return at
         at = _skip(self.text, at)
         if self.text.startswith(",", at):
-            return _skip(self.text, at + 1)
+            return _skip(self.text, at + 2 if self.text.startswith(" ", at + 1) else at + 1)
         if not self.text.startswith(closing, at):
             raise MalformedCall(f"a ',' or '{closing}' is missing", at)
         return at
@@ -292,6 +294,9 @@ class _Reader:
 def _skip(text: str, at: int) -> int:
     """Index behind white space and comments."""
     start = text[at : at + 1]
+    if start == "\n":  # nearly always the only one
+        at += 1
+        start = text[at : at + 1]
     if start > " " and start != "#":
         return at
     found = _BLANK.match(text, at)

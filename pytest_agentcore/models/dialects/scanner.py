@@ -62,6 +62,8 @@ class Scanner:
         self.dialect, self.text, self.schemas = dialect, text, schemas
         self.end = _end_of_reply(dialect, text)
         self.search = _markers(dialect).search
+        self.again = _again(dialect)
+        self.decode_list = dialect.codec.decode_list if isinstance(dialect.codec, DecodesList) else None
         self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
         self.problems = 0
         self.called = False
@@ -84,6 +86,9 @@ class Scanner:
             content_seen = content_seen or part.part is Part.content or part.part is Part.broken
             yield part
             at = part.end
+            if self.again and part.part is Part.calls and (unopened := self._unopened(self.again, at)):
+                yield unopened
+                at = unopened.end
         if at < self.end:
             yield Segment(part=Part.content, start=at, end=self.end)
         if self.end < len(self.text):
@@ -139,7 +144,7 @@ class Scanner:
         return Segment(part=Part.reasoning, start=start, end=end, inner=inner.strip())
 
     def _bare(self, start: int) -> Segment:
-        """A call that no marker opens; a `;` behind it only parts it from the next one."""
+        """A call that no marker opens; a `;` or `,` behind it only parts it from the next one."""
         part = self._call(start, start, bare=True)
         if part.part is Part.calls and (parted := _PARTED.match(self.text, part.end, self.end)):
             part = part._replace(end=parted.end())
@@ -158,8 +163,8 @@ class Scanner:
 
     def _listed(self, at: int) -> Decoded:
         """`[call, call]`, at least one."""
-        if isinstance(self.dialect.codec, DecodesList):
-            return self.dialect.codec.decode_list(self.text, at)
+        if self.decode_list:
+            return self.decode_list(self.text, at)
         text, decode = self.text, self.dialect.codec.decode
         at = skip_space(text, at)
         if not text.startswith("[", at):
@@ -173,6 +178,14 @@ class Scanner:
                 return Decoded(tuple(calls), at + 1)
             if not text.startswith(",", at):
                 raise MalformedCall("a ',' or ']' is missing", at)
+
+    def _unopened(self, again: re.Pattern[str], at: int) -> Segment | None:
+        """A call right behind another one that lacks its marker, where nothing closes calls: it is not text."""
+        found = again.match(self.text, at, self.end) if self.problems < MAX_PROBLEMS else None
+        if not found:
+            return None
+        error = MalformedCall(f"{self.dialect.call.open} should stand before the tool's name", found.start(1))
+        return self._broken(at, found.start(1), error, end=self._resume(found.end(), bare=False))
 
     def _closed(self, at: int, close: str) -> int:
         if not close:
@@ -238,6 +251,15 @@ def _markers(dialect: Dialect) -> re.Pattern[str]:
     return re.compile("|".join([*alternatives, *([f"(?P<bare>{dialect.bare})"] if dialect.bare else [])]))
 
 
+def _again(dialect: Dialect) -> re.Pattern[str] | None:
+    """A name and what tells that a call of it is meant; for dialects whose calls nothing closes."""
+    if dialect.call.close or dialect.listed or not dialect.traces:
+        return None
+    return re.compile(
+        rf"[ \t\r\n]*[,;]?[ \t\r\n]*([^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{'|'.join(map(re.escape, dialect.traces))}))"
+    )
+
+
 def _end_of_reply(dialect: Dialect, text: str) -> int:
     """Where trailing end-of-turn tokens begin, for backends that hand them on."""
     kept = text.rstrip()
@@ -249,4 +271,4 @@ def _end_of_reply(dialect: Dialect, text: str) -> int:
 
 _INDENT = 16
 """White space before a call that no marker opens."""
-_PARTED = re.compile(r"[ \t\r\n]*;[ \t\r\n]*")
+_PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_agentcore.models.dialects.base import Dialect
 from pytest_agentcore.models.dialects.families import (
     DEEPSEEK_V3,
+    DEEPSEEK_V31,
     DEEPSEEK_V32,
     DIALECTS,
     GEMMA3,
@@ -87,9 +88,17 @@ NEAR_MISSES: dict[str, tuple[Dialect, str, str, str]] = {
     "hermes in gemma": (GEMMA4, HERMES.render_call(*READ), "in the hermes dialect", ""),
     "gemma without markers": (GEMMA4, 'call:fs_read{path:<|"|>a.txt<|"|>}', "without <|tool_call>", ""),
     "gemma's form in hermes": (HERMES, 'call:fs_read{path:<|"|>a.txt<|"|>}', "function-like line", ""),
-    "gemma without call": (GEMMA4, '<|tool_call>fs_read{path:<|"|>a.txt<|"|>}<tool_call|>', "function-like line", ""),
+    "gemma without call": (GEMMA4, '<|tool_call>fs_read{path:<|"|>a.txt<|"|>}<tool_call|>', 'between <|"|>', ""),
     "gemma with other quotes": (GEMMA4, '<|tool_call>call:fs_read{path:"a.txt"}<tool_call|>', "function-like line", ""),
     "gemma in brackets": (GEMMA4, '<|tool_call>call:fs_read(path=<|"|>a.txt<|"|>)<tool_call|>', "function-like", ""),
+    "a name and then JSON": (GLM4, '<tool_call>fs_read\n{"path": "a.txt"}\n</tool_call>', "a name and then JSON", ""),
+    "llama's code": (LLAMA3, '<|python_tag|>fs_read.call(path="a.txt")', "function-like line", ""),
+    "deepseek in another fence": (
+        DEEPSEEK_V31,
+        DEEPSEEK_V31.render_call(*READ).replace("{", "```json\n{").replace("}", "}\n```"),
+        "between the markers",
+        "",
+    ),
     "an assignment": (GEMMA3, '```tool_code\nx = fs_read(path="a.txt")\nprint(x)\n```', "function-like line", ""),
     "llama's tag": (LLAMA3, '<function=fs_read>{"path": "a.txt"}</function>', "from a tag with its name", ""),
     "kimi without its prefix": (
@@ -257,6 +266,12 @@ def test_what_is_left_of_an_opening_marker_is_no_text(dialect: Dialect) -> None:
         pytest.skip("what stands between the marker and the call keeps the rest of the marker")
     parsed = parse_leniently(f"So.\n{dialect.render_call(*READ)[2:]}", dialect, TOOLS, schemas=SCHEMAS)
     assert ([call.name for call in parsed.calls], parsed.content) == (["fs_read"], "So.")
+
+
+def test_a_second_call_that_mistral_does_not_open_is_read() -> None:
+    parsed = parse_leniently('[TOOL_CALLS]shell[ARGS]{}, fs_read[ARGS]{"path": "a.txt"}', MISTRAL, TOOLS)
+    assert [call.name for call in parsed.calls] == ["shell", "fs_read"]
+    assert (len(parsed.repairs), parsed.problems, parsed.content) == (1, (), "")
 
 
 def test_several_calls_between_one_pair_of_markers_are_read() -> None:

@@ -145,6 +145,10 @@ def test_near_misses_of_other_families_are_refused_in_words(dialect: Dialect, te
 READ_BESIDES = {
     "llama behind its tag": (LLAMA3, '<|python_tag|>{"type": "function", "name": "a", "parameters": {"x": 1}}'),
     "llama in a row": (LLAMA3, '{"name": "a", "parameters": {"x": 1}}; {"name": "a", "parameters": {"x": 1}}'),
+    "llama in a row with commas": (
+        LLAMA3,
+        '{"name": "a", "parameters": {"x": 1}}, {"name": "a", "parameters": {"x": 1}}',
+    ),
     "mistral with an id": (MISTRAL, '[TOOL_CALLS]a[CALL_ID]abc123def[ARGS]{"x": 1}'),
     "kimi with another index": (
         KIMI_K2,
@@ -178,6 +182,15 @@ def test_forms_that_families_write_besides_are_read(dialect: Dialect, text: str)
     assert parsed.problems == ()
     assert {(call.name, call.arguments["x"]) for call in parsed.calls} == {("a", 1)}
     assert parsed.content == ""
+
+
+@pytest.mark.parametrize("between", ["", ", ", "\n", " ;\n"])
+def test_a_second_call_that_mistral_does_not_open_is_no_text(between: str) -> None:
+    parsed = MISTRAL.parse(f'[TOOL_CALLS]a[ARGS]{{"x": 1}}{between}b[ARGS]{{}}[TOOL_CALLS]c[ARGS]{{}}')
+    assert [call.name for call in parsed.calls] == ["a", "c"]
+    (problem,) = parsed.problems
+    assert "[TOOL_CALLS] should stand before the tool's name" in problem
+    assert MISTRAL.parse("[TOOL_CALLS]a[ARGS]{} and then [ARGS]").problems == ()
 
 
 def test_literals_mean_what_they_mean_in_python() -> None:
