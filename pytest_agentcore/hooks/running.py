@@ -28,6 +28,7 @@ from pytest_agentcore.hooks.overlapping import Spans
 from pytest_agentcore.hooks.preflighting import examine
 from pytest_agentcore.models.base import Backend, BackendFactory, ChecksRoom
 from pytest_agentcore.models.entry import ModelEntry
+from pytest_agentcore.models.named_endpoint import ENDPOINT, api_key_of
 from pytest_agentcore.models.naming import fetch
 from pytest_agentcore.options import Settings
 from pytest_agentcore.runner import Agent, Finished, Job, run_attempt
@@ -166,13 +167,15 @@ class Running:
         asked = (result.model, result.policy, result.context_load)
         return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
 
-    def check_scripts(self) -> None:
-        """Read what costs nothing to read, for a process that loads nothing itself.
+    def check_inputs(self, labels: Iterable[str]) -> None:
+        """Read what costs nothing to read, before anything is written: not every model is loaded before that.
 
         Raises:
-            UsageError: a script is none.
+            UsageError: a script is none, or the key of an endpoint is not there.
         """
-        for setup in self.setups.values():
+        for setup in (self.setups[label] for label in dict.fromkeys(labels)):
+            if setup.entry.backend == ENDPOINT:
+                api_key_of(setup.entry)
             if setup.entry.backend == "scripted":
                 self.backends["scripted"](setup.entry, setup.engine).close()
 

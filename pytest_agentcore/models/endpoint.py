@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -11,13 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.named_endpoint import checked_url, checked_variable
+from pytest_agentcore.models.named_endpoint import DEFAULT_KEY, api_key_of, checked_url
 from pytest_agentcore.models.openai_client import EndpointClient, refuses_key
 from pytest_agentcore.models.openai_wire import FIELDS
 from pytest_agentcore.models.settings import read_endpoint
 from pytest_agentcore.verdict.modes import Cause
 
-DEFAULT_KEY = "OPENAI_API_KEY"
 MANY_SLOTS = 64
 """Conversations at once where the endpoint does not say how many it takes."""
 ONLY_STANDARD = frozenset({"api.openai.com"})
@@ -76,38 +74,13 @@ def open_endpoint(entry: ModelEntry, engine: Mapping[str, str]) -> tuple[Endpoin
         slowest=settings.slowest,
     )
     plain = replace(plain, never_sent=[field for key in entry.not_sent for field in FIELDS.get(key, (key,))])
-    client = EndpointClient(plain.base_url, key_of(entry), idle_seconds=plain.idle_timeout)
+    client = EndpointClient(plain.base_url, api_key_of(entry), idle_seconds=plain.idle_timeout)
     try:
         seen = _look(plain, client)
     except BackendError as error:
         client.close()
         raise UsageError(_sentence(entry, plain, error)) from None
     return replace(seen, slots=settings.slots or seen.slots, context=seen.context or entry.context), client
-
-
-def key_of(entry: ModelEntry) -> str:
-    """The key from the environment; empty without one.
-
-    Without a name it is `OPENAI_API_KEY`, and that is sent to https addresses only: a key must not reach whatever
-    listens on some port because it happened to be set.
-
-    Raises:
-        UsageError: the variable that was named is not set, or what it holds cannot be sent.
-    """
-    name = checked_variable(entry.api_key_env) if entry.api_key_env else DEFAULT_KEY
-    if not entry.api_key_env and urlsplit(entry.base_url).scheme != "https":
-        return ""
-    key = os.environ.get(name, "")
-    if entry.api_key_env and not key:
-        raise UsageError(
-            f"{entry.name}: the environment variable {name}, which is to hold its key, is not set; set it, or name "
-            "another with --agentcore-api-key-env"
-        )
-    if not all("!" <= character <= "~" for character in key):
-        raise UsageError(
-            f"{entry.name}: the key in {name} cannot be sent: it holds characters other than visible ASCII ones"
-        )
-    return key
 
 
 def shown(url: str) -> str:
@@ -151,7 +124,7 @@ def _sentence(entry: ModelEntry, endpoint: Endpoint, error: BackendError) -> str
     where = f"{entry.name}: {shown(endpoint.base_url)}"
     if refuses_key(error):
         name = entry.api_key_env or DEFAULT_KEY
-        state = "does not take the key in" if key_of(entry) else "wants a key; set"
+        state = "does not take the key in" if api_key_of(entry) else "wants a key; set"
         return f"{where} {state} {name} ({error}); --agentcore-api-key-env names another variable"
     if error.cause is Cause.backend_unreachable:
         return f"{where}: {error}; start the server, or correct --agentcore-base-url"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,8 @@ ENDPOINT = "openai"
 """The backend's name."""
 OPENAI = "https://api.openai.com/v1"
 """What `openai:NAME` means without an address."""
+DEFAULT_KEY = "OPENAI_API_KEY"
+"""The variable that holds the key where none is named."""
 
 
 def entry_at(name: str, base_url: str, known: Mapping[str, ModelEntry]) -> ModelEntry:
@@ -64,6 +67,31 @@ def checked_variable(name: str) -> str:
             "OPENAI_API_KEY, not the key itself"
         )
     return name
+
+
+def api_key_of(entry: ModelEntry) -> str:
+    """The key from the environment; empty without one.
+
+    Without a name it is `OPENAI_API_KEY`, and that is sent to https addresses only: a key must not reach whatever
+    listens on some port because it happened to be set.
+
+    Raises:
+        UsageError: the variable that was named is not set, or what it holds cannot be sent.
+    """
+    name = checked_variable(entry.api_key_env) if entry.api_key_env else DEFAULT_KEY
+    if not entry.api_key_env and urlsplit(entry.base_url).scheme != "https":
+        return ""
+    key = os.environ.get(name, "")
+    if entry.api_key_env and not key:
+        raise UsageError(
+            f"{entry.name}: the environment variable {name}, which is to hold its key, is not set; set it, or name "
+            "another with --agentcore-api-key-env"
+        )
+    if not all("!" <= character <= "~" for character in key):
+        raise UsageError(
+            f"{entry.name}: the key in {name} cannot be sent: it holds characters other than visible ASCII ones"
+        )
+    return key
 
 
 def _is_address(url: str) -> bool:

@@ -160,6 +160,17 @@ def test_a_key_in_the_place_of_its_variable_s_name(
     assert not (pytester.path / "agentcore-results").exists()
 
 
+@pytest.mark.parametrize("words", [("--model=oracle", "--model=made-up"), ("--model=made-up", "-n1")])
+def test_a_key_that_is_missing_is_said_before_anything_is_written(
+    pytester: pytest.Pytester, suite: Path, server: FaultServer, words: tuple[str, ...]
+) -> None:
+    address = (f"--agentcore-base-url={server.url}", "--agentcore-api-key-env=abcdef0123456789")
+    result = pytester.runpytest(*words, *address, "--runs=1", "tiny")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*abcdef0123456789, which is to hold its key, is not set*"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
 def test_a_passing_fault_is_repeated_and_kept(pytester: pytest.Pytester, suite: Path, server: FaultServer) -> None:
     server.faults.extend([status(500), status(429, Retry_After="0.3"), dropped(after=0)])
     result = run(pytester, server, "-k", "hello")

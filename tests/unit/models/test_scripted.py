@@ -123,6 +123,13 @@ def test_finish_is_the_final_answer_under_the_constrained_policy(tmp_path: Path)
     assert (reply.content, reply.tool_calls) == ("It is 35.", ())
 
 
+def test_what_is_called_beside_finish_is_kept(tmp_path: Path) -> None:
+    line = {"tool_calls": [CALL, {"name": "finish", "arguments": {"answer": "It is 35."}}]}
+    reply = backend_for(tmp_path, {"*": [line]}).complete(ask(policy=Policy.constrained))
+    assert [call.name for call in reply.tool_calls] == [CALL["name"]]
+    assert (reply.content, reply.final) == ("It is 35.", True)
+
+
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
