@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ class Evidence:
         if sealed and sealed.sha256 != (found := TextDigest.of_file(path)).sha256:
             yield changed(name, sealed, found)
         elif not sealed:
-            yield from _events(name, path)
+            with suppress(UsageError):  # `_verdict` says it
+                yield from _events(name, path)
         yield from self._verdict(name, path)
 
     def _verdict(self, name: str, path: Path) -> Iterator[Problem]:
@@ -109,11 +111,19 @@ def changed(name: str, sealed: TextDigest, found: TextDigest) -> Problem:
     return Problem(name, sealed.first_difference(found), f"was changed after it was written{left}")
 
 
+def open_problems(folder: CampaignFolder, cited: frozenset[str]) -> Iterator[Problem]:
+    """Of transcripts without a result: a kill came first, so no digest speaks for them yet."""
+    for path in sorted(folder.transcripts.glob("*.jsonl")):
+        if path.stem not in cited:
+            name = path.relative_to(folder.path).as_posix()
+            try:
+                yield from _events(name, path)
+            except UsageError as error:
+                yield Problem(name, None, str(error).partition(": ")[2])
+
+
 def _events(name: str, path: Path) -> Iterator[Problem]:
     """Of a transcript that no digest speaks for."""
-    try:
-        for number, event in enumerate(read_lines(path), 1):
-            if problem := first_violation("transcript", event):
-                yield Problem(name, number, problem)
-    except UsageError:
-        return  # `_verdict` says it
+    for number, event in enumerate(read_lines(path), 1):
+        if problem := first_violation("transcript", event):
+            yield Problem(name, number, problem)

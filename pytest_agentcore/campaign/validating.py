@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_agentcore.campaign.digests import read_digests
-from pytest_agentcore.campaign.evidence import Evidence, Line, Problem
+from pytest_agentcore.campaign.evidence import Evidence, Line, Problem, open_problems
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.manifest import Manifest
 from pytest_agentcore.campaign.schema import first_violation
@@ -56,6 +56,7 @@ def examine(folder: CampaignFolder) -> Examination:
     for line in first.values():
         replaced = line.result.attempt not in cited
         found.problems += Evidence(folder, sealed.digests, line, replaced).problems()
+    found.problems += open_problems(folder, frozenset(first))
     if manifest and manifest.finished and (not found.problems or not sealed.speaks_for_all or not sealed.is_whole):
         named = frozenset(problem.file for problem in found.problems)
         found.problems += table_problems(folder, manifest, results, named)

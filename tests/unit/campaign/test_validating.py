@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from results import LOST, WRONG, manifest, result
-from written import write_campaign, write_evidence
+from written import FINISHED, write_campaign, write_evidence
 
 from pytest_agentcore.campaign.digests import TextDigest
 from pytest_agentcore.campaign.folder import CampaignFolder
 from pytest_agentcore.campaign.jsonl import to_line
+from pytest_agentcore.campaign.reading import read_campaign
 from pytest_agentcore.campaign.record import CampaignRecord
 from pytest_agentcore.campaign.validating import examine
 from pytest_agentcore.cli import main
@@ -165,6 +166,42 @@ def test_the_digests_of_an_earlier_version_still_speak(
     problems = [str(problem) for problem in examine(folder).problems]
 
     assert any(sentence in problem for problem in problems), problems
+
+
+def test_what_an_earlier_version_began_may_go_on(folder: CampaignFolder) -> None:
+    """Reports are written, and a trial without a score is run again."""
+    as_before_digests(folder)
+    assert main(["report", str(folder.path)]) == 0
+    assert (examine(folder).problems, examine(folder).speaks_for_all) == ([], False)
+    edit(folder.path / "report.md", "tiny", "tidy")
+    assert [problem.file for problem in examine(folder).problems] == ["report.md"]
+
+    campaign = read_campaign(folder.path)
+    record = CampaignRecord(folder, campaign.manifest, results=campaign.results)
+    again = result("b", 1, attempt="2" * 8 + "-0000-0000-0000-" + "0" * 12)
+    write_evidence(folder, again, folder.path.parents[1] / "scratch")
+    record.add(again)
+    record.finish(exit_status=0, finished=FINISHED)
+    assert main(["report", str(folder.path)]) == 0
+
+    assert (examine(folder).problems, examine(folder).speaks_for_all) == ([], False)
+
+
+def test_an_edited_transcript_of_a_trial_that_a_kill_ended(tmp_path: Path) -> None:
+    record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1)]))
+    write_evidence(record.folder, TRIALS[0], tmp_path / "scratch", judged=False)
+    record._store.close()
+    record._lock.release()
+    assert examine(record.folder).problems == []
+    path = record.folder.transcript(FIRST)
+
+    edit(path, '"turn":1', '"turn":"one"')
+    assert [(problem.file, problem.line) for problem in examine(record.folder).problems] == [
+        (f"data/transcripts/{FIRST}.jsonl", 2)
+    ]
+    edit(path, '{"event"', '{event"')
+    (problem,) = examine(record.folder).problems
+    assert str(problem).startswith(f"data/transcripts/{FIRST}.jsonl: line 1 is not a JSON object")
 
 
 def test_what_a_kill_leaves_is_no_problem(tmp_path: Path) -> None:
