@@ -59,7 +59,7 @@ class Conducting:
             with usage_errors():
                 self._fetch(session.config)
                 self._recording.choose(line[0] for line in self._plan)
-                self._running.check_inputs(self._unrecorded())
+                self._running.check_keys(self._unrecorded())
                 for first in self._unrecorded()[:1]:
                     self._running.open(first)
                 with record_errors():

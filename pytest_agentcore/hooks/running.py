@@ -167,15 +167,23 @@ class Running:
         asked = (result.model, result.policy, result.context_load)
         return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
 
-    def check_inputs(self, labels: Iterable[str]) -> None:
-        """Read what costs nothing to read, before anything is written: not every model is loaded before that.
+    def check_keys(self, labels: Iterable[str]) -> None:
+        """Look for the keys of endpoints, before anything is written: not every model is opened before that.
 
         Raises:
-            UsageError: a script is none, or the key of an endpoint is not there.
+            UsageError: one is not there, or cannot be sent.
         """
         for setup in (self.setups[label] for label in dict.fromkeys(labels)):
             if setup.entry.backend == ENDPOINT:
                 api_key_of(setup.entry)
+
+    def check_scripts(self) -> None:
+        """Read what costs nothing to read, for a process that loads nothing itself.
+
+        Raises:
+            UsageError: a script is none.
+        """
+        for setup in self.setups.values():
             if setup.entry.backend == "scripted":
                 self.backends["scripted"](setup.entry, setup.engine).close()
 

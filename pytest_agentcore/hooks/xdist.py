@@ -45,7 +45,8 @@ class Distributing:
         with usage_errors():
             with shown(session.config) as say:
                 self._running.fetch(tuple(self._running.setups), say)
-            self._running.check_inputs(self._running.setups)
+            self._running.check_keys(self._running.setups)
+            self._running.check_scripts()
             self._recording.choose()
             with record_errors():
                 self._recording.open()
