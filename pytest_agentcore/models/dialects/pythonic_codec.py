@@ -130,13 +130,14 @@ class _Reader:
 
     def statements(self, at: int) -> Decoded:
         """As many as stand there, on lines of their own or with semicolons between them."""
-        calls, end = self._statement(at)
+        first, end = self._statement(at)
+        calls = [*first]
         while (at := self._behind_semicolon(end)) < len(self.text) and (
             self.text[at] == "[" or _HEAD.match(self.text, at)
         ):
             more, end = self._statement(at)
             calls += more
-        return Decoded(calls, at if self.text.startswith("```", at) else end)
+        return Decoded(tuple(calls), at if self.text.startswith("```", at) else end)
 
     def _behind_semicolon(self, at: int) -> int:
         at = _skip(self.text, at)
@@ -250,9 +251,11 @@ class _Reader:
     def _strings(self, prefix: re.Match[str]) -> tuple[str, int]:
         """A string and those that stand right behind it, which Python joins."""
         whole, at = self._string(prefix)
+        pieces = [whole]
         while more := _PREFIX.match(self.text, _skip(self.text, at)):
             piece, at = self._string(more)
-            whole += piece
+            pieces.append(piece)
+        whole = "".join(pieces)
         if _SURROGATE.search(whole):
             raise MalformedCall("a string holds half of a surrogate pair", prefix.start())
         return whole, at

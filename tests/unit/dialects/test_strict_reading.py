@@ -321,6 +321,12 @@ def test_a_megabyte_in_one_argument_is_read(dialect: Dialect) -> None:
     assert call.arguments == {"content": content}
 
 
+def test_a_megabyte_of_statements_is_read_in_one_pass() -> None:
+    assert len(GEMMA3.parse("```tool_code\n" + "a(x=1); " * 125_000 + "\n```").calls) == 125_000
+    (call,) = PYTHONIC.parse("[a(x=" + '"b" ' * 250_000 + ")]").calls
+    assert call.arguments == {"x": "b" * 250_000}
+
+
 def test_reasoning_is_separate_and_calls_in_it_are_none() -> None:
     parsed = HERMES.parse(f"<think>\nMaybe {HERMES.render_call('a', {})}?\n</think>\n\nDone.")
     assert parsed.calls == ()
