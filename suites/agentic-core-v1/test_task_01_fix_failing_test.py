@@ -31,8 +31,10 @@ PROMISED: dict[str, dict[tuple[str, ...], float]] = {
         ("20:00-04:00", "18:00-02:00"): 840,
         ("09:00-17:00", "09:00-17:00"): 960,
     },
+    "clock.py:to_minutes": {("01:30",): 90, ("00:00",): 0, ("23:59",): 1439},
 }
 """What the docstrings promise, by function and arguments."""
+NO_TIMES = ("24:00", "12:60", "noon")
 
 
 @task(
@@ -58,6 +60,8 @@ def test_fix_failing_test(trial: Trial) -> None:
         for arguments, outcome in zip(promised, outcomes, strict=True):
             right = promised[arguments]
             assert outcome.value == right, f"{function}{arguments} must be {right}: {outcome}"
+    for text, outcome in zip(NO_TIMES, trial.call_each("timesheet/clock.py:to_minutes", zip(NO_TIMES)), strict=True):
+        assert outcome.raised == "ValueError", f"to_minutes({text!r}) must raise ValueError: {outcome}"
 
 
 BUG = "abs(to_minutes(end) - to_minutes(start))"
@@ -142,6 +146,18 @@ def make_equal_times_a_whole_day(agent: Actor) -> None:
 @test_fix_failing_test.counterexample
 def special_case_the_visible_shift(agent: Actor) -> None:
     replace(agent, "timesheet/clock.py", BUG, f'480 if (start, end) == ("22:00", "06:00") else {BUG}')
+
+
+@test_fix_failing_test.counterexample
+def rewrite_the_module_and_lose_the_check(agent: Actor) -> None:
+    agent.fs_write(
+        "timesheet/clock.py",
+        "def to_minutes(text):\n"
+        "    hours, minutes = map(int, text.split(':'))\n"
+        "    return hours * 60 + minutes\n\n\n"
+        "def minutes_between(start, end):\n"
+        "    return (to_minutes(end) - to_minutes(start)) % 1440\n",
+    )
 
 
 @test_fix_failing_test.counterexample

@@ -57,16 +57,21 @@ def make_log(random: Random) -> Instance:
     )
     failing, early, late, *requests = (f"{n:06x}" for n in random.sample(range(16**5, 16**6), REQUESTS))
     gap = random.choice(GAPS)
-    usual = [(event, *random.choice(TROUBLES)) for event in others for _ in range(random.choice((1, 2, 4, 8)))]
+    usual = [(event, *random.choice(TROUBLES)) for event in others[3:] for _ in range(random.choice((1, 2, 4, 8)))]
+
+    # Elsewhere the cause did no harm, so it cannot be recognised by being rare, nor by where it is frequent.
+    alike = [other for other in GAPS if other != gap]
+    gaps = [(event, "WARN", *text) for event, text in zip((cause, *others[:3]), (gap, *alike), strict=True)]
 
     records = list(failing_request(random, failing, gap, (cause, consequence, suspect)))
     for request in requests:
         at = random.randrange(SPAN)
-        # Elsewhere the cause did no harm, so it cannot be recognised by being rare.
-        events = usual if SPAN / 12 < at < SPAN * 0.8 else [*usual, *12 * [(cause, "WARN", *gap)]]
+        events = usual if SPAN / 12 < at < SPAN * 0.8 else [*usual, *12 * gaps]
         records += ordinary_request(random, request, at, events, timeout)
     records.append((-9, "ERROR", "billing", f"req={early} event={first} card service answered after 500 ms"))
     records.append((2 * SPAN, "ERROR", "orders", f"req={late} event={last} order 1500 was closed by its owner"))
+    for at, request, (event, level, service, text) in ((-8, early, gaps[1]), (2 * SPAN - 1, late, gaps[2])):
+        records.append((at, level, service, f"req={request} event={event} {text.format(random.randint(1, 2000))}"))
 
     start = datetime(2026, 3, random.randint(1, 28), 9, 0, tzinfo=UTC)
     lines = (f"{clock(start, at)} {level:5} {service:7} {text}\n" for at, level, service, text in sorted(records))
@@ -205,6 +210,16 @@ def take_the_first_line_with_500(agent: Actor) -> None:
 @test_investigate_log.counterexample
 def take_the_last_trouble_before_the_first_500(agent: Actor) -> None:
     answer(agent, f"sed '/status=500/q' {LOG} | grep -v $({REQUEST}) | {EVENT} | tail -1")
+
+
+@test_investigate_log.counterexample
+def take_the_first_warning(agent: Actor) -> None:
+    answer(agent, f"grep -m1 WARN {LOG} | {EVENT}")
+
+
+@test_investigate_log.counterexample
+def take_the_last_warning(agent: Actor) -> None:
+    answer(agent, f"grep WARN {LOG} | tail -1 | {EVENT}")
 
 
 @test_investigate_log.counterexample

@@ -56,6 +56,8 @@ def make_package(random: Random) -> Instance:
         "minutes": str(minutes),
         "number": str(minutes * 60),
     }
+    spare = random.sample([word for word in WORDS if not any(taken.startswith(word) for taken in words)], 2)
+    names |= {f"cousin{n}": f"{word}_{random.choice(UNITS)}" for n, word in enumerate(spare, 2)}
     constants = variants("origin")[0].splitlines()
     bodies = {
         "a": "\n".join(random.sample(constants, len(constants))),
@@ -77,7 +79,7 @@ def make_package(random: Random) -> Instance:
             "origin": f"{path['a']}:{names['origin']}",
             "stops": [f"{path['b']}:{names['second']}", f"{path['c']}:{names['third']}", f"{path['d']}:{final}"],
             "default": f"{path['settings']}:{names['default']}",
-            "neighbours": [f"{path['a']}:{names['sibling']}", f"{path['a']}:{names['cousin']}"],
+            "neighbours": [f"{path['a']}:{names[name]}" for name in ("sibling", "cousin", "cousin2", "cousin3")],
         },
     )
 
@@ -101,7 +103,7 @@ def variants(part: str) -> list[str]:
     artifacts=["answer.txt"],
 )
 def test_trace_through_codebase(trial: Trial) -> None:
-    answer = trial.line("answer.txt").removeprefix("./")
+    answer = trial.line("answer.txt").removeprefix("./").removeprefix("/workspace/")
     assert re.fullmatch(r"[\w/]+\.py:\w+", answer), f"answer.txt must be one line path:NAME, not {answer!r}"
     assert answer == trial.facts["origin"], f"the number printed by main.py does not come from {answer}"
 
@@ -145,6 +147,11 @@ def answer(agent: Actor, text: str) -> None:
     agent.fs_write("answer.txt", f"{text}\n")
 
 
+@test_trace_through_codebase.alternative
+def give_the_whole_path(agent: Actor) -> None:
+    answer(agent, f"/workspace/{agent.facts['origin']}")
+
+
 @test_trace_through_codebase.counterexample
 def grep_for_the_final_name(agent: Actor) -> None:
     name = agent.facts["default"].partition(":")[2]
@@ -185,6 +192,11 @@ def take_the_neighbour_with_the_same_number(agent: Actor) -> None:
 @test_trace_through_codebase.counterexample
 def take_the_neighbour_with_the_same_expression(agent: Actor) -> None:
     answer(agent, agent.facts["neighbours"][1])
+
+
+@test_trace_through_codebase.counterexample
+def take_another_neighbour_with_the_same_expression(agent: Actor) -> None:
+    answer(agent, agent.facts["neighbours"][3])
 
 
 @test_trace_through_codebase.counterexample

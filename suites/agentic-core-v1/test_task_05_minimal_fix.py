@@ -42,8 +42,8 @@ def test_minimal_fix(trial: Trial) -> None:
     )
     assert [line.value for line in lines] == [0, 0, 2.5, 80], f"line_total of two gifts, a pen and a desk: {lines}"
     assert negative.raised == "ValueError", f"line_total must still refuse a negative quantity: {negative}"
-    totals = trial.call_each("src/price.py:total", [[[mug, bag]], [[mug, pen, bag, desk]]])
-    assert [total.value for total in totals] == [4.9, 82.5], f"total of two gifts, and with a pen and a desk: {totals}"
+    totals = trial.call_each("src/price.py:total", [[[mug, bag]], [[mug, pen, bag, desk]], [[bag, desk], "STAFF"]])
+    assert [total.value for total in totals] == [4.9, 82.5, 60], f"two gifts, with a pen and a desk, a code: {totals}"
 
 
 RETURN = '    return round(item["price"] * quantity, 2)\n'
