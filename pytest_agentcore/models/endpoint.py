@@ -109,7 +109,7 @@ def _look(endpoint: Endpoint, client: EndpointClient) -> Endpoint:
 
 def _llama_server(endpoint: Endpoint, client: EndpointClient) -> Endpoint:
     """llama.cpp's own server tells its file, its slots and the context of one slot."""
-    props = client.get(f"{endpoint.base_url.removesuffix('/v1')}/props")
+    props = client.get(f"{endpoint.base_url.partition('?')[0].removesuffix('/v1')}/props")
     context = (props.get("default_generation_settings") or {}).get("n_ctx")
     facts = {"file": PurePosixPath(str(props.get("model_path", ""))).name, "server": str(props.get("build_info", ""))}
     return replace(

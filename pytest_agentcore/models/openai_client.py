@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pytest_agentcore.campaign.redact import REDACTED, redact
 from pytest_agentcore.errors import BackendError
@@ -43,7 +43,8 @@ class EndpointClient:
         plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
         web = openai.DefaultHttpxClient(trust_env=not local, verify=not plain, follow_redirects=not plain)
         self._client = openai.OpenAI(
-            base_url=base_url,
+            base_url=base_url.partition("?")[0],
+            default_query=dict(parse_qsl(urlsplit(base_url).query)),  # the package would put its paths behind it
             api_key=key or NO_KEY,
             max_retries=0,
             timeout=openai.Timeout(idle_seconds, connect=min(CONNECT_SECONDS, idle_seconds)),

@@ -54,6 +54,7 @@ class FaultServer:
     usage: bool = True
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     """When each came, on the monotonic clock."""
     most_at_once: int = 0
@@ -161,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self.key_is_right():
             return
-        if self.path.endswith("/models"):
+        if self.path.partition("?")[0].endswith("/models"):
             self.send(
                 {
                     "object": "list",
@@ -173,6 +174,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.state.paths.append(self.path)
         with self.state.counted(request):
             fault = self.state.next_fault()
             if fault and fault(self, request):

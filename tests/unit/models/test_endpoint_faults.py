@@ -648,6 +648,15 @@ def test_a_key_that_is_missing_or_wrong_is_said_before_the_first_trial(
         assert "mustnotappear" not in str(caught.value)
 
 
+def test_the_query_of_an_address_stands_behind_every_path(server: FaultServer) -> None:
+    server.url += "?api_key=abc&version=2"
+    with opened(server) as backend:
+        assert backend.describe()["context"] == 1024
+        backend.complete(request())
+        assert backend.describe()["endpoint"] == server.url.partition("?")[0]
+    assert server.paths == ["/v1/chat/completions?api_key=abc&version=2"]
+
+
 def test_what_can_be_no_variable_s_name_is_not_repeated(server: FaultServer) -> None:
     with pytest.raises(UsageError, match="not the key itself") as caught, opened(server, key_env=KEY):
         pass
