@@ -95,16 +95,17 @@ GAP = any_of(
     r"(?<!non-)(?<!not )(?<!never )(?<!not an )\bempty\b"
     r"(?! (?:[\w-]+ )?(?:strings?|names?|text|comments?|keys?|values?))",
     r"\[\s*\]",
-    r"\blen\(\w+\)\s*==\s*0",
+    r"\blen\(\w+\)\s*==\s*0|\b\w*(?:verified|reviews|ratings|count)\s*==\s*0\b",
     r"\bif not \w*(?:reviews|ratings|verified|stars|scores)\b",
     r"\blength (?:of )?(?:0|zero)\b(?![.,]\d)",
     r"\bnone (?:of (?:the|its|them|these|those)\b|(?:are|is) verified)",
-    r"\bnot (?:a single|one)\b",
+    r"\bnot (?:a single|one)\b|\bcount of (?:0|zero)\b(?![.,]\d)",
     r"\bnothing (?:(?:is|was|may be|can be) )?(?:to average|verified|counts|left|remains|qualifies)\b",
     r"\b(?:all|every|only|solely|just|exclusively|entirely) (?:(?:of|the|its|has|have|contains?|reviews?|are|is) )*"
     r"(?:unverified|not verified|non-verified)",
     r"\b(?:never|not|n't) (?:yet )?(?:been )?(?:reviewed|rated)\b",
-    r"\b(?:nobody|no one)\b[^.,;\n|]{0,40}\b(?:reviewed|rated)\b",
+    r"\b(?:nobody|no one)\b[^.,;\n|]{0,40}\b(?:reviewed|rated|review)\b",
+    r"\bha(?:s|ve) none\b|\bbefore (?:any|the first|a) (?:verified )?review\b",
     r"\b(?:not|n't) (?:yet )?(?:received|gotten|got|collected|have|has) (?:yet )?any\b",
     r"\byet to (?:receive|get|collect|have|be)\b",
     r"\b(?:unreviewed|unrated)\b",
@@ -134,20 +135,25 @@ NOISE = any_of(
     r"divi\w+[ -]by[ -](?:zero|0)(?: errors?| exceptions?)?",
     r"ZeroDivisionError",
     r"\b0(?:\.0)? ?(?:to|-|\u2013|and|\.\.) ?5\b",
-    r"\b0 (?:failures?|errors?|tests?|warnings?|issues?)\b",
+    r"\b0 (?:failures?|errors?|tests?|warnings?|issues?|problems?)\b",
     r"(?:==|!=|<=?|(?<![=-])>=?)\s*0(?:\.0)?\b",
     r"\b(?:total|sum|count|\w+_(?:total|sum|count))\s*\+?=\s*0(?:\.0)?\b",
-    r"\b(?:reviews|list|input|argument|parameter) (?:is|are|==) (?:None|null)\b",
     r"\b(?:None|null) or (?=\W*GAP)",
     r"(?<=GAP) (?:list )?or (?:None|null)\b",
 )
 """Zeros, errors and Nones that are no behaviour of the function."""
 
+NO_LIST = any_of(r"\b(?:reviews|list|input|argument|parameter) (?:is|are|==) (?:None|null)\b")
+"""An input that is not even a list."""
+
 DENIED = any_of(
-    r"(?:\b(?:than|instead of|as opposed to|in place of|unlike|without|never|no|cannot|against|avoid\w*|prevent\w*)"
+    r"(?:\b(?:than|instead of|as opposed to|in place of|unlike|without|never(?: returns)?|no|cannot|against|avoid\w*"
+    r"|prevent\w*)"
     r"|\brais(?:es?|ing) (?:no|nothing)"
     r"|\bnot(?![- ]a[- ]number)|n't)\b"
-    r"(?:(?!\b(?:and|but|so|then|it|we|I|returns|the (?:result|function|average|rating|code))\b)[^,;:()—→|])*",
+    r"(?:(?!\b(?:and|but|so|then|it|we|I|returns|the (?:result|function|average|rating|code))\b)[^,;:()—→|])*"
+    r"(?:(?:, (?:an? )?(?:None|null|NaN|0(?:\.0)?|zero|\w*error|\w*exception))*,? n?or (?:an? )?"
+    r"(?:None|null|NaN|0(?:\.0)?|zero|\w*error|\w*exception)\b)?",
     r"\b(?:None|null|NaN|zero|0(?:\.0)?|errors?|exceptions?) (?:is|are|was|will be|would be) (?:not|never)\b",
 )
 """What the author says that the code does not do."""
@@ -164,6 +170,9 @@ WEIGHED = any_of(
 REJECTED = any_of(r"\W*(?:\w+ ){0,2}(?:options?|alternatives?|rejected|considered)[\w ]*:")
 """A line that lists what was not done."""
 
+ANNOUNCED = any_of(r"\b(?:options?|alternatives?|possibilities|rejected|considered)\b[\w ]*:\s*$")
+"""The end of a line whose list weighs behaviours."""
+
 ELSEWHERE = any_of(
     r"\b(?:if|when|for|unless|on|where)\b[^,]{0,30}\b(?:malformed|invalid|bad|wrong|keys?|fields?|types?|non-\w+|negative"
     r"|missing|unknown|duplicates?|out of|outside|stars? (?:is|are|values?|that))\b"
@@ -179,7 +188,7 @@ LABEL = any_of(
 CLAUSE = any_of(
     r"[.!?](?=\s|$)|[;|()]|\s[\u2013\u2014-]+\s",
     r",?\s+but\b|,?\s+\b(?:because|since|whereas|although|though|so|hence|thus|therefore)\b",
-    r",\s(?=(?:and )?(?:I|we|it|this|the (?:function|code|implementation))\b)",
+    r",\s(?=(?:as|while|which)\b|(?:and )?(?:I|we|it|this|the (?:function|code|implementation))\b)",
     r"\s(?=GAP\s*(?::|[=-]>|[→⇒—]))",
 )
 """Where one statement ends and the next begins."""
@@ -207,13 +216,24 @@ def tells(note: str, shown: str, also: str = "") -> bool:
 
 def _passages(note: str) -> Iterator[str]:
     """For each mention of the gap: its line and what belongs to it (a heading's section, an item's body)."""
-    lines = _unwrapped(ANOTHER_GAP.sub(" ", note.replace("\u2019", "'")))
+    plain = note.replace("\u2019", "'").replace("(verified)", "verified")
+    lines = _weighed_lists(_unwrapped(ANOTHER_GAP.sub(" ", plain)))
     for start, line in enumerate(lines):
         if GAP.search(line):
-            rank = min(_rank(line), 2)
+            rank = -1 if ANNOUNCED.search(line) else min(_rank(line), 2)
             most = min(start + LONGEST_PASSAGE, len(lines))
             end = next((i for i in range(start + 1, most) if _rank(lines[i]) <= rank), most)
             yield "\n".join(lines[start:end])
+
+
+def _weighed_lists(lines: list[str]) -> list[str]:
+    """The lines, with the items of a list of options called options."""
+    weighs, found = False, []
+    for line in lines:
+        item = re.match(r"\s*(?:[-*+•]|\d+[.)])\s+", line)
+        weighs = bool(ANNOUNCED.search(line)) or (weighs and bool(item or not line.strip()))
+        found.append(f"{item[0]}option {line[item.end() :]}" if weighs and item else line)
+    return found
 
 
 def _unwrapped(note: str) -> list[str]:
@@ -264,7 +284,8 @@ def _clauses(passage: str, shown: str) -> list[str]:
         text = re.sub(rf"(?<!\w){re.escape(shown)}(?:\.0)?(?!\w)", "SHOWN", text)
     lines = NOISE.sub(" ", GAP.sub(" GAP ", text)).split("\n")
     clauses = [clause for line in lines for clause in ([line] if REJECTED.match(line) else CLAUSE.split(line))]
-    return [clause for clause in clauses if clause.strip() and ("GAP" in clause or not ELSEWHERE.search(clause))]
+    here = [clause for clause in clauses if "GAP" in clause or not (ELSEWHERE.search(clause) or NO_LIST.search(clause))]
+    return [clause for each in here if (clause := NO_LIST.sub(" ", each)).strip()]
 
 
 def _names(shown: str) -> dict[str, re.Pattern[str]]:
@@ -284,7 +305,9 @@ def _behaviours(clause: str, shown: str) -> tuple[str, ...]:
     bare = DENIED.sub(" ", clause)
     found = sorted((m.start(), m.end(), name) for name, p in _names(shown).items() if (m := p.search(bare)))
     names = [name for _, _, name in found]
-    if len(found) > 1 and (WEIGHED.search(clause) or LISTED.fullmatch(bare[found[0][1] : found[1][0]])):
+    if len(found) > 2 or (
+        len(found) > 1 and (WEIGHED.search(clause) or LISTED.fullmatch(bare[found[0][1] : found[1][0]]))
+    ):
         return tuple(names)
     return tuple(names[:1])
 
