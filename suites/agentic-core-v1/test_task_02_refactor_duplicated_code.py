@@ -299,6 +299,22 @@ def move_the_copies_elsewhere(agent: Actor) -> None:
 
 
 @test_refactor_duplicated_code.counterexample
+def hide_the_copies_in_a_text(agent: Actor) -> None:
+    """Small, and no line of it can be compared."""
+    agent.shell("mv src/weather.py src/weather.txt")
+    save(agent, "from pathlib import Path\n\nexec((Path(__file__).parent / 'weather.txt').read_text())\n")
+
+
+@test_refactor_duplicated_code.counterexample
+def hide_the_copies_in_a_text_behind_a_helper(agent: Actor) -> None:
+    agent.shell("mkdir lib && mv src/weather.py lib/copies.txt")
+    text = "(Path(__file__).parent / 'copies.txt').read_text()"
+    agent.fs_write("lib/load.py", f"from pathlib import Path\n\nCOPIES = {{}}\nexec({text}, COPIES)\n")
+    helper = "from lib.load import COPIES\n\n\ndef _mean(name, readings):\n    return COPIES[name](readings)\n"
+    save(agent, helper + each('\n\ndef {name}(readings):\n    return _mean("{name}", readings)\n'))
+
+
+@test_refactor_duplicated_code.counterexample
 def merge_the_functions_into_one(agent: Actor) -> None:
     """The public names are gone."""
     save(agent, HELPER.replace("_mean", "mean"))
