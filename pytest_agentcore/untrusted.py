@@ -11,6 +11,8 @@ import unicodedata
 _NOT_FOR_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Outside `Char` of XML 1.0 (section 2.2), and DEL, CR and the C1 controls, which it allows but discourages."""
 
+_NOT_PLAIN = re.compile("[^\x20-\x7e]")
+
 _FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide forms for formulas too
 """What makes a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
 
@@ -24,7 +26,7 @@ def visible(text: str) -> str:
     r"""One line in which every character shows: controls, surrogates, bidi marks and line breaks as `\n`, `\x1b` …"""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else _escape(c) for c in text)
+    return _NOT_PLAIN.sub(lambda found: found[0] if found[0].isprintable() else _escape(found[0]), text)
 
 
 def visible_lines(text: str) -> list[str]:
