@@ -72,7 +72,7 @@ class CampaignFolder:
 
     def transcript(self, attempt: str) -> Path:
         """Of one attempt, by its UUID."""
-        return self.transcripts / f"{attempt}.jsonl"
+        return self.path.joinpath("data", "transcripts", f"{attempt}.jsonl")  # asked for ten thousand times
 
     def workspace(self, attempt: str) -> Path:
         """Of one attempt, by its UUID."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -202,10 +203,7 @@ class Manifest:
     @property
     def tasks(self) -> dict[str, int]:
         """How many trials are planned of each task, in the order of their names."""
-        counts: dict[str, int] = {}
-        for trial in sorted(self.planned, key=lambda trial: trial.task):
-            counts[trial.task] = counts.get(trial.task, 0) + 1
-        return counts
+        return dict(sorted(Counter(trial.task for trial in self.planned).items()))
 
     @property
     def counts(self) -> bool:
