@@ -14,8 +14,8 @@ from importlib.resources import files
 from typing import Any
 
 from pytest_agentcore.reports import numbers
-from pytest_agentcore.reports.html.charts import charts, compared
-from pytest_agentcore.reports.html.drawing import LEFT_OUT, MISSING, can_draw, draw
+from pytest_agentcore.reports.html.charts import Chart, charts, compared
+from pytest_agentcore.reports.html.drawing import LEFT_OUT, MISSING, can_draw, drawing
 from pytest_agentcore.reports.html.overview import SIGNS, map_lines, questions, runs_of, tables, tiles
 from pytest_agentcore.reports.html.sections import sections
 from pytest_agentcore.reports.html.transcripts import PAGE_BYTES
@@ -48,12 +48,23 @@ def page(report: Report, *, with_charts: bool = True, room: int = PAGE_BYTES) ->
         "interval": numbers.interval,
         "count": numbers.count,
         "when": _when,
-        "drawn": lambda chart: draw(chart.spec),
     }
-    yield from environment.get_template("page.html.jinja").generate(_values(report, with_charts=with_charts, room=room))
+    shown, versus_chart = _charts(report)
+    no_charts = _no_charts(wanted=with_charts)
+    drawable = () if no_charts else (*shown, *([versus_chart] if versus_chart else ()))
+    with drawing([chart.spec for chart in drawable]) as drawn:
+        environment.filters["drawn"] = lambda chart: drawn(chart.spec)
+        values = _values(report, room) | {"charts": shown, "no_charts": no_charts, "versus_chart": versus_chart}
+        yield from environment.get_template("page.html.jinja").generate(values)
 
 
-def _values(report: Report, *, with_charts: bool, room: int) -> dict[str, Any]:
+def _charts(report: Report) -> tuple[list[Chart], Chart | None]:
+    """Of the campaign, and of it beside the baseline."""
+    shown = charts(report.figures, report.results, report.campaign.manifest.parallel)
+    return list(shown), compared(report.comparison) if report.comparison else None
+
+
+def _values(report: Report, room: int) -> dict[str, Any]:
     """What the template shows. Only what is named `trusted` is markup: made here, or escaped by those who made it."""
     manifest, figures, results = report.campaign.manifest, report.figures, report.results
     title = f"{manifest.model} on {manifest.suite.title}"
@@ -77,11 +88,8 @@ def _values(report: Report, *, with_charts: bool, room: int) -> dict[str, Any]:
         "runs": runs,
         "beside": len(runs) <= FEW_RUNS,
         "map": list(map_lines(figures, manifest, results)),
-        "charts": list(charts(figures, results, manifest.parallel)),
-        "no_charts": _no_charts(wanted=with_charts),
         "versus": report.comparison and versus(report.comparison),
         "versus_heads": HEADS,
-        "versus_chart": report.comparison and compared(report.comparison),
         "tables": list(tables(figures, manifest.parallel)),
         "sections": list(sections(report)),
         "facts": report.facts,

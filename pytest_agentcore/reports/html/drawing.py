@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 MISSING = "Charts are not drawn: vl-convert-python is not installed (pip install vl-convert-python)."
@@ -54,6 +56,17 @@ LOOK: Mapping[str, Any] = {
 def can_draw() -> bool:
     """Whether the library is installed; asks without loading it."""
     return importlib.util.find_spec("vl_convert") is not None
+
+
+@contextmanager
+def drawing(specs: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[Mapping[str, Any]], str]]:
+    """Begins to draw, and gives what waits for the drawing of one of `specs`.
+
+    The library works without Python's lock, so a large page is put together meanwhile.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="agentcore-drawing") as pool:
+        drawings = {id(spec): pool.submit(draw, spec) for spec in specs}
+        yield lambda spec: drawings[id(spec)].result()
 
 
 def draw(spec: Mapping[str, Any]) -> str:
