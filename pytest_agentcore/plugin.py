@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TAKEN = pytest.StashKey[tuple[str, ...]]()
 """Bare spellings that belong to somebody else."""
 _ONLY_SHOW = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+"""Options of pytest with which no trial runs; `--help` does not even read the paths."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -74,9 +75,7 @@ def _is_free(parser: pytest.Parser, spelling: str) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to the active part if, and only if, a model is given."""
     config.addinivalue_line("markers", "agentcore: a task of pytest-agentcore (set by the plugin)")
-    if any(
-        config.getoption(name, None) for name in _ONLY_SHOW
-    ):  # `--help` reads no path, and none of them runs a trial
+    if any(config.getoption(name, None) for name in _ONLY_SHOW):
         return
     asked = config.getoption("agentcore_model", None) or config.getini("agentcore_model")
     if asked or hasattr(config, "workerinput"):

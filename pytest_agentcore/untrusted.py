@@ -12,6 +12,7 @@ _NOT_FOR_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0
 """Outside `Char` of XML 1.0 (section 2.2), and DEL, CR and the C1 controls, which it allows but discourages."""
 
 _NOT_PLAIN = re.compile("[^\x20-\x7e]")
+"""What may not be printable; the rest of ASCII is."""
 
 _FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide forms for formulas too
 """What makes a spreadsheet read a cell as a formula (OWASP, CSV injection)."""

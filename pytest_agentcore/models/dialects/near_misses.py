@@ -6,7 +6,7 @@ Only what names a known tool counts, and at most `MAX_TRIES` places of a text ar
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from pytest_agentcore.models.dialects.base import Dialect
@@ -262,15 +262,7 @@ class _Finder:
         return end
 
     def function_tags(self) -> Iterator[NearMiss]:
-        at, pattern = 0, function_tags(self.tool_names)
-        for _try in range(MAX_TRIES):
-            found = pattern.search(self.text, at)
-            if not found:
-                return
-            at = found.end()
-            if miss := self._function_tag_at(found):
-                yield miss
-                at = miss.end
+        return self._where(function_tags(self.tool_names), self._function_tag_at)
 
     def _function_tag_at(self, found: re.Match[str]) -> NearMiss | None:
         try:
@@ -282,13 +274,17 @@ class _Finder:
         return NearMiss(start=found.start(), end=end, calls=(RawCall(found[1], value),), repairs=(repair,))
 
     def function_lines(self) -> Iterator[NearMiss]:
-        at, pattern = 0, function_lines(self.tool_names)
+        return self._where(function_lines(self.tool_names), self._function_line_at)
+
+    def _where(self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], NearMiss | None]) -> Iterator[NearMiss]:
+        """Each place that the pattern finds and `read` can make a call of, one behind the other."""
+        at = 0
         for _try in range(MAX_TRIES):
             found = pattern.search(self.text, at)
             if not found:
                 return
             at = found.end()
-            if miss := self._function_line_at(found):
+            if miss := read(found):
                 yield miss
                 at = miss.end
 
