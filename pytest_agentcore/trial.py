@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from types import NoneType
@@ -190,7 +190,8 @@ class TrialResult:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; `attribution` and `outcome` are written for readers and ignored on the way back."""
-        written = {"schema": SCHEMA_VERSION, **asdict(self), "outcome": self.outcome, "attribution": self.attribution}
+        said = {name: getattr(self, name) for name in _NAMES}
+        written = {"schema": SCHEMA_VERSION, **said, "outcome": self.outcome, "attribution": self.attribution}
         # Exactly str: xdist's serializer refuses subclasses.
         return {name: value.value if isinstance(value, StrEnum) else value for name, value in written.items()}
 

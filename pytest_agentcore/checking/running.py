@@ -185,7 +185,7 @@ def _unanswered(target: str, number: int, count: int, done: Completed, seconds: 
         return f"{which} {_ended(done, seconds)}"
     if done.dropped_bytes:
         return f"{which} gave more output than is read"
-    if done.exit_code == 127:  # noqa: PLR2004 - the shell's and prlimit's "command not found"
+    if done.exit_code == 127:  # noqa: PLR2004 - the shell's and setpriv's "command not found"
         raise SandboxError(f"no Python in the sandbox: {clip(done.output.decode(errors='replace'), 200)}")
     return f"{which} ended its process (exit code {done.exit_code}) instead of returning"
 

@@ -118,6 +118,8 @@ class Recording:
 
     def take_plan(self, plan: Sequence[PlanLine]) -> None:
         """Write down what is going to run, once; what a continued campaign planned before stays."""
+        if not plan:
+            return
         known = {name: asdict(tool.spec) for name, tool in self._running.tools.items()} | self._specs
         for slug, campaign in self.campaigns.items():
             lines = [line for line in plan if line[0] == slug]
@@ -216,11 +218,9 @@ class Recording:
 
     def _note_overlap(self, label: str) -> None:
         """Write down how many trials overlapped, which may be fewer than were allowed to."""
-        campaign = self.campaigns[label]
-        if campaign.manifest.parallel < self.at_once:
-            most = self._running.spans.most(label)
-            if most > campaign.manifest.parallel:
-                campaign.revise(parallel=most)
+        campaign, most = self.campaigns[label], self._running.spans.most(label)
+        if most > campaign.manifest.parallel:
+            campaign.revise(parallel=most)
 
     def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript."""

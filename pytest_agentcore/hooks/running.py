@@ -118,6 +118,8 @@ class Running:
         if self._loaded and self._loaded[0].same_model(setup):
             return self._loaded[1]
         self.close()
+        import pytest_agentcore.tools.validation  # noqa: F401, PLC0415 - heavy, and the first call's time would hold it
+
         if setup.entry.is_agent:
             self.described.setdefault(label, {"name": setup.entry.backend})
             self._loaded = setup, None

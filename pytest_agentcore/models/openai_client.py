@@ -157,6 +157,11 @@ class ChunkStream:
                 if isinstance(chunk, Mapping):
                     yield chunk
 
+    @property
+    def complete(self) -> bool:
+        """Whether the endpoint has said that nothing more comes."""
+        return bool(self._stream.complete)
+
     def close(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""
         self._stream.close()

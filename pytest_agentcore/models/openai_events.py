@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
+
+DONE = "[DONE]"
+"""The protocol's word for the end of a stream."""
 
 
 def events_of(stream: type[Any]) -> type[Any]:
@@ -18,6 +22,10 @@ def events_of(stream: type[Any]) -> type[Any]:
             super().__init__(**given)
             self._decoder = _Decoder(self._decoder)
 
+        @property
+        def complete(self) -> bool:
+            return bool(self._decoder.complete)
+
     return Events
 
 
@@ -25,11 +33,14 @@ class _Decoder:
     """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
 
     The package's decoder makes an event without data of a comment behind an `id:` line and of a lone `retry:`, which
-    the standard says to drop, and nothing at all of a plain JSON object.
+    the standard says to drop, and nothing at all of a plain JSON object. At `[DONE]` the package would throw the
+    connection away; read to the end of the body it serves the next request, without another handshake.
     """
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
+        self.complete = False
+        """Whether `[DONE]` has come."""
 
     def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
         """The events of a body."""
@@ -42,6 +53,11 @@ class _Decoder:
                 yield piece
 
         for event in self._decoder.iter_bytes(noted()):
+            if event.data.startswith(DONE):
+                self.complete = True
+                with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
+                    deque(pieces, maxlen=0)
+                return
             if event.data:
                 streamed = True
                 yield event

@@ -21,6 +21,10 @@ LOOK_SECONDS = 0.1
 class Source(Protocol[T_co]):
     """An open stream."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether the last thing has come, even though the iterator has not ended yet."""
+
     def __iter__(self) -> Iterator[T_co]:
         """The things, blocking for each."""
 
@@ -87,6 +91,8 @@ class Pump(Generic[T_co]):
             try:
                 return self._things.get(timeout=max(0.0, min(left, self.request.deadline - time.monotonic())))
             except queue.Empty:
+                if self._source is not None and self._source.complete:
+                    return None, None  # it does not end what it has finished; `close` cuts it off
                 if time.monotonic() - silent_since >= self.idle_seconds:
                     raise Silence(f"nothing came for {self.idle_seconds:g} seconds") from None
 

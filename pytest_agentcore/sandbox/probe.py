@@ -46,14 +46,13 @@ def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidde
 
 def _bubblewrap(hidden: Sequence[Path]) -> Bubblewrap:
     """The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace."""
-    for program in ("bwrap", "prlimit", *(("setpriv",) if os.geteuid() == 0 else ())):
+    for program in ("bwrap", *(("setpriv",) if os.geteuid() == 0 else ())):
         if shutil.which(program) is None:
             raise SandboxError(f"there is no program `{program}`")
-    own = ROOT_UIDS[os.getpid() % len(ROOT_UIDS)]
     problem = ""
-    for uid in [own, None] if os.geteuid() == 0 else [None]:
+    for uids in [ROOT_UIDS, None] if os.geteuid() == 0 else [None]:
         sandbox = Bubblewrap(
-            executable=shutil.which("bwrap") or "bwrap", interpreter=base_interpreter(), uid=uid, hidden=tuple(hidden)
+            executable=shutil.which("bwrap") or "bwrap", interpreter=base_interpreter(), uids=uids, hidden=tuple(hidden)
         )
         problem = _problem(sandbox)
         if not problem:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """linux/prctl.h"""
-NOT_STARTED = 127
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""A shell's exit codes for a command that is not there, or that cannot be run."""
 PATIENCE = 10.0
 """Seconds until what the kernel does not let go of is given up."""
 
@@ -111,7 +112,7 @@ def _become(argv: Sequence[str], limits: Mapping[str, int]) -> None:
         os.execvp(argv[0], list(argv))  # noqa: S606 - a shell is the command's own business
     except (OSError, ValueError) as error:
         os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
-    os._exit(NOT_STARTED)
+        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
 
 
 def _wait_for(child: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+MESSAGE_CHARACTERS = 300
+"""Of an objection to a call, which quotes what was called."""
 RESULT_CHARACTERS = 4000
 """What a model reads of one result, the same for every model."""
 
@@ -61,3 +63,9 @@ def _note(missing: int, first: int, last: int, total: int, see_more: str) -> str
 def _whole_lines(part: str) -> str:
     end = part.rfind("\n")
     return part[:end] if end > len(part) * 3 // 4 else part
+
+
+def one_line(message: str) -> str:
+    """Of somebody else's words: clipped, and safe to show."""
+    line = harmless(" ".join(message.split()))
+    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} ..."

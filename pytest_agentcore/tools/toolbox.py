@@ -7,22 +7,15 @@ import json
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
 from pytest_agentcore.tasks import Fault
 from pytest_agentcore.tools.arguments import as_declared
 from pytest_agentcore.tools.base import Tool, ToolContext, ToolSpec
-from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless
+from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless, one_line
 from pytest_agentcore.trial import CallOutcome, CallRecord
 from pytest_agentcore.verdict.modes import Cause
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
-
-MESSAGE_CHARACTERS = 300
-"""Of a schema's objection, which quotes the offending value."""
 
 
 class Toolbox:
@@ -87,21 +80,9 @@ class Toolbox:
         return result
 
     def _objection(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """One line on the first violation of the schema, or nothing."""
-        from jsonschema.exceptions import best_match  # noqa: PLC0415 - half a plugin's start-up
+        from pytest_agentcore.tools.validation import objection  # noqa: PLC0415 - heavy
 
-        error = best_match(self._validators[name].iter_errors(arguments))
-        if error is None:
-            return ""
-        where = ".".join(map(str, error.absolute_path))
-        expected = ", ".join(_expected(self._tools[name].spec))
-        return f"invalid arguments for {name}: {where and f'{where}: '}{_short(error.message)}; expected {expected}"
-
-    @cached_property
-    def _validators(self) -> Mapping[str, Validator]:
-        from jsonschema import Draft202012Validator  # noqa: PLC0415
-
-        return {name: Draft202012Validator(tool.spec.parameters) for name, tool in self._tools.items()}
+        return objection(self._tools[name].spec, arguments)
 
     def _fault(self, arguments: Mapping[str, Any]) -> str:
         """The message of the first injected error that these arguments meet, or nothing."""
@@ -129,7 +110,7 @@ def unknown_tool(name: str, tools: Collection[str]) -> str:
     """What a model reads that called a tool which is not there."""
     near = difflib.get_close_matches(name, tools, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the tools are {', '.join(tools)}"
-    return f"there is no tool {_short(repr(name))}; {hint}"
+    return f"there is no tool {one_line(repr(name))}; {hint}"
 
 
 def _by_name(tools: Sequence[Tool], names: Sequence[str]) -> dict[str, Tool]:
@@ -146,14 +127,6 @@ def _by_name(tools: Sequence[Tool], names: Sequence[str]) -> dict[str, Tool]:
     return {name: known[name] for name in names}
 
 
-def _expected(spec: ToolSpec) -> list[str]:
-    required = spec.parameters.get("required", ())
-    return [
-        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
-        for name, schema in spec.parameters.get("properties", {}).items()
-    ] or ["no arguments"]
-
-
 def _strings(value: object) -> list[str]:
     """Every string in the arguments; other values as JSON."""
     if isinstance(value, str):
@@ -163,8 +136,3 @@ def _strings(value: object) -> list[str]:
     if isinstance(value, list | tuple):
         return [text for each in value for text in _strings(each)]
     return [json.dumps(value)]
-
-
-def _short(message: str) -> str:
-    line = harmless(" ".join(message.split()))
-    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} ..."

@@ -88,5 +88,5 @@ def sandbox_of(kind: str) -> Sandbox:
             raise
         pytest.skip(str(error))
     if kind == "user namespace" and isinstance(sandbox, Bubblewrap):
-        return dataclasses.replace(sandbox, uid=None)
+        return dataclasses.replace(sandbox, uids=None)
     return sandbox

@@ -69,7 +69,7 @@ HOME_OF_HEAVY = {
     "llama_cpp": {"models.engine"},
     "jinja2": {"models.chat_template", "reports.html.document"},
     "numpy": {"models.sampler", "stats.exchange"},
-    "jsonschema": {"tools.toolbox", "campaign.schema", "models.registry_schema"},
+    "jsonschema": {"tools.validation", "campaign.schema", "models.registry_schema"},
     "huggingface_hub": {"models.hub"},
     "openai": {"models.openai_client"},
     "referencing": {"campaign.schema"},

@@ -53,7 +53,7 @@ def _open(kind: str) -> Sandbox:
             raise
         pytest.skip(str(error))
     if kind == "user namespace":
-        return dataclasses.replace(cast("Bubblewrap", sandbox), uid=None)
+        return dataclasses.replace(cast("Bubblewrap", sandbox), uids=None)
     return sandbox
 
 

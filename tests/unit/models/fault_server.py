@@ -52,6 +52,9 @@ class FaultServer:
     unknown: tuple[str, ...] = ()
     """Fields that are refused."""
     usage: bool = True
+    keeps: bool = False
+    """Whether a connection serves further requests: replies come in chunks of HTTP/1.1 then."""
+    connections: int = 0
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -140,6 +143,7 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         line, address = super().get_request()
         self._lines.append(line)
+        self.RequestHandlerClass.state.connections += 1  # type: ignore[attr-defined]
         return line, address
 
     def cut_all(self) -> None:
@@ -237,23 +241,29 @@ class Handler(BaseHTTPRequestHandler):
         """The head of a stream."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
+        if self.state.keeps:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Connection", "close")
+            self.close_connection = True
         self.end_headers()
-        self.close_connection = True
 
     def event(self, data: Any) -> None:
         """One chunk; text is sent as it is."""
         text = data if isinstance(data, str) else json.dumps({"id": "r", "object": "chat.completion.chunk", **data})
+        line = f"data: {text}\n\n".encode()
         try:
-            self.wfile.write(f"data: {text}\n\n".encode())
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line) if self.state.keeps else line)
             self.wfile.flush()
         except OSError:
             self.state.gone += 1
             raise
 
     def end(self) -> None:
-        """The last line."""
+        """The last line, and the end of the body."""
         self.event("[DONE]")
+        if self.state.keeps:
+            self.wfile.write(b"0\r\n\r\n")
 
     def send(self, data: Mapping[str, Any], status: int = 200, **headers: str) -> None:
         """A whole JSON object."""
@@ -344,6 +354,19 @@ def hang(released: threading.Event, after_head: bool = False) -> Fault:
         if after_head:
             handler.begin()
         released.wait(60)
+        return True
+
+    return fault
+
+
+def after_the_end(then: Callable[[Handler], object]) -> Fault:
+    """A whole reply and `[DONE]`, and then something else than the end of the body."""
+
+    def fault(handler: Handler, _request: dict[str, Any]) -> bool:
+        handler.begin()
+        handler.event({"choices": [{"index": 0, "delta": {"content": "done"}, "finish_reason": "stop"}]})
+        handler.event("[DONE]")
+        then(handler)
         return True
 
     return fault

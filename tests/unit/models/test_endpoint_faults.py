@@ -14,7 +14,19 @@ from typing import Any
 import pytest
 
 from models.conformance import READ, Watch, following, request
-from models.fault_server import FaultServer, Said, answer, drip, dropped, hang, raw, status, whole
+from models.fault_server import (
+    FaultServer,
+    Handler,
+    Said,
+    after_the_end,
+    answer,
+    drip,
+    dropped,
+    hang,
+    raw,
+    status,
+    whole,
+)
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.models.base import FinishReason, Message, Policy, Reply, Request, Sampling
 from pytest_agentcore.models.entry import ModelEntry
@@ -229,6 +241,29 @@ def test_a_server_that_does_not_stream_is_read_all_the_same(
     reply = backend.complete(request())
     assert [(call.name, call.arguments) for call in reply.tool_calls] == [("fs_read", {"path": "1"})]
     assert (reply.usage.prompt_tokens, reply.usage.reply_tokens, len(server.requests)) == (500, 9, 1)
+
+
+def test_replies_in_a_row_come_over_one_connection(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.keeps = True
+    for turn in range(1, 6):
+        backend.complete(request(turn=turn))
+    assert (len(server.requests), server.connections) == (5, 1)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_a_server_does_after_the_end_of_a_reply_does_not_spoil_it(
+    server: FaultServer, backend: OpenAIBackend, released: threading.Event, keeps: bool
+) -> None:
+    def goes_on(handler: Handler) -> None:
+        while not released.wait(0.01):
+            handler.event({"choices": [{"index": 0, "delta": {"content": "more"}}]})
+
+    server.keeps = keeps
+    faults: list[Callable[[Handler], object]] = [Handler.cut, goes_on, lambda _handler: released.wait(60)]
+    for fault in faults:
+        server.faults.append(after_the_end(fault))
+        reply = backend.complete(request())
+        assert (reply.content, reply.finish) == ("done", FinishReason.stop)
 
 
 def test_a_field_that_is_refused_in_fastapi_s_words_is_left_out(server: FaultServer, backend: OpenAIBackend) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, PROCESS, Cell
 
 from pytest_agentcore.errors import SandboxError
-from pytest_agentcore.sandbox.base import Command, Workspace
+from pytest_agentcore.sandbox.base import Command, Limits, Workspace
+from pytest_agentcore.sandbox.launch import rlimits_of
+from pytest_agentcore.sandbox.workspace import create_workspace
 
 PACKAGES = ("numpy", "yaml", "pytest", "pip", "setuptools", "jsonschema")
 IMPORT_ALL = f"""
@@ -102,6 +105,37 @@ def test_exit_codes_are_a_shells(cell: Cell, command: str, code: int) -> None:
 @EVERYWHERE
 def test_a_program_that_does_not_exist_is_127(cell: Cell) -> None:
     assert cell.run("no-such-program").exit_code == 127
+
+
+@EVERYWHERE
+def test_a_file_that_cannot_be_run_is_126(cell: Cell) -> None:
+    (cell.workspace.root / "notes.txt").write_text("no program")
+    assert cell.run("/workspace/notes.txt" if cell.sandbox.name == "bubblewrap" else "./notes.txt").exit_code == 126
+
+
+@MOUNTED
+def test_what_bubblewrap_says_of_a_program_s_absence_counts_only_from_bubblewrap(cell: Cell) -> None:
+    done = cell.run("sh", "-c", "echo 'bwrap: execvp x: No such file or directory'; exit 1")
+    assert done.exit_code == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's sandbox runs as another user")
+@pytest.mark.parametrize("cell", [BUBBLEWRAP], indirect=True)
+def test_each_workspace_has_a_user_of_its_own(cell: Cell, tmp_path: Path) -> None:
+    ids = {cell.run("id", "-u").output for _ in range(3)}
+    other = [create_workspace(tmp_path / f"other{number}") for number in range(3)]
+    ids |= {cell.sandbox.run(workspace, Command(argv=["id", "-u"])).output for workspace in other}
+    assert len(ids) > 1
+    assert len({cell.run("stat", "-c", "%u", ".").output for _ in range(2)}) == 1
+
+
+def test_limits_stay_below_those_of_the_harness(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (own, own))
+    assert rlimits_of(Limits(cpu_seconds=50), counted=True)[resource.RLIMIT_CPU] == 50
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (own, 20))
+    assert set(rlimits_of(Limits(), counted=True).values()) == {0, 20}
+    assert resource.RLIMIT_NPROC not in rlimits_of(Limits(), counted=False)
 
 
 @EVERYWHERE

@@ -38,7 +38,7 @@ def test_falling_back_must_be_allowed_and_not_asked_against() -> None:
 
 
 def test_a_bubblewrap_that_does_not_work_is_noticed(no_bubblewrap: Path) -> None:
-    for name in ("bwrap", "prlimit", "setpriv"):
+    for name in ("bwrap", "setpriv"):
         (no_bubblewrap / name).write_text(BROKEN)
         (no_bubblewrap / name).chmod(0o755)
     with pytest.raises(UsageError, match=r"does not work here .*Permission denied"):
