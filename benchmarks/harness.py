@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,15 +84,28 @@ def now() -> Spent:
     return Spent(time.perf_counter(), used.ru_utime + used.ru_stime)
 
 
+def spent_by(action: Callable[[], object]) -> Spent:
+    """What one call takes."""
+    began = now()
+    action()
+    return now() - began
+
+
+def median(spent: Iterable[Spent]) -> Spent:
+    """Of wall clock and CPU each."""
+    walls, cpus = zip(*((each.wall, each.cpu) for each in spent), strict=True)
+    return Spent(statistics.median(walls), statistics.median(cpus))
+
+
 def median_spent(action: Callable[[], object], repeats: int) -> Spent:
     """The median of some runs after one that warms caches."""
     action()
-    spent = []
-    for _ in range(repeats):
-        began = now()
-        action()
-        spent.append(now() - began)
-    return Spent(statistics.median(s.wall for s in spent), statistics.median(s.cpu for s in spent))
+    return median([spent_by(action) for _ in range(repeats)])
+
+
+def fresh(folder: Path) -> str:
+    """An empty folder for one run's results: a campaign looks at those that lie beside it."""
+    return tempfile.mkdtemp(prefix="results-", dir=folder)
 
 
 def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[Spent, Spent]:
@@ -107,30 +121,37 @@ def measure_ours(folder: Path, repeats: int, sandbox: str) -> tuple[Spent, Spent
     words = ["--model", "scripted:bench.json", "--runs", str(TRIALS), "--sandbox", sandbox, "--rootdir=."]
 
     def work() -> None:
-        output = run(*pytest, *words, str(WORK / "test_task_bench.py"), cwd=project)
+        results = f"--agentcore-results={fresh(folder)}"
+        output = run(*pytest, *words, results, str(WORK / "test_task_bench.py"), cwd=project)
         if f"{TRIALS} passed" not in output:
             sys.exit(output)
 
     return startup, median_spent(work, repeats)
 
 
-def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[Spent, Spent]:
-    """What is spent outside of `eval` (the interpreter's start and the import), and in it."""
+@contextmanager
+def inspect_ai(folder: Path, max_samples: int) -> Iterator[Callable[[], tuple[Spent, Spent]]]:
+    """The same work there; a call does it once: what is spent outside of `eval` (start-up and imports), and in it."""
     python = str(environment(folder / "inspect-venv", "inspect-ai", "openai"))
-    inside: list[Spent] = []
-    logs = folder / "inspect-logs"
     with scripted_server() as url:
 
-        def work() -> None:
-            said = run(python, str(WORK / "inspect_side.py"), url, str(max_samples), str(logs), cwd=folder)
-            told = json.loads(said.splitlines()[-1])
+        def work() -> tuple[Spent, Spent]:
+            began = now()
+            words = (str(WORK / "inspect_side.py"), url, str(max_samples), fresh(folder))
+            told = json.loads(run(python, *words, cwd=folder).splitlines()[-1])
+            whole, in_eval = now() - began, Spent(told["seconds"], told["cpu_seconds"])
             if (told["right"], told["calls"]) != (TRIALS, TRIALS * len(COMMANDS)):
                 sys.exit(f"Inspect AI did other work: {told}")
-            inside.append(Spent(told["seconds"], told["cpu_seconds"]))
+            return whole - in_eval, in_eval
 
-        whole = median_spent(work, repeats)
-    in_eval = Spent(statistics.median(s.wall for s in inside[1:]), statistics.median(s.cpu for s in inside[1:]))
-    return whole - in_eval, in_eval
+        yield work
+
+
+def measure_inspect(folder: Path, repeats: int, max_samples: int) -> tuple[Spent, Spent]:
+    """Medians of the two, after one run that warms caches."""
+    with inspect_ai(folder, max_samples) as work:
+        _, *measured = [work() for _ in range(repeats + 1)]
+    return median([start for start, _ in measured]), median([in_eval for _, in_eval in measured])
 
 
 def row(name: str, spent: Spent, reference: Spent) -> str:

@@ -81,6 +81,8 @@ class Finished:
     folders: ExitStack
     attempts: int = 1
     """How many were made at the trial, this one included."""
+    kept: bool = False
+    """Whether the workspace that was left is in the pack."""
     judged: bool = False
 
     @cached_property

@@ -129,7 +129,7 @@ def result_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
         "attempt": result.attempt,
         "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
         "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
-        "workspace": hashlib.sha256(_synced(workspace)).hexdigest() if workspace.is_file() else None,
+        "workspace": hashlib.sha256(workspace.read_bytes()).hexdigest() if workspace.is_file() else None,
     }
 
 

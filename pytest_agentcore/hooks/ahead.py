@@ -13,8 +13,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from pytest_agentcore.campaign.transcript import TranscriptWriter
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.hooks.collecting import key_of
 from pytest_agentcore.hooks.running import Running
 from pytest_agentcore.runner import Finished
@@ -35,10 +34,12 @@ class Ahead:
         self._running, self._most = running, most
         self._show, running.on_turn = running.on_turn, self._note
         running.at_once = running.conversations = most
-        running.take, running.leave = self.take, self.leave
+        running.take, running.leave, running.dispose = self.take, self.leave, self._dispose
         self._turns: SimpleQueue[tuple[TrialKey, int]] = SimpleQueue()
         self._plan: list[pytest.Item] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._cleaner: ThreadPoolExecutor | None = None
+        """Removes folders, which takes longer than judging, while the next trial is judged."""
         self._started: dict[str, Future[Finished | None]] = {}
         """By node id; what is taken leaves."""
         self._asked: set[str] = set()
@@ -83,13 +84,17 @@ class Ahead:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
         for future in self._started.values():
-            if not future.cancelled() and future.exception() is None:
-                self._discard(future.result())
+            if not future.cancelled() and future.exception() is None and (finished := future.result()):
+                self._running.discard(finished, REASON)
         self._started.clear()
+        if self._cleaner:
+            self._cleaner.shutdown(wait=True)
+            self._cleaner = None
 
     def _start(self, item: pytest.Item) -> None:
         """Hand the rest of this model's trials to a pool, which begins them in order."""
         self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
+        self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
         setup = self._setup(item)
         for other in self._plan:
             known = other.nodeid in self._asked or key_of(other) in self._running.recorded
@@ -99,7 +104,15 @@ class Ahead:
     def _run(self, item: pytest.Item) -> Finished | None:
         key = key_of(item)
         assert key is not None
-        return None if self._running.cancels[key.model].is_set() else self._running.run(item)
+        if self._running.cancels[key.model].is_set():
+            return None
+        finished = self._running.run(item)
+        try:
+            self._running.keep(finished)
+        except RecordError:
+            finished.close()
+            raise
+        return finished
 
     def _wait(self, future: Future[Finished | None]) -> Finished | None:
         while True:
@@ -135,13 +148,11 @@ class Ahead:
                 assert key is not None
                 self._running.stop(key.model)
 
-    def _discard(self, finished: Finished | None) -> None:
-        if finished is None:
-            return
-        finished.record({"event": "discarded", "reason": REASON})
-        finished.close()
-        if isinstance(finished.record, TranscriptWriter):
-            finished.record.supersede(self._running.folders[finished.job.key.model].attempts)
+    def _dispose(self, finished: Finished) -> None:
+        if self._cleaner:
+            self._cleaner.submit(finished.close)
+        else:
+            finished.close()
 
     def _setup(self, item: pytest.Item) -> Setup:
         key = key_of(item)

@@ -68,6 +68,8 @@ class Running:
     """A trial that was started ahead of its test, once it is finished."""
     leave: Callable[[], None] = lambda: None
     """Called before the loaded model is closed."""
+    dispose: Callable[[Finished], None] = Finished.close
+    """Removes the folders of a trial that has its verdict."""
     cancels: dict[str, threading.Event] = field(default_factory=lambda: defaultdict(threading.Event))
     """Set to end what a campaign has running, at the next token."""
     recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
@@ -221,8 +223,8 @@ class Running:
         self.open(key.model)
         finished = self.take(item) or self.run(item)
         item.stash[FINISHED] = self._current = finished
-        item.addfinalizer(finished.close)
-        self._keep_workspace(finished)
+        item.addfinalizer(lambda: self.dispose(finished))
+        self.keep(finished)
         if finished.attempt.stop_reason is StopReason.interrupted:
             raise KeyboardInterrupt
         if finished.failure:
@@ -237,6 +239,33 @@ class Running:
         backend = self.open(key.model)
         with self.spans.running(key):
             return self._attempts(self._job(key, task), backend, item.nodeid)
+
+    def keep(self, finished: Finished) -> None:
+        """Put the workspace that a trial left into the pack, unless it is there already.
+
+        Raises:
+            RecordError: the disk does not take it.
+        """
+        if finished.kept:
+            return
+        folder, root = self.folders[finished.job.key.model], finished.frozen.workspace.root
+        try:
+            pack(root, folder.workspace(finished.attempt_id))
+            if self.settings.keep_workspaces:
+                shutil.copytree(root, folder.workspaces / finished.attempt_id)
+        except OSError as error:
+            raise RecordError(folder.workspaces, error) from error
+        finished.kept = True
+
+    def discard(self, finished: Finished, reason: str) -> None:
+        """Of a trial that ran and that nobody asks for: only its transcript stays, among the replaced attempts."""
+        folder = self.folders[finished.job.key.model]
+        finished.record({"event": "discarded", "reason": reason})
+        finished.close()
+        folder.workspace(finished.attempt_id).unlink(missing_ok=True)
+        shutil.rmtree(folder.workspaces / finished.attempt_id, ignore_errors=True)
+        if isinstance(finished.record, TranscriptWriter):
+            finished.record.supersede(folder.attempts)
 
     def _attempts(self, job: Job, backend: Backend | None, nodeid: str) -> Finished:
         folder, earlier = self.folders[job.key.model], self.earlier.get(job.key, 0)
@@ -292,15 +321,6 @@ class Running:
             policy=setup.policy.value,
             seed=mix_seed(self.settings.seed, key.task, key.run),
         )
-
-    def _keep_workspace(self, finished: Finished) -> None:
-        folder, root = self.folders[finished.job.key.model], finished.frozen.workspace.root
-        try:
-            pack(root, folder.workspace(finished.attempt_id))
-            if self.settings.keep_workspaces:
-                shutil.copytree(root, folder.workspaces / finished.attempt_id)
-        except OSError as error:
-            raise RecordError(folder.workspaces, error) from error
 
 
 def check_backend(made: object) -> None:

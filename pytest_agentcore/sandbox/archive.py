@@ -9,6 +9,7 @@ import shutil
 import stat
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from pytest_agentcore.sandbox.base import MIB
 from pytest_agentcore.sandbox.tree import Entry, Kind, walk
@@ -19,7 +20,7 @@ PACKED_BYTES = 256 * MIB
 
 
 def pack(root: Path, archive: Path, *, max_bytes: int = PACKED_BYTES) -> dict[str, str]:
-    """Write the regular files and folders below `root` to `archive`, which appears whole or not at all.
+    """Write the regular files and folders below `root` to `archive`: whole and on the disk, or not at all.
 
     Owners, times and all but the executable bit are left out, so equal content gives equal bytes.
 
@@ -27,17 +28,10 @@ def pack(root: Path, archive: Path, *, max_bytes: int = PACKED_BYTES) -> dict[st
         Why each name that is not in the archive was left out, by path.
     """
     unfinished = archive.with_name(f".{archive.name}.part")
-    outside, skipped, room = linked_outside(root), {}, max_bytes
-    with (
-        unfinished.open("wb") as file,
-        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for entry in walk(root):
-            if reason := why_left_out(entry, outside, room) or _add(tar, entry):
-                skipped[entry.path] = reason
-            elif entry.kind is Kind.file:
-                room -= entry.stat.st_size
+    with unfinished.open("wb") as file:
+        skipped = _write(root, file, max_bytes)
+        file.flush()
+        os.fsync(file.fileno())
     unfinished.replace(archive)
     return skipped
 
@@ -61,6 +55,20 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = PACKED_BYTES) -> Non
             if room < 0:
                 raise ValueError(f"{archive}: more than {max_bytes} bytes")
             _restore(tar, member, folder / path)
+
+
+def _write(root: Path, file: BinaryIO, room: int) -> dict[str, str]:
+    outside, skipped = linked_outside(root), {}
+    with (
+        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for entry in walk(root):
+            if reason := why_left_out(entry, outside, room) or _add(tar, entry):
+                skipped[entry.path] = reason
+            elif entry.kind is Kind.file:
+                room -= entry.stat.st_size
+    return skipped
 
 
 def _add(tar: tarfile.TarFile, entry: Entry) -> str | None:

@@ -12,6 +12,7 @@ import platform
 import socket
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 LOAD, JUMP_IF_EQUAL, JUMP_IF_ANY_BIT, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 ALLOW, ERRNO, KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
@@ -57,6 +58,7 @@ _MACHINES = {
 }
 
 
+@cache
 def seccomp_filter(machine: str = "") -> bytes | None:
     """The program for `machine` (default: this one), or None where its system call numbers are not known here."""
     known = _MACHINES.get(machine or platform.machine())
