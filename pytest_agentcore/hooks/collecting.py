@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import pytest
@@ -42,6 +43,14 @@ def key_of(item: pytest.Item) -> TrialKey | None:
         return None
     param = cast("Param", callspec.params["trial"])
     return TrialKey(param.model, task.id, param.run)
+
+
+def task_of_id(nodeid: str, models: Iterable[str]) -> str:
+    """The id of the task that a node id is a trial of with one of the models; empty for a test that is none."""
+    path, _, name = nodeid.partition("::")
+    labels = "|".join(map(re.escape, models))
+    is_trial = re.search(rf"\[(?:{labels})-run\d+\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
+    return PurePosixPath(path).stem.removeprefix("test_") if is_trial else ""
 
 
 class Collecting:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from pytest_agentcore.campaign.reading import Campaign
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.hooks.borders import usage_errors
+from pytest_agentcore.hooks.collecting import task_of_id
 from pytest_agentcore.hooks.conducting import plan_of, runs_nothing
 from pytest_agentcore.hooks.judging import RESULT
 from pytest_agentcore.hooks.presenting import Presenting
 from pytest_agentcore.hooks.recording import Recording
 from pytest_agentcore.reports.gate import Gate, GateVerdict, not_asked
-from pytest_agentcore.reports.regression import NAME, WORDS, check_regression
+from pytest_agentcore.reports.regression import check_regression
 
 
 class Gating:
@@ -42,8 +43,16 @@ class Gating:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """A rate for a task that is not going to run is said now, not after the last trial."""
-        tasks = [line[1] for line in plan_of(session.items)]
-        if not tasks or session.testsfailed or runs_nothing(session.config) or self._recording.selection:
+        if not session.testsfailed and not runs_nothing(session.config):
+            self._refuse([line[1] for line in plan_of(session.items)])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Under `-n` only workers collect; what they found is known here before any of it runs."""
+        self._refuse([task for nodeid in ids if (task := task_of_id(nodeid, self._recording.choices))])
+
+    def _refuse(self, tasks: Sequence[str]) -> None:
+        if not tasks or self._recording.selection:
             return
         if self._refusal:
             raise pytest.UsageError(self._refusal)
@@ -84,8 +93,6 @@ class Gating:
                 for label, record in self._recording.campaigns.items()
             }
             yield check_regression(self._baseline, campaigns)
-        if self._refusal:  # only workers knew that there are tasks
-            yield GateVerdict(name=NAME, words=WORDS, ok=False, sentences=(self._refusal,))
 
     def _check(self) -> GateVerdict:
         campaigns = self._recording.campaigns
