@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import traceback
 import uuid
@@ -18,6 +17,7 @@ from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze
 from pytest_agentcore.suite import Suite
 from pytest_agentcore.tasks import Instance, Task
@@ -182,7 +182,7 @@ def run_attempt(
     attempt_id = attempt_id or str(uuid.uuid4())
     instance, broken = _draw(job)
     folders = ExitStack()
-    home = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="agentcore-", ignore_cleanup_errors=True)))
+    home = Path(folders.enter_context(scratch("trial")))
     workspace = create_workspace(home / "live", instance)
     toolbox = Toolbox(tuple(job.tools.values()), names=job.task.tools, faults=job.task.faults)
     session = Session(

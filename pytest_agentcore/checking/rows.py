@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.checking.readers import Files, exists, read_bytes
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.untrusted import clip
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -34,7 +34,7 @@ class Database:
         Raises:
             AssertionError: the file is no database, lacks what the query names, or the query does not end in time.
         """
-        with tempfile.TemporaryDirectory(prefix="agentcore-sqlite-") as folder:
+        with scratch("sqlite") as folder:
             copy = Path(folder) / "copy.sqlite"
             copy.write_bytes(read_bytes(self.files, self.path, MOST_BYTES))
             if exists(self.files, f"{self.path}-wal"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pytest_agentcore.checking.inside.wire import WireError, decode, encode
 from pytest_agentcore.checking.values import Opaque, Outcome, Ran
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.sandbox.workspace import freeze, remove_workspace
 from pytest_agentcore.untrusted import clip
 
@@ -58,7 +58,7 @@ def bench(frozen: Workspace, sandbox: Sandbox, pristine: Mapping[str, bytes] = {
 
     A second copy of the same is shown read-only as `/checker/given`.
     """
-    with tempfile.TemporaryDirectory(prefix="agentcore-check-", ignore_cleanup_errors=True) as folder:
+    with scratch("check") as folder:
         home = Path(folder)
         copy = freeze(frozen, home / "copy").workspace
         checker = home / "checker"

@@ -36,6 +36,7 @@ from pytest_agentcore.options import Option, Settings, settings_from_json, settl
 from pytest_agentcore.reports.comparison import check_comparable
 from pytest_agentcore.reports.gate import Gate
 from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.sandbox.scratch import sweep
 from pytest_agentcore.setup import Setup, check_files, settle_models
 from pytest_agentcore.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
 from pytest_agentcore.trial import TrialKey
@@ -60,6 +61,7 @@ def activate(config: pytest.Config) -> None:
 
 
 def _activate_main(config: pytest.Config, settings: Settings) -> None:
+    sweep()
     suite = _suite_of(config, settings)
     running = _running(config, settings, suite)
     results = _home_of(config, "results") / Path(settings.results).expanduser()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +16,7 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.recheck.stored import Stored, read_stored
 from pytest_agentcore.sandbox.archive import unpack
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.sandbox.workspace import create_workspace
 from pytest_agentcore.selfcheck.opinion import Opinion, Said, ask
 from pytest_agentcore.suite import Suite
@@ -99,7 +99,7 @@ class _Judge:
         if instance.digest() != self.before.instance:
             raise UsageError("the task gives other files today")
         stored = self._stored()
-        with tempfile.TemporaryDirectory(prefix="agentcore-recheck-", ignore_cleanup_errors=True) as home:
+        with scratch("recheck") as home:
             trial = Trial.open(
                 task=task,
                 instance=instance,

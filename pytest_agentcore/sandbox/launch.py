@@ -50,14 +50,10 @@ def launched(
     Raises:
         SandboxError: it cannot be started, or the limits cannot be set.
     """
-    with contextlib.ExitStack() as ours:
-        status, said = os.pipe()
-        ours.callback(os.close, status)
-        with contextlib.ExitStack() as until_limited, contextlib.ExitStack() as theirs:
-            gate, opener = os.pipe()
-            until_limited.callback(os.close, opener)
-            theirs.callback(os.close, said)
-            theirs.callback(os.close, gate)
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        status, said = _pipe(read=ours, write=theirs)
+        with contextlib.ExitStack() as until_limited:
+            gate, _opener = _pipe(read=theirs, write=until_limited)
             argv = [executable, "--json-status-fd", str(said), "--block-fd", str(gate), *words]
             process = _start(argv, env, stdin, (*files, said, gate))
             theirs.close()
@@ -180,6 +176,14 @@ def readable(content: bytes) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def _pipe(*, read: contextlib.ExitStack, write: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe; each end is closed with what it is given to."""
+    reader, writer = os.pipe()
+    read.callback(os.close, reader)
+    write.callback(os.close, writer)
+    return reader, writer
 
 
 def _within(highest: int, value: int) -> int:

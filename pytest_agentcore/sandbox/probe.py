@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from pytest_agentcore.sandbox.base import Command, Sandbox
 from pytest_agentcore.sandbox.bubblewrap import ROOT_UIDS, Bubblewrap
 from pytest_agentcore.sandbox.interpreter import base_interpreter
 from pytest_agentcore.sandbox.process import PlainProcess
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.sandbox.workspace import create_workspace
 
 Kind = Literal["bubblewrap", "process"]
@@ -62,7 +62,7 @@ def _bubblewrap(hidden: Sequence[Path]) -> Bubblewrap:
 
 def _problem(sandbox: Sandbox) -> str:
     """Empty when a Python starts in it. Being found is not enough: Ubuntu 24.04 restricts user namespaces."""
-    with tempfile.TemporaryDirectory(prefix="agentcore-probe-") as folder:
+    with scratch("probe") as folder:
         workspace = create_workspace(Path(folder) / "probe")
         try:
             completed = sandbox.run(workspace, Command(argv=["python3", "-c", "open('written', 'w').write('x')"]))

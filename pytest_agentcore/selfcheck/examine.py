@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.errors import AgentcoreError
 from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.sandbox.scratch import scratch
 from pytest_agentcore.sandbox.workspace import freeze
 from pytest_agentcore.selfcheck.opinion import Opinion, Said, ask, describe
 from pytest_agentcore.selfcheck.rubbish import RUBBISH, spoil
@@ -115,7 +115,7 @@ class _Trials:
                 self._note(f"artifact {artifact}", "is no file of the oracle's final workspace")
                 continue
             for name, replacement in RUBBISH.items():
-                with tempfile.TemporaryDirectory(prefix="agentcore-spoilt-") as folder:
+                with scratch("spoilt") as folder:
                     copy = freeze(right, Path(folder) / "live").workspace
                     spoil(copy.root, artifact, replacement)
                     spoilt = replace(oracle, frozen=freeze(copy, Path(folder) / "frozen"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from tiny import Script, result_lines, say, write
 from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.campaign.reading import read_campaign
 from pytest_agentcore.campaign.validating import examine
+from pytest_agentcore.sandbox.scratch import PREFIX
 
 DONE = [write("hello.txt", "hello"), say("done")]
 WRONG = [write("count.txt", "none"), say("done")]
@@ -340,3 +342,14 @@ def test_collecting_only_touches_nothing(
 
     assert packs(pytester) == [pack]
     assert tree(pack) == before
+
+
+def test_what_a_killed_process_left_in_the_temporary_folder_is_removed(
+    pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(pytester.mkdir("temporary")))
+    left = pytester.path / "temporary" / f"{PREFIX}killed" / "trial-1" / "live" / "workspace"
+    left.mkdir(parents=True)
+    pytester.runpytest("--model=oracle", "--runs=1", suite).assert_outcomes(passed=2)
+    (own,) = (pytester.path / "temporary").iterdir()
+    assert (own.name != f"{PREFIX}killed", list(own.iterdir())) == (True, [])
