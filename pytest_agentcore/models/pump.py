@@ -92,9 +92,16 @@ class Pump(Generic[T_co]):
                 return self._things.get(timeout=max(0.0, min(left, self.request.deadline - time.monotonic())))
             except queue.Empty:
                 if self._source is not None and self._source.complete:
-                    return None, None  # it does not end what it has finished; `close` cuts it off
+                    return self._last()
                 if time.monotonic() - silent_since >= self.idle_seconds:
                     raise Silence(f"nothing came for {self.idle_seconds:g} seconds") from None
+
+    def _last(self) -> tuple[T_co | None, BaseException | None]:
+        """What came since the queue was found empty; else the end of a source that does not end, which `close` cuts."""
+        try:
+            return self._things.get_nowait()
+        except queue.Empty:
+            return None, None
 
     def _read(self) -> None:
         try:
