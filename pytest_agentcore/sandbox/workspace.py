@@ -113,7 +113,7 @@ def remove_workspace(workspace: Workspace) -> None:
     for folder in (workspace.root, workspace.tmp):
         if not folder.is_dir():
             continue
-        _open_closed_folders(folder)
+        open_closed_folders(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -156,8 +156,8 @@ def _copy_file(entry: Entry, target: Path) -> None:
         os.fchmod(writing.fileno(), 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644)
 
 
-def _open_closed_folders(root: Path) -> None:
-    """One pass per level: a folder that was opened may hold further closed ones."""
+def open_closed_folders(root: Path) -> None:
+    """Let their owner into all folders below `root`, level by level, for an opened one may hold closed ones."""
     for _ in range(MAX_DEPTH):
         closed = [entry.path for entry in walk(root) if entry.kind is Kind.unreadable]
         for path in closed:
