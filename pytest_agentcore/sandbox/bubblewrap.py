@@ -27,7 +27,8 @@ from pytest_agentcore.sandbox.workspace import require
 NAMESPACE_UID = 1000
 """Inside a user namespace."""
 ROOT_UIDS = range(60_100, 64_100)
-"""When root runs it: one per workspace, for the kernel counts processes by user, and trials run side by side."""
+"""When root runs it: by workspace, for the kernel counts processes by user, and trials run side by side. Two that meet
+in one by chance are counted together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +55,13 @@ class Bubblewrap:
         if uid is not None:
             _hand_over(workspace, uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
-        rlimits = rlimits_of(command.limits, counted=uid is not None or counts_by_namespace())
+        bounds = rlimits_of(command.limits, counted=uid is not None or counts_by_namespace())
         with contextlib.ExitStack() as stack:
             contents = (*_accounts(uid), seccomp_filter() or b"")
             files = [stack.enter_context(readable(content)) for content in contents]
             stdin = stack.enter_context(readable(command.stdin))
             words = [*self._options(workspace, command, files, uid), "--", *_as_user(uid), *command.argv]
-            launching = launched(self.executable, words, env=env, stdin=stdin, files=files, rlimits=rlimits)
+            launching = launched(self.executable, words, env=env, stdin=stdin, files=files, bounds=bounds)
             return stack.enter_context(launching).finish(workspace, command.limits)
 
     def path(self, workspace: Workspace, inside: str) -> str:  # noqa: ARG002

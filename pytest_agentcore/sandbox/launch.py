@@ -18,17 +18,13 @@ from dataclasses import replace
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import usage
 from pytest_agentcore.sandbox.base import Completed, Limits, Workspace
+from pytest_agentcore.sandbox.reaper import NOT_EXECUTABLE, NOT_FOUND
+from pytest_agentcore.sandbox.rlimits import rlimits
 from pytest_agentcore.sandbox.supervise import Running, supervise
 
-OPEN_FILES = 512
-SPARE_PROCESSES = 64
-"""The kernel's limit lies this far above `Limits.processes`: it holds between two looks of the watch, which ends the
-tree, and it counts threads."""
 NAMESPACED_COUNT = (5, 14)
 """Since this kernel processes are counted per user namespace; before, all of the user's would count."""
 GONE_SECONDS = 30
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""A shell's exit codes for a command that is not there, or that cannot be run."""
 
 _EXEC_FAILED = re.compile(rb"^bwrap: execvp .*: (.*)$", re.M)
 
@@ -41,7 +37,7 @@ def launched(
     env: Mapping[str, str],
     stdin: int,
     files: Sequence[int],
-    rlimits: Mapping[int, int],
+    bounds: Mapping[int, int],
 ) -> Iterator[Namespace]:
     """Start bubblewrap with `words`; the command begins once the limits are on the first process of its tree.
 
@@ -58,7 +54,7 @@ def launched(
             process = _start(argv, env, stdin, (*files, said, gate))
             theirs.close()
             running = Namespace(process, status)
-            running.limit(rlimits)
+            running.limit(bounds)
         yield running
 
 
@@ -69,7 +65,7 @@ class Namespace(Running):
         super().__init__(process)
         self._status, self._said = status, b""
 
-    def limit(self, rlimits: Mapping[int, int]) -> None:
+    def limit(self, bounds: Mapping[int, int]) -> None:
         """Limit the first process, and with it all that it is going to start.
 
         Raises:
@@ -79,7 +75,7 @@ class Namespace(Running):
         if first is None:
             return  # it could not start, and says why at its end
         try:
-            for which, value in rlimits.items():
+            for which, value in bounds.items():
                 resource.prlimit(first, which, (value, value))
         except ProcessLookupError:
             return
@@ -141,16 +137,9 @@ class Namespace(Running):
 
 def rlimits_of(limits: Limits, *, counted: bool) -> dict[int, int]:
     """By `resource.RLIMIT_*`, none above what this process may set; `counted`: the number of processes too."""
-    values = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: limits.cpu_seconds,
-        resource.RLIMIT_DATA: limits.memory_bytes,
-        resource.RLIMIT_FSIZE: limits.file_bytes,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
-    }
-    if counted:
-        values[resource.RLIMIT_NPROC] = limits.processes + SPARE_PROCESSES
-    return {which: _within(resource.getrlimit(which)[1], value) for which, value in values.items()}
+    wanted = {name: value for name, value in rlimits(limits).items() if counted or name != "nproc"}
+    kinds = {getattr(resource, f"RLIMIT_{name.upper()}"): value for name, value in wanted.items()}
+    return {kind: _within(resource.getrlimit(kind)[1], value) for kind, value in kinds.items()}
 
 
 def counts_by_namespace() -> bool:

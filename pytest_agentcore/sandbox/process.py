@@ -17,10 +17,11 @@ from typing import Any
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper, usage
-from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
+from pytest_agentcore.sandbox.base import Command, Completed, Workspace
 from pytest_agentcore.sandbox.environment import environment
 from pytest_agentcore.sandbox.interpreter import Interpreter, version
 from pytest_agentcore.sandbox.packageless import clear, make_python
+from pytest_agentcore.sandbox.rlimits import rlimits
 from pytest_agentcore.sandbox.supervise import Running, supervise
 from pytest_agentcore.sandbox.workspace import require
 
@@ -30,9 +31,6 @@ MOUNTS = ".mounts"
 """In the trial's tmp: copies of what a command is to see read-only."""
 MARK = "AGENTCORE_CALL"
 """A variable by which processes are found that killed their reaper to get away."""
-OPEN_FILES = 512
-SPARE_PROCESSES = 64
-"""See bubblewrap: the watch ends the tree before the kernel's limit is met."""
 SWEEPS, CLEAN_SWEEPS = 100, 4
 GRACE = 5.0
 """Seconds that the reaper has beyond its own patience."""
@@ -74,7 +72,7 @@ class PlainProcess:
         return {"name": self.name, "version": "1", "python": version(), "not_confined": list(NOT_CONFINED)}
 
     def _start(self, workspace: Workspace, command: Command, stdin: int, mark: str) -> subprocess.Popen[bytes]:
-        limits = ",".join(f"{name}={value}" for name, value in _rlimits(command.limits).items())
+        limits = ",".join(f"{name}={value}" for name, value in rlimits(command.limits).items())
         path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
         extra = {**command.env, MARK: mark}
         try:
@@ -153,15 +151,3 @@ def _marked(mark: bytes) -> Iterator[int]:
                 yield int(folder.name)
         except OSError:
             continue
-
-
-def _rlimits(limits: Limits) -> dict[str, int]:
-    """For root `nproc` binds nobody; the watch counts the tree's processes too."""
-    return {
-        "nproc": limits.processes + SPARE_PROCESSES,
-        "core": 0,
-        "cpu": limits.cpu_seconds,
-        "data": limits.memory_bytes,
-        "fsize": limits.file_bytes,
-        "nofile": OPEN_FILES,
-    }

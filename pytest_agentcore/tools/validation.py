@@ -16,7 +16,7 @@ def objection(spec: ToolSpec, arguments: Mapping[str, Any]) -> str:
     """One line on the first violation of the schema, or nothing.
 
     Raises:
-        jsonschema.SchemaError, referencing.exceptions.Unresolvable …: the schema itself is broken.
+        Exception: whatever jsonschema makes of a schema that is itself broken.
     """
     error = best_match(Draft202012Validator(spec.parameters).iter_errors(arguments))
     if error is None:
