@@ -25,7 +25,7 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: setup ## Run the ten tasks once on the embedded model
-	@if $(BIN)/python -c "from pytest_agentcore.sandbox.probe import open_sandbox; open_sandbox('bubblewrap')" 2>/dev/null; then sandbox=bubblewrap; else \
+	@if $(BIN)/python -c "from pytest_agentcore.sandbox.open import open_sandbox; open_sandbox('bubblewrap')" 2>/dev/null; then sandbox=bubblewrap; else \
 	  echo "==> bubblewrap does not work here: running with --sandbox process, which confines less (docs/sandbox.md)"; sandbox=process; fi; \
 	echo "==> pytest --model smollm2-135m --runs 1 --sandbox $$sandbox"; \
 	$(BIN)/python -m pytest --model smollm2-135m --runs 1 --sandbox $$sandbox; code=$$?; \

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from pytest_agentcore.models.dialects.base import Dialect
-from pytest_agentcore.models.dialects.families import DIALECTS
-from pytest_agentcore.models.dialects.lenient import parse_leniently
-from pytest_agentcore.verdict.degenerate import find_loop
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import DIALECTS
+from pytest_agentcore.dialects.lenient import parse_leniently
+from pytest_agentcore.trial.loops import find_loop
 
 SIZES = (250_000, 1_000_000)
 REPEATS = 5

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentcore.models.base import Message, Policy, Reply, Request, Sampling
-from pytest_agentcore.models.dialects.grammar import FINISH, call_grammar
-from pytest_agentcore.models.llama_cpp import LlamaCppBackend, open_backend
-from pytest_agentcore.models.naming import resolve
+from pytest_agentcore.backends.base import Message, Reply, Request
+from pytest_agentcore.backends.llama.backend import LlamaCppBackend, open_backend
+from pytest_agentcore.catalogue.entry import Policy, Sampling
+from pytest_agentcore.catalogue.resolve import resolve
+from pytest_agentcore.dialects.grammar import FINISH, call_grammar
 from pytest_agentcore.tools.base import ToolSpec
-from pytest_agentcore.trial import TrialKey
+from pytest_agentcore.trial.result import TrialKey
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, top_k=40)
 N_CTX = 4096

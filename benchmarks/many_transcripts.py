@@ -18,10 +18,10 @@ from typing import Any
 
 from many_trials import MEGABYTES, SECONDS, asked_trials, generate, measure
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.reading import read_campaign
-from pytest_agentcore.campaign.transcript import TranscriptWriter
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.transcript import TranscriptWriter
+from pytest_agentcore.trial.result import TrialResult
 
 COMMANDS = {
     "report": ("report", "{campaign}", "-o", "{out}"),

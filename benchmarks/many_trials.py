@@ -21,11 +21,11 @@ import time
 import uuid
 from pathlib import Path
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.jsonl import to_line
-from pytest_agentcore.campaign.manifest import Manifest, PlannedTrial, SuiteFacts, write_manifest
-from pytest_agentcore.trial import TrialResult
-from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, write_manifest
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.result import TrialResult
 
 SECONDS, MEGABYTES = 5.0, 300.0
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
     from pytest_agentcore.checking.trial import Trial
-    from pytest_agentcore.declaring import task
-    from pytest_agentcore.tasks import Budget, Fault, Instance, database, read_folder
+    from pytest_agentcore.tasks.declare import task
+    from pytest_agentcore.tasks.task import Budget, Instance, database, read_folder
+    from pytest_agentcore.tools.base import Fault
+
 
 __all__ = ["Actor", "Budget", "Fault", "Instance", "Trial", "__version__", "database", "read_folder", "task"]
 
@@ -18,12 +20,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Actor": "pytest_agentcore.agent.actor",
     "Trial": "pytest_agentcore.checking.trial",
-    "task": "pytest_agentcore.declaring",
+    "task": "pytest_agentcore.tasks.declare",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Every name is loaded by the task file that imports it, not by the plugin's start-up."""
     if name in __all__:
-        return getattr(importlib.import_module(_HOMES.get(name, "pytest_agentcore.tasks")), name)
+        return getattr(importlib.import_module(_HOMES.get(name, "pytest_agentcore.tasks.task")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

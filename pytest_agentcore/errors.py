@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_agentcore.verdict.modes import Cause, StopReason
+from pytest_agentcore.trial.modes import Cause, StopReason
 
 
 class AgentcoreError(Exception):

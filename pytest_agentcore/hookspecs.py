@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_agentcore.models.base import BackendFactory
+    from pytest_agentcore.backends.base import BackendFactory
     from pytest_agentcore.tools.base import Tool
-    from pytest_agentcore.trial import TrialResult
+    from pytest_agentcore.trial.result import TrialResult
 
 
 @pytest.hookspec
@@ -74,7 +74,7 @@ def pytest_agentcore_backends(config: pytest.Config) -> Mapping[str, BackendFact
     conftest must be one that pytest loads at its start: in the rootdir's folder, or beside a path that is given::
 
         # conftest.py
-        from pytest_agentcore.models.base import Reply
+        from pytest_agentcore.backends.base import Reply
 
         class Echo:
             name, slots = "echo", 1

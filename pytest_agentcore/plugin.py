@@ -12,10 +12,11 @@ from pytest_agentcore import hookspecs
 from pytest_agentcore.options import OPTIONS
 
 if TYPE_CHECKING:
+    from pytest_agentcore.backends.base import Backend, BackendFactory
+    from pytest_agentcore.catalogue.entry import ModelEntry
     from pytest_agentcore.checking.trial import Trial
-    from pytest_agentcore.models.base import Backend, BackendFactory
-    from pytest_agentcore.models.entry import ModelEntry
     from pytest_agentcore.tools.base import Tool
+
 
 TAKEN = pytest.StashKey[tuple[str, ...]]()
 """Bare spellings that belong to somebody else."""
@@ -79,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     asked = config.getoption("agentcore_model", None) or config.getini("agentcore_model")
     if asked or hasattr(config, "workerinput"):
-        from pytest_agentcore.hooks.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
+        from pytest_agentcore.session.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
         activate(config)
     else:
@@ -104,7 +105,7 @@ def _whose_model(config: pytest.Config) -> str:
 
 def pytest_agentcore_tools() -> Sequence[Tool]:
     """The built-in tools."""
-    from pytest_agentcore.tools.builtin import builtin_tools  # noqa: PLC0415
+    from pytest_agentcore.tools.toolbox import builtin_tools  # noqa: PLC0415
 
     return builtin_tools()
 
@@ -115,19 +116,19 @@ def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
 
 
 def _open_llama_cpp(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
-    from pytest_agentcore.models.llama_cpp import open_backend  # noqa: PLC0415
+    from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
 
 
 def _open_openai(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
-    from pytest_agentcore.models.openai_api import open_backend  # noqa: PLC0415
+    from pytest_agentcore.backends.openai.backend import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
 
 
 def _open_scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
-    from pytest_agentcore.models.scripted import open_backend  # noqa: PLC0415
+    from pytest_agentcore.backends.scripted import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
 
@@ -166,7 +167,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     reason = f"{_whose_model(config)}a task needs a model: {words}"
     for item in items:
         declared = getattr(getattr(item, "function", None), "agentcore", None)
-        if type(declared).__module__ == "pytest_agentcore.tasks":  # looked at without loading it
+        if type(declared).__module__ == "pytest_agentcore.tasks.task":  # looked at without loading it
             item.add_marker(pytest.mark.skip(reason=reason))
 
 

@@ -12,20 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_agentcore.agent.load import ContextLoad
+from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.sandbox.base import Sandbox
-from pytest_agentcore.sandbox.scratch import scratch
-from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze
-from pytest_agentcore.suite import Suite
-from pytest_agentcore.tasks import Instance, Task
+from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze, scratch
+from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.tasks.task import Instance, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.toolbox import Toolbox
-from pytest_agentcore.trial import CallOutcome, TrialKey, TrialResult
-from pytest_agentcore.verdict.classify import CLASSIFICATION, Facts, Verdict, classify
-from pytest_agentcore.verdict.modes import Cause, StopReason
+from pytest_agentcore.trial.classify import CLASSIFICATION, Facts, Verdict, classify
+from pytest_agentcore.trial.modes import Cause, StopReason
+from pytest_agentcore.trial.result import CallOutcome, TrialKey, TrialResult
 
 
 class Agent(Protocol):

@@ -7,16 +7,23 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from pytest_agentcore.agent.session import Limit
+from pytest_agentcore.backends.base import BackendFactory
+from pytest_agentcore.backends.llama.fit import Devices, check_fit
+from pytest_agentcore.backends.llama.gguf import check_model
+from pytest_agentcore.catalogue.entry import (
+    AGENTS,
+    ENDPOINT_KEYS,
+    ENGINE_KEYS,
+    ModelEntry,
+    Policy,
+    Sampling,
+    read_endpoint,
+    read_engine,
+    read_sampling,
+)
+from pytest_agentcore.catalogue.registry import Registry, shipped
+from pytest_agentcore.catalogue.resolve import ENDPOINT, OPENAI, checked_variable, entry_at, resolve
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.base import BackendFactory, Policy, Sampling
-from pytest_agentcore.models.devices import Devices
-from pytest_agentcore.models.entry import AGENTS, ModelEntry
-from pytest_agentcore.models.fit import check_fit
-from pytest_agentcore.models.gguf import check_model
-from pytest_agentcore.models.named_endpoint import ENDPOINT, OPENAI, checked_variable, entry_at
-from pytest_agentcore.models.naming import resolve
-from pytest_agentcore.models.registry import Registry, shipped
-from pytest_agentcore.models.settings import ENDPOINT_KEYS, ENGINE_KEYS, read_endpoint, read_engine, read_sampling
 from pytest_agentcore.options import Settings
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.suite import Suite, find_suite
+from pytest_agentcore.tasks.suite import Suite, find_suite
 
 ROOT = Path(__file__).parents[1]
 NAME = "agentic-core-v1"
@@ -74,11 +74,11 @@ def test_the_wheel_holds_the_suite_whole(clone: Path, wheel: Path) -> None:
 
 def test_the_wheel_holds_the_published_scores(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        assert b"Gemma 4 12B IT (Q4_K_M),22,30" in archive.read("pytest_agentcore/reports/published.csv")
+        assert b"Gemma 4 12B IT (Q4_K_M),22,30" in archive.read("pytest_agentcore/analysis/published.csv")
 
 
 def test_the_wheel_holds_the_page_of_the_report(wheel: Path) -> None:
-    inside = "pytest_agentcore/reports/html/page/"
+    inside = "pytest_agentcore/reports/html/assets/"
     with zipfile.ZipFile(wheel) as archive:
         names = {name.removeprefix(inside) for name in archive.namelist() if name.startswith(inside)}
     assert names == {"page.css", "page.html.jinja", "page.js"}
@@ -88,7 +88,7 @@ def test_the_installed_suite_has_the_digest_of_the_clone_and_is_found_from_elsew
     clone: Path, installed: Path, tmp_path: Path
 ) -> None:
     script = (
-        "import pytest_agentcore as p; from pytest_agentcore.suite import Suite, find_suite; "
+        "import pytest_agentcore as p; from pytest_agentcore.tasks.suite import Suite, find_suite; "
         f"folder = find_suite({NAME!r}); print(p.__file__, folder, Suite.load(folder).digest, sep='\\n')"
     )
     module, folder, digest = run([sys.executable, "-c", script], tmp_path, PYTHONPATH=str(installed)).splitlines()

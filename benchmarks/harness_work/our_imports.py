@@ -13,8 +13,8 @@ gc.disable()
 
 import openai  # noqa: E402, F401
 
-import pytest_agentcore.hooks.activate  # noqa: E402
-import pytest_agentcore.models.openai_api  # noqa: E402
-import pytest_agentcore.tools.validation  # noqa: E402, F401
+import pytest_agentcore.backends.openai.backend  # noqa: E402
+import pytest_agentcore.session.activate  # noqa: E402
+import pytest_agentcore.tools.toolbox  # noqa: E402, F401
 
 print(json.dumps([time.perf_counter() - began, time.process_time() - cpu_before]))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.backends.base import ToolCall
 from pytest_agentcore.errors import AgentcoreError, EndOfTrial, InfrastructureError
-from pytest_agentcore.models.base import ToolCall
-from pytest_agentcore.verdict.modes import Cause, StopReason
+from pytest_agentcore.trial.modes import Cause, StopReason
 
 
 class Actor:

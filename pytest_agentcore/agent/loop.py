@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_agentcore.agent.patience import Patience
+from pytest_agentcore.agent.retries import Patience
 from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request
+from pytest_agentcore.catalogue.entry import Policy, Sampling
 from pytest_agentcore.errors import EndOfTrial
-from pytest_agentcore.models.base import Backend, FinishReason, Message, Policy, Reply, Request, Sampling
-from pytest_agentcore.trial import TrialKey
-from pytest_agentcore.verdict.degenerate import DegenerateWatch
-from pytest_agentcore.verdict.modes import StopReason
+from pytest_agentcore.trial.loops import DegenerateWatch
+from pytest_agentcore.trial.modes import StopReason
+from pytest_agentcore.trial.result import TrialKey
 
 _CUT_SHORT = {
     FinishReason.length: (StopReason.token_limit, "one reply reached its ceiling of tokens"),

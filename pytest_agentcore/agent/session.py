@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from pytest_agentcore.backends.base import Reply, ToolCall
 from pytest_agentcore.errors import BackendError, EndOfTrial
-from pytest_agentcore.models.base import Reply, ToolCall
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
-from pytest_agentcore.trial import CallRecord, TrialKey, Usage
-from pytest_agentcore.verdict.modes import Resemblance, StopReason
+from pytest_agentcore.trial.modes import Resemblance, StopReason
+from pytest_agentcore.trial.result import CallRecord, TrialKey, Usage
 
 Recorder = Callable[[Mapping[str, Any]], None]
 """Takes one transcript event; see docs/data-pack.md for the events."""

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_agentcore.sandbox.tree import Kind, walk
-from pytest_agentcore.tasks import IGNORED, Instance
+from pytest_agentcore.tasks.task import IGNORED, Instance
 
 
 def given_files(instance: Instance) -> dict[str, bytes]:

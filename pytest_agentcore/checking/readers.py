@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import os
 import re
+import sqlite3
 import stat
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_agentcore.sandbox.workspace import scratch
 from pytest_agentcore.untrusted import clip
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -184,3 +188,104 @@ def _dump(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         return type(value).__name__
+
+
+MOST_LINES = 20_000
+"""A longer text is not compared line by line: all of it counts as rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Lines added and removed. A changed line is one of each, so are a changed line end and a lost final newline."""
+
+    added: int
+    removed: int
+    text: str
+    """Unified diff."""
+
+    @property
+    def changed_lines(self) -> int:
+        """Added and removed together."""
+        return self.added + self.removed
+
+
+def diff(before: str, after: str) -> Diff:
+    """Compare two texts by lines, where only `\\n` ends a line."""
+    old, new = _lines(before), _lines(after)
+    if max(len(old), len(new)) > MOST_LINES:
+        return Diff(len(new), len(old), f"a rewrite: {len(old)} lines became {len(new)}")
+    added = removed = 0
+    for _tag, i1, i2, j1, j2 in _edits(old, new):
+        removed += i2 - i1
+        added += j2 - j1
+    shown = (line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in _unified(old, new))
+    return Diff(added, removed, "".join(shown))
+
+
+def _lines(text: str) -> list[str]:
+    # str.splitlines also splits at form feeds and at separators that no diff tool knows.
+    *whole, rest = text.split("\n")
+    return [f"{line}\n" for line in whole] + ([rest] if rest else [])
+
+
+def _edits(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
+    opcodes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [opcode for opcode in opcodes if opcode[0] != "equal"]
+
+
+def _unified(old: list[str], new: list[str]) -> list[str]:
+    return list(difflib.unified_diff(old, new, "given", "final", n=1))
+
+
+MOST_DATABASE_BYTES = 64 * 1024 * 1024
+MOST_ROWS = 100_000
+MOST_SECONDS = 10.0
+_STEPS = 10_000
+"""Virtual machine instructions between two looks at the clock."""
+
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A SQLite file of the final workspace."""
+
+    files: Files
+    path: str
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT.
+
+        Raises:
+            AssertionError: the file is no database, lacks what the query names, or the query does not end in time.
+        """
+        with scratch("sqlite") as folder:
+            copy = Path(folder) / "copy.sqlite"
+            copy.write_bytes(read_bytes(self.files, self.path, MOST_DATABASE_BYTES))
+            if exists(self.files, f"{self.path}-wal"):
+                copy.with_name("copy.sqlite-wal").write_bytes(
+                    read_bytes(self.files, f"{self.path}-wal", MOST_DATABASE_BYTES)
+                )
+            return self._rows(copy, sql, parameters)
+
+    def _rows(self, copy: Path, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(copy)
+        # A text cell need not be UTF-8; the default would make that an error of the checker.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        deadline = time.monotonic() + MOST_SECONDS
+        try:
+            connection.execute("PRAGMA schema_version")  # reads the header before the authorizer forbids pragmas
+            connection.set_authorizer(_authorize)
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            rows = connection.execute(sql, parameters).fetchmany(MOST_ROWS + 1)
+        except (sqlite3.Error, OverflowError) as error:
+            raise AssertionError(f"{self.path} cannot be queried: {clip(str(error), 200)}") from None
+        finally:
+            connection.close()
+        if len(rows) > MOST_ROWS:
+            raise AssertionError(f"{self.path}: a query gives more than {MOST_ROWS} rows")
+        return rows
+
+
+def _authorize(action: int, *_details: object) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY

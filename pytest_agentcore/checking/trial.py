@@ -8,16 +8,12 @@ from typing import Any, Self
 
 from pytest_agentcore.checking import frozen as comparing
 from pytest_agentcore.checking import readers
-from pytest_agentcore.checking.diff import Diff, diff
-from pytest_agentcore.checking.readers import Files
-from pytest_agentcore.checking.rows import Database
-from pytest_agentcore.checking.running import bench, run_calls, run_shell
-from pytest_agentcore.checking.testing import run_test_files, test_tree
-from pytest_agentcore.checking.values import Outcome, Ran, TestRun
+from pytest_agentcore.checking.readers import Database, Diff, Files, diff
+from pytest_agentcore.checking.run import Outcome, Ran, TestRun, bench, run_calls, run_shell, run_test_files, test_tree
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
-from pytest_agentcore.tasks import Instance, Task
-from pytest_agentcore.trial import CallRecord
-from pytest_agentcore.verdict.modes import StopReason
+from pytest_agentcore.tasks.task import Instance, Task
+from pytest_agentcore.trial.modes import StopReason
+from pytest_agentcore.trial.result import CallRecord
 
 Lines = frozenset[tuple[str, int]]
 """Path and line number counted from 1."""

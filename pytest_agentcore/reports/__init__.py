@@ -1,1 +1,1 @@
-"""reports"""
+"""From results and figures to what people read: terminal, Markdown, HTML, junit."""

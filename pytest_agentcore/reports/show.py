@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from pytest_agentcore.campaign.transcript import Event, Turn, address_of, played
-from pytest_agentcore.reports.layout import joined, labelled
-from pytest_agentcore.reports.numbers import count, fraction, latency, percent
+from pytest_agentcore.format import count, fraction, joined, labelled, latency, percent
+from pytest_agentcore.pack.transcript import Event, Turn, address_of, played
 from pytest_agentcore.reports.report import Failure, Report
-from pytest_agentcore.reports.terminal import summary_lines
-from pytest_agentcore.reports.transcribed import verdict_lines
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.reports.terminal import summary_lines, verdict_lines
+from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines
 
 FAILURES_LISTED, HITS_LISTED = 40, 10

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentcore.campaign.figures import figures_of
-from pytest_agentcore.campaign.manifest import Manifest
-from pytest_agentcore.reports.layout import joined, labelled, table
-from pytest_agentcore.reports.numbers import average, count, duration, fraction, interval, latency, overlapping, percent
+from pytest_agentcore.format import (
+    average,
+    count,
+    duration,
+    estimate,
+    fraction,
+    interval,
+    joined,
+    labelled,
+    latency,
+    overlapping,
+    percent,
+    table,
+)
+from pytest_agentcore.pack.figures import figures_of
+from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.transcript import Event, Turn
 from pytest_agentcore.stats import (
     NOT_RUN,
     Rates,
@@ -20,8 +35,9 @@ from pytest_agentcore.stats import (
     mean,
     outcome_counts,
 )
-from pytest_agentcore.trial import TrialResult
-from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+from pytest_agentcore.untrusted import clip, clip_middle
 
 DIGEST_SHOWN = 12
 """Characters of a sha256 that are shown; the manifest has all."""
@@ -213,3 +229,110 @@ def _suspicion(manifest: Manifest, results: Sequence[TrialResult]) -> str:
         f"not one trial of {manifest.model} made a tool call that could be run ({seen}). Suspect the harness before "
         f"the model: chat template, dialect or policy (now {manifest.policy}) may not fit it."
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run is."""
+
+    current: TrialKey | None
+    """None between trials."""
+    turn: int
+    """0 before the first request."""
+    runs: int
+    """Of each task."""
+    done: int
+    planned: int
+    elapsed: float
+    """Seconds since the first trial began."""
+    remaining: float | None
+    """Seconds, None when nothing is known yet."""
+
+
+def progress_line(progress: Progress, width: int = 80) -> str:
+    """`task_05_minimal_fix run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left`, never wider than `width`.
+
+    Below 80 columns the trial's name gives way first, then how many are done, then the words.
+    """
+    lines = _spellings(progress, width)
+    return next((line for line in lines if len(line) <= width), clip(lines[-1], width))
+
+
+_NAME = 12
+"""What is left of a trial's name at least, if the line has one: `task_05_min…`."""
+
+
+def _spellings(progress: Progress, width: int) -> list[str]:
+    """The same, from long to short; only the name, which is cut, depends on the width."""
+    done, took = f"{fraction(progress.done, progress.planned)} done", duration(progress.elapsed)
+    left = "" if progress.remaining is None else f"{estimate(progress.remaining)} left"
+    long, short = filter(None, [f"{took} elapsed", left]), filter(None, [took, left])
+    times, brief = " · ".join(long), " ".join(short)
+    if progress.current is None:
+        return [f"{done} · {times}", f"{done} {brief}", brief]
+    run = fraction(progress.current.run, progress.runs)
+    turn, t = (f" · turn {progress.turn}", f" t{progress.turn}") if progress.turn else ("", "")
+    tails = [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
+    named = [clip(progress.current.task, max(_NAME, width - len(tail))) + tail for tail in tails]
+    return [*named, f"{t} {brief}".strip()]
+
+
+def remaining_seconds(finished: Sequence[float], left: int, current: float = 0.0, at_once: int = 1) -> float | None:
+    """Mean seconds of the finished trials times those left, less what the current one has had already.
+
+    Args:
+        finished: seconds of every finished trial; with none the answer is None.
+        left: trials not yet finished, the current ones included.
+        current: seconds that the current trial has been running.
+        at_once: how many trials run at the same time.
+    """
+    typical = mean(finished)
+    return None if typical is None else max(0.0, typical * left - min(current, typical)) / at_once
+
+
+TEXT_LINES = 8
+"""Of a reply or a tool result."""
+
+
+def verdict_lines(result: TrialResult) -> list[str]:
+    """Outcome, cause and what ended the trial, two lines."""
+    spent = [count(result.turns, "turn"), count(result.tool_calls, "tool call"), latency(result.seconds)]
+    return [
+        joined([result.outcome, f"cause {result.cause}" if result.cause else "", f"policy {result.policy}"]),
+        joined([f"ended by {result.stop_reason}", *spent, f"seed {result.seed}"]),
+    ]
+
+
+def turn_lines(turns: Iterable[Turn], width: int = 80) -> list[str]:
+    """Each turn: what the model said and called, what it read in return."""
+    return [clip(line, width) for turn in turns for line in _turn(turn)]
+
+
+def _turn(turn: Turn) -> Iterator[str]:
+    reply = turn.reply
+    yield f"turn {turn.number}"
+    said = _said(reply)
+    if said:
+        yield from _block("says", said)
+    elif not reply["tool_calls"]:
+        yield "  says    (nothing)"
+    ran = {result["index"]: result for result in turn.results}
+    for index, call in enumerate(reply["tool_calls"]):
+        yield f"  calls   {call['name']} {json.dumps(call['arguments'], ensure_ascii=False)}"
+        if index in ran:
+            yield from _block(ran[index]["outcome"], ran[index]["text"])
+    for text in turn.feedback:
+        yield from _block("told", text)
+
+
+def _said(reply: Event) -> str:
+    """The content; without content and calls, what the model wrote at all."""
+    content = str(reply["content"])
+    if content.strip() or reply["tool_calls"]:
+        return content.strip("\n")
+    return str(reply["text"]).strip("\n")
+
+
+def _block(label: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(clip_middle(text.rstrip("\n"), TEXT_LINES)):
+        yield f"  {label if number == 0 else '':<7} {line}"

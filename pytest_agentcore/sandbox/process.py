@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import SandboxError
-from pytest_agentcore.sandbox import reaper, usage
+from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
-from pytest_agentcore.sandbox.environment import environment
-from pytest_agentcore.sandbox.interpreter import Interpreter, version
-from pytest_agentcore.sandbox.packageless import clear, make_python
-from pytest_agentcore.sandbox.rlimits import rlimits
-from pytest_agentcore.sandbox.supervise import Running, supervise
+from pytest_agentcore.sandbox.python import Interpreter, clear, environment, make_python, version
+from pytest_agentcore.sandbox.supervise import Running, descendants, rlimits, supervise
 from pytest_agentcore.sandbox.workspace import require
 
 PYTHON = ".python"
@@ -115,7 +112,7 @@ class _Tree(Running):
         self._mark = f"{MARK}={mark}".encode()
 
     def pids(self, most: int) -> list[int]:
-        return usage.descendants(self.process.pid, most + 1)[1:]
+        return descendants(self.process.pid, most + 1)[1:]
 
     def end(self) -> None:
         """Let the reaper kill what is below it; one that was stopped or killed itself has lost its orphans."""

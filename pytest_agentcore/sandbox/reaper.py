@@ -5,9 +5,9 @@ child (`nproc` on top of what the user runs already), waits for it, kills what i
 code. SIGTERM makes it kill at once. It imports nothing of the package, because its interpreter has none.
 """
 
-# Few imports and no pathlib: this starts with every command.
 from __future__ import annotations
 
+# Few imports and no pathlib: this starts with every command.
 import ctypes
 import os
 import resource

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import fcntl
 import os
 import shutil
 import stat
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +21,8 @@ from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 if TYPE_CHECKING:
-    from pytest_agentcore.tasks import Instance
+    from pytest_agentcore.tasks.task import Instance
+
 
 FROZEN_BYTES = 256 * MIB
 """What a frozen copy holds at most; the sandbox's cap on disk is the same."""
@@ -164,3 +170,49 @@ def open_closed_folders(root: Path) -> None:
             (root / path).chmod(0o700)
         if not closed:
             return
+
+
+PREFIX = "agentcore-process-"
+
+
+def scratch(purpose: str) -> tempfile.TemporaryDirectory[str]:
+    """A fresh folder for its owner only, removed at the end of a `with` block, whatever lies in it."""
+    home = _home(tempfile.gettempdir())
+    if not home.is_dir():  # somebody cleaned up by hand
+        _home.cache_clear()
+        home = _home(tempfile.gettempdir())
+    return tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=home, ignore_cleanup_errors=True)
+
+
+def sweep() -> None:
+    """Remove what processes of this user left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid == os.geteuid() and (lock := _lock(folder)) is not None:
+                try:
+                    open_closed_folders(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+                finally:
+                    os.close(lock)
+
+
+@cache
+def _home(temporary: str) -> Path:
+    """Of this process, below `temporary`."""
+    while True:
+        home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
+        lock = _lock(home)  # never closed: it goes with the process
+        if lock is not None and home.is_dir():
+            atexit.register(shutil.rmtree, home, ignore_errors=True)
+            return home
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the lock on a folder; None where another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -10,6 +10,15 @@ from pytest_agentcore.sandbox.base import Sandbox, Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An injected tool error: the first `times` calls whose arguments mention `mentions` fail with `message`."""
+
+    mentions: str
+    message: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
     """What a model is told about a tool."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_agentcore.errors import ToolError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
-from pytest_agentcore.tools.results import decode
+from pytest_agentcore.tools.text import decode
 
 LEAST_SECONDS = 1.0
 """What a command gets even when the trial's time is up in less."""

@@ -13,9 +13,9 @@ from pytest_agentcore.errors import ToolError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
 from pytest_agentcore.tools import sql_reader
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
-from pytest_agentcore.tools.inside import open_file, place
-from pytest_agentcore.tools.results import decode
+from pytest_agentcore.tools.fs import open_file, place
 from pytest_agentcore.tools.shell import LEAST_SECONDS, killed_sentence
+from pytest_agentcore.tools.text import decode
 
 MAGIC = b"SQLite format 3\0"
 """https://www.sqlite.org/fileformat.html, section 1.3"""

@@ -4,18 +4,65 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
 from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
-from pytest_agentcore.tasks import Fault
-from pytest_agentcore.tools.arguments import as_declared
-from pytest_agentcore.tools.base import Tool, ToolContext, ToolSpec
-from pytest_agentcore.tools.results import RESULT_CHARACTERS, clip, harmless, one_line
-from pytest_agentcore.trial import CallOutcome, CallRecord
-from pytest_agentcore.verdict.modes import Cause
+from pytest_agentcore.tools.base import Fault, Tool, ToolContext, ToolSpec
+from pytest_agentcore.tools.fs import FsRead, FsWrite
+from pytest_agentcore.tools.shell import Shell
+from pytest_agentcore.tools.sql import SqlQuery
+from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, harmless, one_line
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import CallOutcome, CallRecord
+
+
+def as_declared(value: Any, schema: Any) -> Any:
+    """The value with an int wherever the schema says integer: JSON Schema takes 2.0 for one, `range` does not.
+
+    https://json-schema.org/draft/2020-12/json-schema-core, section 4.2.2. `value` has been validated.
+    """
+    if not isinstance(schema, Mapping):
+        return value
+    if isinstance(value, Mapping):
+        named = schema.get("properties", {})
+        return {key: as_declared(each, named.get(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [as_declared(each, schema.get("items")) for each in value]
+    return int(value) if isinstance(value, float) and _says_integer(schema.get("type")) else value
+
+
+def _says_integer(declared: Any) -> bool:
+    types = [declared] if isinstance(declared, str) else declared or ()
+    return "integer" in types and "number" not in types
+
+
+def objection(spec: ToolSpec, arguments: Mapping[str, Any]) -> str:
+    """One line on the first violation of the schema, or nothing.
+
+    Raises:
+        Exception: whatever jsonschema makes of a schema that is itself broken.
+    """
+    error = best_match(Draft202012Validator(spec.parameters).iter_errors(arguments))
+    if error is None:
+        return ""
+    where = ".".join(map(str, error.absolute_path))
+    expected = ", ".join(_expected(spec))
+    return f"invalid arguments for {spec.name}: {where and f'{where}: '}{one_line(error.message)}; expected {expected}"
+
+
+def _expected(spec: ToolSpec) -> list[str]:
+    required = spec.parameters.get("required", ())
+    return [
+        f"{name}: {schema.get('type', 'any')}{'' if name in required else ' (optional)'}"
+        for name, schema in spec.parameters.get("properties", {}).items()
+    ] or ["no arguments"]
 
 
 class Toolbox:
@@ -80,7 +127,7 @@ class Toolbox:
         return result
 
     def _objection(self, name: str, arguments: Mapping[str, Any]) -> str:
-        from pytest_agentcore.tools.validation import objection  # noqa: PLC0415 - heavy
+        from pytest_agentcore.tools.toolbox import objection  # noqa: PLC0415 - heavy
 
         return objection(self._tools[name].spec, arguments)
 
@@ -136,3 +183,35 @@ def _strings(value: object) -> list[str]:
     if isinstance(value, list | tuple):
         return [text for each in value for text in _strings(each)]
     return [json.dumps(value)]
+
+
+def builtin_tools() -> tuple[Tool, ...]:
+    """In the order in which a model is told about them."""
+    return FsRead(), FsWrite(), Shell(), SqlQuery()
+
+
+class KnownTools:
+    """Tools by name, and who brought each."""
+
+    def __init__(self) -> None:
+        self.tools: dict[str, Tool] = {}
+        self._origins: dict[str, str] = {}
+
+    def add(self, found: object, origin: str) -> None:
+        """Take what `origin` registered.
+
+        Raises:
+            UsageError: it is no list of tools, or one has a name that is taken.
+        """
+        if not isinstance(found, Iterable) or isinstance(found, str):
+            raise UsageError(f"{origin}: tools must come as a list, not as {type(found).__name__}")
+        for tool in found:
+            spec = getattr(tool, "spec", None)
+            if not isinstance(spec, ToolSpec) or not callable(tool):
+                raise UsageError(f"{origin}: {tool!r:.80} is no tool: it needs a `spec`, a ToolSpec, and a `__call__`")
+            if not re.fullmatch("[a-z][a-z0-9_]*", str(spec.name)):
+                raise UsageError(f"{origin}: {spec.name!r} is no name of a tool; use letters a to z, digits and _")
+            if spec.name in self.tools:
+                theirs = f"one of {self._origins[spec.name]} and one of {origin}"
+                raise UsageError(f"two tools are named {spec.name!r}, {theirs}; rename one")
+            self.tools[spec.name], self._origins[spec.name] = tool, origin

@@ -6,8 +6,8 @@ import pytest
 from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, Cell
 
 from pytest_agentcore.sandbox.base import MIB, Completed
-from pytest_agentcore.sandbox.usage import disk
-from pytest_agentcore.trial import CallOutcome
+from pytest_agentcore.sandbox.supervise import disk
+from pytest_agentcore.trial.result import CallOutcome
 
 SHELL_BOMB = "f(){ f|f & };f; sleep 20"
 SETSID_BOMB = "printf 'setsid sh $0 & setsid sh $0 & wait' > /tmp/b; sh /tmp/b"

@@ -11,7 +11,7 @@ import pytest
 from confined import EVERYWHERE, MOUNTED, Cell, make_cell
 
 import pytest_agentcore
-from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.sandbox.open import open_sandbox
 
 SECRET = "the-host-keeps-this-to-itself"
 PACKAGE = Path(pytest_agentcore.__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confined import BOTH, Cell
 
-from pytest_agentcore.tools.results import RESULT_CHARACTERS
+from pytest_agentcore.tools.text import RESULT_CHARACTERS
 
 HARMFUL = {chr(code) for code in (*range(32), *range(0x7F, 0xA0))} - {"\n", "\t"}
 TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

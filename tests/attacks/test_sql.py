@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from confined import BOTH, Cell, make_cell, sandbox_of
 
-from pytest_agentcore.tasks import Instance, database
-from pytest_agentcore.trial import CallOutcome
+from pytest_agentcore.tasks.task import Instance, database
+from pytest_agentcore.trial.result import CallOutcome
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
 JOINED = """

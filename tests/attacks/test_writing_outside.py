@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from confined import BOTH, EVERYWHERE, MOUNTED, PROCESS, Cell
 
-from pytest_agentcore.trial import CallOutcome
+from pytest_agentcore.trial.result import CallOutcome
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """linux/fcntl.h, linux/fs.h"""

@@ -11,8 +11,8 @@ from packs import many, write_pack
 from playwright.sync_api import Browser, Page, expect
 from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, result
 
-from pytest_agentcore.campaign.jsonl import to_line
-from pytest_agentcore.campaign.reading import read_campaign
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.reports.write import write_reports
 
 Open = Callable[..., Page]

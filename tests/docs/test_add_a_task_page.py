@@ -11,8 +11,8 @@ import pytest
 
 from pytest_agentcore import task
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.cli import main
-from pytest_agentcore.selfcheck.rubbish import RUBBISH
+from pytest_agentcore.checks.selfcheck import RUBBISH
+from pytest_agentcore.cli.__main__ import main
 
 PAGE = (Path(__file__).parents[2] / "docs" / "add-a-task.md").read_text(encoding="utf-8")
 

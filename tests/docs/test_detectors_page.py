@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.verdict.detectors.every import DETECTORS, examine
+from pytest_agentcore.trial.detectors import DETECTORS, examine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "detectors.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"^```example\n(.*?)^```$", re.MULTILINE | re.DOTALL)

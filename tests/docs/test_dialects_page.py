@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.cli import main
-from pytest_agentcore.models.dialects.families import DIALECTS
+from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.dialects.families import DIALECTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
 

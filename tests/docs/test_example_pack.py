@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.reading import read_campaign
-from pytest_agentcore.campaign.validating import examine
-from pytest_agentcore.reports.numbers import fraction
+from pytest_agentcore.format import fraction
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.validate import examine
 
 DOCS = Path(__file__).parents[2] / "docs"
 (CAMPAIGN,) = (DOCS / "example").iterdir()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_agentcore import cli
-from pytest_agentcore.models.settings import ENGINE_KEYS, SAMPLING_KEYS
+from pytest_agentcore.catalogue.entry import ENGINE_KEYS, SAMPLING_KEYS
+from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]

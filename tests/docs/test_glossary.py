@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.models.base import Policy
-from pytest_agentcore.trial import CallOutcome
-from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.catalogue.entry import Policy
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.result import CallOutcome
 
 PAGE = Path(__file__).parents[2] / "docs" / "glossary.md"
 

@@ -6,9 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from pytest_agentcore.models.presence import table_lines
-from pytest_agentcore.models.registry import shipped
-from pytest_agentcore.models.registry_schema import check_tables, registry_schema
+from pytest_agentcore.catalogue.listing import table_lines
+from pytest_agentcore.catalogue.registry import check_tables, registry_schema, shipped
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
 

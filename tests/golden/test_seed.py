@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore import cli
-from pytest_agentcore.campaign.figures import CampaignFigures, figures_of
-from pytest_agentcore.campaign.reading import Campaign, read_campaign
-from pytest_agentcore.campaign.tables import TABLES
-from pytest_agentcore.reports.comparison import compare
-from pytest_agentcore.reports.comparison_lines import comparison_lines
-from pytest_agentcore.reports.numbers import average, latency, percent
-from pytest_agentcore.reports.published import published_scores
+from pytest_agentcore.analysis.compare import compare
+from pytest_agentcore.analysis.compare_text import comparison_lines
+from pytest_agentcore.analysis.rank import published_scores
+from pytest_agentcore.cli import __main__ as cli
+from pytest_agentcore.format import average, latency, percent
+from pytest_agentcore.pack.csv import TABLES
+from pytest_agentcore.pack.figures import CampaignFigures, figures_of
+from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.reports.terminal import summary_lines
 
 SEED = Path(__file__).parent / "seed"

@@ -14,9 +14,9 @@ import scipy.special  # noqa: F401
 import vl_convert  # noqa: F401
 from tiny import COUNT, HELLO, Script
 
-import pytest_agentcore.campaign.schema
-import pytest_agentcore.hooks.activate
-import pytest_agentcore.models.scripted  # noqa: F401
+import pytest_agentcore.backends.scripted
+import pytest_agentcore.pack.validate
+import pytest_agentcore.session.activate  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

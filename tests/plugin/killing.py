@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentcore.campaign.folder import CampaignFolder, campaigns
-from pytest_agentcore.campaign.reading import Campaign, read_campaign
-from pytest_agentcore.campaign.resume import leftovers
-from pytest_agentcore.campaign.transcript import read_transcript
-from pytest_agentcore.campaign.validating import examine
+from pytest_agentcore.pack.folder import CampaignFolder, campaigns
+from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.pack.resume import leftovers
+from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.pack.validate import examine
 
 _REPORTED = re.compile(r"test_(?P<task>\w+)\.py::\w+\[.+-run(?P<run>\d+)\] (PASSED|WRONG_ANSWER|GAVE_UP_MID_PLAN)")
 """A line of pytest -v about a scored trial."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tiny import campaign
 
-from pytest_agentcore.campaign.schema import validator
-from pytest_agentcore.campaign.tables import TABLES
+from pytest_agentcore.pack.csv import TABLES
+from pytest_agentcore.pack.validate import validator
 
 PLAN = [("task_01_hello", 1), ("task_02_count", 1), ("task_01_hello", 2), ("task_02_count", 2)]
 

@@ -35,7 +35,7 @@ def test_a_full_disk(pytester: pytest.Pytester, suite: Path, script: Script) -> 
         disk=disk,
         ballast=1_600_000,
         command=f"{python} pytest {options} --tb=no {suite}",
-        validate=f"{python} pytest_agentcore.cli validate {disk}/r/*",
+        validate=f"{python} pytest_agentcore.cli.__main__ validate {disk}/r/*",
     )
     # a file system of 2 MB: the first run finds room for some trials, the second for all and for the reports
     bound = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", str(disk), "bash", "-c", shell]

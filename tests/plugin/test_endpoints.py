@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models.fault_server import FaultServer, Said, dropped, status
+from backends.openai.fault_server import FaultServer, Said, dropped, status
 from tiny import campaign, result_lines
 
-from pytest_agentcore import cli
+from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.catalogue.entry import ModelEntry
+from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.openai_api import open_backend
 
 KEY = "sk-thiskeymustnotappearanywhere0123456789"
 

@@ -11,8 +11,8 @@ import pytest
 from hub_server import Hub, environment, serve
 from tiny import campaign, result_lines
 
-from pytest_agentcore.models.places import find_package_file
-from pytest_agentcore.models.registry import shipped
+from pytest_agentcore.catalogue.files import find_package_file
+from pytest_agentcore.catalogue.registry import shipped
 
 NAME = "hf:me/Tiny-GGUF"
 

@@ -13,7 +13,7 @@ import pytest
 from tiny import HELLO, Script, campaign, result_lines
 
 from pytest_agentcore import hookspecs
-from pytest_agentcore.cli import main
+from pytest_agentcore.cli.__main__ import main
 
 TASKS = ("task_01_hello", "task_02_count")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("jinja2", "jsonschema", "llama_cpp", "numpy", "openai", "pandas", "pytest_agentcore.hooks", "referencing")
+HEAVY = ("jinja2", "jsonschema", "llama_cpp", "numpy", "openai", "pandas", "pytest_agentcore.session", "referencing")
 
 CONFTEST = """
 import json, pathlib, sys

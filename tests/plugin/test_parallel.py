@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models.fault_server import FaultServer, Said
+from backends.openai.fault_server import FaultServer, Said
 from tiny import Script, campaign, result_lines, say, write
 
+from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.catalogue.entry import ModelEntry
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.openai_api import open_backend
 
 
 class Together:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tiny import Script, campaign, result_lines, say
 
-from pytest_agentcore import cli
+from pytest_agentcore.cli import __main__ as cli
 
 FENCED = '```json\n{"name": "fs_write", "arguments": {"path": "hello.txt", "content": "hello"}}\n```'
 

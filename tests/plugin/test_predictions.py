@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tiny import Script, campaign, say, write
 
-from pytest_agentcore import cli
-from pytest_agentcore.campaign.schema import validator
+from pytest_agentcore.cli import __main__ as cli
+from pytest_agentcore.pack.validate import validator
 
 FRONT = """+++
 schema = 1

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models.fault_server import FaultServer, Said, status
+from backends.openai.fault_server import FaultServer, Said, status
 from tiny import Script, campaign, result_lines, say, write
 
-from pytest_agentcore import cli
+from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.catalogue.entry import ModelEntry
+from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.models.entry import ModelEntry
-from pytest_agentcore.models.openai_api import open_backend
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,8 +26,8 @@ def _client() -> None:
 
 BACKENDS = '''
 from pytest_agentcore.errors import BackendError
-from pytest_agentcore.models.base import Reply, ToolCall
-from pytest_agentcore.trial import Usage
+from pytest_agentcore.backends.base import Reply, ToolCall
+from pytest_agentcore.trial.result import Usage
 
 class Fake:
     """A server: answers by the kind of trouble that its model's file names."""

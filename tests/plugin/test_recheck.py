@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tiny import COUNT, HELLO, Script, campaign, result_lines, say, write
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.reading import read_campaign
-from pytest_agentcore.campaign.validating import examine
-from pytest_agentcore.cli import main
+from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.validate import examine
 
 BOT = {
     "task_01": [write("hello.txt", "HELLO"), say("done")],

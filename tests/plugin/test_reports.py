@@ -14,12 +14,12 @@ import pytest
 from results import HOSTILE
 from tiny import COUNT, HELLO, campaign, say, write
 
-from pytest_agentcore import cli
-from pytest_agentcore.campaign.figures import EVERY, Figures, figures_of
-from pytest_agentcore.campaign.reading import read_campaign
-from pytest_agentcore.cli import CUT_OFF
-from pytest_agentcore.reports.sources import SOURCES
-from pytest_agentcore.reports.tables import REPORT_TABLES
+from pytest_agentcore.cli import __main__ as cli
+from pytest_agentcore.cli.__main__ import CUT_OFF
+from pytest_agentcore.pack.figures import EVERY, Figures, figures_of
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.reports.report import SOURCES
+from pytest_agentcore.reports.write import REPORT_TABLES
 
 VERIFIED = re.compile(r"\((?:verified|ref|transcript): ((?:`[^`]+`(?:, )?)+)\)")
 LIST = {"tool_calls": [{"name": "shell", "arguments": {"command": "ls"}}]}

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import pytest
 from tiny import Script, result_lines, say, write
 
-from pytest_agentcore.campaign.folder import CampaignFolder, CampaignLock
-from pytest_agentcore.campaign.reading import read_campaign
-from pytest_agentcore.campaign.validating import examine
-from pytest_agentcore.sandbox.scratch import PREFIX
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.validate import examine
+from pytest_agentcore.sandbox.workspace import PREFIX
 
 DONE = [write("hello.txt", "hello"), say("done")]
 WRONG = [write("count.txt", "none"), say("done")]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny import Script, result_lines, say, write
 
-from pytest_agentcore.campaign.manifest import Selection
-from pytest_agentcore.campaign.reading import list_campaigns, read_campaign
+from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.read import list_campaigns, read_campaign
 
 BOT = {
     "task_01": [write("hello.txt", "hello"), say("done")],

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny import COUNT, HELLO, Script, campaign, say, write
 
-from pytest_agentcore.cli import main
-from pytest_agentcore.suite import find_suite, task_ids
+from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.tasks.suite import find_suite, task_ids
 
 SHIPPED = 10
 HELLO_AND_COUNT = ("task_01_hello", "task_02_count")

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from pytest_agentcore.suite import Suite
+from pytest_agentcore.tasks.suite import Suite
 
 SUITE = Suite.load(Path(__file__).parents[2] / "suites" / "agentic-core-v1")
 

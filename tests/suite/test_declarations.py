@@ -7,7 +7,7 @@ import re
 import pytest
 from suite_modules import SUITE, task_module
 
-from pytest_agentcore.tasks import Task
+from pytest_agentcore.tasks.task import Task
 
 CANARY = "canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41"
 NUMBERS = range(1, 11)

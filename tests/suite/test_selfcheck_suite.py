@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from suite_modules import SUITE
 
-from pytest_agentcore.sandbox.probe import open_sandbox
-from pytest_agentcore.selfcheck.examine import Examiner
-from pytest_agentcore.selfcheck.loading import Loaded, load
+from pytest_agentcore.checks.load import Loaded, load
+from pytest_agentcore.checks.selfcheck import Examiner
+from pytest_agentcore.sandbox.open import open_sandbox
 
 
 @pytest.fixture(scope="module")

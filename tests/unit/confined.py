@@ -14,13 +14,12 @@ import pytest
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Sandbox, Workspace
 from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
-from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace
-from pytest_agentcore.tasks import Fault, Instance
-from pytest_agentcore.tools.base import ToolContext
-from pytest_agentcore.tools.builtin import builtin_tools
-from pytest_agentcore.tools.toolbox import Toolbox
-from pytest_agentcore.trial import CallRecord
+from pytest_agentcore.tasks.task import Instance
+from pytest_agentcore.tools.base import Fault, ToolContext
+from pytest_agentcore.tools.toolbox import Toolbox, builtin_tools
+from pytest_agentcore.trial.result import CallRecord
 
 BUBBLEWRAP = pytest.param("bubblewrap", marks=pytest.mark.sandbox)
 NAMESPACE = pytest.param("user namespace", marks=pytest.mark.sandbox)

@@ -11,10 +11,10 @@ from typing import Any
 
 from results import GAVE_UP, LOST, PASSED, WRONG, manifest, reply_event, result, start_event, tool_event
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.jsonl import to_line
-from pytest_agentcore.campaign.manifest import Manifest, write_manifest
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.manifest import Manifest, write_manifest
+from pytest_agentcore.trial.result import TrialResult
 
 ENDINGS: tuple[Mapping[str, Any], ...] = (PASSED, PASSED, WRONG, GAVE_UP, LOST)
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_agentcore.campaign.machine import machine_facts, package_versions
-from pytest_agentcore.campaign.manifest import Manifest, PlannedTrial, SuiteFacts
-from pytest_agentcore.trial import TrialResult
-from pytest_agentcore.verdict.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts
+from pytest_agentcore.session.recording import machine_facts, package_versions
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.result import TrialResult
 
 HOSTILE = (
     "plain",

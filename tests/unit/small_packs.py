@@ -9,11 +9,11 @@ from typing import Any
 
 from results import manifest
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.jsonl import to_line
-from pytest_agentcore.campaign.manifest import write_manifest
-from pytest_agentcore.campaign.reading import Campaign, read_campaign
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.manifest import write_manifest
+from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.trial.result import TrialResult
 
 
 def pack(path: Path, results: Sequence[TrialResult], **changes: Any) -> Campaign:

@@ -9,11 +9,11 @@ from typing import Any
 
 from results import manifest, reply_event, start_event, tool_event
 
-from pytest_agentcore.campaign.folder import CampaignFolder
-from pytest_agentcore.campaign.record import CampaignRecord
-from pytest_agentcore.campaign.transcript import TranscriptWriter
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.record import CampaignRecord
+from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.sandbox.archive import pack
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.trial.result import TrialResult
 
 FINISHED = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_agentcore.campaign.figures import CampaignFigures, Figures
-from pytest_agentcore.campaign.manifest import Manifest
-from pytest_agentcore.reports import numbers
-from pytest_agentcore.reports.numbers import average, count, dollars, duration, fraction, latency, percent, thousands
+from pytest_agentcore import format as numbers
+from pytest_agentcore.format import average, count, dollars, duration, fraction, latency, percent, thousands
+from pytest_agentcore.pack.figures import CampaignFigures, Figures
+from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.stats import NOT_RUN
 from pytest_agentcore.stats.intervals import Interval
-from pytest_agentcore.trial import TrialResult
+from pytest_agentcore.trial.result import TrialResult
 
 SIGNS: Mapping[str, str] = {
     "passed": "✓",

@@ -6,14 +6,19 @@ Ten thousand transcripts pass through here when a large campaign ends, so they a
 from __future__ import annotations
 
 import base64
+import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.campaign.jsonl import to_line
-from pytest_agentcore.campaign.transcript import read_transcript
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import read_lines, to_line
+from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.reports.html.overview import SIGNS
+from pytest_agentcore.reports.report import Report
+from pytest_agentcore.trial.result import TrialResult
 
 WHOLE_BYTES = 256 * 2**10
 """A transcript of this size or less is taken as it is."""
@@ -72,3 +77,91 @@ def _shortened(value: Any, ends: int) -> Any:
     if isinstance(value, list):
         return [_shortened(item, ends) for item in value]
     return value
+
+
+DETAIL = 600
+"""Characters of a trial's detail that the list holds; all of it is in `data/results.jsonl`."""
+
+COLUMNS = (
+    *("attempt", "task", "run", "outcome", "cause", "stop", "detail", "turns", "calls", "problems"),
+    *("prompt", "cached", "reply", "seconds", "modelSeconds", "toolSeconds", "started", "seed"),
+    *("earlier", "hits", "embedded"),
+)
+"""What page.js calls the values of a row."""
+
+
+@dataclass(slots=True)
+class Embedding:
+    """Packs transcripts until the page is full: trials that did not pass first, then the others, then old attempts."""
+
+    report: Report
+    limit: int
+    state: dict[str, str] = field(default_factory=dict)
+    """By attempt: `yes`, `missing`, or absent where the page had no room."""
+    used: int = 0
+
+    def transcripts(self) -> Iterator[Packed]:
+        """Each packed transcript once; `state` is whole when this has ended."""
+        folder = self.report.campaign.folder
+        ordered = sorted(self.report.results, key=lambda result: bool(result.passed))
+        paths = [folder.transcript(result.attempt) for result in ordered]
+        for path in [*paths, *sorted(folder.attempts.glob("*.jsonl"))]:
+            if self.used >= self.limit:
+                return
+            packed = pack(path)
+            self.state[path.stem] = "yes" if packed else "missing"
+            if packed:
+                self.used += len(packed.text)
+                yield packed
+
+
+def earlier_attempts(folder: CampaignFolder) -> Mapping[tuple[str, int], list[str]]:
+    """UUIDs of replaced attempts by task and run, the oldest first."""
+    found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for path in folder.attempts.glob("*.jsonl"):
+        start = next(read_lines(path), None)
+        if start and start.get("event") == "start":
+            found.setdefault((start["task"], start["run"]), []).append((start["started"], path.stem))
+    return {key: [attempt for _, attempt in sorted(attempts)] for key, attempts in found.items()}
+
+
+def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[str, Any]:
+    """Everything page.js works with, transcripts aside."""
+    earlier = earlier_attempts(report.campaign.folder)
+    hits: dict[str, list[list[Any]]] = {}
+    for detector in report.detected:
+        for hit in detector.hits:
+            hits.setdefault(hit.result.attempt, []).append([detector.name, hit.hit.turn, hit.hit.note])
+    return {
+        "title": title,
+        "signs": dict(SIGNS),
+        "columns": COLUMNS,
+        "rows": [
+            [
+                *_row(result),
+                earlier.get((result.task, result.run), []),
+                hits.get(result.attempt, []),
+                embedded.get(result.attempt, "no"),
+            ]
+            for result in report.results
+        ],
+    }
+
+
+def _row(result: TrialResult) -> Sequence[Any]:
+    return (
+        *(result.attempt, result.task, result.run, result.outcome, result.cause, result.stop_reason),
+        *(result.detail[:DETAIL], result.turns, result.tool_calls, result.problems),
+        *(result.prompt_tokens, result.cached_tokens, result.reply_tokens),
+        *(round(result.seconds, 3), round(result.model_seconds, 3), round(result.tool_seconds, 3)),
+        *(result.started, result.seed),
+    )
+
+
+def for_script(value: Any) -> str:
+    r"""JSON that can stand in a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
+
+    The rules are those of the HTML standard, "restrictions for contents of script elements".
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")

@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from pytest_agentcore.agent.earlier import CLOSING, errand
-from pytest_agentcore.agent.load import Counted, build_load, conversation
-from pytest_agentcore.models.base import Backend, Message, Policy, Reply, Request
-from pytest_agentcore.models.scripted import ScriptedBackend
+from pytest_agentcore.agent.context_load import CLOSING, Counted, build_load, conversation, errand
+from pytest_agentcore.backends.base import Backend, Message, Reply, Request
+from pytest_agentcore.backends.scripted import ScriptedBackend
+from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.tools.base import ToolSpec
-from pytest_agentcore.tools.builtin import builtin_tools
+from pytest_agentcore.tools.toolbox import builtin_tools
 
 SPECS = tuple(tool.spec for tool in builtin_tools())
 SETS = [("fs_read", "fs_write", "shell"), ("fs_read", "fs_write"), ("sql_query", "fs_write"), ("other",), ()]

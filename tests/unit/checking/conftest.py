@@ -16,9 +16,9 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
-from pytest_agentcore.sandbox.probe import open_sandbox
+from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze
-from pytest_agentcore.tasks import Instance
+from pytest_agentcore.tasks.task import Instance
 
 Files = Mapping[str, str | bytes]
 Finish = Callable[..., Trial]

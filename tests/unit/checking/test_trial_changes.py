@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from checking.conftest import Finish
-from pytest_agentcore.checking.diff import MOST_LINES, diff
 from pytest_agentcore.checking.frozen import matches
+from pytest_agentcore.checking.readers import MOST_LINES, diff
 
 GIVEN = {"src/price.py": "def total(): ...\n", "tests/test_price.py": "expected = 1\n", "data.csv": "a,b\n"}
 

@@ -14,7 +14,7 @@ import pytest
 
 from checking.conftest import Finish
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.tasks import database
+from pytest_agentcore.tasks.task import database
 
 READERS: dict[str, Callable[[Trial, str], Any]] = {
     "text": Trial.text,
@@ -124,7 +124,7 @@ def test_malformed_content_is_an_assertion(finish: Finish, reader: str, content:
 
 
 def test_a_query_without_end_is_an_assertion(finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_agentcore.checking.rows.MOST_SECONDS", 0.2)
+    monkeypatch.setattr("pytest_agentcore.checking.readers.MOST_SECONDS", 0.2)
     endless = "CREATE VIEW t AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x+1 FROM n) SELECT count(*) FROM n"
     trial = finish({"answer": database(endless)})
     with pytest.raises(AssertionError, match="answer cannot be queried: interrupted"):

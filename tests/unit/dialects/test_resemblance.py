@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentcore.models.dialects.base import Dialect
-from pytest_agentcore.models.dialects.families import DIALECTS, GEMMA4, GENERIC, HERMES
-from pytest_agentcore.models.dialects.resemblance import leaks_template, resemblance
-from pytest_agentcore.verdict.modes import Resemblance
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.dialects.resemblance import leaks_template, resemblance
+from pytest_agentcore.trial.modes import Resemblance
 
 TOOLS = ("fs_read", "shell")
 LEAKED = "<|channel>fs_read{file: src/price.py}\n" + (

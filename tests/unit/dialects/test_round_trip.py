@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_agentcore.models.dialects.base import Dialect
-from pytest_agentcore.models.dialects.families import DIALECTS, GEMMA4, HERMES
-from pytest_agentcore.models.dialects.gemma_codec import QUOTE
-from pytest_agentcore.models.dialects.json_codec import JsonCodec
-from pytest_agentcore.models.dialects.named_codec import NamedJsonCodec
-from pytest_agentcore.models.dialects.pythonic_codec import PythonicCodec
-from pytest_agentcore.models.dialects.xml_codec import XmlCodec
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, HERMES
+from pytest_agentcore.dialects.gemma_codec import QUOTE
+from pytest_agentcore.dialects.json_codec import JsonCodec
+from pytest_agentcore.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
+from pytest_agentcore.dialects.xml_codec import XmlCodec
 
 Calls = list[tuple[str, dict[str, Any]]]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.reports.progress import Progress, progress_line, remaining_seconds
-from pytest_agentcore.trial import TrialKey
+from pytest_agentcore.reports.terminal import Progress, progress_line, remaining_seconds
+from pytest_agentcore.trial.result import TrialKey
 
 MIDWAY = Progress(
     current=TrialKey("tiny", "task_05_minimal_fix", 2),

@@ -12,7 +12,7 @@ from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, PROCESS, Cell
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import Command, Limits, Workspace
-from pytest_agentcore.sandbox.launch import rlimits_of
+from pytest_agentcore.sandbox.bubblewrap import rlimits_of
 from pytest_agentcore.sandbox.workspace import create_workspace
 
 PACKAGES = ("numpy", "yaml", "pytest", "pip", "setuptools", "jsonschema")

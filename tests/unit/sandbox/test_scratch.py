@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.sandbox.scratch import PREFIX, scratch, sweep
+from pytest_agentcore.sandbox.workspace import PREFIX, scratch, sweep
 
 HOLDER = """
 import sys
 from pathlib import Path
-from pytest_agentcore.sandbox.scratch import scratch
+from pytest_agentcore.sandbox.workspace import scratch
 kept = scratch("trial")
 folder = Path(kept.name)
 (folder / "left.txt").write_text("by an agent")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from pytest_agentcore.stats import Observed, exchange
+from pytest_agentcore.stats import Observed, chance
 from pytest_agentcore.stats.chance import decided_by_noise, fisher, holm, least_fisher, paired_permutation
 from pytest_agentcore.stats.counting import Sighting
 
@@ -131,10 +131,10 @@ def test_where_there_are_too_many_sums_exchanges_are_drawn(monkeypatch: pytest.M
     pairs = [
         (Observed.of([(n, True), (1, False), (2, False)]), Observed.of([(1, True), (n, False)])) for n in (1, 2, 5)
     ]
-    counted = exchange.exchanged(pairs)
-    monkeypatch.setattr(exchange, "MOST", 0)
-    drawn = exchange.exchanged(pairs)
-    assert drawn == exchange.exchanged(pairs)
+    counted = chance.exchanged(pairs)
+    monkeypatch.setattr(chance, "MOST", 0)
+    drawn = chance.exchanged(pairs)
+    assert drawn == chance.exchanged(pairs)
     assert drawn != counted
     assert drawn == pytest.approx(counted, abs=0.01)
 

@@ -22,8 +22,8 @@ from pytest_agentcore.stats import (
     outcome_counts,
     quantile,
 )
-from pytest_agentcore.trial import TrialResult
-from pytest_agentcore.verdict.modes import Cause
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import TrialResult
 
 SOME = [
     result("task_01", 1),

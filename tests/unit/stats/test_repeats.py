@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from pytest_agentcore.stats import Rates
-from pytest_agentcore.stats.repeats import Repeats, pass_at_k, pass_hat_k, repeats
+from pytest_agentcore.stats.counting import Repeats, pass_at_k, pass_hat_k, repeats
 
 
 @pytest.mark.parametrize(("passed", "scored", "k"), [(2, 5, 2), (1, 3, 2), (0, 3, 3), (3, 3, 2), (7, 10, 5)])

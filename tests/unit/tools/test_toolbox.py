@@ -11,13 +11,11 @@ import pytest
 from confined import Cell, make_cell
 
 from pytest_agentcore.errors import BackendError, InfrastructureError, SandboxError, ToolError, UsageError
-from pytest_agentcore.sandbox.probe import open_sandbox
-from pytest_agentcore.tasks import Fault
-from pytest_agentcore.tools.base import ToolContext, ToolSpec
-from pytest_agentcore.tools.builtin import builtin_tools
-from pytest_agentcore.tools.toolbox import Toolbox
-from pytest_agentcore.trial import CallOutcome
-from pytest_agentcore.verdict.modes import Attribution, Cause
+from pytest_agentcore.sandbox.open import open_sandbox
+from pytest_agentcore.tools.base import Fault, ToolContext, ToolSpec
+from pytest_agentcore.tools.toolbox import Toolbox, builtin_tools
+from pytest_agentcore.trial.modes import Attribution, Cause
+from pytest_agentcore.trial.result import CallOutcome
 
 ANYTHING: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 

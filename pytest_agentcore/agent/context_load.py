@@ -1,0 +1,239 @@
+"""Context load: so many tokens of earlier conversation before a task, by the tokenizer of the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+from pytest_agentcore.agent.loop import opening
+from pytest_agentcore.backends.base import MIN_ROOM, Backend, CountsTokens, Message, ToolCall
+from pytest_agentcore.catalogue.entry import Policy
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.tools.base import ToolSpec
+
+CLOSING = (
+    Message(
+        role="user",
+        content="Thank you, that is all about the garden. The next job is another one, in another folder: none of the "
+        "files above is there.",
+    ),
+    Message(role="assistant", content="All right. I will look only at what is in the new folder."),
+)
+"""What stands between the errands and the task, so that the errands can mislead nobody about the workspace."""
+
+_PLANTS = ("beans", "beets", "carrots", "cucumbers", "leeks", "onions", "parsnips", "peas", "radishes", "turnips")
+_PLACES = (
+    "bed by the fence",
+    "cold frame",
+    "long bed",
+    "north bed",
+    "raised bed",
+    "row of pots",
+)
+_STATES = ("came up evenly", "grew slowly", "had a few slugs", "looked healthy", "needed thinning", "wanted water")
+_MONTHS = ("April", "May", "June", "July", "August", "September")
+_JOBS = ("hoed", "mulched", "watered", "weeded", "tied up", "covered for the night")
+
+Errand = Callable[[Random, int], tuple[str, str, dict[str, Any], str, str]]
+"""From chance and the errand's number: question, tool, arguments, result, answer."""
+
+
+def sentence(chance: Random) -> str:
+    """One line of a garden diary."""
+    return (
+        f"{chance.choice(_MONTHS)} {chance.randint(1, 30)}: the {chance.choice(_PLANTS)} in the "
+        f"{chance.choice(_PLACES)} {chance.choice(_STATES)} and were {chance.choice(_JOBS)}."
+    )
+
+
+def errand(number: int, tools: Collection[str], more: int = 0) -> tuple[Message, ...]:
+    """The messages of the errand with this number (from 1).
+
+    Args:
+        number: which errand.
+        tools: names of the tools the model is given; without a known one the errand is only talked about.
+        more: lines of the diary that are told before the question, to come near a number of tokens.
+    """
+    chance = Random(f"errand {number}")
+    makers = [maker for tool, maker in _ERRANDS.items() if tool in tools]
+    if not makers:
+        lines = " ".join(sentence(chance) for _ in range(3 + more))
+        return (
+            Message(role="user", content=f"For your information, a page of the garden diary. {lines}"),
+            Message(role="assistant", content=f"Noted, page {number} of the diary."),
+        )
+    question, tool, arguments, result, answer = makers[(number - 1) % len(makers)](chance, number)
+    if more:
+        question = "\n".join(["From the garden diary:", *(sentence(chance) for _ in range(more)), question])
+    call = ToolCall(id=f"call_0_{number}", name=tool, arguments=arguments)
+    return (
+        Message(role="user", content=question),
+        Message(role="assistant", content="", tool_calls=(call,)),
+        Message(role="tool", content=result, tool_call_id=call.id, name=tool),
+        Message(role="assistant", content=answer),
+    )
+
+
+def _read(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+    lines = [sentence(chance) for _ in range(5)]
+    path = f"diary/page_{number:03}.txt"
+    shown = "\n".join([*lines, f"[lines 1 to {len(lines)} of {len(lines)}]"])
+    return f"What is the last entry in {path}?", "fs_read", {"path": path}, shown, f"The last entry is: {lines[-1]}"
+
+
+def _write(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+    line, path = sentence(chance), f"diary/entry_{number:03}.txt"
+    done = f"wrote {len(line) + 1} bytes to {path}"
+    return (
+        f"Put this into {path}: {line}",
+        "fs_write",
+        {"path": path, "content": f"{line}\n"},
+        done,
+        f"{path} is there.",
+    )
+
+
+def _count(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+    count, path = chance.randint(12, 90), f"diary/page_{number:03}.txt"
+    shown = f"{count} {path}\nexit code 0"
+    return f"How many lines has {path}?", "shell", {"command": f"wc -l {path}"}, shown, f"It has {count} lines."
+
+
+def _select(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+    plant, kilos = chance.choice(_PLANTS), chance.randint(2, 40)
+    query = f"SELECT sum(kilos) AS kilos FROM harvest WHERE plant = '{plant}' AND week = {number}"  # noqa: S608 - nothing runs it
+    arguments = {"database": "garden.db", "query": query}
+    shown = f"kilos\n-----\n{kilos}\n(1 row)"
+    return f"How many kilos of {plant} came in in week {number}?", "sql_query", arguments, shown, f"{kilos} kilos."
+
+
+_ERRANDS: dict[str, Errand] = {"fs_read": _read, "fs_write": _write, "shell": _count, "sql_query": _select}
+"""By the tool that an errand calls."""
+
+
+CHARACTERS_PER_TOKEN = 4
+"""A rule of thumb for English text, where nobody can be asked."""
+LINES = 60
+"""Diary lines that may be added at most to come near the number; an errand is shorter than that."""
+
+
+class Counted(StrEnum):
+    """How tokens were counted."""
+
+    tokenizer = "tokenizer"
+    """By the backend: the prompt with the earlier conversation less the prompt without."""
+    characters = "characters"
+    """A token for every four characters: the backend cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextLoad:
+    """Earlier conversation as one task gets it."""
+
+    asked: int
+    """Tokens that were asked for."""
+    tokens: int
+    """Tokens that it takes, fewer by less than a line."""
+    counted: Counted
+    messages: tuple[Message, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the transcript's start event."""
+        return {
+            "asked": self.asked,
+            "tokens": self.tokens,
+            "counted": self.counted.value,
+            "messages": [_to_json(message) for message in self.messages],
+        }
+
+
+def build_load(asked: int, backend: Backend, system: str, specs: Sequence[ToolSpec], policy: Policy) -> ContextLoad:
+    """The earlier conversation of `asked` tokens that goes before a task with these tools."""
+    if isinstance(backend, CountsTokens):
+        measure = _by_tokenizer(backend, system, specs, policy)
+        counted = Counted.tokenizer
+    else:
+        measure, counted = _by_characters, Counted.characters
+    messages = conversation(asked, [spec.name for spec in specs], measure)
+    return ContextLoad(asked=asked, tokens=measure(messages), counted=counted, messages=messages)
+
+
+def check_load(
+    load: ContextLoad, backend: Backend, first: Sequence[Message], specs: Sequence[ToolSpec], policy: Policy
+) -> None:
+    """Refuse a load that the context which the backend says it has cannot hold together with a reply.
+
+    Args:
+        load: the earlier conversation.
+        backend: one that does not check for room itself.
+        first: the messages of a task's first request; they count where the backend counts tokens.
+        specs: the task's tools.
+        policy: the campaign's.
+
+    Raises:
+        UsageError: says how many tokens are taken.
+    """
+    context = backend.describe().get("context")
+    counts = isinstance(backend, CountsTokens)
+    taken = backend.count_tokens(first, specs, policy) if isinstance(backend, CountsTokens) else load.tokens
+    if isinstance(context, int) and taken + MIN_ROOM > context:
+        what = "the task's first prompt" if counts else "the load alone, at four characters a token,"
+        raise UsageError(
+            f"a context of {context} tokens is too small: {what} takes {taken} and a reply needs {MIN_ROOM}"
+        )
+
+
+Measure = Callable[[Sequence[Message]], int]
+
+
+def conversation(asked: int, tools: Collection[str], measure: Measure) -> tuple[Message, ...]:
+    """As many errands as fit into `asked` tokens, and lines in the first one until no further line fits."""
+
+    def told(errands: int, more: int) -> tuple[Message, ...]:
+        numbers = range(1, errands + 1)
+        return (*(m for n in numbers for m in errand(n, tools, more if n == 1 else 0)), *CLOSING)
+
+    errands = max(1, _most(lambda n: measure(told(n, 0)) <= asked, asked))
+    more = _most(lambda n: measure(told(errands, n)) <= asked, LINES)
+    return told(errands, more)
+
+
+def _most(fits: Callable[[int], bool], limit: int) -> int:
+    """The largest number up to `limit` that fits, 0 when not even 1 does; everything below a fitting number fits."""
+    low, high = 0, 1
+    while high < limit and fits(high):
+        low, high = high, min(2 * high, limit)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _by_tokenizer(backend: CountsTokens, system: str, specs: Sequence[ToolSpec], policy: Policy) -> Measure:
+    first, *rest = opening(system, "What is next?")
+    without = backend.count_tokens([first, *rest], specs, policy)
+
+    def measure(messages: Sequence[Message]) -> int:
+        return backend.count_tokens([first, *messages, *rest], specs, policy) - without
+
+    return measure
+
+
+def _by_characters(messages: Sequence[Message]) -> int:
+    return sum(len(json.dumps(_to_json(message), ensure_ascii=False)) for message in messages) // CHARACTERS_PER_TOKEN
+
+
+def _to_json(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.name:
+        said["name"] = message.name
+    if message.tool_calls:
+        said["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": dict(c.arguments)} for c in message.tool_calls]
+    return said

@@ -1,0 +1,1 @@
+"""From results to answers: comparisons, rankings, groups, gates, plans and checked predictions."""

@@ -1,0 +1,289 @@
+"""Two campaigns side by side: one value, from which the terminal, the report and the gate say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.format import joined
+from pytest_agentcore.pack.figures import CampaignFigures, Figures, figures_of
+from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.stats import Observed
+from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher, mantel_haenszel, paired_permutation
+from pytest_agentcore.stats.intervals import Interval, difference, exact
+from pytest_agentcore.trial.result import TrialResult
+
+_SHOWN = 12
+"""Characters of a digest."""
+LOOKED_AT = 10
+"""Transcripts that are read to see whether a model thinks: one of each of that many tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something that both campaigns have and that is not the same in both."""
+
+    name: str
+    first: str
+    second: str
+
+
+def conditions(first: Campaign, second: Campaign) -> Iterator[Condition]:
+    """What differs, in a fixed order. System prompt and tools are named, not quoted."""
+    mine, yours = dict(_conditions(first)), dict(_conditions(second))
+    for name in dict.fromkeys([*mine, *yours]):
+        one, two = mine.get(name, "-"), yours.get(name, "-")
+        if one != two:
+            yield Condition(name=name, first=one, second=two)
+    if first.manifest.suite.system_prompt != second.manifest.suite.system_prompt:
+        yield Condition(name="system prompt", first="one", second="another")
+    yield from _tools(first.manifest, second.manifest)
+
+
+def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
+    manifest, backend = campaign.manifest, campaign.manifest.backend
+    yield "model", manifest.model
+    yield "file", _known(backend, "file")
+    yield "model's content", _content(manifest)[:_SHOWN]
+    yield "quant", _known(backend, "quant")
+    yield "policy", manifest.policy
+    yield from ((f"sampling {name}", f"{value:g}") for name, value in manifest.sampling.items())
+    yield "n_ctx", _known(backend, "context")
+    yield "reply ceiling", f"{manifest.budget.get('reply_tokens', 0):g} tokens"
+    yield "turns", f"{manifest.budget.get('turns', 0):g}"
+    yield "trial timeout", f"{manifest.budget.get('seconds', 0):g} s"
+    yield "thinking", _thinking(campaign)
+    yield "context load", f"{manifest.context_load} tokens"
+    yield "backend", _known(backend, "backend", "name")
+    yield "dialect", _known(backend, "dialect")
+    yield "chat template", _known(backend.get("template") or {}, "sha256")[:_SHOWN]
+    yield from ((f"engine {name}", str(value)) for name, value in sorted(_engine(manifest).items()))
+    yield "llama-cpp-python", _bindings(manifest)
+    yield "harness", manifest.harness
+    yield "sandbox", joined(_sandbox(manifest.sandbox))
+    yield "suite version", manifest.suite.version
+    yield "suite digest", manifest.judged_by[:_SHOWN]
+    yield "verdicts", _verdicts(manifest)
+    yield "seed", str(manifest.seed)
+    yield "device", _known(backend, "device")
+    yield "parallel", str(manifest.parallel)
+
+
+def _content(manifest: Manifest) -> str:
+    """sha256 of the weights: a file of the same name may hold others."""
+    return str(manifest.backend.get("sha256") or manifest.entry.get("sha256") or "-")
+
+
+def _engine(manifest: Manifest) -> Mapping[str, Any]:
+    """What the backend made of the engine settings; of those that it does not tell, what was asked for."""
+    made = manifest.backend.get("engine")
+    settings = {**(manifest.engine or {}), **(made if isinstance(made, Mapping) else {})}
+    return {name: value for name, value in settings.items() if name != "n_ctx"}  # has a name of its own
+
+
+def _bindings(manifest: Manifest) -> str:
+    """What is installed beside an endpoint has no part in its replies."""
+    is_loaded = manifest.backend.get("backend") == "llama_cpp"
+    return _known(manifest.packages, "llama-cpp-python") if is_loaded else "-"
+
+
+def _sandbox(sandbox: Mapping[str, Any]) -> Iterator[str]:
+    yield " ".join(str(sandbox[name]) for name in ("name", "version") if sandbox.get(name))
+    if sandbox.get("python"):
+        yield f"Python {sandbox['python']}"
+
+
+def _verdicts(manifest: Manifest) -> str:
+    if not manifest.rechecked:
+        return "as they were given"
+    last = manifest.rechecked[-1]
+    return f"given anew by harness {last.harness}, classification {last.classification}"
+
+
+def _tools(first: Manifest, second: Manifest) -> Iterator[Condition]:
+    """Of the tools that both gave; which were given at all depends on the tasks that were planned."""
+    mine, yours = ({str(tool["name"]): tool for tool in manifest.tools} for manifest in (first, second))
+    for name in sorted(mine.keys() & yours.keys()):
+        if mine[name] != yours[name]:
+            yield Condition(name=f"tool {name}", first="one", second="another")
+
+
+def _known(facts: Mapping[str, Any], *names: str) -> str:
+    return next((str(facts[name]) for name in names if facts.get(name) not in (None, "")), "-")
+
+
+def _thinking(campaign: Campaign) -> str:
+    """Whether any reply holds reasoning beside its text: nothing else says whether a template let the model think."""
+    firsts: dict[str, TrialResult] = {}
+    for result in campaign.results:
+        if result.turns:
+            firsts.setdefault(result.task, result)
+    seen = [found for result in list(firsts.values())[:LOOKED_AT] if (found := _thought(campaign, result)) is not None]
+    return "-" if not seen else "seen" if any(seen) else "not seen"
+
+
+def _thought(campaign: Campaign, result: TrialResult) -> bool | None:
+    """Of one trial; None where its transcript is missing or damaged."""
+    try:
+        replies = [e for e in read_transcript(campaign.folder.transcript(result.attempt)) if e.get("event") == "reply"]
+    except UsageError:
+        return None
+    return any(reply.get("reasoning") for reply in replies) if replies else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskComparison:
+    """One task in both campaigns."""
+
+    task: str
+    first: Figures
+    second: Figures
+    difference: float | None
+    """Of the effective rates, second minus first; None where one side has no scored trial."""
+    interval: Interval | None
+    """Of `difference`, for the same task again, over distinct trials; as careful as `p` is."""
+    p: float | None
+    """Fisher's exact test, two-sided, over distinct trials."""
+    least_p: float | None
+    """No result with as many distinct trials could have had a smaller p."""
+    corrected_p: float | None
+    """After Holm, for as many looks as there are tasks with a p."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What two campaigns say about each other. `first` is the baseline where there is one."""
+
+    first: Campaign
+    second: Campaign
+    first_figures: CampaignFigures
+    second_figures: CampaignFigures
+    tasks: tuple[TaskComparison, ...]
+    """The tasks that both planned, in the order of their names."""
+    only_first: tuple[str, ...]
+    """Tasks that the second did not plan; they are in no number here."""
+    only_second: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    """What differs besides the outcome, the model first."""
+    same_suite: bool
+    """False: forced, and then tasks of one name need not be the same task."""
+    test: PairedTest | None
+    """The one test that the verdict rests on; None where no task has scored trials on both sides."""
+
+    @property
+    def looks(self) -> int:
+        """Tasks with a p of their own."""
+        return sum(task.p is not None for task in self.tasks)
+
+    @property
+    def confounders(self) -> tuple[str, ...]:
+        """Names of conditions that could be the reason as well as the model."""
+        return tuple(condition.name for condition in self.conditions if condition.name not in OUTSIDE)
+
+    @property
+    def regression(self) -> bool:
+        """Whether the second is significantly worse."""
+        return self.test is not None and self.test.significant and self.test.difference < 0
+
+    @property
+    def improvement(self) -> bool:
+        """Whether the second is significantly better."""
+        return self.test is not None and self.test.significant and self.test.difference > 0
+
+
+OUTSIDE = (
+    *("model", "file", "model's content", "seed", "device", "backend", "parallel"),
+    *(f"engine {name}" for name in ("threads", "threads_batch", "n_gpu_layers", "main_gpu", "mmap", "mlock")),
+)
+"""Conditions that are the question itself or, for verdicts, of no account."""
+
+
+def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Comparison:
+    """Compare the tasks that both campaigns planned.
+
+    Raises:
+        UsageError: a selection is among them, the suites differ and `force` is not given, or no task is shared.
+    """
+    check_comparable(first, second.manifest.judged_by, second.manifest.suite.title, force=force)
+    check_counts(second)
+    one, two = (figures_of(campaign.manifest, campaign.results) for campaign in (first, second))
+    pairs = {task.task: (task, two.task(task.task)) for task in one.tasks if task.task in second.manifest.tasks}
+    if not pairs:
+        raise UsageError(f"{first.folder.id} and {second.folder.id} have no task in common")
+    return Comparison(
+        first=first,
+        second=second,
+        first_figures=one,
+        second_figures=two,
+        tasks=_compare_tasks(pairs),
+        only_first=tuple(task for task in first.manifest.tasks if task not in pairs),
+        only_second=tuple(task for task in second.manifest.tasks if task not in pairs),
+        conditions=tuple(conditions(first, second)),
+        same_suite=first.manifest.judged_by == second.manifest.judged_by,
+        test=paired_permutation(
+            [(mine.distinct, yours.distinct) for mine, yours in pairs.values()],
+            [mantel_haenszel(mine.rates.scored, yours.rates.scored) for mine, yours in pairs.values()],
+        ),
+    )
+
+
+def check_comparable(campaign: Campaign, digest: str, title: str, *, force: bool = False) -> None:
+    """Whether a campaign can be compared with one of the suite of this digest.
+
+    Raises:
+        UsageError: it is a selection, or of another suite and `force` is not given.
+    """
+    check_counts(campaign)
+    mine, judge = campaign.manifest.suite, campaign.manifest.judged_by
+    if judge != digest and not force:
+        how = "ran" if judge == mine.digest else "was judged anew by"
+        raise UsageError(
+            f"{campaign.folder.id} {how} {mine.title} with digest {judge[:12]}, the other {title} with digest "
+            f"{digest[:12]}: these are not the same tasks (agentcore compare --force compares them all the same)"
+        )
+
+
+def check_counts(campaign: Campaign) -> None:
+    """Whether a campaign's rates mean something.
+
+    Raises:
+        UsageError: it is a selection.
+    """
+    if not campaign.manifest.counts:
+        raise UsageError(
+            f"{campaign.folder.id} is a selection: its trials were picked by how they had ended, so its rate is no "
+            "pass rate and cannot be compared"
+        )
+
+
+def _compare_tasks(pairs: Mapping[str, tuple[Figures, Figures]]) -> tuple[TaskComparison, ...]:
+    tested = {task: fisher(mine.distinct, yours.distinct) for task, (mine, yours) in pairs.items()}
+    found = {task: p for task, p in tested.items() if p is not None}
+    corrected = dict(zip(found, holm(list(found.values())), strict=True))
+    return tuple(
+        TaskComparison(
+            task=task,
+            first=mine,
+            second=yours,
+            difference=_change(mine.rates.effective, yours.rates.effective),
+            interval=_interval(mine.distinct, yours.distinct),
+            p=tested[task],
+            least_p=least_fisher(mine.distinct, yours.distinct),
+            corrected_p=corrected.get(task),
+        )
+        for task, (mine, yours) in pairs.items()
+    )
+
+
+def _change(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else second - first
+
+
+def _interval(first: Observed, second: Observed) -> Interval | None:
+    """From exact intervals: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3."""
+    one, two = exact(first.passed, first.n), exact(second.passed, second.n)
+    return difference(first.passed / first.n, one, second.passed / second.n, two) if one and two else None

@@ -1,0 +1,287 @@
+"""From the campaigns of a group to its value."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from pytest_agentcore.dialects.resemblance import leaks_template
+from pytest_agentcore.pack.figures import figures_of
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.transcript import Event, read_transcript
+from pytest_agentcore.stats import Rates, mean
+from pytest_agentcore.stats.intervals import Interval, mean_interval, wilson
+from pytest_agentcore.stats.pairs import PairedDifference, paired_difference
+from pytest_agentcore.trial.modes import Resemblance, StopReason
+from pytest_agentcore.trial.result import TrialResult
+
+_RESULT = re.compile(r"</?tool_(?:response|result)\b|<\|?tool_response\|?>")
+"""What chat templates put around the result of a call: a model that writes it makes results up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """The replies of one trial."""
+
+    result: TrialResult
+    texts: tuple[str, ...]
+    """What the model wrote, turn by turn."""
+    calls: int
+    """Calls that were read."""
+    malformed: int
+    """Calls that were begun and could not be read."""
+    resembled: Mapping[Resemblance, int]
+    """Replies without a call, by what they looked like."""
+    leaked: int
+    """Replies with text that only a chat template should write: its tokens, or its markers around a call's result."""
+    loaded: int
+    """Tokens of earlier conversation."""
+    counted: str
+    """How those were counted; empty without any."""
+
+
+def courses(campaign: Campaign) -> list[Course]:
+    """Of every scored trial, by task and run; one transcript is read at a time.
+
+    Raises:
+        UsageError: a transcript is damaged; names file and line.
+    """
+    return [_course(campaign, result) for result in campaign.results if result.scored]
+
+
+def _course(campaign: Campaign, result: TrialResult) -> Course:
+    events = read_transcript(campaign.folder.transcript(result.attempt))
+    load = events[0].get("load", {}) if events else {}
+    replies = [event for event in events if event["event"] == "reply"]
+    resembled = Counter(Resemblance(reply["resembles"]) for reply in replies if reply["resembles"])
+    return Course(
+        result=result,
+        texts=tuple(str(reply["text"]) for reply in replies),
+        calls=sum(len(reply["tool_calls"]) for reply in replies),
+        malformed=sum(len(reply["problems"]) for reply in replies),
+        resembled=resembled,
+        leaked=sum(_leaks(reply) for reply in replies),
+        loaded=load.get("tokens", 0),
+        counted=load.get("counted", ""),
+    )
+
+
+def _leaks(reply: Event) -> bool:
+    """Calls that were read are not looked into: a file may hold anything."""
+    content = str(reply["content"])
+    return (
+        reply["resembles"] == Resemblance.template_tokens
+        or _RESULT.search(content) is not None
+        or leaks_template(content)
+    )
+
+
+class StepKind(StrEnum):
+    """What a step from one policy to another shows."""
+
+    tax = "tax"
+    """native → lenient: the same decoding and another parser, so what is gained was lost to syntax alone."""
+    forced = "forced"
+    """lenient → constrained: what forced calls add. Never tax: the model is made to say something else."""
+    mixed = "mixed"
+    """native → constrained: both at once, where lenient was not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Two policies over the same tasks and runs."""
+
+    kind: StepKind
+    first: str
+    second: str
+    load: int
+    found: PairedDifference | None
+    """None: not a single pair has a verdict on both sides."""
+    pairs: int
+    """Pairs with a verdict on both sides; `found` counts those that repeat each other once."""
+    alike: int
+    """Pairs whose first replies are the same, character by character."""
+    unpaired: int
+    """Planned pairs without a verdict on one side or on both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Trials in which something happened."""
+
+    trials: int
+    of: int
+    interval: Interval | None
+    """Wilson's, over the trials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """One policy at one context load."""
+
+    policy: str
+    load: int
+    """Tokens that were asked for."""
+    reached: tuple[int, int] | None
+    """Least and most that a task got; None where no transcript says."""
+    counted: str
+    """How they were counted: `tokenizer` or `characters`; empty without a load."""
+    rates: Rates
+    passing: Interval | None
+    """For the pass rate, the same tasks again."""
+    leaking: Share
+    """Trials with a reply that holds what only a chat template should write."""
+    malforming: Share
+    """Trials with a call that was begun and could not be read."""
+    replies: int
+    calls: int
+    """Calls that were read."""
+    malformed: int
+    resembled: Mapping[Resemblance, int]
+    """Replies by what they looked like without being a call."""
+    overflowed: int
+    """Trials that the context ended."""
+    seconds: float | None
+    """Mean over the scored trials."""
+    seconds_interval: Interval | None
+    slower: float | None
+    """Mean over pairs of how much longer the trial took than at the least load of the policy; None there."""
+    slower_interval: Interval | None
+    against_least: PairedDifference | None
+    """Passes, paired with the least load of the policy; None there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Several campaigns of one model."""
+
+    id: str
+    campaigns: tuple[Campaign, ...]
+    """By load, then in the order native, lenient, constrained."""
+    steps: tuple[Step, ...]
+    depths: tuple[Depth, ...]
+    """Empty where all campaigns have one load."""
+
+    @property
+    def model(self) -> str:
+        """The slug."""
+        return self.campaigns[0].manifest.model
+
+
+ORDER = ("native", "lenient", "constrained")
+
+STEPS = {
+    ("native", "lenient"): StepKind.tax,
+    ("lenient", "constrained"): StepKind.forced,
+    ("native", "constrained"): StepKind.mixed,
+}
+
+Pair = tuple[Course, Course]
+
+
+def build_group(group: str, campaigns: Sequence[Campaign]) -> Group:
+    """Compare the campaigns of one model, of which there is at least one.
+
+    Raises:
+        UsageError: a transcript is damaged; names file and line.
+    """
+    ordered = sorted(campaigns, key=lambda c: (c.manifest.context_load, ORDER.index(c.manifest.policy)))
+    read = {campaign.folder.id: courses(campaign) for campaign in ordered}
+    loads = {campaign.manifest.context_load for campaign in ordered}
+    return Group(
+        id=group,
+        campaigns=tuple(ordered),
+        steps=tuple(_steps(ordered, read)),
+        depths=tuple(_depths(ordered, read)) if len(loads) > 1 else (),
+    )
+
+
+def _steps(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> Iterator[Step]:
+    for load in dict.fromkeys(campaign.manifest.context_load for campaign in campaigns):
+        here = {c.manifest.policy: c for c in campaigns if c.manifest.context_load == load}
+        for (first, second), kind in STEPS.items():
+            between = kind is StepKind.mixed and "lenient" in here
+            if first in here and second in here and not between:
+                yield _step(kind, here[first], here[second], read)
+
+
+def _step(kind: StepKind, first: Campaign, second: Campaign, read: Mapping[str, list[Course]]) -> Step:
+    pairs = paired(read[first.folder.id], read[second.folder.id])
+    planned = {(t.task, t.run) for campaign in (first, second) for t in campaign.manifest.planned}
+    return Step(
+        kind=kind,
+        first=first.manifest.policy,
+        second=second.manifest.policy,
+        load=first.manifest.context_load,
+        found=_changed(pairs),
+        pairs=len(pairs),
+        alike=sum(one.texts[:1] == other.texts[:1] for one, other in pairs),
+        unpaired=len(planned) - len(pairs),
+    )
+
+
+def paired(first: Sequence[Course], second: Sequence[Course]) -> list[Pair]:
+    """Trials of the same task and run."""
+    others = {(course.result.task, course.result.run): course for course in second}
+    keyed = ((course, others.get((course.result.task, course.result.run))) for course in first)
+    return [(course, other) for course, other in keyed if other]
+
+
+def _changed(pairs: Sequence[Pair]) -> PairedDifference | None:
+    """Pairs that repeat another one of their task, reply by reply, are one observation."""
+    seen = Counter((_observation(one), _observation(other)) for one, other in pairs)
+    return paired_difference(
+        ((first is True, second is True), times) for ((*_, first), (*_, second)), times in seen.items()
+    )
+
+
+def _observation(course: Course) -> tuple[str, str, bool | None]:
+    return course.result.task, course.result.replies_digest, course.result.passed
+
+
+def _depths(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> Iterator[Depth]:
+    for policy in ORDER:
+        mine = [campaign for campaign in campaigns if campaign.manifest.policy == policy]
+        for campaign in mine:
+            least = None if campaign is mine[0] else read[mine[0].folder.id]
+            yield _depth(campaign, read[campaign.folder.id], least)
+
+
+def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] | None) -> Depth:
+    figures, loaded = figures_of(campaign.manifest, campaign.results), [course.loaded for course in found]
+    seconds = [course.result.seconds for course in found]
+    pairs = paired(least or (), found)
+    slower = [other.result.seconds - one.result.seconds for one, other in pairs]
+    return Depth(
+        policy=campaign.manifest.policy,
+        load=campaign.manifest.context_load,
+        reached=(min(loaded), max(loaded)) if loaded else None,
+        counted=", ".join(sorted({course.counted for course in found if course.counted})),
+        rates=figures.overall.rates,
+        passing=figures.same_tasks,
+        leaking=_share(found, lambda course: course.leaked > 0),
+        malforming=_share(found, lambda course: course.malformed > 0),
+        replies=sum(len(course.texts) for course in found),
+        calls=sum(course.calls for course in found),
+        malformed=sum(course.malformed for course in found),
+        resembled=sum((Counter(course.resembled) for course in found), Counter()),
+        overflowed=sum(course.result.stop_reason is StopReason.context_overflow for course in found),
+        seconds=mean(seconds),
+        seconds_interval=_not_negative(mean_interval(seconds)),
+        slower=mean(slower),
+        slower_interval=mean_interval(slower),
+        against_least=_changed(pairs),
+    )
+
+
+def _not_negative(found: Interval | None) -> Interval | None:
+    """A trial takes no less than no time."""
+    return found and replace(found, low=max(0.0, found.low))
+
+
+def _share(found: Sequence[Course], happened: Callable[[Course], bool]) -> Share:
+    trials = sum(map(happened, found))
+    return Share(trials=trials, of=len(found), interval=wilson(trials, len(found)))

@@ -1,0 +1,225 @@
+"""Campaigns ranked by score: only those against each other that ran the same tasks on the same terms."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Self
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.format import count
+from pytest_agentcore.pack.digests import read_results
+from pytest_agentcore.pack.figures import CampaignFigures, figures_of
+from pytest_agentcore.pack.folder import campaigns
+from pytest_agentcore.pack.manifest import Manifest, read_manifest
+from pytest_agentcore.pack.read import Campaign
+
+AGENTS = ("oracle", "null")
+"""Agents without a model: what they reach says something about the suite."""
+
+CONFINED = "bubblewrap"
+"""The sandbox that goes without saying."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One campaign's place."""
+
+    rank: int
+    """From 1; equal scores share a rank, and the next one counts them all."""
+    manifest: Manifest
+    figures: CampaignFigures
+
+    @property
+    def tier(self) -> str:
+        """As the registry has it; `local` for a model in this process that it says nothing about."""
+        entry = self.manifest.entry
+        return str(entry.get("tier") or ("local" if entry.get("backend") == "llama_cpp" else ""))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether planned trials have no score."""
+        rates = self.figures.overall.rates
+        return rates.scored < rates.planned
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether trials ran at the same time, so that their seconds say less."""
+        return self.manifest.parallel > 1
+
+    def notes(self, harness: str = "") -> Iterator[str]:
+        """What a reader should know before believing the place.
+
+        Args:
+            harness: version of pytest-agentcore; another one is noted.
+        """
+        rates = self.figures.overall.rates
+        if self.incomplete:
+            n, done = (rates.recorded, "ran") if rates.recorded < rates.planned else (rates.scored, "scored")
+            yield f"incomplete: {n} of {count(rates.planned, 'planned trial')} {done}"
+        if (sandbox := self.manifest.sandbox.get("name")) != CONFINED:
+            yield f"sandbox {sandbox or 'not known'}"
+        if harness and self.manifest.harness != harness:
+            yield f"harness {self.manifest.harness}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Terms:
+    """What campaigns must share to be ranked against each other."""
+
+    suite: str
+    """Its title."""
+    digest: str
+    policy: str
+    context_load: int
+    tasks: tuple[str, ...]
+    """Planned at least once."""
+    turns: float
+    """Limits of a trial, for tasks that declare none of their own."""
+    reply_tokens: float
+    seconds: float
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Of one campaign."""
+        return cls(
+            suite=manifest.suite.title,
+            digest=manifest.judged_by,
+            policy=manifest.policy,
+            context_load=manifest.context_load,
+            tasks=tuple(manifest.tasks),
+            turns=manifest.budget.get("turns", 0),
+            reply_tokens=manifest.budget.get("reply_tokens", 0),
+            seconds=manifest.budget.get("seconds", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """Campaigns that may be ranked against each other, the best first."""
+
+    terms: Terms
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A campaign that is ranked nowhere, and why."""
+
+    campaign: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """All rankings, and what is in none."""
+
+    rankings: tuple[Ranking, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
+    """Rank by passes out of planned trials; where those are equal, the cheaper stands first, then by name."""
+    groups: dict[Terms, list[tuple[Manifest, CampaignFigures]]] = {}
+    left_out = []
+    for campaign in campaigns:
+        manifest = campaign.manifest
+        if why := _why_not(manifest):
+            left_out.append(LeftOut(campaign=campaign.folder.id, why=why))
+            continue
+        groups.setdefault(Terms.of(manifest), []).append((manifest, figures_of(manifest, campaign.results)))
+    rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
+    return Leaderboard(rankings=tuple(rankings), left_out=tuple(left_out))
+
+
+def _why_not(manifest: Manifest) -> str:
+    if not manifest.counts:
+        return "a selection: its trials were picked by how they had ended"
+    if manifest.model in AGENTS:
+        return "an agent without a model"
+    return "" if manifest.planned else "nothing was planned"
+
+
+def _rank(found: Sequence[tuple[Manifest, CampaignFigures]]) -> tuple[Standing, ...]:
+    ordered = sorted(found, key=lambda item: (-_score(item[1]), *_tie(*item)))
+    scores = [_score(figures) for _, figures in ordered]
+    return tuple(
+        Standing(rank=scores.index(score) + 1, manifest=manifest, figures=figures)
+        for score, (manifest, figures) in zip(scores, ordered, strict=True)
+    )
+
+
+def _score(figures: CampaignFigures) -> float:
+    return figures.overall.rates.raw or 0.0
+
+
+def _tie(manifest: Manifest, figures: CampaignFigures) -> tuple[float, str, str]:
+    cost = figures.overall.effort.cost.per_run
+    return float("inf") if cost is None else cost, manifest.model, manifest.campaign
+
+
+HEADING = "Published scores: other tasks under the same name, not comparable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedScore:
+    """One line of published.csv."""
+
+    rank: int
+    """Among these; equal scores share one."""
+    model: str
+    passed: int
+    planned: int
+    dollars: float | None
+    """Of the whole campaign; None: not in print."""
+    tier: str
+
+    @property
+    def per_pass(self) -> float | None:
+        """USD by the passes they bought; None where either is missing."""
+        return self.dollars / self.passed if self.dollars is not None and self.passed else None
+
+
+def published_scores() -> list[PublishedScore]:
+    """All of them, the best first; equal scores in the order in which the file has them."""
+    text = files(__package__).joinpath("published.csv").read_text(encoding="utf-8")
+    rows = sorted(csv.DictReader(text.splitlines()), key=lambda row: -int(row["passes"]))
+    passes = [int(row["passes"]) for row in rows]
+    return [_published_score(row, passes) for row in rows]
+
+
+def _published_score(row: dict[str, str], passes: Sequence[int]) -> PublishedScore:
+    return PublishedScore(
+        rank=passes.index(int(row["passes"])) + 1,
+        model=row["model"],
+        passed=int(row["passes"]),
+        planned=int(row["planned"]),
+        dollars=float(row["cost_usd"]) if row["cost_usd"] else None,
+        tier=row["tier"],
+    )
+
+
+NEWEST = 50
+"""Siblings that are read at most: a report is written at the end of every run."""
+
+
+def ranking_of(campaign: Campaign) -> Ranking | None:
+    """The ranking that the campaign stands in, of its results folder as it is now; None where it is ranked nowhere."""
+    rankings = leaderboard([campaign, *_siblings(campaign)]).rankings
+    me = campaign.manifest.campaign
+    return next((r for r in rankings if any(s.manifest.campaign == me for s in r.standings)), None)
+
+
+def _siblings(campaign: Campaign) -> Iterator[Campaign]:
+    """Those that ran the same tasks on the same terms; one that cannot be read is no sibling."""
+    mine = Terms.of(campaign.manifest)
+    folders = [folder for folder in campaigns(campaign.folder.path.parent) if folder.id != campaign.folder.id]
+    for folder in folders[-NEWEST:]:
+        try:
+            manifest = read_manifest(folder)
+            if Terms.of(manifest) == mine:
+                yield Campaign(folder=folder, manifest=manifest, results=tuple(read_results(folder)))
+        except UsageError:
+            continue

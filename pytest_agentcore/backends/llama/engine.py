@@ -1,0 +1,301 @@
+"""llama.cpp as this project uses it: one model, one context, one sequence. The only module that imports llama_cpp.
+
+It stands on the low-level bindings and not on `llama_cpp.Llama`: that class either prints to stderr or swaps the
+process's stdout while it loads, keeps logits for a whole batch, and drops control tokens from the text it returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.backends.llama.vocabulary import Vocabulary
+from pytest_agentcore.catalogue.entry import EngineSettings
+from pytest_agentcore.errors import BackendError, UsageError
+
+Library = Any
+"""The module `llama_cpp.llama_cpp`; ctypes functions have no types to check."""
+_DEBUG, _WARNING, _ERROR, _CONTINUED = 1, 3, 4, 5
+_FLASH_ATTENTION = {None: -1, False: 0, True: 1}
+
+
+def load_library() -> Library:
+    """The bindings.
+
+    Raises:
+        UsageError: llama-cpp-python is not installed, or its native library does not load.
+    """
+    try:
+        import llama_cpp.llama_cpp as library  # noqa: PLC0415 - optional, and slow to import
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "an in-process model needs llama-cpp-python; run `pip install 'pytest-agentcore[llama]'`"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"llama-cpp-python is installed but its native library does not load: {error}") from error
+    return library
+
+
+def library_version() -> str:
+    """Version of the installed llama-cpp-python."""
+    return version("llama-cpp-python")
+
+
+def offloads(settings: EngineSettings) -> bool:
+    """Whether a model loaded with these settings goes to a GPU.
+
+    Raises:
+        UsageError: see `load_library`.
+    """
+    return settings.n_gpu_layers != 0 and bool(load_library().llama_supports_gpu_offload())
+
+
+class EngineLog:
+    """Keeps llama.cpp's last lines instead of letting them reach the terminal."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self.lines: deque[tuple[int, str]] = deque(maxlen=400)
+        self._dropped = False
+        self._callback = library.llama_log_callback(self._take)
+        self._before = library.llama_log_callback()
+        self._before_data = ctypes.c_void_p()
+        library.llama_log_get(ctypes.byref(self._before), ctypes.byref(self._before_data))
+        library.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _take(self, level: int, text: bytes, _data: object) -> None:
+        line = text.decode("utf-8", errors="replace").rstrip("\n")
+        if level == _CONTINUED:
+            if self.lines and not self._dropped:
+                last, begun = self.lines.pop()
+                self.lines.append((last, begun + line))
+            return
+        self._dropped = level == _DEBUG or not line  # a context's debug lines would push out what the model said
+        if not self._dropped:
+            self.lines.append((level, line))
+
+    def problem(self) -> str:
+        """The first error llama.cpp reported, else its last warning; empty when it was silent."""
+        errors = [line for level, line in self.lines if level == _ERROR]
+        warnings = [line for level, line in self.lines if level == _WARNING]
+        said = (errors[:1] or warnings[-1:] or [""])[0]
+        return said.rpartition("error loading model: ")[2].strip()
+
+    def devices(self) -> list[str]:
+        """Accelerators llama.cpp said it uses, e.g. `CUDA0 (NVIDIA H100)`."""
+        said = (line.partition("using device ")[2] for _, line in self.lines)
+        return [text.split(" - ")[0].strip() for text in said if text]
+
+    def close(self) -> None:
+        """Give the log back to whoever had it before.
+
+        Another model may have taken the log in the meantime and will give it back to this one: then it stays alive.
+        """
+        current, data = self._library.llama_log_callback(), ctypes.c_void_p()
+        self._library.llama_log_get(ctypes.byref(current), ctypes.byref(data))
+        if _address(current) == _address(self._callback):
+            self._library.llama_log_set(self._before, self._before_data)
+        else:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._callback))
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+class LoadedModel:
+    """Weights (or, `vocab_only`, the tokenizer alone) of one file."""
+
+    def __init__(self, path: Path, settings: EngineSettings, *, vocab_only: bool = False) -> None:
+        """Load on the calling thread.
+
+        Raises:
+            UsageError: llama.cpp refuses the file; carries its first error.
+        """
+        self.library = load_library()
+        self.log = EngineLog(self.library)
+        self.library.llama_backend_init()
+        self.path, self.settings = path, settings
+        self.gpu_build = bool(self.library.llama_supports_gpu_offload())
+        self.pointer = self.library.llama_model_load_from_file(os.fsencode(path), self._params(vocab_only))
+        if not self.pointer:
+            problem = self.log.problem()
+            self.log.close()
+            raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
+        self.vocabulary = Vocabulary(self.library, self.library.llama_model_get_vocab(self.pointer))
+        if not vocab_only:
+            self._check_kind()
+
+    def _check_kind(self) -> None:
+        encodes = self.library.llama_model_has_encoder(self.pointer)
+        if encodes or not self.library.llama_model_has_decoder(self.pointer):
+            self.close()
+            raise UsageError(f"{self.path}: not a model that continues text (it has an encoder, or no decoder)")
+
+    def _params(self, vocab_only: bool) -> Any:
+        library, settings = self.library, self.settings
+        params = library.llama_model_default_params()
+        params.vocab_only = vocab_only
+        params.n_gpu_layers = self.gpu_layers
+        params.main_gpu = settings.main_gpu
+        modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
+        params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
+        return params
+
+    @property
+    def gpu_layers(self) -> int:
+        """Layers asked to go to the GPU; -1 is all, 0 for a build without one."""
+        given = self.settings.n_gpu_layers
+        return given if given is not None else (-1 if self.gpu_build else 0)
+
+    def text(self, key: str) -> str | None:
+        """A metadata value as text, e.g. of `tokenizer.chat_template`."""
+        size = self.library.llama_model_meta_val_str(self.pointer, key.encode(), None, 0)
+        if size < 0:
+            return None
+        buffer = ctypes.create_string_buffer(size + 1)
+        self.library.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size + 1)
+        return buffer.value.decode("utf-8", errors="replace")
+
+    @property
+    def description(self) -> str:
+        """llama.cpp's own words for it, e.g. `llama 256M Q4_1`."""
+        buffer = ctypes.create_string_buffer(256)
+        self.library.llama_model_desc(self.pointer, buffer, 256)
+        return buffer.value.decode("utf-8", errors="replace")
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return int(self.library.llama_model_n_params(self.pointer))
+
+    @property
+    def context_train(self) -> int:
+        """Tokens of context it was trained for."""
+        return int(self.library.llama_model_n_ctx_train(self.pointer))
+
+    @property
+    def forgets_only_all(self) -> bool:
+        """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
+        library = self.library
+        return bool(library.llama_model_is_recurrent(self.pointer) or library.llama_model_is_hybrid(self.pointer))
+
+    def close(self) -> None:
+        """Free the weights; every context of the model must be closed before."""
+        if self.pointer:
+            self.library.llama_model_free(self.pointer)
+            self.pointer = None
+            self.log.close()
+
+
+class Context:
+    """The KV cache of one sequence, and the logits of its last token."""
+
+    def __init__(self, model: LoadedModel, n_ctx: int) -> None:
+        """Allocate.
+
+        Raises:
+            UsageError: llama.cpp cannot make a context of this size.
+        """
+        self.library, self.model = model.library, model
+        self.pointer = self.library.llama_init_from_model(model.pointer, self._params(n_ctx))
+        if not self.pointer:
+            raise UsageError(f"{model.path.name}: no context of {n_ctx} tokens can be made: {model.log.problem()}")
+        self.n_ctx = int(self.library.llama_n_ctx(self.pointer))
+        self.n_batch = min(model.settings.n_batch, self.n_ctx)
+        self._memory = self.library.llama_get_memory(self.pointer)
+        self._tokens = (self.library.llama_token * self.n_batch)()
+        self._single = self.library.llama_batch_get_one(self._tokens, 1)
+
+    def _params(self, n_ctx: int) -> Any:
+        settings = self.model.settings
+        params = self.library.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = min(settings.n_batch, n_ctx)
+        params.n_ubatch = min(settings.n_ubatch, params.n_batch)
+        params.n_seq_max = 1
+        params.n_threads = settings.threads or default_threads()
+        params.n_threads_batch = settings.threads_batch or params.n_threads
+        params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
+        params.swa_full = True
+        params.no_perf = True
+        self.threads = (params.n_threads, params.n_threads_batch)
+        return params
+
+    def step(self, token: int) -> None:
+        """Evaluate one token behind what is there.
+
+        Raises:
+            BackendError: llama.cpp failed.
+        """
+        self._tokens[0] = token
+        if code := self.library.llama_decode(self.pointer, self._single):
+            raise self._failed(code)
+
+    def evaluate(self, tokens: Sequence[int]) -> None:
+        """Evaluate up to `n_batch` tokens behind what is there.
+
+        Raises:
+            BackendError: llama.cpp failed.
+        """
+        self._tokens[: len(tokens)] = tokens
+        batch = self.library.llama_batch_get_one(self._tokens, len(tokens))
+        if code := self.library.llama_decode(self.pointer, batch):
+            raise self._failed(code)
+
+    def keep(self, length: int, held: int) -> bool:
+        """Forget everything behind the first `length` of `held` tokens.
+
+        Returns False when all had to be forgotten: nothing was to be kept, or the model's memory cannot be cut.
+        """
+        if self.model.forgets_only_all:
+            kept = 0 < length == held
+        else:
+            kept = length > 0 and bool(self.library.llama_memory_seq_rm(self._memory, 0, length, -1))
+        if not kept:
+            self.library.llama_memory_clear(self._memory, True)
+        return kept
+
+    def logits(self) -> Any:
+        """Pointer to the logits of the last evaluated token."""
+        return self.library.llama_get_logits_ith(self.pointer, -1)
+
+    def _failed(self, code: int) -> BackendError:
+        return BackendError(f"llama_decode returned {code}: {self.model.log.problem() or 'no reason given'}")
+
+    def close(self) -> None:
+        """Free the cache."""
+        if self.pointer:
+            self.library.llama_free(self.pointer)
+            self.pointer = None
+
+
+def default_threads() -> int:
+    """The cores of this process, shared with the other workers of a pytest-xdist run.
+
+    More threads than cores are worse than none: every layer waits for the thread that is not running.
+    """
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return max(1, usable_cores() // (int(workers) if workers.isdecimal() else 1))
+
+
+def usable_cores() -> int:
+    """Physical cores this process may run on: a second thread on the same core slows sampling down."""
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:
+        return os.cpu_count() or 1
+    siblings = {_siblings(cpu) for cpu in allowed}
+    return max(1, len(siblings))
+
+
+def _siblings(cpu: int) -> str:
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text(encoding="ascii")
+    except OSError:
+        return str(cpu)

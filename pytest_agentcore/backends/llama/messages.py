@@ -1,0 +1,225 @@
+"""Messages as a chat template takes them: plain dicts, reshaped to what the template can do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from pytest_agentcore.backends.base import Message, ToolCall
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.prompts import tool_prompt, tool_result_text
+from pytest_agentcore.tools.base import ToolSpec
+
+Protect = Callable[[str], str]
+"""Makes a content harmless before it enters a template (see `PromptEncoder.protect`)."""
+
+
+class Results(StrEnum):
+    """How a template takes the results of calls."""
+
+    tool_role = "tool_role"
+    """As messages of the role `tool`."""
+    tool_responses = "tool_responses"
+    """As a list on the message that made the calls."""
+    user_text = "user_text"
+    """Not at all: as messages of the user, in words of the generic dialect."""
+
+
+class Calls(StrEnum):
+    """How a template takes structured calls."""
+
+    together = "together"
+    """All calls of a reply on its message."""
+    one_each = "one_each"
+    """One call a message: a reply with several becomes several, each followed by its result."""
+    as_text = "as_text"
+    """It shows none; they are written into the content, as the model wrote them."""
+
+
+class Thoughts(StrEnum):
+    """Where a template looks for the reasoning of a reply that made calls."""
+
+    dropped = "dropped"
+    """Nowhere: it does not show it."""
+    reasoning_content = "reasoning_content"
+    """A key of the message."""
+    thinking = "thinking"
+    """A key of the message that stands for the content too (gpt-oss)."""
+    blocks = "blocks"
+    """The content as a list of blocks, one of the type `thinking` (Mistral)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What a template can do, found by rendering small conversations with it."""
+
+    tools: bool = False
+    """Takes the tools' specifications and structured calls."""
+    system: bool = True
+    """Takes a system message."""
+    results: Results = Results.user_text
+    alternates: bool = True
+    """Wants user and assistant to take turns: neighbours of one role are joined."""
+    verbatim: bool = True
+    """A reply given back as plain content is rendered as the model wrote it, and what follows it stays the same."""
+    calls: Calls = Calls.together
+    content_beside_calls: bool = True
+    """Shows both where a reply has content and calls; if not, the content is left out rather than the calls."""
+    none_beside_calls: bool = False
+    """Shows calls only where the content is none rather than empty (DeepSeek R1)."""
+    arguments_as_text: bool = False
+    """Wants the arguments of a call as JSON in a string."""
+    thoughts: Thoughts = Thoughts.dropped
+    short_ids: bool = False
+    """Wants call ids of nine letters and digits (Mistral)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message, and the reply's own text where it can stand for it."""
+
+    message: Message
+    verbatim: str | None = None
+
+
+def as_dicts(
+    turns: Sequence[Turn], specs: Sequence[ToolSpec], habits: Habits, dialect: Dialect, protect: Protect
+) -> list[dict[str, Any]]:
+    """The conversation in a template's own terms."""
+    if habits.calls is Calls.one_each:
+        turns = [*_one_call_each(turns)]
+    if habits.results is Results.tool_responses:
+        spoken = _with_responses(turns, habits, dialect, protect)
+    else:
+        spoken = [_as_dict(turn, habits, dialect, protect) for turn in turns]
+    if specs and not habits.tools:
+        spoken = _with_prompt(spoken, tool_prompt(specs, dialect))
+    if not habits.system:
+        spoken = [{**entry, "role": "user"} if entry["role"] == "system" else entry for entry in spoken]
+    return _joined(spoken) if habits.alternates else spoken
+
+
+def tool_dicts(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """Specifications in the shape that templates know."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)},
+        }
+        for spec in specs
+    ]
+
+
+def _as_dict(turn: Turn, habits: Habits, dialect: Dialect, protect: Protect) -> dict[str, Any]:
+    message = turn.message
+    if turn.verbatim is not None:
+        return {"role": "assistant", "content": protect(turn.verbatim)}
+    if message.role == "assistant":
+        return _reply(message, habits, dialect, protect)
+    content = protect(message.content)
+    if message.role != "tool":
+        return {"role": message.role, "content": content}
+    if habits.results is Results.user_text:
+        return {"role": "user", "content": tool_result_text(protect(message.name), content, dialect)}
+    call_id = _call_id(message.tool_call_id, habits)
+    return {"role": "tool", "name": protect(message.name), "tool_call_id": call_id, "content": content}
+
+
+def _reply(message: Message, habits: Habits, dialect: Dialect, protect: Protect) -> dict[str, Any]:
+    content = protect(message.content)
+    if message.tool_calls and (not habits.tools or habits.calls is Calls.as_text):
+        calls = dialect.render_calls([(protect(c.name), _protected(c.arguments, protect)) for c in message.tool_calls])
+        return {"role": "assistant", "content": "\n".join(part for part in (content, calls) if part)}
+    reply: dict[str, Any] = {"role": "assistant", "content": content}
+    if message.tool_calls:
+        reply["tool_calls"] = [_call(call, habits, protect) for call in message.tool_calls]
+        if not habits.content_beside_calls:
+            reply["content"] = None if habits.none_beside_calls else ""
+    return reply | _thoughts(message, reply, habits, protect) if message.reasoning else reply
+
+
+def _thoughts(message: Message, reply: Mapping[str, Any], habits: Habits, protect: Protect) -> dict[str, Any]:
+    """What of the reply changes by its reasoning."""
+    reasoning = protect(message.reasoning)
+    if habits.thoughts is Thoughts.blocks:
+        said = [{"type": "text", "text": reply["content"]}] if reply["content"] else []
+        return {"content": [{"type": "thinking", "thinking": reasoning}, *said]}
+    if habits.thoughts is Thoughts.thinking and "tool_calls" in reply:
+        both = "\n\n".join(part for part in (reasoning, reply["content"]) if part)
+        return {"thinking": both, "content": ""}
+    key = "thinking" if habits.thoughts is Thoughts.thinking else "reasoning_content"
+    return {key: reasoning}
+
+
+def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """Replies with several calls as several replies, each before its result."""
+    results = {turn.message.tool_call_id: turn for turn in turns if turn.message.role == "tool"}
+    moved: set[str] = set()
+    for turn in turns:
+        message = turn.message
+        if len(message.tool_calls) < 2:  # noqa: PLR2004 - one call needs no parting
+            if message.tool_call_id not in moved:
+                yield turn
+            continue
+        for index, call in enumerate(message.tool_calls):
+            alone = replace(message, tool_calls=(call,))
+            yield Turn(alone if index == 0 else replace(alone, content="", reasoning=""))
+            if call.id in results:
+                moved.add(call.id)
+                yield results[call.id]
+
+
+def _call_id(text: str, habits: Habits) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:9] if habits.short_ids else text
+
+
+def _call(call: ToolCall, habits: Habits, protect: Protect) -> dict[str, Any]:
+    arguments = _protected(call.arguments, protect)
+    written = json.dumps(arguments, ensure_ascii=False) if habits.arguments_as_text else arguments
+    function = {"name": protect(call.name), "arguments": written}
+    return {"id": _call_id(call.id, habits), "type": "function", "function": function}
+
+
+def _protected(value: Any, protect: Protect) -> Any:
+    if isinstance(value, str):
+        return protect(value)
+    if isinstance(value, Mapping):
+        return {protect(str(key)): _protected(inner, protect) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_protected(inner, protect) for inner in value]
+    return value
+
+
+def _with_responses(turns: Sequence[Turn], habits: Habits, dialect: Dialect, protect: Protect) -> list[dict[str, Any]]:
+    """Results moved onto the reply that asked for them."""
+    spoken: list[dict[str, Any]] = []
+    for turn in turns:
+        message = turn.message
+        if message.role == "tool" and spoken and spoken[-1]["role"] == "assistant":
+            response = {"name": protect(message.name), "response": protect(message.content)}
+            spoken[-1].setdefault("tool_responses", []).append(response)
+        else:
+            spoken.append(_as_dict(turn, habits, dialect, protect))
+    return spoken
+
+
+def _with_prompt(spoken: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
+    """The generic tool prompt at the end of the system message, which is made where there is none."""
+    if spoken and spoken[0]["role"] == "system":
+        content = f"{spoken[0]['content']}\n\n{prompt}".strip()
+        return [{**spoken[0], "content": content}, *spoken[1:]]
+    return [{"role": "system", "content": prompt}, *spoken]
+
+
+def _joined(spoken: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    joined: list[dict[str, Any]] = []
+    for entry in spoken:
+        if joined and joined[-1]["role"] == entry["role"] and entry["role"] in ("system", "user"):
+            joined[-1] = {**joined[-1], "content": f"{joined[-1]['content']}\n\n{entry['content']}"}
+        else:
+            joined.append(entry)
+    return joined

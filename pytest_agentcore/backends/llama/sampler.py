@@ -1,0 +1,156 @@
+"""Picks the next token: every value pinned, seeded, and under a grammar where there is one."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from typing import Any
+
+from pytest_agentcore.backends.llama.engine import Context
+from pytest_agentcore.catalogue.entry import Sampling
+from pytest_agentcore.errors import BackendError
+
+PENALTY_WINDOW = 64
+"""Sampled tokens that the penalties look back on; the prompt is not penalised."""
+
+
+class Sampler:
+    """Draws tokens from a context's last logits. Made for one reply, then closed."""
+
+    def __init__(self, context: Context, sampling: Sampling, seed: int) -> None:
+        self._library, self._context = context.library, context
+        self._chain = _chain(context, sampling, seed)
+
+    def draw(self) -> int:
+        """The next token, counted as accepted."""
+        return int(self._library.llama_sampler_sample(self._chain, self._context.pointer, -1))
+
+    def close(self) -> None:
+        """Free it."""
+        self._library.llama_sampler_free(self._chain)
+
+
+class Grammar:
+    """A parsed GBNF grammar; parsed once, used by many replies."""
+
+    def __init__(self, context: Context, gbnf: str, root: str = "root") -> None:
+        """Parse.
+
+        Raises:
+            BackendError: llama.cpp does not accept the grammar.
+        """
+        self._library = context.library
+        vocabulary = context.model.vocabulary.pointer
+        self._start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), root.encode())
+        if not self._start:
+            raise BackendError(f"llama.cpp does not accept the grammar: {context.model.log.problem()}")
+
+    def begin(self) -> Any:
+        """A sampler that stands at the beginning of the grammar."""
+        return self._library.llama_sampler_clone(self._start)
+
+    def close(self) -> None:
+        """Free it."""
+        self._library.llama_sampler_free(self._start)
+
+
+class GrammarSampler:
+    """Like `Sampler`, restricted to what a grammar allows.
+
+    Filtering the whole vocabulary by a grammar costs as much as a pass through a small model, so a token is drawn
+    freely first and only that one is checked; when the grammar refuses it, the whole vocabulary is filtered and the
+    draw is repeated. llama.cpp's own tools do the same.
+    """
+
+    def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Grammar) -> None:
+        self._library, self._context = context.library, context
+        self._chain = _chain(context, sampling, seed)
+        self._grammar = grammar.begin()
+        self._candidates = _Candidates(context)
+        self._one = (context.library.llama_token_data * 1)()
+
+    def draw(self) -> int | None:
+        """The next token, counted as accepted; None when the grammar allows none at all."""
+        token = self._candidates.choose(self._chain)
+        if not self._allows(token):
+            if not self._candidates.restrict(self._grammar):
+                return None
+            token = self._candidates.choose_again(self._chain)
+        self._library.llama_sampler_accept(self._grammar, token)
+        self._library.llama_sampler_accept(self._chain, token)
+        return token
+
+    def _allows(self, token: int) -> bool:
+        self._one[0].id, self._one[0].logit, self._one[0].p = token, 0.0, 0.0
+        array = self._library.llama_token_data_array(data=self._one, size=1, selected=-1, sorted=False)
+        self._library.llama_sampler_apply(self._grammar, ctypes.byref(array))
+        return bool(self._one[0].logit != -math.inf)
+
+    def close(self) -> None:
+        """Free it."""
+        self._library.llama_sampler_free(self._chain)
+        self._library.llama_sampler_free(self._grammar)
+
+
+class _Candidates:
+    """The whole vocabulary with its logits, in the layout that samplers work on."""
+
+    def __init__(self, context: Context) -> None:
+        import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
+
+        self._numpy, self._context = np, context
+        self._size = context.model.vocabulary.size
+        self._data = (context.library.llama_token_data * self._size)()
+        self._view = np.frombuffer(self._data, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        self._ids = np.arange(self._size, dtype=np.int32)
+        self._array = context.library.llama_token_data_array()
+
+    def choose(self, chain: Any) -> int:
+        """What `chain` selects from the last logits; nothing is accepted yet."""
+        self._fill()
+        return self.choose_again(chain)
+
+    def choose_again(self, chain: Any) -> int:
+        """What `chain` selects from the candidates as they are."""
+        self._context.library.llama_sampler_apply(chain, ctypes.byref(self._array))
+        return int(self._array.data[self._array.selected].id)
+
+    def restrict(self, grammar: Any) -> bool:
+        """Start again from the last logits and rule out what the grammar refuses; False when that is everything."""
+        self._fill()
+        self._context.library.llama_sampler_apply(grammar, ctypes.byref(self._array))
+        return bool(self._view["logit"].max() != -math.inf)
+
+    def _fill(self) -> None:
+        logits = self._numpy.ctypeslib.as_array(self._context.logits(), (self._size,))
+        self._view["id"], self._view["logit"], self._view["p"] = self._ids, logits, 0.0
+        array = self._array
+        array.data, array.size, array.selected, array.sorted = self._data, self._size, -1, False
+
+
+def _chain(context: Context, sampling: Sampling, seed: int) -> Any:
+    """Penalties, then top_k, top_p and min_p, then temperature, then the draw; temperature 0 takes the likeliest."""
+    library = context.library
+    params = library.llama_sampler_chain_default_params()
+    params.no_perf = True
+    chain = library.llama_sampler_chain_init(params)
+    for link in _links(context, sampling, seed):
+        library.llama_sampler_chain_add(chain, link)
+    return chain
+
+
+def _links(context: Context, sampling: Sampling, seed: int) -> list[Any]:
+    library, links = context.library, []
+    penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
+    if penalties != (1.0, 0.0, 0.0):
+        size = context.model.vocabulary.size
+        links.append(library.llama_sampler_init_penalties(size, PENALTY_WINDOW, *penalties))
+    if sampling.temperature == 0:
+        return [*links, library.llama_sampler_init_greedy()]
+    if sampling.top_k > 0:
+        links.append(library.llama_sampler_init_top_k(sampling.top_k))
+    if sampling.top_p < 1:
+        links.append(library.llama_sampler_init_top_p(sampling.top_p, 1))
+    if sampling.min_p > 0:
+        links.append(library.llama_sampler_init_min_p(sampling.min_p, 1))
+    return [*links, library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]

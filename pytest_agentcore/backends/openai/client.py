@@ -1,0 +1,411 @@
+"""The one module that knows the openai package: a client, its streams, and its errors as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import ipaddress
+import json
+import queue
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from pytest_agentcore.backends.base import FinishReason, Request
+from pytest_agentcore.backends.llama.backend import cut_short
+from pytest_agentcore.errors import BackendError
+from pytest_agentcore.redact import REDACTED, redact
+from pytest_agentcore.trial.modes import Cause
+
+DONE = "[DONE]"
+"""The protocol's word for the end of a stream."""
+
+
+def events_of(stream: type[Any]) -> type[Any]:
+    """The package's stream with our decoder around its own."""
+
+    class Events(stream[object]):  # type: ignore[misc]
+        _decoder: Any
+
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            self._decoder = _Decoder(self._decoder)
+
+        @property
+        def complete(self) -> bool:
+            return bool(self._decoder.complete)
+
+    return Events
+
+
+class _Decoder:
+    """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
+
+    The package's decoder makes an event without data of a comment behind an `id:` line and of a lone `retry:`, which
+    the standard says to drop, and nothing at all of a plain JSON object. At `[DONE]` the package would throw the
+    connection away; read to the end of the body it serves the next request, without another handshake.
+    """
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+        self.complete = False
+        """Whether `[DONE]` has come."""
+
+    def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
+        """The events of a body."""
+        kept, streamed = bytearray(), False
+
+        def noted() -> Iterator[bytes]:
+            for piece in pieces:
+                if not streamed:
+                    kept.extend(piece)
+                yield piece
+
+        for event in self._decoder.iter_bytes(noted()):
+            if event.data.startswith(DONE):
+                self.complete = True
+                with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
+                    deque(pieces, maxlen=0)
+                return
+            if event.data:
+                streamed = True
+                yield event
+        if not streamed and kept.lstrip().startswith(b"{"):
+            with contextlib.suppress(ValueError):
+                line = json.dumps(json.loads(kept))
+                yield from self._decoder.iter_bytes(iter([f"data: {line}\n\n".encode()]))
+
+
+CONNECT_SECONDS = 10.0
+NO_KEY = "none"
+"""What is sent where there is no key: the client insists on one, local servers look at none."""
+OVERLOADED = frozenset({429, 503, 529})
+SPENT = "insufficient_quota"
+"""OpenAI's code of a 429 that no waiting mends."""
+GATEWAY = frozenset({408, 502, 504})
+SHOWN = 400
+"""Characters of a server's own words."""
+
+
+class EndpointClient:
+    """One endpoint; may be used from several threads."""
+
+    def __init__(self, base_url: str, key: str, *, idle_seconds: float) -> None:
+        with _lasting():
+            import openai  # noqa: PLC0415 - heavy
+
+        self._openai, self._key = openai, key
+        self._events = events_of(openai.Stream)
+        # a proxy of the environment is for the world outside, and it would not find this machine's servers
+        local = is_local(base_url)
+        plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
+        web = openai.DefaultHttpxClient(trust_env=not local, verify=not plain, follow_redirects=not plain)
+        self._client = openai.OpenAI(
+            base_url=base_url.partition("?")[0],
+            default_query=dict(parse_qsl(urlsplit(base_url).query)),  # the package would put its paths behind it
+            api_key=key or NO_KEY,
+            max_retries=0,
+            timeout=openai.Timeout(idle_seconds, connect=min(CONNECT_SECONDS, idle_seconds)),
+            http_client=web,
+        )
+
+    def stream(self, body: Mapping[str, Any]) -> ChunkStream:
+        """Send a request and open its stream.
+
+        Raises:
+            BackendError: see `as_backend_error`.
+        """
+        with self.errors():  # by its path, since the typed call would make an object of every chunk
+            stream = self._client.post(
+                "/chat/completions",
+                body=dict(body),
+                cast_to=object,
+                stream=True,
+                stream_cls=self._events,
+            )
+        return ChunkStream(self, stream)
+
+    def ask(self, body: Mapping[str, Any]) -> None:
+        """Send a request for the sake of its failure.
+
+        Raises:
+            BackendError: see `stream`.
+        """
+        try:
+            with self.errors():
+                self._client.post("/chat/completions", body=dict(body), cast_to=object)
+        except BackendError as error:
+            if error.cause is not Cause.backend_unreachable:
+                raise
+            with self.errors():  # the connection was kept open by this side alone
+                self._client.post("/chat/completions", body=dict(body), cast_to=object)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """A small JSON object; empty where the server has none there.
+
+        Raises:
+            BackendError: the server cannot be reached, or refuses the key.
+        """
+        try:
+            with self.errors():
+                found = self._client.get(path, cast_to=object, options={"timeout": CONNECT_SECONDS})
+        except BackendError as error:
+            if error.cause is Cause.backend_unreachable or refuses_key(error):
+                raise
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def scrubbed(self, text: str) -> str:
+        """Without the key, whoever wrote it."""
+        return text.replace(self._key, REDACTED) if self._key else text
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """The package's errors as ours."""
+        try:
+            yield
+        except self._openai.APIStatusError as error:
+            raise self._of_status(error) from None
+        except self._openai.APIConnectionError as error:
+            cause = error.__cause__
+            words = self.words(f"{cause or error}" or type(cause or error).__name__)
+            raise BackendError(
+                f"the endpoint cannot be reached: {words}", Cause.backend_unreachable, transient=True
+            ) from None
+        except self._openai.OpenAIError as error:
+            raise BackendError(f"the endpoint reports an error: {self.words(str(error))}", transient=True) from None
+        except (ValueError, TypeError) as error:  # what the server sent is no JSON, or no chat completion
+            raise BackendError(
+                f"the endpoint's reply cannot be read: {self.words(str(error))}", transient=True
+            ) from None
+
+    def _of_status(self, error: Any) -> BackendError:
+        status = int(error.status_code)
+        said = f"the endpoint answers {status}: {self.words(_message(error))}"
+        if status in OVERLOADED and SPENT not in said:
+            wait = _seconds(error.response.headers.get("retry-after"))
+            return BackendError(said, Cause.backend_overloaded, transient=True, retry_after=wait)
+        if status in GATEWAY:
+            return BackendError(said, Cause.backend_unreachable, transient=True)
+        if status >= 500:  # noqa: PLR2004
+            return BackendError(said, transient=True)
+        if to := error.response.headers.get("location"):
+            said += f"; it points to {self.words(to)}"
+        return BackendError(said, Cause.backend_refused)
+
+    def words(self, text: str) -> str:
+        """What a server says, in one line, clipped and without secrets."""
+        shown: str = redact(self.scrubbed(" ".join(text.split())))
+        return shown[:SHOWN]
+
+
+class ChunkStream:
+    """The chunks of one reply as plain dicts."""
+
+    def __init__(self, client: EndpointClient, stream: Any) -> None:
+        self._client, self._stream = client, stream
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        with self._client.errors():
+            for chunk in self._stream:
+                if isinstance(chunk, Mapping):
+                    yield chunk
+
+    @property
+    def complete(self) -> bool:
+        """Whether the endpoint has said that nothing more comes."""
+        return bool(self._stream.complete)
+
+    def close(self) -> None:
+        """Give the connection back, or close it where the reply was not read to its end."""
+        self._stream.close()
+
+    def abort(self) -> None:
+        """Cut the connection, which wakes up a thread that waits for bytes of it."""
+        with contextlib.suppress(OSError, KeyError, AttributeError):
+            line = self._stream.response.extensions["network_stream"].get_extra_info("socket")
+            line.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _lasting() -> Iterator[None]:
+    """What is made in here stays for good, so the garbage collector need not look at it, now or later.
+
+    Importing the package makes seventy thousand objects. Going through them over and over, most of all when pytest
+    collects at its end, took an eighth of the processor time of a short campaign.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was:
+            gc.enable()
+
+
+def refuses_key(error: BackendError) -> bool:
+    """Whether the endpoint answered 401 or 403."""
+    return error.cause is Cause.backend_refused and any(f"answers {status}:" in str(error) for status in (401, 403))
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _message(error: Any) -> str:
+    """The server's own sentence, where it has the protocol's shape; else whatever it says."""
+    body = error.body
+    inner = body.get("error", body) if isinstance(body, Mapping) else body
+    if not isinstance(inner, Mapping):
+        return str(inner or error.message)
+    words = (inner.get("message"), inner.get("code"))
+    said = " · ".join(str(word) for word in words if word) or _details(body) or _as_json(body)
+    return said or str(error.response.reason_phrase or error.message)
+
+
+def _details(body: Any) -> str:
+    """What FastAPI's validation found, without the request that it repeats."""
+    details = body.get("detail") if isinstance(body, Mapping) else None
+    found = [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+    return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
+
+
+def _as_json(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False) if body else ""
+
+
+def _seconds(value: str | None) -> float | None:
+    """Of a Retry-After header: a number, or the date when they are over."""
+    if not value:
+        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(value))
+    with contextlib.suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    return None
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+LOOK_SECONDS = 0.1
+"""How often a silent source is left to see whether the request was cancelled."""
+
+
+class Source(Protocol[T_co]):
+    """An open stream."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last thing has come, even though the iterator has not ended yet."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """The things, blocking for each."""
+
+    def close(self) -> None:
+        """Let go of the stream, from the thread that reads it."""
+
+    def abort(self) -> None:
+        """Cut it off from another thread, and wake up the one that waits for the next thing."""
+
+
+class Silence(Exception):
+    """Nothing came for as long as was waited."""
+
+
+class CutShort(Exception):
+    """The request was cancelled or its deadline passed while nothing came."""
+
+    def __init__(self, finish: FinishReason) -> None:
+        super().__init__(finish.value)
+        self.finish = finish
+
+
+@dataclass(slots=True)
+class Pump(Generic[T_co]):
+    """Opens a source and reads it on a thread of its own."""
+
+    open: Callable[[], Source[T_co]]
+    request: Request
+    idle_seconds: float
+    """Longest silence."""
+    _things: queue.SimpleQueue[tuple[T_co | None, BaseException | None]] = field(default_factory=queue.SimpleQueue)
+    _source: Source[T_co] | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __iter__(self) -> Iterator[T_co]:
+        """The things of the source.
+
+        Raises:
+            Silence, CutShort: see there.
+            whatever opening or reading the source raised.
+        """
+        threading.Thread(target=self._read, daemon=True, name="agentcore-endpoint").start()
+        while True:
+            thing, error = self._next()
+            if error is not None:
+                raise error
+            if thing is None:
+                return
+            yield thing
+
+    def close(self) -> None:
+        """Stop reading; where more would have come the server sees the connection go."""
+        if not self._over.is_set():
+            self._over.set()
+            if self._source is not None:
+                self._source.abort()
+
+    def _next(self) -> tuple[T_co | None, BaseException | None]:
+        silent_since = time.monotonic()
+        while True:
+            if finish := cut_short(self.request):
+                raise CutShort(finish)
+            left = min(self.idle_seconds - (time.monotonic() - silent_since), LOOK_SECONDS)
+            try:
+                return self._things.get(timeout=max(0.0, min(left, self.request.deadline - time.monotonic())))
+            except queue.Empty:
+                if self._source is not None and self._source.complete:
+                    return self._last()
+                if time.monotonic() - silent_since >= self.idle_seconds:
+                    raise Silence(f"nothing came for {self.idle_seconds:g} seconds") from None
+
+    def _last(self) -> tuple[T_co | None, BaseException | None]:
+        """What came since the queue was found empty; else the end of a source that does not end, which `close` cuts."""
+        try:
+            return self._things.get_nowait()
+        except queue.Empty:
+            return None, None
+
+    def _read(self) -> None:
+        try:
+            self._source = self.open()
+            if self._over.is_set():
+                return
+            for thing in self._source:
+                if self._over.is_set():
+                    break
+                self._things.put((thing, None))
+            self._over.set()
+            self._things.put((None, None))
+        except Exception as error:  # noqa: BLE001 - border: it is raised again on the thread that waits for it
+            self._over.set()
+            self._things.put((None, error))
+        finally:
+            if self._source is not None:
+                self._source.close()

@@ -1,0 +1,192 @@
+"""What an endpoint's reply says: the calls as the server read them, checked, and mended where the policy says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_agentcore.backends.base import FinishReason
+from pytest_agentcore.backends.openai.protocol import Collected, StreamedCall
+from pytest_agentcore.backends.reading import Read, answered, number_calls
+from pytest_agentcore.catalogue.entry import Policy
+from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, RawCall, Schemas
+from pytest_agentcore.dialects.families import DIALECTS, GENERIC
+from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
+from pytest_agentcore.dialects.lenient import parse_leniently
+from pytest_agentcore.dialects.loose_json import LooseReader
+from pytest_agentcore.dialects.resemblance import resemblance
+from pytest_agentcore.errors import BackendError
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.trial.modes import Cause
+
+RAN_ON = frozenset({FinishReason.watch, FinishReason.length, FinishReason.context})
+"""Ends of a reply that did not end by itself."""
+
+
+def read_reply(
+    collected: Collected, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, finish: FinishReason
+) -> Read:
+    """Take a reply apart.
+
+    Args:
+        collected: what came.
+        policy: how strictly it is read.
+        tools: what the model was offered.
+        turn: the ids of the calls name it.
+        finish: how the reply ended; only one that the model ended itself, or that ran on until it was cut off, can be
+            held against the endpoint.
+
+    Raises:
+        BackendError: the endpoint did not do its part: it passed a well-formed call on as text (native), or a reply
+            without a call where one was required, or one that went on and on after a call in the text (constrained).
+    """
+    schemas = {spec.name: spec.parameters for spec in tools}
+    calls, problems, repairs = _structured(collected.calls, policy)
+    if policy is Policy.constrained and (last := answered(calls, problems, collected.reasoning, turn)):
+        return last
+    parsed = _inline(collected.content)
+    if not collected.calls and policy is Policy.constrained and finish in RAN_ON:
+        _refuse_endless(collected.content, schemas)
+    elif not collected.calls and finish is FinishReason.stop:
+        if policy is Policy.native:
+            _refuse_unparsed(collected.content, schemas)
+        elif policy is Policy.constrained:
+            raise BackendError(
+                "the endpoint does not keep to tool_choice=required, which the constrained policy rests on: it sent a "
+                "reply without a call; use the native or the lenient policy",
+                Cause.backend_refused,
+            )
+        else:
+            parsed, repairs = _found_in_text(collected.content, schemas)
+            calls = parsed.calls
+    return Read(
+        content=parsed.content,
+        reasoning=collected.reasoning or parsed.reasoning,
+        tool_calls=number_calls(calls, turn),
+        problems=tuple(problems),
+        repairs=tuple(repairs),
+        resembles=None if calls or problems else resemblance(parsed.content, GENERIC, tuple(schemas)),
+    )
+
+
+def _structured(
+    streamed: Sequence[StreamedCall], policy: Policy
+) -> tuple[Sequence[RawCall], Sequence[str], Sequence[str]]:
+    """Calls, problems, repairs."""
+    calls: list[RawCall] = []
+    problems: list[str] = []
+    repairs: list[str] = []
+    for call in streamed:
+        try:
+            calls.append(RawCall(name=call.name, arguments=_strict(call.arguments)))
+        except MalformedCall as error:
+            mended = _mended(call, repairs) if policy is Policy.lenient else None
+            if mended:
+                calls.append(mended)
+            else:
+                problems.append(
+                    f"The arguments of your call of {call.name[:64] or 'a tool'} are no JSON object: {error.problem}. "
+                    "Nothing was run; make the call again."
+                )
+    return calls, problems, repairs
+
+
+def _strict(arguments: str) -> dict[str, Any]:
+    """Arguments as an object; nothing at all stands for none."""
+    text = arguments.strip()
+    if not text:
+        return {}
+    value, end = read_json(text, 0)
+    if text[end:].strip():
+        raise MalformedCall("something follows the object", end)
+    return _object(value)
+
+
+def _mended(call: StreamedCall, repairs: list[str]) -> RawCall | None:
+    reader = LooseReader(call.arguments, ends_open=True)
+    try:
+        value, _ = reader.read(0)
+        arguments = _object(value)
+    except MalformedCall:
+        return None
+    repairs.append(f"Read the arguments of {call.name} in spite of {', '.join(reader.notes) or 'what follows them'}.")
+    return RawCall(name=call.name, arguments=arguments)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedCall("a JSON object should stand here", 0)
+    return value
+
+
+def _inline(content: str) -> Parsed:
+    """Content, and thoughts that the server left in it."""
+    marks = GENERIC.reasoning
+    assert marks is not None
+    opened, closed = content.lstrip().startswith(marks.open), content.find(marks.close)
+    if closed < 0:
+        return Parsed(content=content.strip())
+    head, tail = content[:closed], content[closed + len(marks.close) :]
+    if not opened and marks.open in head:
+        return Parsed(content=content.strip())
+    return Parsed(content=tail.strip(), reasoning=head.strip().removeprefix(marks.open).strip())
+
+
+def _refuse_unparsed(content: str, schemas: Schemas) -> None:
+    for dialect in DIALECTS:
+        if dialect.taught_by and (calls := _marked(dialect, content, schemas) or _bare(dialect, content, schemas)):
+            raise BackendError(
+                f"the endpoint passed a well-formed call of {calls[0].name} on as text: its tool-call parser "
+                f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
+                Cause.tool_call_unparsed,
+            )
+
+
+def _marked(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
+    """Calls behind the markers of a dialect, where all are well-formed and of known tools."""
+    if not any(marker in content for marker in dialect.open_markers):
+        return ()
+    return _known(dialect.parse(content, schemas=schemas), schemas)
+
+
+def _bare(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
+    """The same without markers, for a dialect that has none.
+
+    A call is meant where it begins a line outside of code fences, ends the reply, and is written as the dialect's own
+    template writes it: JSON under keys that others use too may be anybody's slip.
+    """
+    said = _inline(content).content
+    found = re.search(rf"^(?:{dialect.bare})", said, re.MULTILINE) if dialect.bare else None
+    if not found or said.count("```", 0, found.start()) % 2:
+        return ()
+    if isinstance(dialect.codec, JsonCodec) and f'"{dialect.codec.arguments_key}"' not in found[0]:
+        return ()
+    parsed = dialect.parse(said, schemas=schemas)
+    return _known(parsed, schemas) if said.startswith(parsed.content) else ()
+
+
+def _known(parsed: Parsed, schemas: Schemas) -> Sequence[RawCall]:
+    return parsed.calls if not parsed.problems and all(call.name in schemas for call in parsed.calls) else ()
+
+
+def _refuse_endless(content: str, schemas: Schemas) -> None:
+    """A grammar that waits for a form of its own keeps a model from ending that has written its call in another."""
+    parsed, _ = _found_in_text(content, schemas)
+    if parsed.calls:
+        raise BackendError(
+            f"the endpoint was told that a call is required, left a call of {parsed.calls[0].name} in the text and let "
+            "the reply run on: the form that its grammar waits for is not the one the model writes; use the native or "
+            "the lenient policy",
+            Cause.tool_call_unparsed,
+        )
+
+
+def _found_in_text(content: str, schemas: Schemas) -> tuple[Parsed, tuple[str, ...]]:
+    """Calls of any dialect, then near misses."""
+    for dialect in DIALECTS:
+        if calls := _marked(dialect, content, schemas):
+            words = f"Read {len(calls)} call(s) in the dialect {dialect.name} that the endpoint left as text."
+            return dialect.parse(content, schemas=schemas), (words,)
+    parsed = parse_leniently(content, GENERIC, tuple(schemas), schemas=schemas)
+    return parsed, parsed.repairs

@@ -1,0 +1,1 @@
+"""Which models there are: registry, names, files, hub, Ollama."""

@@ -1,0 +1,189 @@
+"""Where model files lie on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pytest_agentcore.catalogue.entry import ModelEntry, slug_of
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.untrusted import visible
+
+DEFAULT_QUANT = "Q4_K_M"
+"""Meant where nobody names one, as llama.cpp's `-hf` does."""
+
+_SPELLING = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<quant>[\w./ +-]+))?")
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+_QUANT = re.compile(r"(?:^|[-._/])((?:UD-)?(?:I?Q\d\w*|TQ\d\w*|MXFP4\w*|BF16|F16|F32))(?:$|[-./])", re.IGNORECASE)
+
+
+def spelled(name: str, argument: str) -> ModelEntry:
+    """The entry of `hf:REPO[:QUANT]`, QUANT being a quantization or a file's name; its file is not looked for.
+
+    Raises:
+        UsageError: not of that form.
+    """
+    found = _SPELLING.fullmatch(argument)
+    if not found or ".." in argument:
+        raise UsageError(f"{name}: must read hf:OWNER/REPO, hf:OWNER/REPO:QUANT or hf:OWNER/REPO:FILE.gguf")
+    repo, quant = found["repo"], found["quant"] or ""
+    is_file = quant.lower().endswith(".gguf")
+    short = re.sub(r"[-_.]gguf$", "", repo.partition("/")[2], flags=re.IGNORECASE)
+    slug = slug_of(quant.rpartition("/")[2][:-5] if is_file else f"{short}-{quant}")
+    return ModelEntry(
+        name=name,
+        slug=slug,
+        backend="llama_cpp",
+        repo=repo,
+        file=quant if is_file else "",
+        quant="" if is_file else quant,
+        tier="Local",
+    )
+
+
+def all_parts(file: str) -> list[str]:
+    """All files of a model that is split as `NAME-00001-of-00003.gguf`; usually the one."""
+    found = _PART.fullmatch(file)
+    if not found:
+        return [file]
+    return [f"{found['stem']}-{i:05d}-of-{found['count']}.gguf" for i in range(1, int(found["count"]) + 1)]
+
+
+def choose_file(entry: ModelEntry, names: Iterable[str]) -> str:
+    """The file (or first part) that an entry without one means.
+
+    Raises:
+        UsageError: there is none of the wanted quantization, or several and none is wanted; lists those there are.
+    """
+    models = [name for name in names if _is_model(name)]
+    for quant in [entry.quant] if entry.quant else [DEFAULT_QUANT]:
+        fitting = [name for name in models if _quant_of(name).lower() == quant.lower()]
+        if fitting:
+            return min(fitting, key=len)
+    if len(models) == 1 and not entry.quant:
+        return models[0]
+    raise UsageError(f"{entry.name}: {_what_is_there(entry, models)}")
+
+
+def _what_is_there(entry: ModelEntry, models: Sequence[str]) -> str:
+    if not models:
+        return f"{entry.repo} has no GGUF file; look for a repository whose name ends in -GGUF"
+    known = sorted({_quant_of(name) or visible(name) for name in models})
+    return f"{entry.repo} has no {entry.quant or DEFAULT_QUANT}; ask for one of {', '.join(known)}"
+
+
+def _is_model(name: str) -> bool:
+    """Whether a file is a language model, or its first part: no projector, no importance matrix."""
+    base = name.rpartition("/")[2].lower()
+    part = _PART.fullmatch(base)
+    first = not part or int(part["number"]) == 1
+    return base.endswith(".gguf") and first and "mmproj" not in base and "imatrix" not in base
+
+
+def _quant_of(name: str) -> str:
+    """`UD-Q4_K_XL` of `Model-UD-Q4_K_XL-00001-of-00002.gguf`; empty where a name has none."""
+    part = _PART.fullmatch(name)
+    stem = part["stem"] if part else name[: -len(".gguf")]
+    found = _QUANT.findall(stem.rpartition("/")[2]) or _QUANT.findall(stem)
+    return str(found[-1]) if found else ""
+
+
+def cache_folder() -> Path:
+    """The project's own folder in the user's cache ($XDG_CACHE_HOME, else ~/.cache)."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if home else Path.home() / ".cache") / "pytest-agentcore"
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Where model files are looked for: $AGENTCORE_MODELS, the user's cache, ./models."""
+    given = [Path(part).expanduser() for part in os.environ.get("AGENTCORE_MODELS", "").split(os.pathsep) if part]
+    return (*given, cache_folder() / "models", Path("models"))
+
+
+def find_in_folders(file: str) -> Path | None:
+    """A file that the user put into one of `model_folders()`, with or without the folder it has in its repository.
+
+    Of a model in several parts, `file` is the first; it counts as found where all of them lie.
+    """
+    places = (folder / name for folder in model_folders() for name in (file.rpartition("/")[2], file))
+    return next((place for place in places if is_whole(place)), None)
+
+
+def find_of_repository(entry: ModelEntry) -> Path | None:
+    """The file that an entry without one means, of those in `OWNER/REPO` below one of `model_folders()`."""
+    for folder in (folder / entry.repo for folder in model_folders()):
+        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_whole(path)]
+        try:
+            return folder / choose_file(entry, sorted(names))
+        except UsageError:
+            continue
+    return None
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a file is there, and where it is one part of a model, all of the parts beside it."""
+    return all(file.with_name(part).is_file() for part in all_parts(file.name))
+
+
+def find_package_file(package_file: str) -> Path | None:
+    """A file inside an installed package, found without importing the package; None when it is not installed."""
+    package, _, inside = package_file.partition("/")
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / inside
+        if path.is_file():
+            return path
+    return None
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file.
+
+    An unwritable cache only costs time.
+    """
+    path = path.resolve()
+    state, note = _state(path), _note(path)
+    known = _read(note)
+    if known and {key: known.get(key) for key in state} == state and isinstance(known.get("sha256"), str):
+        return str(known["sha256"])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _write(note, {**state, "sha256": digest})
+    return digest
+
+
+def remember_digest(path: Path, digest: str) -> None:
+    """Note what is already known of a file, so that `file_digest` need not read it."""
+    path = path.resolve()
+    _write(_note(path), {**_state(path), "sha256": digest})
+
+
+def _state(path: Path) -> dict[str, object]:
+    stat = path.stat()
+    return {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns}
+
+
+def _note(path: Path) -> Path:
+    return cache_folder() / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+
+
+def _read(note: Path) -> dict[str, object] | None:
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) else None
+
+
+def _write(note: Path, known: dict[str, object]) -> None:
+    part = note.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(known), encoding="utf-8")
+        part.replace(note)

@@ -1,0 +1,346 @@
+"""Running code of the frozen workspace in the sandbox: each run on its own copy, which is thrown away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from pytest_agentcore.checking.frozen import put
+from pytest_agentcore.checking.inside.judge import COMMITMENT, REPORT
+from pytest_agentcore.checking.inside.pipe import MOST_BYTES
+from pytest_agentcore.checking.inside.signing import verify
+from pytest_agentcore.checking.inside.wire import WireError, decode, encode
+from pytest_agentcore.checking.readers import excerpt
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
+from pytest_agentcore.sandbox.workspace import freeze, remove_workspace, scratch
+from pytest_agentcore.untrusted import clip, visible_lines
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opaque:
+    """A value that is no plain data. It equals nothing, itself included, and says nothing but what it looked like."""
+
+    type_name: str
+    repr: str
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call of the code under test gave."""
+
+    value: Any
+    """Plain data, or an `Opaque`; also an `Opaque` when the call raised."""
+    raised: str = ""
+    """The exception's class name; empty when it returned."""
+    message: str = ""
+    """What the exception said."""
+
+    def returned(self, kind: type[T]) -> T:
+        """The value, which must be of this type, so that a checker can calculate with it.
+
+        `float` takes integers too; `bool` is no integer.
+
+        Raises:
+            AssertionError: it raised, or returned something else.
+        """
+        if self.raised:
+            raise AssertionError(f"raised {clip(self.raised, 40)} ({excerpt(self.message)})")
+        fits = type(self.value) is kind or (kind is float and type(self.value) is int and abs(self.value) < 1 << 53)
+        if not fits:
+            raise AssertionError(f"returned {excerpt(repr(self.value))}, not {kind.__name__}")
+        return kind(self.value)  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished shell command. No verdict should rest on it alone: the code under test chose both."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """What became of the tests in given unittest files."""
+
+    __test__ = False  # pytest collects by name
+
+    passed: int
+    failed: int
+    """Those that could not be run or did not report included; skipped ones are in neither count."""
+    names_passed: frozenset[str]
+    """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
+    report: str
+    """A line per test that did not pass, and what it said, escaped."""
+
+
+INSIDE = Path(__file__).parent / "inside"
+GRACE = 10.0
+"""Seconds on top of what the code gets: for starting processes and reporting."""
+SHELL_OUTPUT = 1 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A sandbox over a copy of the frozen workspace, and the programs of `inside` beside it."""
+
+    workspace: Workspace
+    sandbox: Sandbox
+    checker: Path
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, output_bytes: int = MOST_BYTES
+    ) -> Completed:
+        """Run a command in the workspace."""
+        limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
+        shown = {f"/checker/{child.name}": child for child in self.checker.iterdir()}
+        return self.sandbox.run(self.workspace, Command(argv=argv, stdin=stdin, read_only=shown, limits=limits))
+
+    def python(self, part: str, order: Mapping[str, Any], *, seconds: float) -> Completed:
+        """Run a part of `inside` with an order."""
+        argv = ["python3", "-I", "-B", "-X", "utf8", self.path("/checker/inside/run.py"), part]
+        return self.run(argv, stdin=json.dumps(order).encode(), seconds=seconds + GRACE)
+
+    def path(self, inside: str) -> str:
+        """How a process in the sandbox sees a path."""
+        return self.sandbox.path(self.workspace, inside)
+
+
+@contextmanager
+def bench(frozen: Workspace, sandbox: Sandbox, pristine: Mapping[str, bytes] = {}) -> Iterator[Bench]:
+    """A bench over a fresh copy of the workspace in which the files of `pristine` are as given.
+
+    A second copy of the same is shown read-only as `/checker/given`.
+    """
+    with scratch("check") as folder:
+        home = Path(folder)
+        copy = freeze(frozen, home / "copy").workspace
+        checker = home / "checker"
+        shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+        for path, content in pristine.items():
+            put(copy.root, path, content)
+        if pristine:
+            freeze(copy, home / "given")
+            (home / "given" / "workspace").rename(checker / "given")
+        # The sandbox's process may be another user's.
+        for shown in (checker, *checker.rglob("*")):
+            shown.chmod(0o755 if shown.is_dir() else 0o644)
+        try:
+            yield Bench(copy, sandbox, checker)
+        finally:
+            remove_workspace(copy)
+
+
+def run_shell(on: Bench, command: str, seconds: float) -> Ran:
+    """Run a shell command.
+
+    Raises:
+        AssertionError: it passed a limit.
+    """
+    done = on.run(["sh", "-c", command], seconds=seconds, output_bytes=SHELL_OUTPUT)
+    if done.exit_code is None:
+        raise AssertionError(f"`{clip(command, 80)}` {_ended(done, seconds)}")
+    return Ran(done.exit_code, done.output.decode("utf-8", "replace"))
+
+
+Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one call and the workspace lines it executed, if it was traced."""
+
+    outcome: Outcome
+    lines: frozenset[tuple[str, int]]
+
+
+def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bool = False) -> list[Answer]:
+    """Call a function of the workspace several times, in one process.
+
+    Raises:
+        AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
+        TypeError: an argument is no plain data.
+    """
+    file, name = parse_target(target)
+    token = "agentcore-answer "  # noqa: S105 - a mark, no secret: the code could only say what it could have returned
+    order = {
+        "token": token,
+        "workspace": on.path("/workspace"),
+        "file": file,
+        "name": name,
+        "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
+        "trace": trace,
+    }
+    done = on.python("direct", order, seconds=seconds)
+    said = [message for line in done.output.split(b"\n") if (message := _message(line, token.encode()))]
+    if problem := next((message["unusable"] for message in said if "unusable" in message), None):
+        raise AssertionError(clip(str(problem), 400))
+    answers = {message["n"]: message for message in reversed(said) if type(message.get("n")) is int}
+    for number in range(len(calls)):
+        if number not in answers:
+            raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
+    return [_answer(answers[number]) for number in range(len(calls))]
+
+
+def parse_target(target: str) -> tuple[str, str]:
+    """File and dotted name of `src/price.py:total`.
+
+    Raises:
+        ValueError: it is not of that form: the checker's own mistake.
+    """
+    file, colon, name = target.partition(":")
+    parts = PurePosixPath(file).parts
+    if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in parts:
+        raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
+    return file, name
+
+
+def _plain(value: Any) -> Any:
+    def refuse(value: Any) -> Any:
+        raise TypeError(f"{type(value).__name__} cannot be passed to code under test: arguments are plain data")
+
+    return encode(value, refuse, containers=True)
+
+
+def _message(line: bytes, token: bytes) -> dict[str, Any] | None:
+    if not line.startswith(token):
+        return None
+    try:
+        message = json.loads(line.removeprefix(token))
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _answer(message: Mapping[str, Any]) -> Answer:
+    if "raised" in message:
+        name, said = str(message["raised"]), str(message.get("message", ""))
+        return Answer(Outcome(Opaque("exception", name), name or "unnamed", said), _lines(message))
+    try:
+        value = decode(message.get("value"), _opaque)
+    except WireError:
+        value = Opaque("unreadable", "")
+    return Answer(Outcome(value), _lines(message))
+
+
+def _opaque(data: Mapping[str, Any]) -> Opaque:
+    return Opaque(str(data.get("type", ""))[:200], str(data.get("repr", ""))[:200])
+
+
+def _lines(message: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    lines = message.get("lines")
+    pairs = [tuple(pair) for pair in lines if isinstance(pair, list)] if isinstance(lines, list) else []
+    return frozenset((p[0], p[1]) for p in pairs if len(p) == 2 and type(p[0]) is str and type(p[1]) is int)  # noqa: PLR2004
+
+
+def _unanswered(target: str, number: int, count: int, done: Completed, seconds: float) -> str:
+    which = f"call {number + 1} of {count} to {target}" if count > 1 else f"a call to {target}"
+    if done.exit_code is None:
+        return f"{which} {_ended(done, seconds)}"
+    if done.dropped_bytes:
+        return f"{which} gave more output than is read"
+    if done.exit_code == 127:  # noqa: PLR2004 - the shell's and setpriv's "command not found"
+        raise SandboxError(f"no Python in the sandbox: {clip(done.output.decode(errors='replace'), 200)}")
+    return f"{which} ended its process (exit code {done.exit_code}) instead of returning"
+
+
+def _ended(done: Completed, seconds: float) -> str:
+    if done.killed_for == "wall_seconds":
+        return f"did not end within {seconds:g} seconds"
+    return f"was stopped at its limit ({done.killed_for or 'killed'})"
+
+
+def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], list[str]]:
+    """The given files that belong to the tests at `path` (a file or a folder), and those of them to run.
+
+    Everything in a test file's folder belongs to it, unless that is the workspace itself.
+
+    Raises:
+        ValueError: nothing of that name was given: the checker's own mistake.
+    """
+    path = path.rstrip("/")
+    files = [path] if path in given else sorted(p for p in given if p.startswith(f"{path}/") and _is_test(p))
+    if not files:
+        raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
+    folder = path if path not in given else str(PurePosixPath(path).parent)
+    tree = {p: content for p, content in given.items() if folder != "." and p.startswith(f"{folder}/")}
+    return {**tree, **{file: given[file] for file in files}}, files
+
+
+def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], seconds: float) -> TestRun:
+    """Run the files.
+
+    Raises:
+        AssertionError: the judging process was ended before it could report.
+        SandboxError: it could not be closed off from the code under test.
+    """
+    order = {
+        "tests": {path: content.decode() for path, content in tree.items() if path.endswith(".py")},
+        "files": files,
+        "folders": ["", *dict.fromkeys(str(PurePosixPath(file).parent) for file in files)],
+        "workspace": on.path("/workspace"),
+        "given": on.path("/checker/given"),
+        "seconds": seconds,
+    }
+    done = on.python("judge", order, seconds=seconds)
+    report = signed_report(done.output)
+    if report is None:
+        why = done.killed_for or f"exit code {done.exit_code}"
+        raise AssertionError(f"the tests in {', '.join(files)} were ended before they could report ({why})")
+    if "exposed" in report:
+        raise SandboxError(str(report["exposed"]))
+    return _test_run(report["results"])
+
+
+def signed_report(output: bytes) -> dict[str, Any] | None:
+    """The report whose signature fits the commitment that was printed before anything else."""
+    lines = output.split(b"\n")
+    commitment = next((line.removeprefix(COMMITMENT) for line in lines if line.startswith(COMMITMENT)), b"")
+    for line in lines:
+        body, _space, signature = line.removeprefix(REPORT).rpartition(b" ")
+        if line.startswith(REPORT) and verify(
+            commitment.decode("ascii", "replace"), body, signature.decode("ascii", "replace")
+        ):
+            report: dict[str, Any] = json.loads(body)
+            return report
+    return None
+
+
+def _is_test(path: str) -> bool:
+    return PurePosixPath(path).match("test*.py")
+
+
+def _test_run(results: list[dict[str, str]]) -> TestRun:
+    passed = [result["name"] for result in results if result["outcome"] == "passed"]
+    others = [result for result in results if result["outcome"] != "passed"]
+    lines = [
+        line
+        for result in others
+        for line in [
+            f"{result['outcome']}: {result['name']}",
+            *(f"    {t}" for t in visible_lines(result["text"]) if t),
+        ]
+    ]
+    return TestRun(
+        passed=len(passed),
+        failed=sum(result["outcome"] == "failed" for result in others),
+        names_passed=frozenset(passed),
+        report="\n".join(lines),
+    )

@@ -1,0 +1,266 @@
+"""Puts today's checkers before the workspaces that a campaign keeps."""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pytest_agentcore import __version__
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.checks.ask import Opinion, Said, ask
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.manifest import Recheck, utc
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.record import CampaignRecord
+from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.sandbox.archive import unpack
+from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.sandbox.workspace import create_workspace, scratch
+from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.tasks.task import Task
+from pytest_agentcore.trial.classify import CLASSIFICATION, Facts, classify
+from pytest_agentcore.trial.modes import Cause, Resemblance
+from pytest_agentcore.trial.result import CallOutcome, CallRecord, TrialResult
+from pytest_agentcore.untrusted import clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The part of a finished trial that is not its workspace."""
+
+    calls: tuple[CallRecord, ...]
+    answer: str
+    """The last reply's content; an agent without a model leaves none in its transcript."""
+    resembles: Resemblance | None
+
+    @property
+    def unknown_tools(self) -> int:
+        """Calls of tools that do not exist."""
+        return sum(call.outcome is CallOutcome.unknown for call in self.calls)
+
+
+def read_stored(events: Sequence[dict[str, Any]]) -> Stored:
+    """From a transcript's events."""
+    last: dict[str, Any] = next((event for event in reversed(events) if event["event"] == "reply"), {})
+    return Stored(
+        calls=tuple(_call(event) for event in events if event["event"] == "tool_result"),
+        answer=str(last.get("content", "")),
+        resembles=Resemblance(last["resembles"]) if last.get("resembles") else None,
+    )
+
+
+def _call(event: dict[str, Any]) -> CallRecord:
+    return CallRecord(
+        turn=event["turn"],
+        index=event["index"],
+        name=event["call"]["name"],
+        arguments=event["call"]["arguments"],
+        outcome=CallOutcome(event["outcome"]),
+        result=event["text"],
+        seconds=event["seconds"],
+    )
+
+
+class Change(StrEnum):
+    """What became of a recorded verdict."""
+
+    up = "up"
+    """Passes now."""
+    down = "down"
+    """Passed, and does not any more."""
+    otherwise = "otherwise"
+    """Did not pass and does not, but with another failure mode or cause."""
+    same = "same"
+    skipped = "skipped"
+    """Could not be judged again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """One trial, as it was judged and as it is judged now."""
+
+    before: TrialResult
+    after: TrialResult | None = None
+    why: str = ""
+    """Why it was not judged again."""
+
+    @property
+    def change(self) -> Change:
+        """Up and down are about passing."""
+        if self.after is None:
+            return Change.skipped
+        if self.after.passed is not self.before.passed and True in (self.after.passed, self.before.passed):
+            return Change.up if self.after.passed else Change.down
+        now, then = self.after, self.before
+        same = (now.passed, now.failure_mode, now.cause) == (then.passed, then.failure_mode, then.cause)
+        return Change.same if same else Change.otherwise
+
+
+def recheck(
+    campaign: Campaign,
+    tasks: Mapping[str, tuple[Suite, Task]],
+    sandbox: Sandbox,
+    doubted: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Rechecked]:
+    """Every recorded trial, by task and run.
+
+    Args:
+        campaign: read from the disk; nothing of it is changed.
+        tasks: today's, by id.
+        sandbox: where checkers run the workspaces' code.
+        doubted: what is wrong with their evidence, by attempt; those are not judged.
+    """
+    for result in campaign.results:
+        judge = _Judge(campaign, result, sandbox, doubted.get(result.attempt, ""))
+        try:
+            yield Rechecked(before=result, after=judge.result(tasks))
+        except UsageError as error:
+            yield Rechecked(before=result, why=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """One trial. What cannot be judged again is a UsageError that says why."""
+
+    campaign: Campaign
+    before: TrialResult
+    sandbox: Sandbox
+    doubt: str
+    """What is wrong with its evidence; empty for nothing."""
+
+    def result(self, tasks: Mapping[str, tuple[Suite, Task]]) -> TrialResult:
+        suite, task = self._task(tasks)
+        instance = task.instance(suite.version, self.before.run)
+        if instance.digest() != self.before.instance:
+            raise UsageError("the task gives other files today")
+        stored = self._stored()
+        with scratch("recheck") as home:
+            trial = Trial.open(
+                task=task,
+                instance=instance,
+                run=self.before.run,
+                frozen=self._workspace(Path(home)),
+                sandbox=self.sandbox,
+                calls=stored.calls,
+                answer=stored.answer,
+                stop_reason=self.before.stop_reason,
+            )
+            changed = trial.changed()
+            opinion = ask(task, trial)
+        return _result(self.before, self._facts(task, stored, changed, opinion), opinion)
+
+    def _task(self, tasks: Mapping[str, tuple[Suite, Task]]) -> tuple[Suite, Task]:
+        if not self.before.scored and self.before.cause is not Cause.checker_broken:
+            raise UsageError(f"was not judged: {self.before.outcome}, {self.before.cause}")
+        if self.doubt:
+            raise UsageError(self.doubt)
+        if self.before.task not in tasks:
+            raise UsageError("the suite has no such task")
+        return tasks[self.before.task]
+
+    def _stored(self) -> Stored:
+        events = read_transcript(self.campaign.folder.transcript(self.before.attempt))
+        if not events:
+            raise UsageError("its transcript is missing")
+        return read_stored(events)
+
+    def _workspace(self, home: Path) -> Workspace:
+        workspace = create_workspace(home / "frozen")
+        try:
+            unpack(self.campaign.folder.workspace(self.before.attempt), workspace.root)
+        except (OSError, ValueError, tarfile.TarError) as error:
+            raise UsageError(f"its final workspace cannot be unpacked: {error}") from error
+        return workspace
+
+    def _facts(self, task: Task, stored: Stored, changed: frozenset[str], opinion: Opinion) -> Facts:
+        return Facts(
+            stop_reason=self.before.stop_reason,
+            accepted={Said.accepted: True, Said.rejected: False, Said.broken: None}[opinion.said],
+            infrastructure=Cause.checker_broken if opinion.said is Said.broken else None,
+            executed=self.before.tool_calls,
+            problems=self.before.problems,
+            unknown_tools=stored.unknown_tools,
+            resembles=stored.resembles,
+            artifacts=len(task.artifacts),
+            artifacts_made=len(changed & set(task.artifacts)),
+            changed=bool(changed),
+        )
+
+
+def _result(before: TrialResult, facts: Facts, opinion: Opinion) -> TrialResult:
+    verdict = classify(facts)
+    return replace(
+        before,
+        passed=verdict.passed,
+        failure_mode=verdict.failure_mode,
+        cause=verdict.cause,
+        detail="" if verdict.passed else opinion.words[:2000],
+        classification=CLASSIFICATION,
+    )
+
+
+CHANGED = frozenset({Change.up, Change.down, Change.otherwise})
+
+
+def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str, at: datetime) -> None:
+    """Append a result line for each verdict that changed; the earlier lines stay, and the last one counts.
+
+    Raises:
+        UsageError: another process is writing the campaign.
+    """
+    counts = Counter(one.change for one in rechecked)
+    note = Recheck(
+        at=utc(at),
+        suite=suite_digest,
+        harness=__version__,
+        classification=CLASSIFICATION,
+        up=counts[Change.up],
+        down=counts[Change.down],
+        otherwise=counts[Change.otherwise],
+    )
+    manifest = replace(campaign.manifest, rechecked=(*campaign.manifest.rechecked, note))
+    writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
+    for one in rechecked:
+        if one.change in CHANGED and one.after:
+            writer.add(one.after)
+    writer.close()
+
+
+_WIDTH = 100
+"""Columns of what a checker said."""
+
+_WORDS = {
+    Change.up: "up",
+    Change.down: "down",
+    Change.otherwise: "judged otherwise",
+    Change.same: "the same",
+    Change.skipped: "not judged again",
+}
+
+
+def changed_line(one: Rechecked) -> str:
+    """One trial whose verdict changed, or that could not be judged again."""
+    if one.after is None:
+        return f"{one.change:<9} {one.before.key}: {clip(one.why, _WIDTH)}"
+    said = f" ({clip(one.after.detail, _WIDTH)})" if one.after.detail else ""
+    return f"{one.change:<9} {one.before.key}: {_end(one.before)} → {_end(one.after)}{said}"
+
+
+def summary_lines(rechecked: Sequence[Rechecked]) -> Iterator[str]:
+    """How many of each, and what that makes of the passes."""
+    counts = Counter(one.change for one in rechecked)
+    yield f"{len(rechecked)} trials: " + ", ".join(f"{counts[change]} {word}" for change, word in _WORDS.items())
+    before = sum(one.before.passed is True for one in rechecked)
+    after = sum((one.after or one.before).passed is True for one in rechecked)
+    yield f"passed: {before} → {after}"
+
+
+def _end(result: TrialResult) -> str:
+    return f"{result.outcome}, {result.cause}" if result.cause else result.outcome

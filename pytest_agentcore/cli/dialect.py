@@ -1,0 +1,228 @@
+"""`agentcore dialect`: how a model writes its tool calls, without loading it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_agentcore.backends.base import Message, ToolCall
+from pytest_agentcore.backends.llama.gguf import Header, read_header
+from pytest_agentcore.backends.llama.messages import Calls, Results, Thoughts, Turn
+from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
+from pytest_agentcore.catalogue.registry import open_registry, project_above
+from pytest_agentcore.catalogue.resolve import resolve
+from pytest_agentcore.cli.__main__ import write_lines
+from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.untrusted import visible, visible_lines
+
+_TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+_SPECIAL_KINDS = (2, 3, 4)
+"""Unknown, control and user-defined (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)."""
+_LONGEST_TEMPLATE = 1_000_000
+
+_TOOLS = (
+    ToolSpec(
+        name="fs_read",
+        description="Read a file.",
+        parameters={
+            "type": "object",
+            "properties": {"path": {"type": "string"}, "lines": {"type": "integer", "minimum": 1}},
+            "required": ["path"],
+            "additionalProperties": False,
+        },
+    ),
+    ToolSpec(
+        name="shell",
+        description="Run a command.",
+        parameters={
+            "type": "object",
+            "properties": {"command": {"type": "string"}},
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+    ),
+)
+_ASKED = (
+    Message(role="system", content="Work with the tools."),
+    Message(role="user", content="How many lines has notes.txt?"),
+)
+_CALL = ToolCall(id="call_1_1", name="fs_read", arguments={"path": "notes.txt", "lines": 20})
+_ANSWERED = (
+    Message(role="assistant", content="", tool_calls=(_CALL,)),
+    Message(role="tool", content="first\nsecond", tool_call_id="call_1_1", name="fs_read"),
+)
+
+_CALLS = {
+    Calls.together: "given back on the message that made them",
+    Calls.one_each: "given back one a message, each before its result",
+    Calls.as_text: "given back as text, as the model writes them",
+}
+_RESULTS = {
+    Results.tool_role: "messages of the role tool",
+    Results.tool_responses: "on the message that made the calls",
+    Results.user_text: "messages of the user, in our own words",
+}
+_THOUGHTS = {
+    Thoughts.dropped: "not given back",
+    Thoughts.reasoning_content: "given back as reasoning_content",
+    Thoughts.thinking: "given back as thinking",
+    Thoughts.blocks: "given back as a block of the content",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a template was found, and what else the choice rests on."""
+
+    template: str | None
+    """None where the file has none."""
+    tool_template: str = ""
+    """A second template, for tools; empty where there is none."""
+    special_tokens: frozenset[str] = frozenset()
+    bos: str = ""
+    eos: str = ""
+
+
+def source_of(path: Path) -> Source:
+    """Template and special tokens of a GGUF file, or a file that is a template itself.
+
+    Raises:
+        UsageError: it cannot be read, or is neither.
+    """
+    try:
+        with path.open("rb") as file:
+            begins = file.read(4)
+        if begins == b"GGUF":
+            return _of_gguf(read_header(path, keep=(_TOKENS, _KINDS)))
+        if path.stat().st_size > _LONGEST_TEMPLATE:
+            raise UsageError(f"{path}: neither a GGUF file nor a chat template")
+        return Source(template=path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: neither a GGUF file nor a chat template in UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _of_gguf(header: Header) -> Source:
+    known = header.metadata
+    tokens, kinds = known.get(_TOKENS, ()), known.get(_KINDS, ())
+    special = (token for token, kind in zip(tokens, kinds, strict=False) if kind in _SPECIAL_KINDS)
+
+    def named(key: str) -> str:
+        index = known.get(f"tokenizer.ggml.{key}_token_id", -1)
+        return str(tokens[index]) if 0 <= index < len(tokens) else ""
+
+    return Source(
+        template=known.get("tokenizer.chat_template"),
+        tool_template=known.get("tokenizer.chat_template.tool_use", ""),
+        special_tokens=frozenset(special),
+        bos=named("bos"),
+        eos=named("eos"),
+    )
+
+
+def chat_template(source: Source, wanted: str = "") -> ChatTemplate:
+    """The template with its dialect; one for tools wins over one that knows none.
+
+    Raises:
+        UsageError: no such dialect, or the template cannot be used.
+    """
+    text, choice = source.template, choose_dialect(source.template, source.special_tokens, wanted=wanted)
+    if not choice.taught and source.tool_template:
+        text, choice = source.tool_template, choose_dialect(source.tool_template, source.special_tokens, wanted=wanted)
+    return ChatTemplate(source=text or CHATML, choice=choice, bos=source.bos, eos=source.eos, today=datetime.now(UTC))
+
+
+def dialect_lines(template: ChatTemplate) -> Iterator[str]:
+    """All that is to be said, fit for a terminal.
+
+    Raises:
+        BackendError: the template refuses the conversation.
+    """
+    dialect, habits = template.choice.dialect, template.habits
+    taught = "the chat template" if template.choice.taught else "our own words in the system message"
+    yield f"dialect       {dialect.name}"
+    yield f"why           {visible(template.choice.reason)}"
+    if template.warning:
+        yield f"WARNING       {visible(template.warning)}"
+    yield f"taught by     {taught}"
+    yield f"ends a turn   {visible(' '.join(dialect.end_of_turn)) or 'only what the vocabulary says'}"
+    yield f"calls         {_CALLS[habits.calls] if template.choice.taught else _CALLS[Calls.as_text]}"
+    yield f"results       {_RESULTS[habits.results]}"
+    yield f"reasoning     {_reasoning(template)}"
+    asked = _prompt(template, _ASKED)
+    yield from _block("the prompt, with two tools", asked)
+    written = dialect.render_calls([(_CALL.name, _CALL.arguments)])
+    yield from _block("a call, as the model is to write it", written)
+    yield from _read_back(template, written)
+    told = _prompt(template, (*_ASKED, *_ANSWERED))
+    same = next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))
+    line = asked.rfind("\n", 0, same) + 1
+    yield from _block("the next prompt, from the line on that differs: the call and its result", told[line:])
+
+
+def _prompt(template: ChatTemplate, messages: tuple[Message, ...]) -> str:
+    return template.prompt([Turn(message) for message in messages], _TOOLS, str)
+
+
+def _reasoning(template: ChatTemplate) -> str:
+    marks = template.choice.dialect.reasoning
+    if marks is None:
+        return "none"
+    opened = ", opened by the prompt" if template.choice.dialect.opens_reasoning(_prompt(template, _ASKED)) else ""
+    return f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[template.habits.thoughts]}"
+
+
+def _read_back(template: ChatTemplate, written: str) -> Iterator[str]:
+    schemas = {spec.name: spec.parameters for spec in _TOOLS}
+    parsed = template.choice.dialect.parse(written, schemas=schemas)
+    yield ""
+    for call in parsed.calls:
+        yield f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}"
+    for problem in parsed.problems:
+        yield f"not read      {visible(problem)}"
+
+
+def _block(title: str, text: str) -> Iterator[str]:
+    yield ""
+    yield f"{title}:"
+    yield from (f"  | {line}".rstrip() for line in visible_lines(text))
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What to look at, and another dialect to look at it with."""
+    parser.description = (
+        "Which tool-call dialect a chat template speaks and why, an example prompt with two tools as the model will "
+        "see it, an example call, and that call read back. Only the file's header is read."
+    )
+    parser.add_argument(
+        "model", metavar="MODEL|GGUF|TEMPLATE", help="what --model takes, a .gguf file, or a file that is a template"
+    )
+    parser.add_argument("--dialect", default="", metavar="NAME", help="take this one, whatever the template says")
+    parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0; what cannot be found or read is a usage error."""
+    path, dialect = _found(options.model, options.models_file)
+    write_lines(dialect_lines(chat_template(source_of(path), options.dialect or dialect)))
+    return 0
+
+
+def _found(name: str, models_file: Path | None) -> tuple[Path, str]:
+    """The file, and the dialect that the model's entry asks for."""
+    if Path(name).is_file():
+        return Path(name), ""
+    entry = resolve(name, registry=open_registry(project_above(Path.cwd()), models_file))
+    if entry.backend != "llama_cpp":
+        raise UsageError(f"{name}: there is no chat template on this side, so its dialect is not this project's choice")
+    if entry.path is None:
+        raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
+    return entry.path, entry.dialect

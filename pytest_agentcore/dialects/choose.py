@@ -1,0 +1,143 @@
+"""Which dialect a model speaks: read off its chat template and special tokens, never off its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from pytest_agentcore.dialects.dialect import Dialect, Markers
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC, THINK
+from pytest_agentcore.errors import UsageError
+
+_KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\btools\b")
+_END_OF_TURN = (
+    "<|im_end|>",
+    "<turn|>",
+    "<end_of_turn>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|return|>",
+    "<|endoftext|>",
+    "<｜end▁of▁sentence｜>",  # noqa: RUF001 - as the family writes it
+    "<|end_of_text|>",
+    "<eos>",
+    "</s>",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A dialect and why it was chosen."""
+
+    dialect: Dialect
+    """With the end-of-turn tokens of this vocabulary added to its own."""
+    reason: str
+    """One clause for header and manifest."""
+    taught: bool
+    """Whether the template itself takes tools and teaches this dialect; if not, the prompt must (see prompts.py)."""
+    warning: str = ""
+    """One sentence where the template has a way of its own with tools and none of the dialects is that way."""
+
+    @property
+    def end_of_turn(self) -> tuple[str, ...]:
+        """The dialect's end-of-turn tokens and those of this vocabulary."""
+        return self.dialect.end_of_turn
+
+
+def choose_dialect(template: str | None, special_tokens: Collection[str], *, wanted: str = "") -> Choice:
+    """The dialect that `template` teaches, or else one that our own prompt teaches, with the reason why.
+
+    Args:
+        template: text of the chat template (Jinja), None where the file has none.
+        special_tokens: texts of the vocabulary's control and user-defined tokens.
+        wanted: name of a dialect that is used whatever the template says; empty leaves the choice to the template.
+
+    Raises:
+        UsageError: no dialect is called `wanted`.
+    """
+    if wanted:
+        dialect = dialect_named(wanted)
+        taught = template is not None and bool(dialect.taught_by) and _teaches(template, dialect)
+        return _choice(dialect, "it was asked for by name", special_tokens, template, taught=taught)
+    if template is None:
+        return _choice(GENERIC, "the model file has no chat template", special_tokens, template)
+    for dialect in DIALECTS:
+        if dialect.taught_by and _teaches(template, dialect):
+            return _choice(dialect, _why(dialect, special_tokens), special_tokens, template, taught=True)
+    if not _KNOWS_TOOLS.search(template):
+        return _untaught(template, special_tokens)
+    reason = _why_generic(template)
+    warning = f"{reason}; calls are asked for in the generic dialect instead, which may cost the model points"
+    return replace(_choice(GENERIC, reason, special_tokens, template), warning=warning)
+
+
+def dialect_named(name: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = {dialect.name: dialect for dialect in DIALECTS}
+    if name not in known:
+        raise UsageError(f"no dialect {name!r}; known are {', '.join(known)}")
+    return known[name]
+
+
+def _untaught(template: str, special_tokens: Collection[str]) -> Choice:
+    """A family's own prompt where its makers document one, else ours."""
+    reason = "the chat template does not know tools"
+    for dialect in DIALECTS:
+        if dialect.prompted_by and all(sign in template for sign in dialect.prompted_by):
+            reason += f", and its {dialect.prompted_by[0]} is that of a family whose makers prompt for this one"
+            return _choice(dialect, reason, special_tokens, template)
+    return _choice(GENERIC, reason, special_tokens, template)
+
+
+def _why(dialect: Dialect, special_tokens: Collection[str]) -> str:
+    marker = dialect.section or dialect.call
+    if not marker.open:
+        return f"the chat template holds {' and '.join(dialect.taught_by)}"
+    between = f"between {marker.open} and {marker.close}" if marker.close else f"behind {marker.open}"
+    reason = f"the chat template writes calls {between}"
+    inside = [sign for sign in dialect.taught_by if sign[0] in "<[`" and sign not in marker.open + marker.close]
+    reason += f" and holds {' and '.join(inside)}" if inside else ""
+    return reason + (f", and {marker.open} is one token" if marker.open in special_tokens else "")
+
+
+def _choice(
+    dialect: Dialect, reason: str, special_tokens: Collection[str], template: str | None, *, taught: bool = False
+) -> Choice:
+    ends = (end for end in end_of_turn_tokens(template, special_tokens) if end not in dialect.goes_on)
+    whole = replace(
+        dialect,
+        end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])),
+        reasoning=_reasoning(dialect, template or ""),
+    )
+    return Choice(dialect=whole, reason=reason, taught=taught)
+
+
+def _reasoning(dialect: Dialect, template: str) -> Markers | None:
+    """The family's markers, or those that are common where the template holds these alone (Magistral of June 2025)."""
+    own = dialect.reasoning
+    return THINK if own and own.open not in template and THINK.open in template else own
+
+
+def end_of_turn_tokens(template: str | None, special_tokens: Collection[str]) -> tuple[str, ...]:
+    """Known end-of-turn tokens that are special in this vocabulary; those the template writes come first."""
+    known = [token for token in _END_OF_TURN if token in special_tokens]
+    return tuple(sorted(known, key=lambda token: token not in (template or "")))
+
+
+def _teaches(template: str, dialect: Dialect) -> bool:
+    return all(sign in template for sign in dialect.taught_by) and not any(
+        sign in template for sign in dialect.not_taught_by
+    )
+
+
+def _why_generic(template: str) -> str:
+    foreign = next((marker for marker in FOREIGN_CALL_MARKERS if marker in template), None)
+    if foreign:
+        return f"the chat template writes calls with {foreign}, a dialect that is not supported"
+    return "the chat template takes tools in a way that no dialect here recognises"

@@ -1,0 +1,164 @@
+"""Calls as one JSON object, `{"name": …, "arguments": {…}}`: Hermes, Qwen and kin."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentcore.dialects.dialect import Decoded, MalformedCall, Notation, RawCall, skip_space
+
+MAX_DIGITS = 1000
+"""Digits of one integer that are read; Python itself refuses to convert more than 4300."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonCodec:
+    """One object per call with two keys."""
+
+    name_key: str = "name"
+    arguments_key: str = "arguments"
+    beside: tuple[str, ...] = ()
+    """Keys that may stand beside the two and say nothing, e.g. an id."""
+
+    @property
+    def example(self) -> str:
+        """See `Codec.example`."""
+        return f'{{"{self.name_key}": "<tool>", "{self.arguments_key}": {{...}}}}'
+
+    @property
+    def last(self) -> str:
+        """See `Codec.last`."""
+        return "}"
+
+    @property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        return Notation(
+            before_name=f'{{"{self.name_key}": "',
+            before_arguments=f'", "{self.arguments_key}": ',
+            after_arguments="}",
+            key=lambda key: f"{written_json(key)}: ",
+            separator=", ",
+            literal=written_json,
+            null="null",
+            string_quote='"',
+            string_character_rule=STRING_CHARACTER,
+            any_key_rule='string ": "',
+        )
+
+    def decode(self, text: str, at: int) -> Decoded:
+        """See `Codec.decode`."""
+        start = skip_space(text, at)
+        if not text.startswith("{", start):
+            raise MalformedCall("a JSON object should stand here", start)
+        value, end = read_json(text, start)
+        return Decoded((self._call(value, start),), end)
+
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - an object may be anything
+        """See `Codec.begins`."""
+        return ""
+
+    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """See `Codec.encode`."""
+        try:
+            return json.dumps(
+                {self.name_key: name, self.arguments_key: dict(arguments)}, ensure_ascii=False, allow_nan=False
+            )
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"no JSON value: {error}") from error
+
+    def _call(self, value: Mapping[str, Any], at: int) -> RawCall:
+        name, arguments = value.get(self.name_key), value.get(self.arguments_key)
+        if not isinstance(name, str) or not name:
+            raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', at)
+        if not isinstance(arguments, dict):
+            raise MalformedCall(f'the object needs "{self.arguments_key}", an object', at)
+        if len(value) > 2 and (extra := sorted(set(value) - {self.name_key, self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
+            raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", at)
+        return RawCall(name, arguments)
+
+
+def read_json(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value that begins at `at`, strictly (RFC 8259, no repeated keys), and the index behind it.
+
+    Raises:
+        MalformedCall: no such value stands there, or it cannot be represented.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        raise MalformedCall(_problem(error.msg), error.pos, unclosed=error.msg == _UNTERMINATED) from error
+    except RecursionError as error:
+        raise MalformedCall("the value is nested too deeply", at) from error
+    except ValueError as error:
+        raise MalformedCall(str(error), at) from error
+    if _SURROGATE.search(text, at, end) and not _encodable(value):
+        raise MalformedCall("a string holds half of a surrogate pair", at)
+    return value, end
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(digits)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def written_json(value: Any) -> str:
+    """A value in one line, no character escaped that need not be."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _problem(message: str) -> str:
+    """Python's message as the end of a sentence of ours: `Expecting ',' delimiter` becomes `a ',' is missing`."""
+    missing = re.fullmatch(r"Expecting ('.') delimiter", message)
+    if missing:
+        return f"a {missing[1]} is missing"
+    return _PROBLEMS.get(message, message[:1].lower() + message[1:])
+
+
+_UNTERMINATED = "Unterminated string starting at"
+_PROBLEMS = {
+    "Expecting value": "a value is missing",
+    "Expecting property name enclosed in double quotes": "a key in double quotes is missing",
+    "Illegal trailing comma before end of object": "a comma stands before the end of an object",
+    "Illegal trailing comma before end of array": "a comma stands before the end of a list",
+    _UNTERMINATED: "a string is not closed, starting",
+    "Invalid control character at": 'a string holds a raw line break or control character (write "\\n" instead)',
+    "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
+    "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",
+}
+# No raw control characters (RFC 8259, section 7), and no escape that could be half of a surrogate pair.
+STRING_CHARACTER = r'[^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))'
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
+)

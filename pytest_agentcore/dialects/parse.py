@@ -1,0 +1,510 @@
+"""One pass over the markers of a dialect, linear in the text.
+
+No marker is looked for twice: after a call that does not parse, reading goes on at the next marker, and after
+`MAX_PROBLEMS` of them the rest is left as content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_agentcore.dialects.dialect import (
+    NO_SCHEMAS,
+    Decoded,
+    DecodesList,
+    MalformedCall,
+    Parsed,
+    RawCall,
+    Schemas,
+    excerpt,
+    skip_space,
+)
+from pytest_agentcore.dialects.json_codec import read_json
+
+if TYPE_CHECKING:
+    from pytest_agentcore.dialects.dialect import Dialect
+
+
+_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
+
+
+def typed(call: RawCall, schemas: Schemas) -> RawCall:
+    """The call with values instead of texts; without a schema, what reads as JSON other than a string is that value."""
+    properties = schemas.get(call.name, {}).get("properties", {})
+    arguments = {key: _value(text, properties.get(key)) for key, text in call.arguments.items()}
+    return RawCall(call.name, arguments)
+
+
+def _value(text: str, schema: Mapping[str, Any] | None) -> Any:
+    if text[:1] not in _BEGINS_VALUE:
+        return text
+    kinds = kinds_of(schema or {})
+    if kinds == {"string"}:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    try:
+        value, end = read_json(text, 0)
+    except MalformedCall:
+        return text
+    quoted = isinstance(value, str) and (not kinds or "string" in kinds)
+    return text if quoted or text[end:].strip() else value
+
+
+def kinds_of(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Types that a schema names, in its branches too; empty where it names none."""
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    if "const" in schema or "enum" in schema:
+        return frozenset(_kind(value) for value in schema.get("enum", (schema.get("const"),)))
+    kinds = schema.get("type", ())
+    found = {kinds} if isinstance(kinds, str) else set(kinds)
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found |= kinds_of(branch)
+    return frozenset(found)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"
+
+
+MAX_PROBLEMS = 8
+"""Calls of one reply that are reported as malformed; more would only be noise to the model."""
+
+
+class Part(StrEnum):
+    """What a stretch of a reply is."""
+
+    content = "content"
+    reasoning = "reasoning"
+    calls = "calls"
+    broken = "broken"
+    """A call's marker and what was read up to the next marker."""
+    structure = "structure"
+    """Markers that hold nothing by themselves."""
+    invented = "invented"
+    """From an invented tool result to the end."""
+
+
+class Segment(NamedTuple):
+    """One stretch, `text[start:end]`; the segments of a reply cover it without gap or overlap.
+
+    A tuple, since a reply may have a hundred thousand of them and a frozen dataclass takes three times as long to make.
+    """
+
+    part: Part
+    start: int
+    end: int
+    inner: str = ""
+    """Of reasoning: the text between the markers. Of a broken call: what stands after the opening marker."""
+    calls: tuple[RawCall, ...] = ()
+    problem: str = ""
+    tool: str = ""
+    """Of a broken call whose name stands outside of what did not parse."""
+    unclosed: bool = False
+    """Of a broken call: a string in it runs to the end of the reply."""
+
+
+class Scanner:
+    """Text with marked stretches in it."""
+
+    def __init__(self, dialect: Dialect, text: str, schemas: Schemas) -> None:
+        self.dialect, self.text, self.schemas = dialect, text, schemas
+        self.end = _end_of_reply(dialect, text)
+        self.search = _markers(dialect).search
+        self.again = _again(dialect)
+        self.decode_list = dialect.codec.decode_list if isinstance(dialect.codec, DecodesList) else None
+        self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
+        self.problems = 0
+        self.called = False
+        self.behind_call = 0
+        """Index behind the last call that no marker opened."""
+
+    def run(self, *, reasoning_open: bool) -> Iterator[Segment]:
+        """The segments, once."""
+        at = 0
+        if reasoning_open:
+            yield (first := self._reasoning(0, 0))
+            at = first.end
+        content_seen = False
+        while found := self._next(at):
+            start = found.start()
+            if start > at:
+                content_seen = content_seen or not self.text[at:start].isspace()
+                yield Segment(Part.content, at, start)
+            part = self._part(found, content_seen=content_seen)
+            content_seen = content_seen or part.part is Part.content or part.part is Part.broken
+            yield part
+            at = part.end
+            if self.again and part.part is Part.calls and (unopened := self._unopened(self.again, at)):
+                yield unopened
+                at = unopened.end
+        if at < self.end:
+            yield Segment(part=Part.content, start=at, end=self.end)
+        if self.end < len(self.text):
+            yield Segment(part=Part.structure, start=self.end, end=len(self.text))
+
+    def _next(self, at: int) -> re.Match[str] | None:
+        if self.problems >= MAX_PROBLEMS:
+            return None
+        found = self.search(self.text, at, self.end)
+        while found and found.lastgroup and not self._begins_line(found.start()):
+            found = self.search(self.text, found.start() + 1, self.end)
+        return found
+
+    def _begins_line(self, at: int) -> bool:
+        """Also where only another call, or a marker, stands before it on the line."""
+        if at == 0 or self.text[at - 1] == "\n":
+            return True
+        before = self.text[max(0, at - _INDENT) : at].rstrip(" \t")
+        return not before or before[-1] == "\n" or len(before) <= self.behind_call - max(0, at - _INDENT)
+
+    def _part(self, found: re.Match[str], *, content_seen: bool) -> Segment:
+        start, end = found.span()
+        if found.lastgroup:
+            return self._bare(start)
+        marker = found.group()
+        if marker in self.openers:
+            return self._call(start, end)
+        if self.dialect.section and marker == self.dialect.section.open:
+            return self._section(start, end)
+        if self.dialect.reasoning and marker == self.dialect.reasoning.open:
+            may_think = self.dialect.reasoning_anywhere or not content_seen
+            return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
+        invents = marker in self.dialect.result_open
+        if not self.called and (invents or marker in self.dialect.also_close):
+            return Segment(Part.content, start, end)
+        return Segment(Part.invented, start, self.end) if invents else Segment(Part.structure, start, end)
+
+    def _section(self, start: int, end: int) -> Segment:
+        """The opening marker; a call must stand behind it."""
+        at = skip_space(self.text, end)
+        if self.text.startswith(self.dialect.call.open, at):
+            return Segment(Part.structure, start, end)
+        self.called = True
+        error = MalformedCall(f"{self.dialect.call.open} should stand here", at)
+        return self._broken(start, end, error, end=self._resume(end, bare=False))
+
+    def _reasoning(self, start: int, inside: int) -> Segment:
+        """Reasoning that nothing closes goes to the end of the reply."""
+        close = self.dialect.reasoning.close if self.dialect.reasoning else ""
+        stop = self.text.find(close, inside, self.end)
+        inner, end = (self.text[inside:], self.end) if stop < 0 else (self.text[inside:stop], stop + len(close))
+        self.behind_call = end
+        return Segment(part=Part.reasoning, start=start, end=end, inner=inner.strip())
+
+    def _bare(self, start: int) -> Segment:
+        """A call that no marker opens; a `;` or `,` behind it only parts it from the next one."""
+        part = self._call(start, start, bare=True)
+        if part.part is Part.calls and (parted := _PARTED.match(self.text, part.end, self.end)):
+            part = part._replace(end=parted.end())
+        self.behind_call = part.end
+        return part
+
+    def _call(self, start: int, inside: int, *, bare: bool = False) -> Segment:
+        self.called = True
+        try:
+            decoded = self._listed(inside) if self.dialect.listed else self.dialect.codec.decode(self.text, inside)
+            end = self._closed(decoded.end, "" if bare else self.dialect.call.close)
+        except MalformedCall as error:
+            return self._broken(start, inside, error, end=self._resume(inside, bare=bare))
+        calls = tuple([typed(call, self.schemas) for call in decoded.calls]) if decoded.untyped else decoded.calls
+        return Segment(Part.calls, start, end, "", calls)
+
+    def _listed(self, at: int) -> Decoded:
+        """`[call, call]`, at least one."""
+        if self.decode_list:
+            return self.decode_list(self.text, at)
+        text, decode = self.text, self.dialect.codec.decode
+        at = skip_space(text, at)
+        if not text.startswith("[", at):
+            raise MalformedCall("a '[' should stand here", at)
+        calls: list[RawCall] = []
+        while True:
+            decoded = decode(text, at + 1)
+            calls += decoded.calls
+            at = skip_space(text, decoded.end)
+            if text.startswith("]", at):
+                return Decoded(tuple(calls), at + 1)
+            if not text.startswith(",", at):
+                raise MalformedCall("a ',' or ']' is missing", at)
+
+    def _unopened(self, again: re.Pattern[str], at: int) -> Segment | None:
+        """A call right behind another one that lacks its marker, where nothing closes calls: it is not text."""
+        found = again.match(self.text, at, self.end) if self.problems < MAX_PROBLEMS else None
+        if not found:
+            return None
+        error = MalformedCall(f"{self.dialect.call.open} should stand before the tool's name", found.start(1))
+        return self._broken(at, found.start(1), error, end=self._resume(found.end(), bare=False))
+
+    def _closed(self, at: int, close: str) -> int:
+        if not close:
+            return at
+        if self.text.startswith(close, at):
+            return at + len(close)
+        after = skip_space(self.text, at)
+        if self.text.startswith(close, after):
+            return after + len(close)
+        if after >= self.end:
+            raise MalformedCall(f"the reply ends before {close}", after)
+        raise MalformedCall(f"{close} should follow the call", after)
+
+    def _broken(self, start: int, inside: int, error: MalformedCall, *, end: int, tool: str = "") -> Segment:
+        self.problems += 1
+        return Segment(
+            part=Part.broken,
+            start=start,
+            end=end,
+            inner=self.text[inside:end],
+            problem=self._sentence(inside, error),
+            tool=tool,
+            unclosed=error.unclosed,
+        )
+
+    def _resume(self, inside: int, *, bare: bool) -> int:
+        """Behind the call's closing marker, or before the next opening one, or the end; bare calls end with a line."""
+        close, section = self.dialect.call.close, self.dialect.section
+        either = {"\n", *self.openers} if bare else {close, *self.openers} - {""}
+        either |= {section.open, section.close} if section else set()
+        found = re.compile("|".join(map(re.escape, sorted(either, key=len, reverse=True))) or r"(?!)").search(
+            self.text, inside, self.end
+        )
+        if not found:
+            return self.end
+        return found.end() if found.group() == close else found.start()
+
+    def _sentence(self, inside: int, error: MalformedCall) -> str:
+        near = excerpt(self.text, error.at)
+        problem = error.problem.replace("\n", "\\n")
+        return (
+            f"A tool call does not parse: {problem} at character {max(0, error.at - inside)} of the call"
+            f"{f' (at {near})' if near else ''}; write it as {shape(self.dialect)}."
+        )
+
+
+def shape(dialect: Dialect) -> str:
+    """How a call looks, on one line."""
+    inner = f"[{dialect.codec.example}]" if dialect.listed else dialect.codec.example
+    call = f"{dialect.call.open}{dialect.pad}{inner}{dialect.pad}{dialect.call.close}"
+    section = dialect.section
+    return (f"{section.open}{call}{section.close}" if section else call).replace("\n", "\\n")
+
+
+def _markers(dialect: Dialect) -> re.Pattern[str]:
+    markers = [dialect.call.open, *dialect.also_open, *dialect.also_close, *dialect.result_open]
+    if dialect.section:
+        markers += [dialect.section.open, dialect.section.close]
+    if dialect.reasoning:
+        markers.append(dialect.reasoning.open)
+    longest_first = sorted({marker for marker in markers if marker}, key=len, reverse=True)
+    alternatives = [re.escape(marker) for marker in longest_first]
+    return re.compile("|".join([*alternatives, *([f"(?P<bare>{dialect.bare})"] if dialect.bare else [])]))
+
+
+def _again(dialect: Dialect) -> re.Pattern[str] | None:
+    """A name and what tells that a call of it is meant; for dialects whose calls nothing closes."""
+    if dialect.call.close or dialect.listed or not dialect.traces:
+        return None
+    return re.compile(
+        rf"[ \t\r\n]*[,;]?[ \t\r\n]*([^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{'|'.join(map(re.escape, dialect.traces))}))"
+    )
+
+
+def _end_of_reply(dialect: Dialect, text: str) -> int:
+    """Where trailing end-of-turn tokens begin, for backends that hand them on."""
+    kept = text.rstrip()
+    for marker in dialect.end_of_turn:
+        if kept.endswith(marker):
+            return len(kept) - len(marker)
+    return len(text)
+
+
+_INDENT = 16
+"""White space before a call that no marker opens."""
+_PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
+
+
+_RECIPIENT = r"to=([^\s<]{1,200})"
+_HEADER = re.compile(
+    rf"(?:<\|start\|>)?(?:assistant)?\s{{0,4}}(?:{_RECIPIENT})?\s{{0,4}}<\|channel\|>([a-z]{{1,20}})"
+    rf"\s{{0,4}}(?:{_RECIPIENT})?\s{{0,4}}(?:<\|constrain\|>)?(?:[a-z]{{1,20}})?\s{{0,4}}<\|message\|>"
+)
+_BEGINS = re.compile(r"<\|(?:start|channel)\|>")
+_ENDS = re.compile(r"<\|(?:end|call|return|start)\|>")
+_ADDRESSED = re.compile(
+    rf"(?:<\|start\|>)?(?:assistant)?\s{{0,4}}(?:<\|channel\|>)?(?:[a-z]{{1,20}})?\s{{0,4}}{_RECIPIENT}"
+)
+_FUNCTIONS = "functions."
+
+
+class HarmonyScanner(Scanner):
+    """The messages of a reply; text outside of them is content."""
+
+    def run(self, *, reasoning_open: bool) -> Iterator[Segment]:
+        """The segments, once."""
+        at = 0
+        if reasoning_open:
+            yield (first := self._said(0, 0, Part.reasoning))
+            at = first.end
+        while found := self._next(at):
+            if found.start() > at:
+                yield Segment(Part.content, at, found.start())
+            for part in self._message(found) if found.re is _HEADER else self._headless(found):
+                yield part
+                at = part.end
+        yield from self._rest(at)
+
+    def _next(self, at: int) -> re.Match[str] | None:
+        """The next header, or the beginning of one that names a recipient; none where an invented result begins."""
+        if self.problems >= MAX_PROBLEMS:
+            return None
+        header = _HEADER.match(self.text, at, self.end)
+        while not header and (begins := _BEGINS.search(self.text, at, self.end)):
+            if self.called and self.text.startswith(self.dialect.result_open, begins.start()):
+                return None
+            at = begins.start()
+            header = _HEADER.match(self.text, at, self.end) or _ADDRESSED.match(self.text, at, self.end)
+            at = begins.end()
+        return header
+
+    def _headless(self, found: re.Match[str]) -> Iterator[Segment]:
+        self.called = True
+        error = MalformedCall("<|channel|> and <|message|> should follow the recipient", found.end())
+        again = self.text.startswith("<|channel|>", found.end())  # gpt-oss may name the channel a second time
+        ends = _BEGINS.search(self.text, found.end() + again, self.end)
+        yield self._broken(found.start(), found.start(), error, end=ends.start() if ends else self.end)
+
+    def _message(self, header: re.Match[str]) -> Iterator[Segment]:
+        recipient = header[1] or header[3] or ""
+        start, inside = header.span()
+        if recipient and recipient not in ("assistant", "user"):
+            part = self._addressed(start, inside, recipient.removeprefix(_FUNCTIONS))
+        elif header[2] == "analysis":
+            part = self._said(start, inside, Part.reasoning)
+        else:
+            yield Segment(part=Part.structure, start=start, end=inside)
+            part = self._said(inside, inside, Part.content)
+        if part.end > part.start:
+            yield part
+        if (ends := _ENDS.match(self.text, part.end, self.end)) and ends.group() != "<|start|>":
+            yield Segment(part=Part.structure, start=part.end, end=ends.end())
+
+    def _said(self, start: int, inside: int, part: Part) -> Segment:
+        ends = _ENDS.search(self.text, inside, self.end)
+        end = ends.start() if ends else self.end
+        inner = self.text[inside:end].strip() if part is Part.reasoning else ""
+        return Segment(part=part, start=start, end=end, inner=inner)
+
+    def _addressed(self, start: int, inside: int, tool: str) -> Segment:
+        self.called = True
+        try:
+            arguments, end = self._arguments(inside)
+        except MalformedCall as error:
+            ends = _ENDS.search(self.text, inside, self.end)
+            return self._broken(start, inside, error, end=ends.start() if ends else self.end, tool=tool)
+        return Segment(part=Part.calls, start=start, end=end, calls=(RawCall(name=tool, arguments=arguments),))
+
+    def _arguments(self, at: int) -> tuple[dict[str, Any], int]:
+        at = skip_space(self.text, at)
+        if not self.text.startswith("{", at):
+            raise MalformedCall("the arguments should be a JSON object", at)
+        arguments, end = read_json(self.text, at)
+        end = skip_space(self.text, end)
+        if end < self.end and not _ENDS.match(self.text, end):
+            raise MalformedCall("the message should end behind its arguments", end)
+        return arguments, end
+
+    def _rest(self, at: int) -> Iterator[Segment]:
+        results = (self.text.find(marker, at, self.end) for marker in self.dialect.result_open if self.called)
+        invented = min((found for found in results if found >= 0), default=self.end)
+        if invented > at:
+            yield Segment(part=Part.content, start=at, end=invented)
+        if self.end > invented:
+            yield Segment(part=Part.invented, start=invented, end=self.end)
+        if self.end < len(self.text):
+            yield Segment(part=Part.structure, start=self.end, end=len(self.text))
+
+
+_TAIL = 128
+"""Characters looked at before a reply is taken apart to see whether it is complete."""
+
+
+def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS) -> Parsed:
+    """See `Dialect.parse`."""
+    return fold(text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
+
+
+def fold(text: str, parts: Iterable[Segment]) -> Parsed:
+    """The segments of `text` as one value."""
+    kept: list[str] = []
+    reasoning: list[str] = []
+    calls: list[RawCall] = []
+    problems: list[str] = []
+    for part, start, end, inner, found, problem, _tool, _unclosed in parts:
+        if part is Part.calls:
+            calls += found
+        elif part is Part.content or part is Part.broken:
+            kept.append(text[start:end])
+            if problem:
+                problems.append(problem)
+        elif part is Part.reasoning and inner:
+            reasoning.append(inner)
+    return Parsed(
+        content="".join(kept).strip(),
+        reasoning="\n\n".join(reasoning),
+        calls=tuple(calls),
+        problems=tuple(problems),
+    )
+
+
+def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
+    """See `Dialect.is_complete`."""
+    closers = dialect.result_open
+    if dialect.section and dialect.section.close:
+        closers += (dialect.section.close,)
+    if single or dialect.listed:
+        closers += _call_closers(dialect)
+    if not text[-_TAIL:].rstrip().endswith(closers):
+        return False
+    return _ends_closed(dialect, text, single=single or dialect.listed, reasoning_open=reasoning_open)
+
+
+def _call_closers(dialect: Dialect) -> tuple[str, ...]:
+    """What a call may end with: its marker, unless that may be the token that ended the turn."""
+    close = dialect.call.close
+    written = () if close and close not in dialect.end_of_turn else ("]" if dialect.listed else dialect.codec.last,)
+    return (*written, close) if close else written
+
+
+def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: bool) -> bool:
+    called = False
+    for part in segments(dialect, text, reasoning_open=reasoning_open):
+        called = called or part.part in (Part.calls, Part.broken)
+        if part.unclosed:  # what looks like a marker behind it may be part of the string
+            return False
+        if part.part is Part.invented:
+            return True
+        if part.part is Part.calls and single:
+            return True
+    closed = dialect.section is not None and dialect.section.close and text.rstrip().endswith(dialect.section.close)
+    return called and bool(closed)
+
+
+def segments(
+    dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS
+) -> Iterator[Segment]:
+    """The stretches of a reply, in order."""
+    scanner = HarmonyScanner if dialect.framing == "channels" else Scanner
+    return scanner(dialect, text, schemas).run(reasoning_open=reasoning_open)

@@ -1,0 +1,181 @@
+"""Calls with one element per argument: Qwen3-Coder, GLM 4.x, MiniMax M2, DeepSeek V3.2.
+
+Strings stand as they are, without escapes; other values are JSON. Only the tool's schema tells the two apart (see
+typed.py), except where the dialect says it itself, as DeepSeek V3.2 does with `string="true"`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_agentcore.dialects.dialect import Decoded, MalformedCall, Notation, Outer, RawCall, skip_space
+from pytest_agentcore.dialects.json_codec import STRING_CHARACTER, read_json, written_json
+
+_NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
+_KEY = r"[^\n<>\"]{1,200}?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class XmlCodec:
+    """What stands around name, keys and values."""
+
+    before_name: str = ""
+    after_name: str = ""
+    before_key: str
+    after_key: str
+    """Between a key and its value. White space in it may be any, or none."""
+    kinds: tuple[str, str] | None = None
+    """`after_key` for a string and for another value, where the dialect tells them apart."""
+    after_value: str
+    end: str = ""
+    """Closes the call, if the call's marker does not do that alone."""
+    newlines: bool = False
+    """A value stands on lines of its own: one line break before and one behind it do not belong to it."""
+    between: str = "\n"
+    """Written behind the name and behind each argument; read as any white space."""
+    _named: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _argument: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
+        named = rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*"
+        behind = "|".join(_spaced(text) for text in self.kinds or (self.after_key,))
+        argument = rf"{re.escape(self.before_key)}({_KEY})({behind})"
+        object.__setattr__(self, "_named", re.compile(named))
+        object.__setattr__(self, "_argument", re.compile(argument))
+
+    @property
+    def example(self) -> str:
+        """See `Codec.example`."""
+        line = f"{self.before_key}<key>{self._after('value')}{self._padded('<value>')}{self.after_value}"
+        return f"{self.before_name}<tool>{self.after_name}{self.between}{line}{self.between}{self.end}"
+
+    @property
+    def last(self) -> str:
+        """See `Codec.last`."""
+        return self.end
+
+    @property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        pad = "\n" if self.newlines else ""
+        outer = Outer(
+            open=self.between,
+            close=self.end,
+            key=lambda key, raw: f"{self.before_key}{key}{self._after('' if raw else None)}{pad}",
+            after_value=f"{pad}{self.after_value}{self.between}",
+            raw_close=self.after_value,
+            after_raw=self.between,
+        )
+        return Notation(
+            before_name=self.before_name,
+            before_arguments=self.after_name,
+            after_arguments="",
+            key=lambda key: f"{written_json(key)}: ",
+            separator=", ",
+            literal=written_json,
+            null="null",
+            string_quote='"',
+            string_character_rule=STRING_CHARACTER,
+            any_key_rule='string ": "',
+            outer=outer,
+        )
+
+    def decode(self, text: str, at: int) -> Decoded:
+        """See `Codec.decode`."""
+        named = self._named.match(text, at)
+        if not named:
+            raise MalformedCall(
+                f"{self.before_name}<tool>{self.after_name} should stand here"
+                if self.before_name
+                else "a tool's name should stand here",
+                skip_space(text, at),
+            )
+        arguments, end = self._arguments(text, named.end())
+        return Decoded((RawCall(named[1], arguments),), self._ended(text, end), self.kinds is None)
+
+    def _arguments(self, text: str, at: int) -> tuple[dict[str, Any], int]:
+        found: dict[str, Any] = {}
+        argument, close = self._argument.match, self.after_value
+        while head := argument(text, at):
+            key, start = head[1], head.end()
+            end = text.find(close, start)
+            if end < 0:
+                raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at, unclosed=True)
+            if key in found:
+                raise MalformedCall(f"the argument {key[:40]!r} stands twice", at)
+            found[key] = self._value(text[start:end], head[2], start)
+            at = skip_space(text, end + len(close))
+        return found, at
+
+    def _value(self, text: str, behind: str, at: int) -> Any:
+        if self.kinds:
+            return text if _spaceless(behind) == _spaceless(self.kinds[0]) else _json(text, at)
+        if not self.newlines:
+            return text
+        text = text[1:] if text.startswith("\n") else text
+        return text[:-1] if text.endswith("\n") else text
+
+    def _ended(self, text: str, at: int) -> int:
+        if text.startswith(self.before_key, at):
+            raise MalformedCall(f"an argument should be {self.before_key}<key>{self._after('value')}", at)
+        if not text.startswith(self.end, at):
+            raise MalformedCall(f"an argument or {self.end} should stand here", at)
+        return at + len(self.end)
+
+    def begins(self, names: str, close: str) -> str:
+        """See `Codec.begins`."""
+        follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
+        named = rf"{re.escape(self.before_name)}(?:{names}){re.escape(self.after_name)}"
+        return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
+
+    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """See `Codec.encode`."""
+        if not re.fullmatch(_NAME, name):
+            raise ValueError(f"not a tool's name in this dialect: {name!r}")
+        head = f"{self.before_name}{name}{self.after_name}{self.between}"
+        return head + "".join(self._pair(key, value) for key, value in arguments.items()) + self.end
+
+    def _pair(self, key: str, value: Any) -> str:
+        if not re.fullmatch(_KEY, key):
+            raise ValueError(f"not an argument's name in this dialect: {key!r}")
+        text = value if isinstance(value, str) else _dumped(value)
+        if self.after_value in text or "\r" in key:
+            raise ValueError(f"a value that holds {self.after_value} cannot be written in this dialect")
+        return f"{self.before_key}{key}{self._after(value)}{self._padded(text)}{self.after_value}{self.between}"
+
+    def _after(self, value: Any) -> str:
+        return self.kinds[not isinstance(value, str)] if self.kinds else self.after_key
+
+    def _padded(self, text: str) -> str:
+        return f"\n{text}\n" if self.newlines else text
+
+
+def _spaced(text: str) -> str:
+    """A pattern for `text` in which white space may be any."""
+    return r"\s{0,20}".join(re.escape(part) for part in re.split(r"\n", text))
+
+
+def _spaceless(text: str) -> str:
+    return "".join(text.split())
+
+
+def _json(text: str, at: int) -> Any:
+    try:
+        value, end = read_json(text, skip_space(text, 0))
+    except MalformedCall as error:
+        raise MalformedCall(error.problem, at + error.at) from error
+    if text[end:].strip():
+        raise MalformedCall("more than one JSON value stands here", at + end)
+    return value
+
+
+def _dumped(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"no JSON value: {error}") from error

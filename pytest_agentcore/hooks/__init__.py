@@ -1,1 +1,0 @@
-"""The active part of the plugin, one file per concern: collecting, running, judging, recording, presenting."""

@@ -1,1 +1,0 @@
-"""Where replies come from: the backend contract, the backends and the registry of models."""

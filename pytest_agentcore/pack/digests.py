@@ -1,0 +1,397 @@
+"""Digests of what a campaign holds, so that a change by hand or by a broken disk is found, and where.
+
+`data/digests.jsonl` has a line per recorded result, per state of the manifest and per set of files that were written
+together, each before what it speaks for. Each line ends in a check of itself and all lines before it. They are no
+signature: whoever wants to forge a campaign can forge them too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+
+from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, sync_folder, write_atomically
+from pytest_agentcore.pack.jsonl import (
+    append,
+    drop_torn_line,
+    open_to_append,
+    parse_line,
+    read_lines,
+    to_line,
+    whole_lines,
+)
+from pytest_agentcore.trial.result import TrialResult, check_types
+
+LINE_DIGITS = 8
+"""Hexadecimal digits kept of each line's sha256: enough to find the line once the file's own digest has failed."""
+CHAIN_DIGITS = 16
+"""Hexadecimal digits of the check at the end of each line."""
+MANIFEST = "manifest.json"
+
+_CHAIN = re.compile(rb',"chain":"([0-9a-f]{16})"}\Z')
+_FILES = re.compile(
+    r"manifest\.json|report\.(md|html)|predictions\.md|verification/\w+\.csv|data/attempts/[\w.-]+\.jsonl"
+)
+"""What a line may speak for by name; a pack that somebody sent must not have other files read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDigest:
+    """Of a text file: as a whole, and line by line."""
+
+    sha256: str
+    lines: tuple[str, ...] = ()
+    """The first `LINE_DIGITS` of each line's sha256, its newline included; empty where only the whole was kept."""
+
+    @classmethod
+    def of(cls, content: Iterable[bytes]) -> Self:
+        """Of lines, newlines included: an open file, or bytes through `of_bytes`."""
+        sha, lines = hashlib.sha256(), []
+        for line in content:
+            sha.update(line)
+            lines.append(hashlib.sha256(line).hexdigest()[:LINE_DIGITS])
+        return cls(sha256=sha.hexdigest(), lines=tuple(lines))
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> Self:
+        """Of the bytes of a file."""
+        return cls.of(BytesIO(content))
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Of a file as it is now."""
+        with path.open("rb") as file:
+            return cls.of(file)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a line."""
+        return {"sha256": self.sha256, "lines": list(self.lines)}
+
+    def first_difference(self, found: TextDigest) -> int | None:
+        """The first line, counted from 1, that is not as it was; None when it is the same, or no line was kept."""
+        if found.sha256 == self.sha256 or not self.lines:
+            return None
+        pairs = zip(self.lines, found.lines, strict=False)
+        same = next((n for n, (was, now) in enumerate(pairs) if was != now), min(len(self.lines), len(found.lines)))
+        return same + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What was written down about a file at one moment."""
+
+    digest: TextDigest | None
+    """None: it was taken away."""
+    line: int
+    """Of `data/digests.jsonl`, counted from 1."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Digests:
+    """Everything that `data/digests.jsonl` says."""
+
+    results: list[tuple[str, str]] = field(default_factory=list)
+    """sha256 of each result line, newline included, and its attempt; in the order of writing."""
+    transcripts: dict[str, TextDigest] = field(default_factory=dict)
+    """By attempt."""
+    workspaces: dict[str, str] = field(default_factory=dict)
+    """sha256 by attempt."""
+    files: dict[str, list[Seal]] = field(default_factory=dict)
+    """By name inside the pack, the newest last; `manifest.json` among them."""
+    lines: int = 0
+    damaged: list[int] = field(default_factory=list)
+    """Lines, counted from 1, that are no digests, or that do not fit those before them."""
+    unchained: list[int] = field(default_factory=list)
+    """Lines without a check of their own, as earlier versions wrote them."""
+    last: Mapping[str, Any] = field(default_factory=dict)
+    """The last line, if it is not damaged."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last writer came to its end."""
+        return "end" in self.last
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """Files whose writing a kill may have prevented: their digests stand in the last line. Attempts come first."""
+        return frozenset(name for name, _ in _sealed_by(self.last) if not name.startswith("data/attempts/"))
+
+    def allows(self, name: str, found: TextDigest | None) -> bool:
+        """Whether a file may be as it was found; None: it was not."""
+        states = [seal.digest and seal.digest.sha256 for seal in self.files[name]]
+        may_be = {states[-1]} | ({states[-2] if len(states) > 1 else None} if name in self.pending else set())
+        return (found and found.sha256) in may_be
+
+
+def result_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
+    """The line of one result; its transcript and workspace are on the disk when this returns."""
+    transcript, workspace = folder.transcript(result.attempt), folder.workspace(result.attempt)
+    return {
+        "attempt": result.attempt,
+        "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
+        "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
+        "workspace": hashlib.sha256(workspace.read_bytes()).hexdigest() if workspace.is_file() else None,
+    }
+
+
+def manifest_line(content: bytes) -> dict[str, Any]:
+    """The line of one state of the manifest."""
+    return {"file": MANIFEST, **TextDigest.of_bytes(content).to_json()}
+
+
+def files_line(files: Mapping[str, TextDigest | None]) -> dict[str, Any]:
+    """The line of files that are about to be put in their places, or taken away."""
+    gone: dict[str, Any] = {"sha256": None, "lines": []}
+    return {"files": [{"file": name, **(digest.to_json() if digest else gone)} for name, digest in files.items()]}
+
+
+def chained(line: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """The line with its check: of itself and, through the check of the line before, of all lines before it."""
+    return {**line, "chain": _check(before, to_line(line)[:-2])}
+
+
+def chain_of(line: bytes) -> str:
+    """The check at the end of a line; empty where it has none."""
+    found = _CHAIN.search(line)
+    return found[1].decode("ascii") if found else ""
+
+
+def read_digests(folder: CampaignFolder) -> Digests:
+    """What was written down; empty for a campaign of an earlier version. Of a damaged line nothing is taken."""
+    found, before = Digests(), ""
+    for number, raw in enumerate(whole_lines(folder.digests), 1):
+        chain = chain_of(raw)
+        found.lines, found.last = number, {}
+        if not chain:
+            found.unchained.append(number)
+        try:
+            if chain and chain != _check(before, raw[: _CHAIN.search(raw).start()]):  # type: ignore[union-attr]
+                raise ValueError("it does not fit what stands before it")
+            line = parse_line(raw, folder.digests, number)
+            _take(found, line, number)
+            found.last = line
+        except (UsageError, KeyError, TypeError, ValueError):
+            found.damaged.append(number)
+        before = chain
+    return found
+
+
+def _check(before: str, body: bytes) -> str:
+    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
+
+
+def _take(found: Digests, line: Mapping[str, Any], number: int) -> None:
+    for name, digest in _sealed_by(line):
+        found.files.setdefault(name, []).append(Seal(digest=digest, line=number))
+    if "result" in line:
+        found.results.append((str(line["result"]), str(line["attempt"])))
+        if line["transcript"]:
+            found.transcripts[line["attempt"]] = _text(line["transcript"])
+        if line["workspace"]:
+            found.workspaces[line["attempt"]] = str(line["workspace"])
+    elif "prevented" in line:
+        if not found.results or found.results.pop()[0] != line["prevented"]:
+            raise ValueError("prevented is not the last result")
+    elif not {"file", "files", "end"} & line.keys():
+        raise KeyError("result")
+
+
+def _sealed_by(line: Mapping[str, Any]) -> Sequence[tuple[str, TextDigest | None]]:
+    """The files that a line speaks for."""
+    entries = [line] if "file" in line else line.get("files", ())
+    for entry in entries:
+        if not _FILES.fullmatch(entry["file"]):
+            raise ValueError(f"{entry['file']} is no file of a pack")
+    return [(entry["file"], _text(entry) if entry["sha256"] else None) for entry in entries]
+
+
+def _text(data: Mapping[str, Any]) -> TextDigest:
+    return TextDigest(sha256=str(data["sha256"]), lines=tuple(map(str, data["lines"])))
+
+
+def _synced(path: Path) -> bytes:
+    """The content, once the disk has it: a result must not outlive its evidence when the power fails."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return file.read()
+
+
+_END = b'{"end":'
+
+
+class Seals:
+    """Appends digests. Whoever has the campaign's lock has one."""
+
+    def __init__(self, folder: CampaignFolder) -> None:
+        self._folder = folder
+        self._failed: RecordError | None = None
+        drop_torn_line(folder.digests)
+        self._file = open_to_append(folder.digests)
+        last = (whole_lines(folder.digests) or [b""])[-1]
+        self._chain = chain_of(last)
+        if last and not last.startswith(_END):
+            self._settle()
+
+    def result(self, result: TrialResult) -> None:
+        """Of a result line that is about to be written."""
+        self._add(result_line(self._folder, result))
+
+    def manifest(self, content: bytes) -> None:
+        """Of a manifest that is about to be put in its place."""
+        self._add(manifest_line(content))
+
+    def files(self, files: Mapping[str, TextDigest | None]) -> None:
+        """Of files, by name inside the pack, that are about to be put in their places; None: taken away."""
+        if files:
+            self._add(files_line(files))
+
+    def attempts(self) -> None:
+        """Of the replaced attempts that nothing speaks for yet: their processes died before they had a result."""
+        there = sorted(self._folder.attempts.glob("*.jsonl"))
+        known = read_digests(self._folder) if there else None
+        if known:
+            names = {path: path.relative_to(self._folder.path).as_posix() for path in there}
+            left = {n: p for p, n in names.items() if n not in known.files and p.stem not in known.transcripts}
+            self.files({name: TextDigest.of_file(path) for name, path in left.items()})
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around the writing of what the last line promised: if that fails, no line may follow it.
+
+        Raises:
+            RecordError: it failed.
+        """
+        try:
+            yield
+        except RecordError as error:
+            self._failed = error
+            raise
+
+    def close(self, *, end: bool = False) -> None:
+        """No line comes after this; with `end` the last one says that nothing was left undone."""
+        if end and not self._file.closed:
+            self._add({"end": True})
+        self._file.close()
+
+    def _add(self, line: Mapping[str, Any]) -> None:
+        if self._failed:
+            raise self._failed
+        whole = chained(line, self._chain)
+        with self.kept():
+            append(self._file, whole, sync=True)
+        self._chain = whole["chain"]
+
+    def _settle(self) -> None:
+        """Say of the last line what a kill kept from following it, for it is the last line no more after this."""
+        found = read_digests(self._folder)
+        if "result" in found.last:
+            written = (whole_lines(self._folder.results) or [b""])[-1] + b"\n"
+            if hashlib.sha256(written).hexdigest() != found.last["result"]:
+                self._add({"prevented": found.last["result"]})
+        stayed: dict[str, TextDigest | None] = {}
+        for name in found.pending:
+            state = state_of(self._folder, name)
+            seals = found.files[name]
+            if found.allows(name, state) and (state and state.sha256) != (seals[-1].digest and seals[-1].digest.sha256):
+                stayed[name] = state
+        self.files(stayed)
+
+
+def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
+    """Of a file of the pack as it is now; None where it is not."""
+    path = folder.path / name
+    return TextDigest.of_file(path) if path.is_file() else None
+
+
+def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None) -> None:
+    """Write small files, whole or not at all each, with their digests first."""
+    if seals:
+        seals.files({name: TextDigest(sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()})
+    with seals.kept() if seals else nullcontext():
+        for name, content in files.items():
+            write_atomically(folder.path / name, content)
+
+
+@contextmanager
+def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
+    """For who writes reports into a campaign that has ended; None for one without digests.
+
+    Raises:
+        UsageError: another process is writing the campaign.
+    """
+    if not whole_lines(folder.digests):
+        yield None
+        return
+    try:
+        lock = CampaignLock(folder)
+    except UsageError as error:
+        raise UsageError(
+            f"{folder.path}: another process is writing this campaign; wait until it ends, or write the report "
+            "elsewhere with -o DIR"
+        ) from error
+    try:
+        seals = Seals(folder)
+        try:
+            yield seals
+        except BaseException:
+            seals.close()
+            raise
+        seals.close(end=True)
+    finally:
+        lock.release()
+
+
+class Store:
+    """Appends to `data/results.jsonl` and `data/digests.jsonl`. Belongs to the controller alone."""
+
+    def __init__(self, folder: CampaignFolder) -> None:
+        drop_torn_line(folder.results)
+        self.seals, self._results = Seals(folder), open_to_append(folder.results)
+        sync_folder(folder.results.parent)
+
+    def add(self, result: TrialResult) -> None:
+        """Write one line and wait until the disk has it; its digests go first, so that no line is without."""
+        self.seals.result(result)
+        with self.seals.kept():
+            append(self._results, result.to_json(), sync=True)
+
+    def close(self, *, end: bool = False) -> None:
+        """No result comes after this; may be called twice. With `end` nothing was left undone."""
+        self._results.close()
+        self.seals.close(end=end)
+
+
+def read_results(folder: CampaignFolder) -> list[TrialResult]:
+    """One result per trial, by task and run; of several lines about one trial the last counts.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
+    return in_order({result.key: result for result in read_every_result(folder)}.values())
+
+
+def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:
+    """Every line in the order of the file, also those that a later one about the same trial replaced.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
+    for number, line in enumerate(read_lines(folder.results), 1):
+        try:
+            check_types(TrialResult, line)
+            yield TrialResult.from_json(line)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{folder.results}: line {number}: {error}") from error
+
+
+def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
+    """By task, then by run."""
+    return sorted(results, key=lambda result: (result.task, result.run))

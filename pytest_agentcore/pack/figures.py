@@ -1,0 +1,193 @@
+"""The numbers of a campaign, per task and overall, as one value that every table and report reads.
+
+Nothing is rounded and nothing formatted here. None is undefined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.stats import (
+    Distribution,
+    Observed,
+    Rates,
+    basis,
+    by_task,
+    cause_counts,
+    observed,
+    outcome_counts,
+    ratio,
+)
+from pytest_agentcore.stats.counting import Repeats, repeats
+from pytest_agentcore.stats.intervals import Interval, clustered, stratified, wilson
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import Prices, TrialResult, dollars
+
+EVERY = "*"
+"""All tasks, or all causes; no task's id can be this."""
+
+REPEATS = (1, 2, 3, 5, 10)
+"""The k of pass@k and pass^k, as far as that many runs were planned; the planned number itself comes with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """USD of every recorded trial, unscored ones included: they were paid for too. None: prices are not known."""
+
+    total: float | None
+    per_run: float | None
+    """Of a recorded trial; None without one."""
+    per_pass: float | None
+    """All that was paid, by the passes it bought; None without a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What the trials took. The distributions are over the trials that `basis` names, the sums over all recorded."""
+
+    basis: str
+    """`scored` trials; `unscored` where there is no other."""
+    seconds: Distribution
+    """Wall clock of a trial."""
+    turns: Distribution
+    tool_calls: Distribution
+    model_seconds: float
+    """Sum: the model was at work."""
+    tool_seconds: float
+    """Sum: tools were."""
+    prompt_tokens: int
+    """Sum: all that went in, cached ones included."""
+    cached_tokens: int
+    """Sum: those of them that were not evaluated again."""
+    reply_tokens: int
+    """Sum: all that came out, reasoning included."""
+    tokens_per_second: float | None
+    """Tokens out per second of the model's time, reading the prompt included; None where it took no time."""
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The numbers of one task, or of all of them together."""
+
+    task: str
+    """Its id, or `EVERY`."""
+    rates: Rates
+    """Raw and effective."""
+    distinct: Observed
+    """Scored trials, identical ones counted once, at the rate of all: what intervals and tests rest on."""
+    wilson: Interval | None
+    """For the effective rate, as if the distinct trials were all alike; None without one."""
+    repeats: tuple[Repeats, ...]
+    """pass@k and pass^k by rising k."""
+    effort: Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFigures:
+    """The numbers of one campaign."""
+
+    tasks: tuple[Figures, ...]
+    """In the order of their names; planned tasks without a result too."""
+    overall: Figures
+    same_tasks: Interval | None
+    """*The same tasks again*: for the effective rate, see `stats.intervals.stratified`."""
+    other_tasks: Interval | None
+    """*Other tasks like these*: for the effective rate, see `stats.intervals.clustered`."""
+    outcomes: Mapping[str, int]
+    """Planned trials by outcome, all outcomes present."""
+    causes: Mapping[tuple[str, Cause], int]
+    """Trials that did not pass by (outcome, cause), the most frequent first."""
+
+    def task(self, task: str) -> Figures:
+        """Of one task by its id.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return {figures.task: figures for figures in self.tasks}[task]
+
+
+def figures_of(manifest: Manifest, results: Sequence[TrialResult]) -> CampaignFigures:
+    """Of a campaign as it was read: complete, running or killed."""
+    return figures(results, manifest.tasks, manifest.prices)
+
+
+def figures(results: Sequence[TrialResult], planned: Mapping[str, int], prices: Prices | None) -> CampaignFigures:
+    """Of one model and policy.
+
+    Args:
+        results: one per trial, in any order.
+        planned: trials by task.
+        prices: None is not known.
+    """
+    grouped = by_task(results, planned)
+    tasks = [_figures(task, found, planned.get(task, 0), prices) for task, found in grouped.items()]
+    strata, weights = [task.distinct for task in tasks], [float(task.rates.scored) for task in tasks]
+    return CampaignFigures(
+        tasks=tuple(tasks),
+        overall=_overall(tasks, results, prices),
+        same_tasks=stratified(strata, weights),
+        other_tasks=clustered(strata, weights),
+        outcomes=outcome_counts(results, sum(planned.values())),
+        causes=cause_counts(results),
+    )
+
+
+def _figures(task: str, results: Sequence[TrialResult], planned: int, prices: Prices | None) -> Figures:
+    rates, distinct = Rates.of(results, planned), observed(results)
+    return Figures(
+        task=task,
+        rates=rates,
+        distinct=distinct,
+        wilson=wilson(distinct.passed, distinct.n),
+        repeats=tuple(repeats([rates], k) for k in _ks([rates])),
+        effort=_effort(results, prices),
+    )
+
+
+def _overall(tasks: Sequence[Figures], results: Sequence[TrialResult], prices: Prices | None) -> Figures:
+    all_rates = [task.rates for task in tasks]
+    distinct = observed(results)
+    return Figures(
+        task=EVERY,
+        rates=Rates.of(results, sum(rates.planned for rates in all_rates)),
+        distinct=distinct,
+        wilson=wilson(distinct.passed, distinct.n),
+        repeats=tuple(repeats(all_rates, k) for k in _ks(all_rates)),
+        effort=_effort(results, prices),
+    )
+
+
+def _ks(tasks: Sequence[Rates]) -> list[int]:
+    most = max((max(rates.planned, rates.scored) for rates in tasks), default=0)
+    return sorted({k for k in (*REPEATS, most) if 1 <= k <= most})
+
+
+def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
+    name, counted = basis(results)
+    model_seconds = sum(result.model_seconds for result in results)
+    reply_tokens = sum(result.reply_tokens for result in results)
+    return Effort(
+        basis=name,
+        seconds=Distribution.of(result.seconds for result in counted),
+        turns=Distribution.of(result.turns for result in counted),
+        tool_calls=Distribution.of(result.tool_calls for result in counted),
+        model_seconds=model_seconds,
+        tool_seconds=sum(result.tool_seconds for result in results),
+        prompt_tokens=sum(result.prompt_tokens for result in results),
+        cached_tokens=sum(result.cached_tokens for result in results),
+        reply_tokens=reply_tokens,
+        tokens_per_second=ratio(reply_tokens, model_seconds),
+        cost=_cost(results, prices),
+    )
+
+
+def _cost(results: Sequence[TrialResult], prices: Prices | None) -> Cost:
+    if prices is None:
+        return Cost(total=None, per_run=None, per_pass=None)
+    total = sum(dollars(result, prices) for result in results)
+    passed = sum(result.passed is True for result in results)
+    return Cost(total=total, per_run=ratio(total, len(results)), per_pass=ratio(total, passed))

@@ -1,0 +1,60 @@
+"""A group's folder: what several campaigns of one model say together, beside their own folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.folder import campaign_name, campaigns, make_first_free
+from pytest_agentcore.pack.read import Campaign, read_campaign
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFolder:
+    """Where things lie."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The group's id is its folder's name."""
+        return self.path.name
+
+    @property
+    def comparison(self) -> Path:
+        """What the campaigns say together, in JSON."""
+        return self.path / "group.json"
+
+    @property
+    def page(self) -> Path:
+        """The same to read."""
+        return self.path / "group.md"
+
+
+def members(folder: GroupFolder) -> list[Campaign]:
+    """The campaigns of a group, which lie beside its folder, by name.
+
+    Raises:
+        UsageError: there is none, or one of them cannot be read.
+    """
+    beside = (read_campaign(found.path) for found in campaigns(folder.path.parent))
+    mine = [campaign for campaign in beside if campaign.manifest.group == folder.id]
+    if not mine:
+        raise UsageError(f"{folder.path}: no campaign of a group with this name lies beside it")
+    return mine
+
+
+def create_group(results: Path, model: str, suite: str, started: datetime) -> GroupFolder:
+    """Make a group's folder `YYYY-MM-DD-<model>-<suite>-group`; where the name is taken it gets `-2`, `-3` …
+
+    Raises:
+        UsageError: the results folder cannot be made or written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        name = campaign_name(started=started, model=model, suite=suite, policy="group")
+        return GroupFolder(make_first_free(results, name))
+    except OSError as error:
+        raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error

@@ -1,0 +1,313 @@
+"""The manifest: everything needed to repeat a campaign, or to see that it cannot be compared with another."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.folder import CampaignFolder, campaign_name, write_atomically
+from pytest_agentcore.redact import redact
+from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.trial.result import Prices, TrialKey, check_types
+
+DIGESTS = 1
+"""What `data/digests.jsonl` speaks for: every file of the pack. Raised when that changes."""
+
+MANIFEST_SCHEMA = 1
+"""Raised when a field changes its meaning or goes away."""
+
+ADDED: Mapping[str, Any] = {
+    "context_load": 0,
+    "group": "",
+    "engine": None,
+    "scope": (),
+    "session": "",
+    "resumed": (),
+    "merged": (),
+    "rechecked": (),
+    "selection": None,
+    "parallel": 1,
+    "predictions": None,
+    "digests": 0,
+}
+"""What a manifest says that was written before these fields came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteFacts:
+    """The suite as it was, without the path where it lay."""
+
+    name: str
+    version: str
+    title: str
+    digest: str
+    """sha256, see `Suite.digest`."""
+    system_prompt: str
+
+    @classmethod
+    def of(cls, suite: Suite) -> Self:
+        """Of a suite on disk."""
+        return cls(
+            name=suite.name,
+            version=suite.version,
+            title=suite.title,
+            digest=suite.digest,
+            system_prompt=suite.system_prompt,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTrial:
+    """One trial of the plan; the model is the campaign's."""
+
+    task: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Why a campaign holds only trials that were picked by how they had ended: it is for looking, not for counting."""
+
+    asked: tuple[str, ...]
+    """Words of the command line that picked them: `--agentcore-rerun gave_up_mid_plan`, `--lf`."""
+    of: str = ""
+    """The campaign whose trials were picked; empty where pytest's own memory picked them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitting:
+    """One process that worked on a campaign after the first one, or one campaign that was merged into another."""
+
+    campaign: str
+    """Its id then."""
+    started: str
+    """UTC, ISO 8601 with seconds."""
+    recorded: int
+    """Trials with a result: when it started, for a resumption; altogether, for a merged campaign."""
+    arguments: tuple[str, ...]
+    """The command line, secrets replaced."""
+    machine: Mapping[str, Any]
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """One time that stored trials were judged anew and the changed verdicts recorded."""
+
+    at: str
+    """UTC, ISO 8601 with seconds."""
+    suite: str
+    """Digest of the suite whose checkers judged."""
+    harness: str
+    classification: int
+    up: int
+    """Trials that pass since."""
+    down: int
+    """Trials that do not pass any more."""
+    otherwise: int
+    """Trials that fail for another cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One campaign: a model, a harness, a suite, a configuration. No environment variables and no secrets."""
+
+    campaign: str = ""
+    """The folder's name; filled in when the folder is made."""
+    suite: SuiteFacts
+    model: str
+    """The slug."""
+    requested: str
+    """The model as the user wrote it: a registry name, a file, …"""
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    """The registry's entry, empty without one."""
+    backend: Mapping[str, Any]
+    """`Backend.describe()`: name, file, quant, context, device, dialect, engine …"""
+    policy: str
+    sampling: Mapping[str, float]
+    seed: int
+    """Every trial's seeds are derived from it, the task's id, the run index and the turn."""
+    runs: int
+    order: str
+    """`interleaved` or `by-task`."""
+    budget: Mapping[str, float]
+    """`turns`, `reply_tokens`, `seconds` for tasks that declare none of their own."""
+    tools: tuple[Mapping[str, Any], ...]
+    """Name, description and parameters of every tool that a planned task gives."""
+    sandbox: Mapping[str, Any]
+    """`Sandbox.describe()`."""
+    harness: str
+    """Version of pytest-agentcore."""
+    machine: Mapping[str, Any]
+    """See `machine_facts`."""
+    packages: Mapping[str, str]
+    """Versions by distribution."""
+    arguments: tuple[str, ...]
+    """The command line, secrets replaced."""
+    planned: tuple[PlannedTrial, ...]
+    """In the order of the plan."""
+    warnings: tuple[str, ...] = ()
+    """Sentences the header showed."""
+    prices: Prices | None = Prices()
+    """None: not known, costs stay empty."""
+    preflight: Mapping[str, Any] | None = None
+    """None: not made."""
+    context_load: int = 0
+    """Tokens of earlier conversation that were asked for before each task."""
+    group: str = ""
+    """Folder of the group: campaigns of one model that were run side by side; empty for a campaign of its own."""
+    parallel: int = 1
+    """Trials that ran at the same time at most; with more than one their seconds are not comparable."""
+    predictions: Mapping[str, Any] | None = None
+    """None: none were filed. Else digest and commit of the file, see `campaign.filing.Filing`."""
+    started: str
+    """UTC, ISO 8601 with seconds."""
+    finished: str | None = None
+    """None: still running, or killed."""
+    exit_status: int | None = None
+    """pytest's, after the gate."""
+    engine: Mapping[str, str] | None = None
+    """Engine settings as they were asked for; what the backend made of them stands in `backend`."""
+    scope: tuple[str, ...] = ()
+    """What of the suite was asked for: paths below it and the words of `-k`, `-m` and `--deselect`."""
+    session: str = ""
+    """UUID that the campaigns share which one command began."""
+    resumed: tuple[Sitting, ...] = ()
+    """The processes that continued the campaign."""
+    merged: tuple[Sitting, ...] = ()
+    """The campaigns that were joined to make this one."""
+    rechecked: tuple[Recheck, ...] = ()
+    """Each time that verdicts were given anew; the result lines before them are kept."""
+    selection: Selection | None = None
+    """None: a campaign that counts. Else its trials were picked by their outcome, and it counts nowhere."""
+
+    digests: int = 0
+    """`DIGESTS` of the version that began the campaign; 0: an earlier one, whose digests speak for less."""
+
+    @property
+    def judged_by(self) -> str:
+        """Digest of the suite whose checkers gave the verdicts that count."""
+        return self.rechecked[-1].suite if self.rechecked else self.suite.digest
+
+    @property
+    def keys(self) -> tuple[TrialKey, ...]:
+        """The plan as trial keys."""
+        return tuple(TrialKey(self.model, trial.task, trial.run) for trial in self.planned)
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many trials are planned of each task, in the order of their names."""
+        return dict(sorted(Counter(trial.task for trial in self.planned).items()))
+
+    @property
+    def counts(self) -> bool:
+        """Whether its rates mean something: compare, leaderboard and resumption leave a selection out."""
+        return self.selection is None
+
+    def end(self, *, exit_status: int, finished: datetime) -> Self:
+        """The manifest of the campaign after its last trial."""
+        return replace(self, exit_status=exit_status, finished=utc(finished))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types only; anything that looks like a secret is replaced."""
+        data: dict[str, Any] = redact({"schema": MANIFEST_SCHEMA, **asdict(self)})
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: another schema version, or a field missing or of another type.
+        """
+        if data.get("schema") != MANIFEST_SCHEMA:
+            raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
+        if missing := [f.name for f in fields(cls) if f.name not in {**ADDED, **data}]:
+            raise ValueError(f"manifest without {', '.join(missing)}")
+        values = {f.name: {**ADDED, **data}[f.name] for f in fields(cls)}
+        check_types(cls, values)
+        return cls(
+            **values
+            | {
+                "suite": _read(SuiteFacts, values["suite"]),
+                "planned": tuple(_read(PlannedTrial, trial) for trial in values["planned"]),
+                "prices": _read(Prices, values["prices"]) if values["prices"] else None,
+                "sampling": _numbers("sampling", values["sampling"]),
+                "budget": _numbers("budget", values["budget"]),
+                "tools": tuple(values["tools"]),
+                "arguments": tuple(values["arguments"]),
+                "warnings": tuple(values["warnings"]),
+                "scope": tuple(values["scope"]),
+                "resumed": _sittings(values["resumed"]),
+                "merged": _sittings(values["merged"]),
+                "rechecked": tuple(Recheck(**recheck) for recheck in values["rechecked"]),
+                "selection": _selection(values["selection"]),
+            }
+        )
+
+
+Part = TypeVar("Part", SuiteFacts, PlannedTrial, Prices)
+
+
+def _read(kind: type[Part], values: Mapping[str, Any]) -> Part:
+    check_types(kind, values)
+    return kind(**values)
+
+
+def _numbers(name: str, values: Mapping[str, Any]) -> Mapping[str, float]:
+    if wrong := {key: value for key, value in values.items() if not isinstance(value, int | float)}:
+        raise ValueError(f"{name} must hold numbers, not {wrong!r:.80}")
+    return values
+
+
+def _sittings(data: Sequence[Mapping[str, Any]]) -> tuple[Sitting, ...]:
+    return tuple(Sitting(**{**sitting, "arguments": tuple(sitting["arguments"])}) for sitting in data)
+
+
+def _selection(data: Mapping[str, Any] | None) -> Selection | None:
+    return Selection(asked=tuple(data["asked"]), of=data["of"]) if data else None
+
+
+def name_for(manifest: Manifest) -> str:
+    """The folder that a campaign gets when it starts, unless the name is taken."""
+    return campaign_name(
+        started=datetime.fromisoformat(manifest.started),
+        model=manifest.model,
+        suite=manifest.suite.name,
+        policy=manifest.policy,
+        selection=not manifest.counts,
+        load=manifest.context_load,
+    )
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 with seconds, in UTC; the moment must know its time zone."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The content of `manifest.json`."""
+    return f"{json.dumps(manifest.to_json(), indent=2, allow_nan=False)}\n".encode("ascii")
+
+
+def write_manifest(folder: CampaignFolder, manifest: Manifest) -> None:
+    """Put the manifest in its place, whole or not at all."""
+    write_atomically(folder.manifest, manifest_bytes(manifest), sync=True)
+
+
+def read_manifest(folder: CampaignFolder) -> Manifest:
+    """What `write_manifest` wrote.
+
+    Raises:
+        UsageError: there is none, or it cannot be read; names the file.
+    """
+    try:
+        data = json.loads(folder.manifest.read_bytes())
+        return Manifest.from_json(data if isinstance(data, dict) else {})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{folder.manifest}: not a manifest of a campaign: {error}") from error

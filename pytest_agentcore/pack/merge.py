@@ -1,0 +1,177 @@
+"""Joins campaigns that are parts of one experiment: shards of other machines, further runs, trials of other tasks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.digests import read_every_result
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, make_places
+from pytest_agentcore.pack.identity import identity, remarks, told
+from pytest_agentcore.pack.manifest import DIGESTS, Manifest, Recheck, Sitting
+from pytest_agentcore.pack.predictions import PREDICTIONS
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.record import CampaignRecord
+from pytest_agentcore.pack.resume import set_aside
+from pytest_agentcore.pack.validate import examine
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+
+def merge(parts: Sequence[Campaign], target: Path) -> CampaignFolder:
+    """Write a new campaign that holds every trial of the parts; the parts stay as they are.
+
+    Where one part scored a trial and another did not, the score counts; the other attempts are kept beside it.
+
+    Raises:
+        UsageError: the parts do not belong together, one of them was changed or is being written, or the target is
+            there already; nothing is written then.
+    """
+    _check_together(parts)
+    chosen = _choose(parts)
+    for part in parts:
+        _check_sound(part)
+    folder = _make(target)
+    for part in parts:
+        _copy_evidence(part.folder, folder)
+    manifest = merged_manifest(parts, folder.id)
+    record = CampaignRecord(folder, manifest, kept=_predictions(parts) if manifest.predictions else {})
+    for result in _lines(parts, chosen):
+        record.add(result)
+    set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in chosen.values()])
+    record.close()
+    return folder
+
+
+def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
+    """The first part's, with the plans of all."""
+    manifests = sorted((part.manifest for part in parts), key=lambda manifest: manifest.started)
+    first, *others = manifests
+    ends = [manifest.finished for manifest in manifests]
+    statuses = [manifest.exit_status for manifest in manifests]
+    tools = {str(tool["name"]): tool for manifest in manifests for tool in manifest.tools}
+    return replace(
+        first,
+        campaign=name,
+        runs=max(manifest.runs for manifest in manifests),
+        planned=tuple(dict.fromkeys(trial for manifest in manifests for trial in manifest.planned)),
+        tools=tuple(tools.values()),
+        warnings=tuple(dict.fromkeys(_warnings(first, others))),
+        parallel=max(manifest.parallel for manifest in manifests),
+        predictions=_filed(manifests),
+        finished=max(filter(None, ends)) if all(ends) else None,
+        exit_status=max(status for status in statuses if status is not None) if None not in statuses else None,
+        group="",
+        scope=(),
+        session="",
+        resumed=tuple(sitting for manifest in manifests for sitting in manifest.resumed),
+        merged=tuple(sitting for part in parts for sitting in part.manifest.merged or (_sitting(part),)),
+        rechecked=tuple(sorted(_rechecks(manifests), key=lambda recheck: recheck.at)),
+        digests=DIGESTS,
+    )
+
+
+def _rechecks(manifests: Iterable[Manifest]) -> Iterable[Recheck]:
+    return (recheck for manifest in manifests for recheck in manifest.rechecked)
+
+
+def _filed(manifests: Sequence[Manifest]) -> Mapping[str, Any] | None:
+    """None unless all parts filed the same file; what can be shown of it is what can be shown of it in every part."""
+    filed = [manifest.predictions for manifest in manifests]
+    if len({facts["digest"] if facts else None for facts in filed}) > 1:
+        return None
+    return next((facts for facts in filed if facts and not facts["committed"]), filed[0])
+
+
+def _predictions(parts: Sequence[Campaign]) -> Mapping[str, bytes]:
+    """The same in all parts, of which none lacks it: they are sound. One that was killed may have begun without."""
+    kept = (part.folder.path / PREDICTIONS for part in parts)
+    return {file.name: file.read_bytes() for file in kept if file.is_file()}
+
+
+def _check_together(parts: Sequence[Campaign]) -> None:
+    first = parts[0]
+    for part in parts:
+        if not part.manifest.counts:
+            raise UsageError(f"{part.folder.path}: is a selection of trials to look at; such a campaign is not merged")
+        if part is not first and part.folder.path == first.folder.path:
+            raise UsageError(f"{part.folder.path}: was named twice")
+        if found := identity(first.manifest).differences(identity(part.manifest)):
+            raise UsageError(
+                f"{part.folder.path}: does not belong to {first.folder.path}, it is another experiment "
+                f"(that one → this one): {'; '.join(found)}"
+            )
+
+
+def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
+    """The attempt that counts, of each trial."""
+    chosen: dict[TrialKey, tuple[Campaign, TrialResult]] = {}
+    for part in parts:
+        for result in part.results:
+            before = chosen.get(result.key)
+            if before and before[1].scored and result.scored and before[1].attempt != result.attempt:
+                raise UsageError(
+                    f"{result.key} is scored in {before[0].folder.path} and in {part.folder.path}: a trial has one "
+                    "score; merge campaigns of other tasks or runs"
+                )
+            if before is None or not before[1].scored:
+                chosen[result.key] = part, result
+    return {key: result.attempt for key, (_, result) in chosen.items()}
+
+
+def _lines(parts: Sequence[Campaign], chosen: Mapping[TrialKey, str]) -> list[TrialResult]:
+    """Every result line of the parts, once; those about the attempts that count come last, in their order."""
+    lines = dict.fromkeys(result for part in parts for result in read_every_result(part.folder))
+    return sorted(lines, key=lambda result: chosen[result.key] == result.attempt)
+
+
+def _check_sound(part: Campaign) -> None:
+    if part.folder.lock.is_file():
+        CampaignLock(part.folder).release()
+    if problems := examine(part.folder).problems:
+        more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
+        raise UsageError(f"{part.folder.path}: {problems[0]}{more}")
+
+
+def _make(target: Path) -> CampaignFolder:
+    folder = CampaignFolder(target.absolute())
+    try:
+        if folder.path.exists() and any(folder.path.iterdir()):
+            raise UsageError(f"{target}: is there already; name a folder that is new or empty")
+        make_places(folder)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
+    return folder
+
+
+def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
+    """Attempts are named by UUIDs: nothing is in the way of anything."""
+    for kind in (source.transcripts, source.attempts, source.workspaces):
+        for path in kind.glob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                place = target.path / kind.relative_to(source.path)
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place / path.name)
+
+
+def _sitting(part: Campaign) -> Sitting:
+    manifest = part.manifest
+    return Sitting(
+        campaign=part.folder.id,
+        started=manifest.started,
+        recorded=len(part.results),
+        arguments=manifest.arguments,
+        machine=manifest.machine,
+        packages=manifest.packages,
+    )
+
+
+def _warnings(first: Manifest, others: Iterable[Manifest]) -> Iterable[str]:
+    yield from first.warnings
+    for other in others:
+        yield from other.warnings
+        if moved := remarks(first, other):
+            yield f"merged from {other.campaign}, where not all was as in {first.campaign} ({told(moved)})"

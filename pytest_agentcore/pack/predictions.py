@@ -1,0 +1,159 @@
+"""predictions.md: what somebody expected before the first trial. TOML front matter between `+++` lines, then prose.
+
+What every key means and when it is a hit: docs/predictions.md.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.trial.modes import FailureMode
+
+PREDICTIONS = "predictions.md"
+"""Name of the file, where it is written and in the pack."""
+
+PREDICTIONS_SCHEMA = 1
+
+FENCE = "+++"
+"""The line before the front matter and behind it."""
+
+_KEYS = ("schema", "model", "suite", "policy", "runs", "score", "tasks", "failure_modes", "cost")
+_TEXTS = ("model", "suite", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A predicted number, from `low` to `high`, both included; equal for a single one."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What the front matter says; what was left out was not predicted."""
+
+    model: str
+    suite: str
+    policy: str = ""
+    """Empty: any."""
+    runs: int
+    point: float | None = None
+    """Effective pass rate over all tasks."""
+    range: Expected | None = None
+    """Of the same rate."""
+    tasks: Mapping[str, Expected] = field(default_factory=dict)
+    """Passes out of `runs`, by task id."""
+    failure_modes: Mapping[str, Expected] = field(default_factory=dict)
+    """Trials of the whole campaign, by failure mode."""
+    cost: Expected | None = None
+    """USD of the whole campaign."""
+
+    @property
+    def items(self) -> int:
+        """How many things were predicted."""
+        single = (self.point, self.range, self.cost)
+        return sum(value is not None for value in single) + len(self.tasks) + len(self.failure_modes)
+
+
+def parse_predictions(text: str, where: str = PREDICTIONS) -> Predictions:
+    """Check the front matter of a file's text; the prose below it is not looked at.
+
+    Raises:
+        UsageError: a key is missing, unknown or cannot be used; names it.
+    """
+    table = _Table(where, "", _front_matter(text, where))
+    table.only(_KEYS)
+    if table.values.get("schema") != PREDICTIONS_SCHEMA:
+        raise UsageError(f"{where}: schema: must be {PREDICTIONS_SCHEMA}")
+    score, cost = table.inner("score", ("point", "range")), table.inner("cost", ("total",))
+    runs = table.number("runs", 1, 1e6, whole=True)
+    if runs is None or not table.text("model") or not table.text("suite"):
+        missing = next(key for key in ("model", "suite", "runs") if not table.values.get(key))
+        raise UsageError(f"{where}: {missing}: must be given")
+    return Predictions(
+        **{key: table.text(key) for key in _TEXTS},
+        runs=round(runs),
+        point=score.number("point", 0, 1),
+        range=score.expected("range", 0, 1),
+        tasks=table.inner("tasks").all_expected(runs),
+        failure_modes=table.inner("failure_modes", [mode.value for mode in FailureMode]).all_expected(1e6),
+        cost=cost.expected("total", 0, 1e9, whole=False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of the front matter; each error names file and key."""
+
+    where: str
+    prefix: str
+    values: Mapping[str, Any]
+
+    def only(self, known: Iterable[str]) -> None:
+        for key in self.values.keys() - set(known):
+            self._refuse(key, f"is no key here; known are {', '.join(known)}")
+
+    def inner(self, key: str, known: Sequence[str] = ()) -> _Table:
+        values = self.values.get(key, {})
+        if not isinstance(values, dict):
+            self._refuse(key, "must be a table")
+        table = _Table(self.where, f"{self.prefix}{key}.", values)
+        if known:
+            table.only(known)
+        return table
+
+    def text(self, key: str) -> str:
+        value = self.values.get(key, "")
+        return value if isinstance(value, str) else self._refuse(key, f"must be text, not {value!r}")
+
+    def number(self, key: str, low: float, high: float, *, whole: bool = False) -> float | None:
+        if key not in self.values:
+            return None
+        return self._checked(key, self.values[key], low, high, whole=whole)
+
+    def expected(self, key: str, low: float, high: float, *, whole: bool = False) -> Expected | None:
+        """A number, or two in a list."""
+        if key not in self.values:
+            return None
+        value = self.values[key]
+        pair = value if isinstance(value, list) else [value, value]
+        if len(pair) != 2:  # noqa: PLR2004 - from and to
+            self._refuse(key, f"must be a number or [from, to], not {value!r}")
+        least, most = (self._checked(key, number, low, high, whole=whole) for number in pair)
+        if least > most:
+            self._refuse(key, f"must go from the smaller to the larger number, not {value!r}")
+        return Expected(least, most)
+
+    def all_expected(self, high: float) -> dict[str, Expected]:
+        found = {key: self.expected(key, 0, high, whole=True) for key in self.values}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _checked(self, key: str, value: Any, low: float, high: float, *, whole: bool) -> float:
+        kind = "a whole number" if whole else "a number"
+        fits = isinstance(value, int) if whole else isinstance(value, int | float)
+        if isinstance(value, bool) or not fits or not low <= value <= high:
+            self._refuse(key, f"must be {kind} from {low:g} to {high:g}, not {value!r}")
+        return float(value)
+
+    def _refuse(self, key: str, problem: str) -> Any:
+        raise UsageError(f"{self.where}: {self.prefix}{key}: {problem}")
+
+
+def _front_matter(text: str, where: str) -> Mapping[str, Any]:
+    lines = text.removeprefix("\ufeff").splitlines()
+    if not lines or lines[0].strip() != FENCE or FENCE not in map(str.strip, lines[1:]):
+        raise UsageError(f"{where}: must begin with front matter in TOML between two lines of {FENCE}")
+    end = next(number for number, line in enumerate(lines[1:], 1) if line.strip() == FENCE)
+    try:
+        # the fence stays as an empty line, so that a line's number in an error is the file's
+        return tomllib.loads("\n".join(["", *lines[1:end]]))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: front matter: {error}") from error

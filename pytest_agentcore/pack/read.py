@@ -1,0 +1,158 @@
+"""A campaign as reports read it: manifest and results of one folder, whatever state its writer left it in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.digests import read_results
+from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, campaigns
+from pytest_agentcore.pack.manifest import Manifest, read_manifest
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What one data pack says."""
+
+    folder: CampaignFolder
+    manifest: Manifest
+    results: tuple[TrialResult, ...]
+    """One per recorded trial, by task and run."""
+
+    @property
+    def left(self) -> tuple[TrialKey, ...]:
+        """Planned trials without a score, in the order of the plan: missing, interrupted, lost to infrastructure."""
+        scored = {result.key for result in self.results if result.scored}
+        return tuple(key for key in self.manifest.keys if key not in scored)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a plan and every trial of it is scored."""
+        return bool(self.manifest.planned) and not self.left
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is complete and its last process came to its end, so that tables and reports are of the whole."""
+        return self.is_complete and self.manifest.finished is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A campaign of which only the manifest was read."""
+
+    folder: CampaignFolder
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A campaign whose manifest is damaged, or of another format."""
+
+    folder: CampaignFolder
+    why: str
+
+
+def list_campaigns(results: Path) -> list[Listed]:
+    """The campaigns of a results folder that count, the oldest first; selections and unreadable ones are left out."""
+    return look_through(results)[0]
+
+
+def look_through(results: Path) -> tuple[list[Listed], list[Unreadable]]:
+    """What `list_campaigns` lists, and what of the folder cannot be read."""
+    found, damaged = [], []
+    for folder in campaigns(results):
+        try:
+            found.append(Listed(folder, read_manifest(folder)))
+        except UsageError as error:
+            damaged.append(Unreadable(folder, str(error)))
+    found.sort(key=lambda listed: (listed.manifest.started, len(listed.folder.id), listed.folder.id))
+    return [listed for listed in found if listed.manifest.counts], damaged
+
+
+def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:
+    """A campaign by its folder, or by its id below a results folder.
+
+    Args:
+        place: the folder, its `manifest.json`, or the campaign's id.
+        results: the results folder; by default `agentcore-results` in the working folder.
+
+    Raises:
+        UsageError: there is no such campaign, or a file of it cannot be read; names the file and the line.
+    """
+    folder = find_campaign(place, results)
+    return Campaign(folder=folder, manifest=read_manifest(folder), results=tuple(read_results(folder)))
+
+
+def find_campaign(place: Path | str, results: Path | None = None) -> CampaignFolder:
+    """Where a campaign lies; arguments as of `read_campaign`.
+
+    Raises:
+        UsageError: nowhere; says where it was looked for and what lies there.
+    """
+    results = Path(RESULTS_FOLDER) if results is None else results
+    path = Path(place).expanduser()
+    path = path.parent if path.name == "manifest.json" else path
+    for candidate in (path, results / path):
+        if (candidate / "manifest.json").is_file():
+            return CampaignFolder(candidate.resolve())
+    known = [folder.id for folder in campaigns(path if path.is_dir() else results)]
+    raise UsageError(f"no campaign {str(place)!r}: {_where(path, results, known)}")
+
+
+def _where(path: Path, results: Path, known: Sequence[str]) -> str:
+    if path.is_dir():
+        lies = f"it holds {len(known)} campaigns, name one: {', '.join(known[-3:])}" if known else "nor any below it"
+        return f"the folder has no manifest.json; {lies}"
+    lies = f"; the newest there: {', '.join(known[-3:])}" if known else ""
+    return f"it is neither a campaign's folder nor the id of one in {results}{lies}"
+
+
+_TASK_RUN = re.compile(r"(?P<task>[^\s:\[\]]+)(?::|\[.*run|-run)(?P<run>\d+)\]?")
+_NODE = re.compile(r"(?:.*/)?test_(?P<task>[^/:]+)\.py::.*run(?P<run>\d+)\]")
+_UUID = re.compile(r"[0-9a-f-]{4,36}")
+
+_NAMED = 5
+"""Candidates that an error names."""
+
+
+def find_trial(campaign: Campaign, word: str) -> TrialResult:
+    """By attempt (a UUID or its first characters), `task_05:2`, or pytest's id of the item.
+
+    Raises:
+        UsageError: no recorded trial is meant, or more than one.
+    """
+    found = _by_attempt(campaign, word) or _by_task(campaign, word)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{result.task}:{result.run} ({result.attempt[:8]})" for result in found[:_NAMED])
+        raise UsageError(f"{word!r} means {len(found)} trials of {campaign.folder.id}: {named}")
+    raise UsageError(
+        f"{word!r} is no recorded trial of {campaign.folder.id}: give an attempt's first characters, TASK:RUN such as "
+        f"{_example(campaign)}, or pytest's id of the item"
+    )
+
+
+def _by_attempt(campaign: Campaign, word: str) -> list[TrialResult]:
+    if not _UUID.fullmatch(word.lower()):
+        return []
+    return [result for result in campaign.results if result.attempt.startswith(word.lower())]
+
+
+def _by_task(campaign: Campaign, word: str) -> list[TrialResult]:
+    """An exact id before a beginning, so that `task_1:1` is not `task_10:1` when both exist."""
+    match = _NODE.fullmatch(word) or _TASK_RUN.fullmatch(word)
+    if not match:
+        return []
+    of_run = [result for result in campaign.results if result.run == int(match["run"])]
+    exact = [result for result in of_run if result.task == match["task"]]
+    return exact or [result for result in of_run if result.task.startswith(match["task"])]
+
+
+def _example(campaign: Campaign) -> str:
+    result = next(iter(campaign.results), None)
+    return f"{result.task}:{result.run}" if result else "task_05:2"

@@ -1,0 +1,160 @@
+"""The record of one campaign while it runs: what the controller holds, one per model."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import RecordError
+from pytest_agentcore.pack.csv import write_verification
+from pytest_agentcore.pack.digests import Store, in_order, put, read_results
+from pytest_agentcore.pack.folder import (
+    CampaignFolder,
+    CampaignLock,
+    create_campaign,
+    make_places,
+    write_atomically,
+)
+from pytest_agentcore.pack.manifest import DIGESTS, Manifest, manifest_bytes, name_for
+from pytest_agentcore.pack.resume import Choice, continued, leftovers, put_in_order, set_aside
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+REFRESH_SECONDS = 1.0
+"""The CSVs are written anew after a result at most this often, so that a killed campaign has them too."""
+
+
+class CampaignRecord:
+    """Folder, lock, manifest, result lines and CSVs. Only the controller has one; workers write transcripts."""
+
+    def __init__(
+        self,
+        folder: CampaignFolder,
+        manifest: Manifest,
+        lock: CampaignLock | None = None,
+        results: Iterable[TrialResult] = (),
+        kept: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Take the lock unless it is held already, and write the manifest.
+
+        Args:
+            folder: of the campaign.
+            manifest: as it is now.
+            lock: where it is held already.
+            results: those that lie there.
+            kept: further files for the pack, by name; they are there before the manifest.
+
+        Raises:
+            UsageError: another process holds the campaign.
+            RecordError: the disk does not take it.
+        """
+        self._lock = lock or CampaignLock(folder)
+        self.folder, self.manifest = folder, replace(manifest, campaign=folder.id)
+        self.attempts: Mapping[TrialKey, int] = Counter()
+        """How many attempts each trial had before this process, whatever became of them."""
+        self.recorded: dict[TrialKey, TrialResult] = {}
+        """Trials that an earlier process scored: they are reported, not run."""
+        try:
+            make_places(folder)  # somebody may have removed what was empty or derived
+        except OSError as error:
+            raise RecordError(folder.path, error) from error
+        self._store = Store(folder)
+        self._results = {result.key: result for result in results}
+        self._written = float("-inf")
+        put(folder, kept or {}, self._store.seals)
+        self._write_manifest()
+        self._refresh()
+
+    @classmethod
+    def begin(cls, results: Path, manifest: Manifest, kept: Mapping[str, bytes] | None = None) -> CampaignRecord:
+        """Make a new campaign in the results folder, named from the manifest; `kept` are further files for it.
+
+        Raises:
+            UsageError: the results folder cannot be used.
+        """
+        return cls(create_campaign(results, name_for(manifest)), replace(manifest, digests=DIGESTS), kept=kept)
+
+    @classmethod
+    def go_on(cls, choice: Choice, manifest: Manifest) -> CampaignRecord:
+        """Continue a campaign that was chosen, where its last writer left off.
+
+        Args:
+            choice: with a campaign, and the lock on it.
+            manifest: of the campaign that this command would have started.
+
+        Raises:
+            UsageError: a transcript is damaged.
+        """
+        assert choice.earlier is not None
+        earlier = choice.earlier
+        found = leftovers(earlier)
+        record = cls(
+            earlier.folder,
+            continued(earlier.manifest, manifest, len(earlier.results) + len(found.verdicts)),
+            choice.lock,
+            earlier.results,
+        )
+        put_in_order(earlier.folder, found, record._store)
+        record.attempts = found.attempts
+        record._results = {result.key: result for result in read_results(earlier.folder)}
+        record.recorded = {key: result for key, result in record._results.items() if result.scored}
+        record._refresh()
+        return record
+
+    @property
+    def results(self) -> list[TrialResult]:
+        """What is recorded so far, by task and run."""
+        return in_order(self._results.values())
+
+    def add(self, result: TrialResult) -> None:
+        """Keep one result: on the disk when this returns; the CSVs follow within a second or with the next result."""
+        replaced = self._results.get(result.key)
+        self._results[result.key] = result
+        self._store.add(result)
+        if replaced and replaced.attempt != result.attempt:
+            set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
+        if time.monotonic() - self._written >= REFRESH_SECONDS:
+            self._refresh()
+
+    def revise(self, **changes: Any) -> None:
+        """Change fields of the manifest."""
+        self.manifest = replace(self.manifest, **changes)
+        self._write_manifest()
+
+    def finish(self, *, exit_status: int, finished: datetime) -> None:
+        """Write CSVs and manifest for the last time and let go of the folder.
+
+        Raises:
+            RecordError: the disk does not take them; the folder is let go all the same.
+        """
+        self.manifest = self.manifest.end(exit_status=exit_status, finished=finished)
+        self.close()
+
+    def close(self) -> None:
+        """Write CSVs and manifest as they are, and let go of the folder.
+
+        Raises:
+            RecordError: the disk does not take them; the folder is let go all the same.
+        """
+        try:
+            self._refresh()
+            self._store.seals.attempts()
+            self._write_manifest()
+            self._store.close(end=True)
+        finally:
+            self._store.close()
+            self._lock.release()
+
+    def _write_manifest(self) -> None:
+        content = manifest_bytes(self.manifest)
+        self._store.seals.manifest(content)
+        with self._store.seals.kept():
+            write_atomically(self.folder.manifest, content, sync=True)
+
+    def _refresh(self) -> None:
+        write_verification(self.folder, self.manifest, self.results, self._store.seals)
+        self._written = time.monotonic()

@@ -1,0 +1,252 @@
+"""Which campaign a command continues, and what must be put in order before its writer goes on.
+
+Only trials without a score are ever run again: a scored one that was run twice would be the better of two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.digests import Store
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.identity import identity, remarks, told
+from pytest_agentcore.pack.manifest import Manifest, Sitting, name_for
+from pytest_agentcore.pack.read import Campaign, Listed, Unreadable, look_through, read_campaign
+from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.pack.validate import manifest_problem
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Whether a campaign is continued or a new one starts, and why."""
+
+    why: str = ""
+    """For the header: what is continued, or what the newest campaign lacks for that; empty where there is none."""
+    earlier: Campaign | None = None
+    """The one to continue, as it was when the lock was taken."""
+    lock: CampaignLock | None = None
+    """Held on `earlier`."""
+
+    @property
+    def results(self) -> tuple[TrialResult, ...]:
+        """Of the campaign that is continued."""
+        return self.earlier.results if self.earlier else ()
+
+    def release(self) -> None:
+        """Give back what was not used after all."""
+        if self.lock:
+            self.lock.release()
+
+
+def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
+    """For a command that names no campaign: the newest of the same identity and plan, if that one is incomplete.
+
+    One that was killed after its last trial is not complete either: its tables and reports are not.
+
+    A command that begins several campaigns goes on with all that it began, the complete ones included, as long as one
+    of them is incomplete.
+
+    Args:
+        results: where campaigns lie.
+        wanted: by label, the campaigns that the command asks for.
+
+    Raises:
+        UsageError: another process is writing a campaign that would be continued, or its manifest was changed.
+    """
+    known, damaged = look_through(results)
+    newest = {label: _newest_same(known, manifest) for label, manifest in wanted.items()}
+    unfinished = {label: found for label, found in newest.items() if found and not found.has_ended}
+    sessions = {found.manifest.session for found in unfinished.values()} - {""}
+    choices: dict[str, Choice] = {}
+    try:
+        for label, manifest in wanted.items():
+            found, passed_over = newest[label], _passed_over(damaged, manifest)
+            if found and (label in unfinished or found.manifest.session in sessions):
+                choices[label] = _continue(found.folder)
+            elif found:
+                choices[label] = Choice(why=f"new: {found.folder.id} is complete{passed_over}")
+            else:
+                why = _told_apart(known, manifest)
+                choices[label] = Choice(why=why + passed_over if why else passed_over.removeprefix("; "))
+    except UsageError:
+        for choice in choices.values():
+            choice.release()
+        raise
+    return choices
+
+
+def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
+    """For a command that names the campaign to continue; its plan may be larger or smaller.
+
+    Raises:
+        UsageError: there is no such campaign, it is another experiment, a selection, written by another process, or
+            its manifest was changed.
+    """
+    earlier = read_campaign(place, results)
+    if not earlier.manifest.counts:
+        raise UsageError(f"{earlier.folder.path}: is a selection of trials to look at; such a campaign is not resumed")
+    if found := identity(earlier.manifest).differences(identity(manifest)):
+        raise UsageError(
+            f"{earlier.folder.path}: cannot be resumed, this command asks for another experiment "
+            f"(that campaign → this command): {'; '.join(found)}"
+        )
+    return _continue(earlier.folder)
+
+
+def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
+    """The manifest of a campaign that goes on: what it was, and who continues it."""
+    sitting = Sitting(
+        campaign=old.campaign,
+        started=new.started,
+        recorded=recorded,
+        arguments=new.arguments,
+        machine=new.machine,
+        packages=new.packages,
+    )
+    moved = remarks(old, new)
+    said = (f"resumed where not all is as it was ({told(moved)})",) if moved else ()
+    return replace(
+        old,
+        runs=max(old.runs, new.runs),
+        parallel=max(old.parallel, new.parallel),
+        warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
+        resumed=(*old.resumed, sitting),
+        finished=None,
+        exit_status=None,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Leftovers:
+    """What a campaign's last writer left behind."""
+
+    attempts: Counter[TrialKey] = field(default_factory=Counter)
+    """How many attempts each trial had, whatever became of them."""
+    verdicts: list[TrialResult] = field(default_factory=list)
+    """Of trials that were judged and scored, but whose result line the kill prevented."""
+    replaced: list[Path] = field(default_factory=list)
+    """Transcripts of attempts that no result cites."""
+    drafts: list[Path] = field(default_factory=list)
+    """Files that were never put in their place."""
+
+
+def leftovers(campaign: Campaign) -> Leftovers:
+    """Look through a campaign whose lock is held. Only reads.
+
+    Raises:
+        UsageError: a transcript is damaged before its last line.
+    """
+    folder, found = campaign.folder, Leftovers()
+    cited = {result.attempt for result in campaign.results}
+    scored = {result.key for result in campaign.results if result.scored}
+    for path in sorted(folder.transcripts.glob("*.jsonl")):
+        events = read_transcript(path)
+        key = _key(events)
+        if key:
+            found.attempts[key] += 1
+        if path.stem in cited:
+            continue
+        verdict = _verdict(events)
+        if key and verdict and verdict.scored and key not in scored:
+            found.verdicts.append(verdict)
+            scored.add(key)
+        else:
+            found.replaced.append(path)
+    for path in folder.attempts.glob("*.jsonl"):
+        if key := _key(read_transcript(path)):
+            found.attempts[key] += 1
+    found.drafts = [path for place in _PLACES for path in folder.path.glob(f"{place}.*") if _is_draft(path)]
+    return found
+
+
+def put_in_order(folder: CampaignFolder, found: Leftovers, store: Store) -> None:
+    """Record the verdicts, set aside what no result cites, and remove half-written files."""
+    for verdict in found.verdicts:
+        store.add(verdict)
+    set_aside(folder, found.replaced)
+    store.seals.attempts()
+    for path in found.drafts:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
+    """Move transcripts of attempts that were replaced to the other attempts."""
+    for path in transcripts:
+        if path.is_file():
+            folder.attempts.mkdir(exist_ok=True)
+            path.replace(folder.attempts / path.name)
+
+
+_DATE = len("2026-06-10")
+_PLACES = ("", "verification/", "data/workspaces/")
+
+
+def _is_draft(path: Path) -> bool:
+    return path.is_file() and path.suffix in (".draft", ".part")
+
+
+def _key(events: list[dict[str, Any]]) -> TrialKey | None:
+    """Whose attempt a transcript is; a kill may have left less than its first line."""
+    start = events[0] if events else {}
+    return TrialKey(start["model"], start["task"], start["run"]) if start.get("event") == "start" else None
+
+
+def _verdict(events: list[dict[str, Any]]) -> TrialResult | None:
+    return TrialResult.from_json(events[-1]) if events and events[-1].get("event") == "verdict" else None
+
+
+def _newest_same(known: Sequence[Listed], wanted: Manifest) -> Campaign | None:
+    same = [listed for listed in known if not _differences(listed.manifest, wanted)]
+    return read_campaign(same[-1].folder.path) if same else None
+
+
+def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
+    found = identity(old).differences(identity(new))
+    if old.scope != new.scope:
+        found += (f"trials asked for: {' '.join(old.scope) or 'unknown'} → {' '.join(new.scope)}",)
+    if bool(old.group) != bool(new.group):
+        found += ("one of a group: " + ("yes → no" if old.group else "no → yes"),)
+    return found + ((f"runs: {old.runs} → {new.runs}",) if old.runs != new.runs else ())
+
+
+def _told_apart(known: Sequence[Listed], wanted: Manifest) -> str:
+    """What the newest campaign of the same model and suite lacks to be continued; of others nobody expects it."""
+    like = [
+        listed.manifest
+        for listed in known
+        if (listed.manifest.model, listed.manifest.suite.name) == (wanted.model, wanted.suite.name)
+    ]
+    return f"new: differs from {like[-1].campaign} in {told(_differences(like[-1], wanted))}" if like else ""
+
+
+def _passed_over(damaged: Sequence[Unreadable], wanted: Manifest) -> str:
+    """Campaigns that by their names could have been continued and by their manifests cannot."""
+    name = re.compile(re.escape(name_for(wanted)[_DATE:]) + r"(-\d+)?")
+    mine = [found for found in damaged if name.fullmatch(found.folder.id[_DATE:])]
+    return "".join(f"; {found.folder.id} was passed over: {found.why}" for found in mine)
+
+
+def _continue(folder: CampaignFolder) -> Choice:
+    """Take the lock, then read: what was read before may be old."""
+    lock = CampaignLock(folder)
+    try:
+        earlier = read_campaign(folder.path)
+    except UsageError:
+        lock.release()
+        raise
+    if problem := manifest_problem(folder, earlier.manifest):
+        lock.release()
+        raise UsageError(
+            f"{folder.path}: {problem}: a campaign whose manifest was changed is not continued; put it back, or start "
+            "anew in another results folder with --results=DIR"
+        )
+    scored = sum(result.scored for result in earlier.results)
+    planned = f"{scored} of {len(earlier.manifest.planned)} trials are scored" if scored else "no trial is scored yet"
+    return Choice(why=f"continues {folder.id}: {planned}", earlier=earlier, lock=lock)

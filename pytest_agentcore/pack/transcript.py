@@ -1,0 +1,235 @@
+"""Transcripts: one JSONL file per attempt, an event a line, every turn addressable.
+
+Which events there are and what they hold: docs/data-pack.md and schemas/transcript.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import append, open_to_append, parse_line, read_lines, whole_lines
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.result import CallOutcome, TrialKey, TrialResult, Usage
+
+TRANSCRIPT_SCHEMA = 1
+"""Written into each start event; raised when an event changes its meaning."""
+
+Event = Mapping[str, Any]
+
+
+class TranscriptWriter:
+    """Records the events of one attempt: call it with each. A line is with the operating system when the call returns.
+
+    A killed process therefore loses nothing; only a machine that loses power may lose the last events. The verdict is
+    the last event and closes the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open_to_append(path)
+
+    def __call__(self, event: Event) -> None:
+        if event.get("event") == "start":
+            event = {"event": "start", "schema": TRANSCRIPT_SCHEMA, **event}
+        append(self._file, event)
+        if event.get("event") == "verdict":
+            self.close()
+
+    def close(self) -> None:
+        """No event comes after this; may be called more than once."""
+        self._file.close()
+
+    def supersede(self, attempts: Path) -> Path:
+        """Close, and make way for the next attempt by moving the file into `attempts`; returns where it is now."""
+        self.close()
+        attempts.mkdir(parents=True, exist_ok=True)
+        self.path = self.path.replace(attempts / self.path.name)
+        return self.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_NO_REPLY: Event = {
+    "event": "reply",
+    "text": "",
+    "content": "",
+    "reasoning": "",
+    "finish": "stop",
+    "resembles": None,
+    "tool_calls": (),
+    "problems": (),
+    "repairs": (),
+    "seconds": 0.0,
+    "usage": {"prompt_tokens": 0, "cached_tokens": 0, "reply_tokens": 0},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The events of one turn."""
+
+    number: int
+    """Counted from 1."""
+    reply: Event
+    results: tuple[Event, ...] = ()
+    """`tool_result` events in the order of the calls."""
+    feedback: tuple[str, ...] = field(default=())
+    """What the model was told about calls that did not parse."""
+
+
+def read_transcript(path: Path) -> list[dict[str, Any]]:
+    """All events; a torn last line is left out, a missing file has none.
+
+    Raises:
+        UsageError: a line in the middle is damaged.
+    """
+    return list(read_lines(path))
+
+
+def read_outline(path: Path) -> list[dict[str, Any]]:
+    """All events, tool results without their texts: those are most of a transcript, and no detector reads them.
+
+    Raises:
+        UsageError: a line in the middle is damaged; what is wrong within a left-out text is not noticed.
+    """
+    lines = enumerate(whole_lines(path), 1)
+    return [_outline(line) or parse_line(line, path, number) for number, line in lines]
+
+
+def _outline(line: bytes) -> dict[str, Any] | None:
+    """A tool result up to its text, closed again. None where that is no object: an argument has the text's name."""
+    if not line.startswith(b'{"event":"tool_result"'):
+        return None
+    try:
+        event: dict[str, Any] = json.loads(line.partition(b',"text":')[0].decode("utf-8") + "}")
+    except ValueError:
+        return None
+    return event if "outcome" in event else None
+
+
+def turns(events: Iterable[Event]) -> list[Turn]:
+    """Events by turn, in order. What came before the first reply or names a turn without reply is left out."""
+    replies: dict[int, Event] = {}
+    results: dict[int, list[Event]] = {}
+    feedback: dict[int, list[str]] = {}
+    for event in events:
+        match event:
+            case {"event": "reply", "turn": int(turn)}:
+                replies[turn] = event
+            case {"event": "tool_result", "turn": int(turn)}:
+                results.setdefault(turn, []).append(event)
+            case {"event": "feedback", "turn": int(turn), "text": str(text)}:
+                feedback.setdefault(turn, []).append(text)
+    return [
+        Turn(number=n, reply=replies[n], results=tuple(results.get(n, ())), feedback=tuple(feedback.get(n, ())))
+        for n in sorted(replies)
+    ]
+
+
+def played(events: Iterable[Event]) -> list[Turn]:
+    """`turns`, and those of an agent without a model, which acts and never replies: their reply is empty."""
+    known = list(events)
+    replied = {event["turn"] for event in known if event["event"] == "reply"}
+    acted = sorted({event["turn"] for event in known if event["event"] == "tool_result"} - replied)
+    return turns([*known, *({**_NO_REPLY, "turn": turn} for turn in acted)])
+
+
+def last_turns(path: Path, n: int) -> list[Turn]:
+    """The last `n` turns of a transcript, fewer where it has fewer."""
+    return turns(read_transcript(path))[-n:] if n > 0 else []
+
+
+def address(path: Path, turn: int = 0) -> str:
+    """How reports cite a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
+    file = f"data/{path.parent.name}/{path.name}"
+    return f"{file}#turn={turn}" if turn else file
+
+
+def address_of(result: TrialResult, turn: int = 0) -> str:
+    """The address of a trial's last attempt."""
+    return address(Path("data", "transcripts", f"{result.attempt}.jsonl"), turn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAttempt:
+    """An attempt that started and got no verdict: it is still running, or the process that ran it died."""
+
+    attempt: str
+    nodeid: str
+    key: TrialKey
+    events: tuple[dict[str, Any], ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the agent loop came to its end, so that only the verdict is missing."""
+        return any(event["event"] == "end" for event in self.events)
+
+    def result(self, *, detail: str, classification: int, attempts: int = 1) -> TrialResult:
+        """What is known of it, as an infrastructure error with cause backend_crashed."""
+        start, done = self.events[0], turns(self.events)
+        usages = [Usage(**turn.reply["usage"]) for turn in done]
+        results = [result for turn in done for result in turn.results]
+        usage = sum(usages, Usage())
+        outcomes = [CallOutcome(result["outcome"]) for result in results]
+        executed = sum(outcome.executed for outcome in outcomes)
+        model_seconds = sum(turn.reply["seconds"] for turn in done)
+        tool_seconds = sum(result["seconds"] for result in results)
+        return TrialResult(
+            model=self.key.model,
+            task=self.key.task,
+            run=self.key.run,
+            attempt=self.attempt,
+            attempts=attempts,
+            passed=None,
+            failure_mode=FailureMode.infrastructure_error,
+            cause=Cause.backend_crashed,
+            stop_reason=StopReason.backend_error,
+            detail=detail[:2000],
+            classification=classification,
+            policy=start["policy"],
+            sandbox=start["sandbox"],
+            seed=start["seed"],
+            instance=start["instance"],
+            turns=len(done),
+            tool_calls=executed,
+            problems=sum(len(turn.reply["problems"]) for turn in done) + len(outcomes) - executed,
+            repairs=sum(len(turn.reply["repairs"]) for turn in done),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            reply_tokens=usage.reply_tokens,
+            seconds=model_seconds + tool_seconds,
+            model_seconds=model_seconds,
+            tool_seconds=tool_seconds,
+            started=start["started"],
+            replies_digest=hashlib.sha256(_sampled([turn.reply for turn in done])).hexdigest(),
+            context_load=start.get("load", {}).get("asked", 0),
+        )
+
+
+def open_attempts(folder: CampaignFolder) -> list[OpenAttempt]:
+    """Attempts with a start event and no verdict, by task and run. Transcripts without a whole start event are none."""
+    found = []
+    for path in folder.transcripts.glob("*.jsonl"):
+        events = read_transcript(path)
+        if events and events[0].get("event") == "start" and all(event.get("event") != "verdict" for event in events):
+            start = events[0]
+            key = TrialKey(start["model"], start["task"], start["run"])
+            found.append(OpenAttempt(attempt=start["attempt"], nodeid=start["nodeid"], key=key, events=tuple(events)))
+    return sorted(found, key=lambda attempt: (attempt.key.task, attempt.key.run))
+
+
+def _sampled(replies: Sequence[Event]) -> bytes:
+    return "\0".join(reply["text"] for reply in replies).encode("utf-8", "surrogatepass")

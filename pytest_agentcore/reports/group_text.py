@@ -1,0 +1,224 @@
+"""A group on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.analysis.groups import Depth, Group, Share, Step, StepKind
+from pytest_agentcore.format import (
+    count,
+    fraction,
+    interval,
+    joined,
+    labelled,
+    latency,
+    latency_interval,
+    p_value,
+    percent,
+    points,
+    points_interval,
+    table,
+)
+from pytest_agentcore.pack.folder import write_atomically
+from pytest_agentcore.pack.group import GroupFolder
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.reports.markdown import OBSERVED, heading, paragraph, pipe_table, verified
+from pytest_agentcore.stats import Rates
+from pytest_agentcore.untrusted import for_markdown
+
+LABELS = {StepKind.tax: "format tax", StepKind.forced: "forced", StepKind.mixed: "both"}
+
+MEANINGS = {
+    StepKind.tax: "lost to tool-call syntax alone: the same decoding, read by the lenient parser",
+    StepKind.forced: "added by forced calls, which is no tax: the model is made to say something else",
+    StepKind.mixed: "tax and forced calls together: run lenient too to tell them apart",
+}
+
+
+def group_title(group: Group) -> str:
+    """For the rule above."""
+    return joined([group.model, f"group of {count(len(group.campaigns), 'campaign')}"])
+
+
+def group_lines(group: Group, folder: Path | None, width: int = 80) -> list[str]:
+    """What the campaigns say together, and where that is written, if anywhere."""
+    lines = [line for step in group.steps for line in _step(step, len(group.depths) > 0, width)]
+    if group.depths:
+        lines += ["", *_depth_table(group, width), *(line for depth in group.depths for line in _depth(depth, width))]
+    return lines + (labelled("files", str(folder), width) if folder else [])
+
+
+def _step(step: Step, several: bool, width: int) -> Iterator[str]:
+    where = f"load {step.load}: " if several else ""
+    yield from labelled(LABELS[step.kind], f"{where}{step_sentence(step)}", width)
+    yield from labelled("", MEANINGS[step.kind], width)
+
+
+def step_sentence(step: Step) -> str:
+    """`native 0/10 → lenient 1/10: +10.0 points (95%: -18.9 to +40.4, p 1.00)`, and what the pairs are."""
+    if step.found is None:
+        return f"{step.first} → {step.second}: no pair has a verdict on both sides"
+    found = step.found
+    passes = f"{step.first} {fraction(found.first, found.pairs)} → {step.second} {fraction(found.second, found.pairs)}"
+    notes = [f"{found.gained} gained, {found.lost} lost"]
+    if step.kind is StepKind.tax:
+        notes.append(f"first replies equal in {fraction(step.alike, step.pairs)} pairs")
+    if found.pairs > found.distinct:
+        notes.append(f"{found.pairs} pairs, {found.distinct} distinct")
+    if step.unpaired:
+        notes.append(f"{count(step.unpaired, 'pair')} without a verdict on both sides")
+    change = f"{points(found.difference)} points (95%: {points_interval(found.interval)}, p {p_value(found.p)})"
+    return f"{passes}: {change}; {'; '.join(notes)}"
+
+
+def _depth_table(group: Group, width: int) -> list[str]:
+    rows = [["context load", "passed", "leaking", "malformed", "latency"]]
+    rows += [
+        [
+            f"{depth.policy} {depth.load}",
+            fraction(depth.rates.passed, depth.rates.scored),
+            fraction(depth.leaking.trials, depth.leaking.of),
+            fraction(depth.malforming.trials, depth.malforming.of),
+            latency(depth.seconds),
+        ]
+        for depth in group.depths
+    ]
+    return table(rows, [""] * len(rows), width)
+
+
+def _depth(depth: Depth, width: int) -> list[str]:
+    first, *others = depth_sentences(depth)
+    lines = labelled(f"load {depth.load}", f"{depth.policy}: {first}", width)
+    return lines + [line for sentence in others for line in labelled("", sentence, width)]
+
+
+def depth_sentences(depth: Depth) -> Iterator[str]:
+    """Every number of a depth with its interval."""
+    yield f"pass rate {percent(depth.rates.effective)} (95%: {interval(depth.passing)})"
+    yield f"trials that leak {share(depth.leaking)}"
+    yield f"trials with a malformed call {share(depth.malforming)}"
+    replies = count(depth.replies, "reply", "replies")
+    yield f"{count(depth.calls, 'call')} read and {depth.malformed} malformed in {replies}"
+    if depth.resembled:
+        looks = joined(f"{n} {look}" for look, n in sorted(depth.resembled.items()))
+        yield f"replies that only looked like a call or a template: {looks}"
+    if depth.overflowed:
+        yield f"{count(depth.overflowed, 'trial')} ended by the context"
+    yield f"latency {latency(depth.seconds)} (95%: {latency_interval(depth.seconds_interval)})"
+    if depth.against_least is not None:
+        change = depth.against_least
+        yield (
+            f"beside the least load, {count(change.pairs, 'pair')}: {points(change.difference)} points "
+            f"(95%: {points_interval(change.interval)}), a trial takes {latency(depth.slower)} more "
+            f"(95%: {latency_interval(depth.slower_interval)})"
+        )
+    if depth.reached and depth.load:
+        low, high = depth.reached
+        how = "the model's tokenizer" if depth.counted == "tokenizer" else "four characters a token"
+        yield f"{low if low == high else f'{low} to {high}'} tokens reached, by {how}"
+
+
+def share(of: Share) -> str:
+    """`2/10 (95%: 5.7% to 51.0%)`."""
+    return f"{fraction(of.trials, of.of)} (95%: {interval(of.interval)})"
+
+
+FILE = "group.json"
+
+_EQUAL = (
+    "Native and lenient ask in the same words with the same seeds. Their replies are therefore equal until the parsers "
+    "part: where one reads a call that the other does not, the conversations go on apart."
+)
+
+
+def group_page(group: Group) -> Iterator[str]:
+    """Line by line, each with its line end."""
+    for section in (_head, _campaigns, _steps, _depths):
+        for line in section(group):
+            yield f"{line}\n"
+
+
+def _head(group: Group) -> Iterator[str]:
+    suite = group.campaigns[0].manifest.suite
+    yield f"# {for_markdown(group.model)} on {for_markdown(suite.title)}: campaigns side by side"
+    yield ""
+    yield from paragraph("Trials are paired by task and run; seeds and instances of a pair are the same.")
+
+
+def _campaigns(group: Group) -> Iterator[str]:
+    yield from heading("Campaigns", OBSERVED)
+    rows = [_row(campaign) for campaign in group.campaigns]
+    files = [f"../{campaign.folder.id}/verification/pass_rate_by_task.csv" for campaign in group.campaigns]
+    yield from pipe_table(("Policy", "Context load", "Passed of planned", "Scored", "Folder"), rows, *files)
+
+
+def _row(campaign: Campaign) -> tuple[str, ...]:
+    manifest, rates = campaign.manifest, Rates.of(campaign.results, len(campaign.manifest.planned))
+    folder = f"[{campaign.folder.id}](../{campaign.folder.id}/)"
+    passed = fraction(rates.passed, rates.planned)
+    return manifest.policy, str(manifest.context_load), passed, fraction(rates.scored, rates.planned), folder
+
+
+def _steps(group: Group) -> Iterator[str]:
+    if not group.steps:
+        return
+    yield from heading("Format tax", OBSERVED)
+    if any(step.kind is StepKind.tax for step in group.steps):
+        yield from paragraph(_EQUAL)
+    for step in group.steps:
+        where = f", context load {step.load}" if group.depths else ""
+        yield f"- **{LABELS[step.kind]}{where}**: {step_sentence(step)}. Points {MEANINGS[step.kind]}."
+    yield ""
+    yield verified(FILE)
+    yield ""
+
+
+def _depths(group: Group) -> Iterator[str]:
+    if not group.depths:
+        return
+    yield from heading("Context load", OBSERVED)
+    for depth in group.depths:
+        yield f"- **{depth.policy}, {depth.load} tokens**"
+        yield from (f"  - {sentence}" for sentence in depth_sentences(depth))
+    yield ""
+    yield verified(FILE)
+    yield ""
+
+
+GROUP_SCHEMA = 1
+"""Of group.json; raised when a field changes its meaning or goes away."""
+
+
+def write_group(folder: GroupFolder, group: Group) -> None:
+    """Replace both files."""
+    text = json.dumps(as_json(group), indent=2, allow_nan=False)
+    write_atomically(folder.comparison, f"{text}\n".encode("ascii"))
+    write_atomically(folder.page, "".join(group_page(group)).encode("utf-8"))
+
+
+def as_json(group: Group) -> dict[str, Any]:
+    """Plain types only."""
+    return {
+        "schema": GROUP_SCHEMA,
+        "group": group.id,
+        "model": group.model,
+        "campaigns": [
+            {
+                "campaign": campaign.folder.id,
+                "policy": campaign.manifest.policy,
+                "context_load": campaign.manifest.context_load,
+            }
+            for campaign in group.campaigns
+        ],
+        "steps": [asdict(step) for step in group.steps],
+        "depths": [_depth_to_json(depth) for depth in group.depths],
+    }
+
+
+def _depth_to_json(depth: Depth) -> dict[str, Any]:
+    """A `Counter` does not survive `asdict`."""
+    return asdict(replace(depth, resembled={})) | {"resembled": {look.value: n for look, n in depth.resembled.items()}}

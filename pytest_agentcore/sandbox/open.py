@@ -1,0 +1,77 @@
+"""Choose a sandbox and prove that it works before the first trial."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pytest_agentcore.errors import SandboxError, UsageError
+from pytest_agentcore.sandbox.base import Command, Sandbox
+from pytest_agentcore.sandbox.bubblewrap import ROOT_UIDS, Bubblewrap
+from pytest_agentcore.sandbox.process import PlainProcess
+from pytest_agentcore.sandbox.python import base_interpreter
+from pytest_agentcore.sandbox.workspace import create_workspace, scratch
+
+Kind = Literal["bubblewrap", "process"]
+SENTENCE = (
+    "tools run in a sandbox and {problem}; install the package `bubblewrap` (Debian, Ubuntu, Fedora, Arch; user "
+    "namespaces must be allowed), or choose `--sandbox process`, which confines much less (docs/sandbox.md)"
+)
+
+
+def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidden: Sequence[Path] = ()) -> Sandbox:
+    """The sandbox of a session.
+
+    Args:
+        kind: what was asked for; None means bubblewrap.
+        may_fall_back: take the plain process when nothing was asked for and bubblewrap does not work.
+        hidden: folders that must not show in it wherever they lie, e.g. the suite; the package's own is always hidden.
+
+    Raises:
+        UsageError: bubblewrap is missing or does not work here; one sentence says what to do.
+    """
+    if kind == "process":
+        return PlainProcess(interpreter=base_interpreter())
+    try:
+        return _bubblewrap((*_own_folders(), *hidden))
+    except SandboxError as error:
+        if kind is None and may_fall_back:
+            return PlainProcess(interpreter=base_interpreter())
+        raise UsageError(SENTENCE.format(problem=error)) from error
+
+
+def _bubblewrap(hidden: Sequence[Path]) -> Bubblewrap:
+    """The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace."""
+    for program in ("bwrap", *(("setpriv",) if os.geteuid() == 0 else ())):
+        if shutil.which(program) is None:
+            raise SandboxError(f"there is no program `{program}`")
+    problem = ""
+    for uids in [ROOT_UIDS, None] if os.geteuid() == 0 else [None]:
+        sandbox = Bubblewrap(
+            executable=shutil.which("bwrap") or "bwrap", interpreter=base_interpreter(), uids=uids, hidden=tuple(hidden)
+        )
+        problem = _problem(sandbox)
+        if not problem:
+            return sandbox
+    raise SandboxError(f"bubblewrap does not work here ({problem})")
+
+
+def _problem(sandbox: Sandbox) -> str:
+    """Empty when a Python starts in it. Being found is not enough: Ubuntu 24.04 restricts user namespaces."""
+    with scratch("probe") as folder:
+        workspace = create_workspace(Path(folder) / "probe")
+        try:
+            completed = sandbox.run(workspace, Command(argv=["python3", "-c", "open('written', 'w').write('x')"]))
+        except SandboxError as error:
+            return str(error)
+        if completed.exit_code == 0 and (workspace.root / "written").exists():
+            return ""
+        return " ".join(completed.output.decode(errors="replace").split())[:200] or "a Python does not start in it"
+
+
+def _own_folders() -> tuple[Path, ...]:
+    package = Path(__file__).resolve().parents[1]
+    return package, package.parent / "suites"

@@ -1,0 +1,202 @@
+"""One pytest item per (model, task, run index), in the order in which they are to run."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+import pytest
+
+from pytest_agentcore.errors import TaskDeclarationError, UsageError
+from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.read import Campaign, list_campaigns, read_campaign
+from pytest_agentcore.tasks.declare import check_alone, check_oracle, check_tools
+from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.tasks.task import Task
+from pytest_agentcore.trial.modes import Cause, FailureMode
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """What the `trial` fixture is parametrized with."""
+
+    model: str
+    """The campaign's label: the model's slug, with policy and depth behind it where the model has several."""
+    run: int
+
+    def __str__(self) -> str:
+        return f"{self.model}-run{self.run}"
+
+
+def task_of(item: pytest.Item) -> Task | None:
+    """The task of an item, or None for a test that is none."""
+    declared = getattr(getattr(item, "function", None), "agentcore", None)
+    return declared if isinstance(declared, Task) else None
+
+
+def key_of(item: pytest.Item) -> TrialKey | None:
+    """Which trial an item is, or None for a test that is none."""
+    task = task_of(item)
+    callspec = getattr(item, "callspec", None)
+    if task is None or callspec is None or not isinstance(callspec.params.get("trial"), Param):
+        return None
+    param = cast("Param", callspec.params["trial"])
+    return TrialKey(param.model, task.id, param.run)
+
+
+def task_of_id(nodeid: str, models: Iterable[str]) -> str:
+    """The id of the task that a node id is a trial of with one of the models; empty for a test that is none."""
+    path, _, name = nodeid.partition("::")
+    labels = "|".join(map(re.escape, models))
+    is_trial = re.search(rf"\[(?:{labels})-run\d+\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
+    return PurePosixPath(path).stem.removeprefix("test_") if is_trial else ""
+
+
+class Collecting:
+    """Parametrizes, checks and orders the tasks."""
+
+    def __init__(self, models: Sequence[str], runs: int, order: str, tools: Mapping[str, object], suite: Suite) -> None:
+        self._models, self._runs, self._order, self._tools, self._suite = models, runs, order, tools, suite
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Every task runs `runs` times with every model."""
+        if isinstance(getattr(metafunc.function, "agentcore", None), Task):
+            params = [Param(model, run) for model in self._models for run in range(1, self._runs + 1)]
+            metafunc.parametrize("trial", params, indirect=True, ids=str)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Module | pytest.Class, name: str, obj: object) -> object:
+        """What is wrong with a declaration beyond its own module is an error at collection."""
+        del name
+        declared = getattr(obj, "agentcore", None)
+        if isinstance(declared, Task):
+            self._check(declared, collector)
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Model after model, since each is loaded once; then interleaved or task by task; other tests keep place."""
+        refuse_duplicates(items)
+        trials = [item for item in items if key_of(item)]
+        tasks = {task: n for n, task in enumerate(dict.fromkeys(_key(item).task for item in trials))}
+        ordered = iter(sorted(trials, key=lambda item: self._rank(_key(item), tasks)))
+        items[:] = [next(ordered) if key_of(item) else item for item in items]
+        for item in trials:
+            item.add_marker("agentcore")
+
+    def _rank(self, key: TrialKey, tasks: Mapping[str, int]) -> tuple[int, int, int]:
+        model, task = self._models.index(key.model), tasks[key.task]
+        return (model, task, key.run) if self._order == "by-task" else (model, key.run, task)
+
+    def _check(self, task: Task, collector: pytest.Collector) -> None:
+        try:
+            check_place(task, self._suite)
+            check_tools(task, self._tools)
+            check_alone(task, vars(getattr(collector, "obj", None) or object))
+            check_oracle(task)
+        except TaskDeclarationError as error:
+            raise collector.CollectError(str(error)) from error
+
+
+def check_place(task: Task, suite: Suite) -> None:
+    """Raise TaskDeclarationError for a task of another suite: scores rest on what the campaign's digest is over."""
+    if not suite.covers(task.module):
+        sentence = (
+            f"a campaign is of one suite, here {suite.path}; run the task by a command of its own, or move it there"
+        )
+        raise TaskDeclarationError(task.module, "suite", sentence)
+
+
+def refuse_duplicates(items: Sequence[pytest.Item]) -> None:
+    """Raise UsageError when two modules give the same task id, which would make one trial of two."""
+    modules: dict[str, Path] = {}
+    for task in filter(None, map(task_of, items)):
+        if modules.setdefault(task.id, task.module) != task.module:
+            raise pytest.UsageError(
+                f"{task.module}: id: {task.id!r} is also the id of {modules[task.id]}; rename one of the modules"
+            )
+
+
+def _key(item: pytest.Item) -> TrialKey:
+    key = key_of(item)
+    assert key is not None
+    return key
+
+
+WORDS = (*(mode.value for mode in FailureMode), *(cause.value for cause in Cause))
+"""What `--agentcore-rerun` takes."""
+
+_BY_PYTEST = {"lf": "--lf", "stepwise": "--sw"}
+"""Options of pytest that pick tests by how they ended last."""
+
+
+class Selecting:
+    """Leaves only the picked trials; everything that is no trial is left out too."""
+
+    def __init__(self, keys: Collection[TrialKey]) -> None:
+        self._keys = frozenset(keys)
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect the rest."""
+        rest = [item for item in items if key_of(item) not in self._keys]
+        if rest:
+            config.hook.pytest_deselected(items=rest)
+            items[:] = [item for item in items if key_of(item) in self._keys]
+
+
+def picked_by_pytest(config: pytest.Config) -> Selection | None:
+    """The selection that pytest's own memory of failures makes."""
+    asked = tuple(word for dest, word in _BY_PYTEST.items() if config.getoption(dest, False))
+    return Selection(asked=asked) if asked else None
+
+
+def picked(words: Sequence[str], results: Path, slug: str, suite: str) -> tuple[Campaign, tuple[TrialKey, ...]]:
+    """The newest campaign of a model and a suite that counts, and its trials that ended in one of the words.
+
+    Raises:
+        UsageError: an unknown word, no such campaign, no such trial.
+    """
+    for word in words:
+        _check(word)
+    campaign = _newest(results, slug, suite)
+    found = [result.key for result in campaign.results if {*words} & {result.failure_mode, result.cause}]
+    if not found:
+        raise UsageError(
+            f"--agentcore-rerun {' '.join(words)}: no trial of {campaign.folder.id} ended so; {_ends(campaign.results)}"
+        )
+    return campaign, tuple(found)
+
+
+def why_selected(selection: Selection) -> str:
+    """For the header."""
+    source = f" of {selection.of}" if selection.of else ""
+    return f"selection by {' '.join(selection.asked)}{source}: to look at, it counts nowhere"
+
+
+def _check(word: str) -> None:
+    if word not in WORDS:
+        near = difflib.get_close_matches(word, WORDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(WORDS)}"
+        raise UsageError(f"--agentcore-rerun {word!r}: is neither a failure mode nor a cause; {hint}")
+
+
+def _newest(results: Path, slug: str, suite: str) -> Campaign:
+    known = [
+        listed.folder
+        for listed in list_campaigns(results)
+        if (listed.manifest.model, listed.manifest.suite.name) == (slug, suite)
+    ]
+    if not known:
+        raise UsageError(f"--agentcore-rerun: no campaign of {slug} over {suite} in {results} to pick trials from")
+    return read_campaign(known[-1].path)
+
+
+def _ends(results: Iterable[TrialResult]) -> str:
+    ends = Counter(f"{result.outcome}, {result.cause}" if result.cause else result.outcome for result in results)
+    return "its trials: " + "; ".join(f"{n} {end}" for end, n in sorted(ends.items())) if ends else "it has no results"

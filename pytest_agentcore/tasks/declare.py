@@ -1,0 +1,273 @@
+"""What a task file says: `@task(...)` over the checker, oracle and counterexamples beside it, all of it checked."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from pytest_agentcore.errors import TaskDeclarationError
+from pytest_agentcore.options import LONGEST
+from pytest_agentcore.tasks.task import (
+    Budget,
+    Checker,
+    Files,
+    Solution,
+    Task,
+    files_problem,
+    is_utf8,
+    kind_of,
+    path_problem,
+)
+from pytest_agentcore.tools.base import Fault
+
+if TYPE_CHECKING:
+    from pytest_agentcore.checking.trial import Trial
+
+
+def check_tools(task: Task, tools: Mapping[str, object]) -> None:
+    """Raise TaskDeclarationError for a tool that nobody registered."""
+    for name in task.tools:
+        if name not in tools:
+            raise TaskDeclarationError(task.module, "tools", f"unknown tool {name!r}; there are {', '.join(tools)}")
+
+
+def check_alone(task: Task, namespace: Mapping[str, object]) -> None:
+    """Raise TaskDeclarationError when a module holds two tasks: the module's name is the task's id."""
+    others = [
+        function.__name__
+        for function in cast("Sequence[TaskFunction]", list(namespace.values()))
+        if isinstance(getattr(function, "agentcore", None), Task) and function.agentcore.module == task.module
+    ]
+    if len(set(others)) > 1:
+        raise TaskDeclarationError(task.module, "id", f"one module is one task, but it declares {', '.join(others)}")
+
+
+AS_THE_SESSION = Budget()
+
+
+class TaskFunction(Protocol):
+    """A checker after `@task`: still the plain test function, with three decorators on it."""
+
+    agentcore: Task
+    __name__: str
+
+    def __call__(self, trial: Trial) -> None: ...
+
+    def oracle(self, solution: Solution) -> Solution:
+        """The reference solution; exactly one."""
+
+    def alternative(self, solution: Solution) -> Solution:
+        """A right solution that looks different; the checker must accept it."""
+
+    def counterexample(self, solution: Solution) -> Solution:
+        """A plausible wrong solution; the checker must reject it."""
+
+
+def task(
+    *,
+    prompt: str,
+    files: Files = "",
+    tools: Sequence[str] = ("fs_read", "fs_write", "shell"),
+    artifacts: Sequence[str] = (),
+    protected: Sequence[str] = (),
+    budget: Budget = AS_THE_SESSION,
+    faults: Sequence[Fault] = (),
+) -> Callable[[Checker], TaskFunction]:
+    """Declare the task of a module; the decorated test function is its checker.
+
+    Args:
+        prompt: what the model is asked, the whole of it.
+        files: a folder below `files/` beside the module, a dict of contents by path, or a function of a seeded
+            `random.Random` that returns an `Instance` (then each run index is another instance).
+        tools: names of the tools the model gets, the built-in ones or those of a plugin.
+        artifacts: workspace paths that a pass rests on; selfcheck replaces each by rubbish.
+        protected: glob patterns of files the model was told not to change; the checker sees them pristine.
+        budget: tighter or wider limits than the session's.
+        faults: tool errors to inject.
+
+    Raises:
+        TaskDeclarationError: a declaration that cannot be run; names the file and the field.
+    """
+
+    def decorate(checker: Checker) -> TaskFunction:
+        _check_declaration(
+            _file_of(checker),
+            {
+                "checker": checker,
+                "prompt": prompt,
+                "files": files,
+                "tools": tools,
+                "artifacts": artifacts,
+                "protected": protected,
+                "budget": budget,
+                "faults": faults,
+            },
+        )
+        declared = Task(
+            checker=checker,
+            prompt=textwrap.dedent(prompt).strip(),
+            files=files or {},
+            tools=tuple(tools),
+            artifacts=tuple(artifacts),
+            protected=tuple(protected),
+            budget=budget,
+            faults=tuple(faults),
+        )
+        return _as_task_function(checker, declared)
+
+    return decorate
+
+
+def check_oracle(declared: Task) -> None:
+    """Raise TaskDeclarationError unless exactly one solution is the reference; known once the module is imported."""
+    if len(declared.oracles) != 1:
+        names = ", ".join(getattr(oracle, "__name__", repr(oracle)) for oracle in declared.oracles) or "none"
+        raise TaskDeclarationError(declared.module, "oracle", f"exactly one must be declared, and there is {names}")
+
+
+def _as_task_function(checker: Checker, declared: Task) -> TaskFunction:
+    def adder(into: list[Solution]) -> Callable[[Solution], Solution]:
+        def add(solution: Solution) -> Solution:
+            into.append(solution)
+            return solution
+
+        return add
+
+    vars(checker).update(
+        agentcore=declared,
+        oracle=adder(declared.oracles),
+        alternative=adder(declared.alternatives),
+        counterexample=adder(declared.counterexamples),
+    )
+    return cast("TaskFunction", checker)
+
+
+def _file_of(checker: object) -> str:
+    code = getattr(checker, "__code__", None)
+    module = sys.modules.get(getattr(checker, "__module__", ""))
+    return str(code.co_filename if code else getattr(module, "__file__", "a task module"))
+
+
+def _check_declaration(file: str, given: Mapping[str, object]) -> None:
+    """Raise TaskDeclarationError for the first field that cannot be used, whatever types the author gave them."""
+    problems: dict[str, Callable[[object], str]] = {
+        "checker": _checker_problem,
+        "prompt": _prompt_problem,
+        "files": partial(_files_problem, home=Path(file).parent / "files"),
+        "tools": _tools_problem,
+        "artifacts": _artifacts_problem,
+        "protected": _words_problem,
+        "budget": _budget_problem,
+        "faults": _faults_problem,
+    }
+    for field, problem in problems.items():
+        if found := problem(given[field]):
+            raise TaskDeclarationError(file, field, found)
+
+
+def _checker_problem(checker: object) -> str:
+    if not inspect.isfunction(checker):
+        return f"must be a function, and is {kind_of(checker)}"
+    name, parameters = checker.__name__, list(inspect.signature(checker).parameters.values())
+    if [(each.name, each.default, each.kind) for each in parameters] != [
+        ("trial", inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ]:
+        return f"{name} must take exactly one argument, `trial`"
+    if (
+        inspect.iscoroutinefunction(checker)
+        or inspect.isgeneratorfunction(checker)
+        or inspect.isasyncgenfunction(checker)
+    ):
+        return f"{name} must be a plain function: with `async` or `yield` its body would not run"
+    return f"{name} has no body: it must assert something about `trial`" if _is_empty(checker) else ""
+
+
+def _is_empty(checker: Callable[..., object]) -> bool:
+    """Whether the body is only a docstring, `pass` or `...`."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(checker)))
+    except (OSError, SyntaxError):
+        return False
+    function = cast("ast.FunctionDef", tree.body[0])
+    return all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _prompt_problem(prompt: object) -> str:
+    if not isinstance(prompt, str):
+        return f"must be text, and is {kind_of(prompt)}"
+    if not is_utf8(prompt):
+        return "holds text that is no UTF-8"
+    return "" if prompt.strip() else "is empty: it must say what the model is to do"
+
+
+def _files_problem(files: object, home: Path) -> str:
+    if isinstance(files, str):
+        return f"no folder {files!r} in {home}" if files and not (home / files).is_dir() else ""
+    if isinstance(files, Mapping):
+        return files_problem(files)
+    return "" if callable(files) else f"must be a folder's name, a dict or a function, and is {kind_of(files)}"
+
+
+def _words_problem(words: object) -> str:
+    if isinstance(words, str):
+        return f"must be a list of names: [{words!r}]"
+    if not isinstance(words, Sequence):
+        return f"must be a list of names, and is {kind_of(words)}"
+    return next((f"{word!r} is no name" for word in words if not isinstance(word, str) or not word), "")
+
+
+def _tools_problem(tools: object) -> str:
+    if problem := _words_problem(tools):
+        return problem
+    names = Counter(cast("Sequence[str]", tools))
+    twice = next((name for name, count in names.items() if count > 1), "")
+    if twice:
+        return f"{twice!r} stands there twice"
+    return "" if names else "is empty: an agent without tools cannot act"
+
+
+def _artifacts_problem(artifacts: object) -> str:
+    if problem := _words_problem(artifacts):
+        return problem
+    return next(filter(None, map(path_problem, cast("Sequence[object]", artifacts))), "")
+
+
+def _budget_problem(budget: object) -> str:
+    if not isinstance(budget, Budget):
+        return f"must be a Budget(turns=…, reply_tokens=…, seconds=…), and is {kind_of(budget)}"
+    for name, value in asdict(budget).items():
+        whole = name != "seconds"
+        if value is None or (_is_number(value, whole=whole) and (1 if whole else 0) <= value <= LONGEST and value):
+            continue
+        return f"{name}={value!r}: must be " + ("a whole number from 1" if whole else f"above 0 and up to {LONGEST:g}")
+    return ""
+
+
+def _faults_problem(faults: object) -> str:
+    if not isinstance(faults, Sequence) or isinstance(faults, str):
+        return f"must be a list of Fault(mentions=…, message=…), and is {kind_of(faults)}"
+    for fault in faults:
+        if not isinstance(fault, Fault):
+            return f"{fault!r} must be a Fault(mentions=…, message=…)"
+        if not (isinstance(fault.mentions, str) and isinstance(fault.message, str) and fault.message):
+            return f"{fault!r}: mentions and message must be text, and the message not empty"
+        if not (_is_number(fault.times, whole=True) and fault.times >= 1):
+            return f"{fault!r}: times must be a whole number from 1"
+    return ""
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,175 @@
+"""A suite: a folder of task modules, its name, version, system prompt and digest."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.tasks.task import IGNORED
+
+SYSTEM_PROMPT = """\
+You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
+nothing is done unless a tool does it. When the work is finished, answer with one short sentence and no tool call.
+"""
+"""For suites without a `system.txt` of their own."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder of task modules. `suite.toml` (name, version, title) and `system.txt` are optional."""
+
+    path: Path
+    name: str
+    version: str
+    title: str
+    """How reports name it, e.g. `agentic-core-v1 (open rebuild 1.0)`."""
+    system_prompt: str
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over every file's path and content; the same in clone, wheel and editable install.
+
+        Left out is what a run may leave in the folder and what only happens to lie there: caches, campaigns, virtual
+        environments, hidden folders beside the tasks.
+        """
+        sha = hashlib.sha256()
+        for path in sorted(_files(self.path), key=lambda p: p.relative_to(self.path).as_posix()):
+            content = path.read_bytes()
+            sha.update(f"{path.relative_to(self.path).as_posix()}\0{len(content)}\0".encode() + content)
+        return sha.hexdigest()
+
+    @classmethod
+    def load(cls, path: Path) -> Suite:
+        """Read the folder's own declarations.
+
+        Raises:
+            UsageError: `suite.toml` is not TOML or has unknown keys.
+        """
+        declared = _read_toml(path / "suite.toml")
+        name = declared.get("name", path.name)
+        version = declared.get("version", "0")
+        prompt = path / "system.txt"
+        return cls(
+            path=path,
+            name=name,
+            version=version,
+            title=declared.get("title", name),
+            system_prompt=(prompt.read_text(encoding="utf-8") if prompt.is_file() else SYSTEM_PROMPT).strip(),
+        )
+
+    @classmethod
+    def of(cls, module: Path) -> Suite:
+        """The suite a task module belongs to: the nearest folder upwards with a `suite.toml`, else its own folder."""
+        for folder in module.parents:
+            if (folder / "suite.toml").is_file():
+                return cls.load(folder)
+        return cls.load(module.parent)
+
+    def covers(self, module: Path) -> bool:
+        """Whether the digest is over this task module too."""
+        return (module.parent.resolve() / module.name).is_relative_to(self.path.resolve())
+
+
+def suite_at(paths: Sequence[Path]) -> Suite:
+    """The suite that a campaign over these files and folders belongs to: the first that has tasks.
+
+    The paths may name a project's own tests too. Where one suite's folder lies in another's, the outer one is meant.
+    """
+    found = (Suite.of(path / "_" if path.is_dir() else path) for path in paths)
+    suites = list({suite.path.resolve(): suite for suite in found}.values())
+    outer = [one for one in suites if not any(other is not one and other.covers(one.path) for other in suites)]
+    return outer[0] if len(outer) == 1 else next((one for one in outer if _has_tasks(one.path)), outer[0])
+
+
+def _has_tasks(folder: Path) -> bool:
+    return any(b"pytest_agentcore" in module.read_bytes() for module in folder.rglob("test_*.py") if module.is_file())
+
+
+_SHOWN = 12
+"""Characters of a digest."""
+
+
+def find_suite(name: str, home: Path = Path()) -> Path:
+    """The folder of a shipped suite's name, or of a directory, relative to `home`.
+
+    Raises:
+        UsageError: neither; gives the nearest shipped name.
+    """
+    shipped = shipped_suites()
+    if name in shipped:
+        return shipped[name]
+    if (home / Path(name).expanduser()).is_dir():
+        return (home / Path(name).expanduser()).resolve()
+    near = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"shipped suites: {', '.join(shipped)}"
+    raise UsageError(f"no suite and no directory {name!r}; {hint}")
+
+
+def overshadowed(name: str, home: Path = Path()) -> str:
+    """A sentence where a shipped suite's name is also that of a folder with other contents; else empty."""
+    shipped, folder = shipped_suites().get(name), home / name
+    if shipped is None or not folder.is_dir() or folder.resolve() == shipped:
+        return ""
+    mine, other = Suite.load(shipped).digest[:_SHOWN], Suite.load(folder).digest[:_SHOWN]
+    if mine == other:
+        return ""
+    return (
+        f"{name} means the shipped suite (digest {mine}) and not the folder of that name, which holds another (digest "
+        f"{other}); ./{name} means the folder"
+    )
+
+
+def task_ids(folder: Path) -> tuple[str, ...]:
+    """Ids of the task modules in a suite's folder by their files' names; nothing is imported."""
+    return tuple(sorted(path.stem.removeprefix("test_") for path in modules_in(folder)))
+
+
+def modules_in(folder: Path) -> list[Path]:
+    """The test modules below a folder, without those that are data: what tasks give, what campaigns keep."""
+    modules = (path for path in _files(folder) if path.match("test_*.py"))
+    return sorted(path for path in modules if "files" not in path.relative_to(folder).parts)
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Folders by name: inside the package in a wheel, beside it in a clone or an editable install."""
+    package = Path(__file__).resolve().parents[1]
+    for home in (package / "suites", package.parent / "suites"):
+        found = {p.parent.name: p.parent for p in sorted(home.glob("*/suite.toml"))}
+        if found:
+            return found
+    return {}
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        hidden = {name for name in folders if here == root and name.startswith(".")}
+        folders[:] = [name for name in folders if name not in IGNORED | hidden and not _is_foreign(here / name)]
+        for name in names:
+            path = here / name
+            if name not in IGNORED and path.suffix != ".pyc" and path.is_file():
+                yield path
+
+
+def _is_foreign(folder: Path) -> bool:
+    is_campaign = (folder / "manifest.json").is_file() and (folder / "verification").is_dir()
+    return is_campaign or (folder / "pyvenv.cfg").is_file()
+
+
+def _read_toml(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if unknown := declared.keys() - {"name", "version", "title"}:
+        raise UsageError(f"{path}: unknown key {min(unknown)!r}; a suite declares name, version and title")
+    return {key: str(value) for key, value in declared.items()}

@@ -1,0 +1,219 @@
+"""A task as it was declared, and the instances that it gives: the values that everything else reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
+from pytest_agentcore.tools.base import Fault
+from pytest_agentcore.trial.modes import Cause
+
+if TYPE_CHECKING:
+    from pytest_agentcore.agent.actor import Actor
+    from pytest_agentcore.checking.trial import Trial
+
+
+IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"})
+"""Names that never count as content: not in a digest, not in a workspace, not in a diff."""
+
+LONGEST_NAME, LONGEST_PATH = 255, 1024
+"""Bytes that every file system takes, the path below the workspace."""
+
+Checker = Callable[["Trial"], None]
+Solution = Callable[["Actor"], str | None]
+"""Acts through the agent's tools; what it returns is the final answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The concrete data of a task for one run index."""
+
+    files: Mapping[str, str | bytes]
+    """Content by workspace path (posix, relative); text is written as UTF-8."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-able values for checker and oracle (`trial.facts`, `agent.facts`); never shown to the model."""
+
+    def digest(self) -> str:
+        """sha256 over files and facts."""
+        sha = hashlib.sha256(json.dumps(dict(self.facts), sort_keys=True).encode())
+        for path, content in sorted(self.files.items()):
+            sha.update(f"\0{path}\0".encode() + _bytes(content))
+        return sha.hexdigest()
+
+    def write(self, root: Path) -> None:
+        """Create every file below `root`."""
+        for path, content in self.files.items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(_bytes(content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What ends a trial. None leaves the session's value."""
+
+    turns: int | None = None
+    reply_tokens: int | None = None
+    seconds: float | None = None
+
+
+Files = str | Mapping[str, str | bytes] | Callable[[Random], Instance]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task as declared. Made by `task`, read by everything else."""
+
+    checker: Checker
+    prompt: str
+    files: Files
+    tools: tuple[str, ...]
+    artifacts: tuple[str, ...]
+    protected: tuple[str, ...]
+    budget: Budget
+    faults: tuple[Fault, ...]
+    oracles: list[Solution] = field(default_factory=list)
+    alternatives: list[Solution] = field(default_factory=list)
+    counterexamples: list[Solution] = field(default_factory=list)
+
+    @cached_property
+    def module(self) -> Path:
+        """The task module's file."""
+        return Path(self.checker.__code__.co_filename)
+
+    @property
+    def id(self) -> str:
+        """The module's stem without `test_`, e.g. `task_05_minimal_fix`."""
+        return self.module.stem.removeprefix("test_")
+
+    @property
+    def varies(self) -> bool:
+        """Whether each run index is another instance."""
+        return callable(self.files)
+
+    def instance(self, suite_version: str, run: int) -> Instance:
+        """The data of one run index, drawn from (suite version, task, run index): the same for every model.
+
+        Raises:
+            TaskDeclarationError: the task's own function made what no workspace can hold.
+        """
+        if callable(self.files):
+            return self._checked(self.files(Random(f"{suite_version}/{self.id}/{run}")))
+        if isinstance(self.files, str):
+            return Instance(read_folder(self.module.parent / "files" / self.files))
+        return Instance(self.files)
+
+    def check(self, trial: Trial) -> None:
+        """Let the checker speak: it accepts by returning.
+
+        Raises:
+            AssertionError: the trial is rejected.
+            InfrastructureError: the checker returned something, which says neither.
+        """
+        self.refuse_verdict(self.checker(trial))  # type: ignore[func-returns-value]
+
+    def refuse_verdict(self, returned: object) -> None:
+        """Raise InfrastructureError for anything that the checker returned: it neither accepts nor rejects."""
+        if returned is not None:
+            raise InfrastructureError(
+                f"the checker is broken: {self.checker.__name__} returned {returned!r:.80}; it must assert instead",
+                Cause.checker_broken,
+            )
+
+    def _checked(self, drawn: object) -> Instance:
+        problem = f"must return an Instance, and returned {kind_of(drawn)}"
+        if isinstance(drawn, Instance):
+            problem = files_problem(drawn.files) or _facts_problem(drawn.facts)
+        if not isinstance(drawn, Instance) or problem:
+            name = getattr(self.files, "__name__", "the function")
+            raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
+        return drawn
+
+
+def database(sql: str) -> bytes:
+    """The bytes of a SQLite file that `sql` builds, for use as a file's content."""
+    import sqlite3  # noqa: PLC0415 - plugin start-up must stay light
+
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(sql)
+        made = connection.serialize()
+    finally:
+        connection.close()
+    # Bytes 96 to 99 hold the version of the library that wrote the file (sqlite.org/fileformat2.html): an instance must
+    # have one digest on every machine.
+    return made[:96] + bytes(4) + made[100:]
+
+
+def read_folder(folder: Path) -> dict[str, str | bytes]:
+    """Contents by posix path below `folder`, caches left out."""
+    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not IGNORED & set(p.parts))
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths}
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def files_problem(files: object) -> str:
+    """What is wrong with contents by workspace path, where anything is."""
+    if not isinstance(files, Mapping):
+        return f"must be contents by path, and is {kind_of(files)}"
+    for path, content in files.items():
+        if problem := path_problem(path):
+            return problem
+        if not isinstance(content, str | bytes):
+            return f"{path!r} must hold text or bytes, and holds {kind_of(content)}"
+        if isinstance(content, str) and not is_utf8(content):
+            return f"{path!r} holds text that is no UTF-8; give bytes"
+        for parent in PurePosixPath(path).parents:
+            if parent.as_posix() in files:
+                return f"{path!r} lies in {parent.as_posix()!r}, which is a file"
+    return ""
+
+
+def _facts_problem(facts: object) -> str:
+    if not isinstance(facts, Mapping):
+        return f"facts must be a dict, and are {kind_of(facts)}"
+    try:
+        json.dumps(dict(facts), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        return f"facts must be what JSON can hold: {error}"
+    return ""
+
+
+def path_problem(path: object) -> str:
+    """What is wrong with a path inside a workspace, where anything is."""
+    if not isinstance(path, str):
+        return f"a path must be text, and is {kind_of(path)}"
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        return f"{path!r} must be relative and stay inside the workspace"
+    if path in ("", ".") or "\0" in path or not is_utf8(path):
+        return f"{path!r} is no name of a file"
+    if pure.as_posix() != path:
+        return f"{path!r} must be written {pure.as_posix()!r}"
+    if max(len(part.encode()) for part in pure.parts) > LONGEST_NAME or len(path.encode()) > LONGEST_PATH:
+        return f"{path[:40]!r}… is too long a path"
+    return ""
+
+
+def kind_of(value: object) -> str:
+    """How a sentence names what it did not expect."""
+    return "nothing" if value is None else f"of type {type(value).__name__}"
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a file can hold it: half of a surrogate pair is a character of Python's alone."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""A trial's result: what ended it, what it is judged to be, and why."""

@@ -1,0 +1,222 @@
+"""What a detector is given and what it returns."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Event = Mapping[str, Any]
+"""One event of a transcript, see docs/data-pack.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One place where a pattern shows."""
+
+    turn: int
+    """The turn to cite, from 1."""
+    last_turn: int
+    """Where the pattern ends; `turn` where it is one turn."""
+    note: str
+    """What was seen, one line; holds text of the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one detector says of one trial."""
+
+    hits: tuple[Hit, ...]
+    applicable: bool
+    """Whether the trial had anything the detector could look at; without it no hit means nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """A pattern by name."""
+
+    name: str
+    meaning: str
+    """One sentence for reports."""
+    needs: str
+    """What a trial must have to be looked at, as in `12 trials with ...`."""
+    examine: Callable[[Sequence[Event]], Finding]
+
+
+TAIL, OF = 13, 15
+"""13 turns or more of a budget of 15, and that share of every other budget, rounded up."""
+
+
+def long_tail(events: Sequence[Event]) -> Finding:
+    """At most one hit: the turn where the tail begins."""
+    budget = next((event["budget"]["turns"] for event in events if event["event"] == "start"), 0)
+    used = max((event["turn"] for event in events if event["event"] in ("reply", "tool_result")), default=0)
+    begins = math.ceil(budget * TAIL / OF)
+    if not budget or used < begins:
+        return Finding(hits=(), applicable=bool(budget and used))
+    note = f"{used} of {round(budget)} turns; the tail begins at turn {begins}"
+    return Finding(hits=(Hit(turn=begins, last_turn=used, note=note),), applicable=True)
+
+
+Call = Mapping[str, Any]
+"""`name` and `arguments`, as in a transcript."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """Turns one after the other that make one call."""
+
+    call: Call
+    first: int
+    last: int
+
+
+def redundant_calls(events: Sequence[Event]) -> Finding:
+    """A hit per call and per unbroken row of turns that make it.
+
+    A call that an injected fault answered is not counted: making it again is what a fault asks for.
+    """
+    rows: list[_Row] = []
+    calls = _calls(events)
+    for turn, made in calls.items():
+        for call in made:
+            _take(rows, call, turn)
+    hits = [Hit(turn=row.first, last_turn=row.last, note=_note(row)) for row in rows if row.first < row.last]
+    return Finding(hits=tuple(sorted(hits, key=lambda hit: hit.turn)), applicable=len(calls) > 1)
+
+
+def _calls(events: Iterable[Event]) -> dict[int, list[Call]]:
+    """By turn; every turn that made a call has an entry."""
+    found: dict[int, list[Call]] = {}
+    for event in events:
+        if event["event"] == "tool_result":
+            calls = found.setdefault(event["turn"], [])
+            if event["outcome"] != "fault":
+                calls.append(event["call"])
+    return dict(sorted(found.items()))
+
+
+def _take(rows: list[_Row], call: Call, turn: int) -> None:
+    """Make a row longer, or begin one; rows that ended earlier stay as they are."""
+    for row in reversed(rows):
+        if row.last >= turn - 1 and row.call["name"] == call["name"] and row.call["arguments"] == call["arguments"]:
+            row.last = turn
+            return
+    rows.append(_Row(call, turn, turn))
+
+
+def _note(row: _Row) -> str:
+    return f"{row.call['name']} {json.dumps(row.call['arguments'])} in turns {row.first} to {row.last}"
+
+
+_FAULT = r"(?:root cause|cause|problem|bug|issue|error|defect|fault|culprit|reason)"
+_NOT = r"(?:is not|was not|isn't|wasn't|is no longer|does not|doesn't|did not|didn't)"
+
+_DIAGNOSIS = re.compile(
+    rf"\b(?:the|this|that|our|my|real|actual|main)\s+{_FAULT}\b[^.!?\n]{{0,60}}?\b(?:is|was|lies|comes|stems|must be)\b"
+    r"|\b(?:is|was|are|were)\s+(?:caused by|due to)\b"
+    r"|\bI (?:have )?found the (?:root )?(?:cause|problem|bug|issue|error)\b",
+    re.IGNORECASE,
+)
+"""A sentence that says what is wrong."""
+
+_HINTS = ("cause", "problem", "bug", "issue", "error", "defect", "fault", "culprit", "reason", "due to")
+"""Without one of these no sentence is a diagnosis; looking for them costs next to nothing."""
+
+_RETRACTION = re.compile(
+    r"\b(?:my|that|this|the)\s+(?:(?:earlier|previous|first|initial|original)\s+)?"
+    r"(?:diagnosis|assumption|analysis|conclusion|theory|hypothesis|guess)\s+(?:is|was)\s+"
+    r"(?:wrong|incorrect|mistaken|not right|not correct|off)\b"
+    r"|\bI (?:was|am) (?:wrong|mistaken)\b|\bI (?:misdiagnosed|misread|misunderstood)\b"
+    rf"|\b(?:that|this|it) {_NOT} (?:actually )?(?:the|our) (?:real |actual )?{_FAULT}\b"
+    rf"|\b(?:the|our) (?:real |actual )?{_FAULT} {_NOT}\b"
+    rf"|\b(?:actually|instead|in fact|rather)\b,? (?:the|our) (?:real |actual )?{_FAULT} (?:is|was|lies|must be)\b",
+    re.IGNORECASE,
+)
+"""A sentence that takes a diagnosis back."""
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+_SHOWN = 120
+"""Characters of a quoted sentence."""
+
+
+def diagnosis_reversed(events: Sequence[Event]) -> Finding:
+    """A hit per turn that takes back what the last turn with a diagnosis before it said.
+
+    The cited turn is the one that reverses; the note quotes both sentences.
+    """
+    hits: list[Hit] = []
+    stated: tuple[int, str] | None = None
+    looked_at = False
+    for turn, prose in _prose(events):
+        looked_at = looked_at or bool(prose.strip())
+        taken_back = stated and _RETRACTION.search(prose) and _first(_RETRACTION, _sentences(prose))
+        if stated and taken_back:
+            hits.append(_hit(stated, turn, taken_back))
+            stated = None
+        diagnosis = _diagnosis(prose)
+        stated = (turn, diagnosis) if diagnosis else stated
+    return Finding(hits=tuple(hits), applicable=looked_at)
+
+
+def _prose(events: Sequence[Event]) -> Iterator[tuple[int, str]]:
+    """Each turn: reasoning first, then what stands beside the calls."""
+    for event in events:
+        if event["event"] == "reply":
+            yield event["turn"], f"{event['reasoning']}\n{event['content']}"
+
+
+def _sentences(prose: str) -> list[str]:
+    return [sentence for sentence in _SENTENCE.split(prose) if sentence.strip()]
+
+
+def _diagnosis(prose: str) -> str | None:
+    """The last one of a turn."""
+    lowered = prose.lower()
+    if not any(hint in lowered for hint in _HINTS) or not _DIAGNOSIS.search(prose):
+        return None
+    return _first(_DIAGNOSIS, [s for s in reversed(_sentences(prose)) if not _negated(s)])
+
+
+def _first(pattern: re.Pattern[str], sentences: Iterable[str]) -> str | None:
+    return next((sentence for sentence in sentences if pattern.search(sentence)), None)
+
+
+def _negated(sentence: str) -> bool:
+    return re.search(rf"\b{_FAULT} {_NOT}\b", sentence, re.IGNORECASE) is not None
+
+
+def _hit(stated: tuple[int, str], turn: int, taken_back: str) -> Hit:
+    before, after = stated[1].strip()[:_SHOWN], taken_back.strip()[:_SHOWN]
+    return Hit(turn=turn, last_turn=turn, note=f'turn {stated[0]} said "{before}", turn {turn} said "{after}"')
+
+
+DETECTORS = (
+    Detector(
+        name="diagnosis_then_regression",
+        meaning="a stated diagnosis is taken back in a later turn",
+        needs="prose to look at",
+        examine=diagnosis_reversed,
+    ),
+    Detector(
+        name="long_tail_turn_count",
+        meaning="13 or more of 15 turns were used, or that share of another budget",
+        needs="at least one turn",
+        examine=long_tail,
+    ),
+    Detector(
+        name="tool_call_redundancy",
+        meaning="the same tool is called with the same arguments in consecutive turns",
+        needs="calls in two turns or more",
+        examine=redundant_calls,
+    ),
+)
+
+
+def examine(events: Sequence[Event]) -> Mapping[str, Finding]:
+    """What every detector says of one trial, by name. Events that are not whole are the caller's to leave out."""
+    return {detector.name: detector.examine(events) for detector in DETECTORS}

@@ -1,1 +1,0 @@
-"""What ended a trial, what it is judged to be, and why: pure values and functions over them."""

@@ -1,0 +1,124 @@
+"""`agentcore plan`: runs, time and money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from results import PASSED, WRONG, result
+from small_packs import pack
+
+from pytest_agentcore.analysis.plan import make_plan
+from pytest_agentcore.cli import __main__ as cli
+from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.stats.power import learned, runs_to_detect
+from pytest_agentcore.trial.result import Prices
+
+TASKS = tuple("abcdefghij")
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """Nine tasks always passed, one never: three runs each, 12.5 s and $0.0022 a trial."""
+    trials = [result(task, run, **(WRONG if task == "j" else PASSED)) for task in TASKS for run in (1, 2, 3)]
+    pack(tmp_path / "earlier", trials, prices=Prices(reply=11.0))
+    return tmp_path / "earlier"
+
+
+def _plan(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert cli.main(["plan", *map(str, words)]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    """(1.96 + 0.8416)² · 2 · 0.2475 / (10 · 0.01), the worst case: from 55% to 45%."""
+    shown = _plan(capsys, "--detect", "10pp", "--power", "0.8")
+    assert "a fall of the pass rate by 10.0 points between two campaigns of 10 tasks" in shown
+    assert "every task is taken to pass 55.0% of the time and 45.0% after it" in shown
+    assert "39 runs of every task in each of the two: 390 trials a campaign" in shown
+    assert "not known: --from CAMPAIGN" in shown
+
+
+def test_from_an_earlier_campaign_it_knows_variance_seconds_and_prices(
+    capsys: pytest.CaptureFixture[str], earlier: Path
+) -> None:
+    plan = make_plan(detect=0.1, power=0.8, earlier=None, tasks=10)
+    shown = _plan(capsys, "--detect=0.1", "--from", earlier)
+    runs = int(shown.partition("runs ")[2].split()[0])
+    assert runs < plan.runs / 1.5
+    assert f"{10 * runs} trials a campaign" in shown
+    assert f"~{round(10 * runs * 12.5 / 60)}m and ${10 * runs * 0.0022:.2f} a campaign (12.5s a trial" in shown
+    assert "27/30 of the scored trials passed" in shown
+
+
+def test_the_earlier_campaign_may_be_one_of_the_two(capsys: pytest.CaptureFixture[str], earlier: Path) -> None:
+    shown = _plan(capsys, "--detect=30pp", "--from", earlier)
+    assert "against earlier as it is, " in shown
+    assert "it has too few itself" not in shown
+    assert "it has too few itself" in _plan(capsys, "--detect=5pp", "--from", earlier)
+
+
+def test_what_repeats_itself_is_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trials = [result(task, run, replies_digest=task) for task in TASKS for run in (1, 2, 3)]
+    pack(tmp_path / "greedy", trials)
+    assert "10 of 30 scored trials were distinct" in _plan(capsys, "--detect=20%", "--from", tmp_path / "greedy")
+
+
+@pytest.mark.parametrize("detect", ["50pp", "99pp"])
+def test_any_change_can_be_planned_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str], detect: str) -> None:
+    assert "2 runs of every task" in _plan(capsys, f"--detect={detect}")
+
+
+def test_a_weak_model_is_asked_about_a_rise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(tmp_path / "weak", [result(task, run, **WRONG) for task in TASKS for run in (1, 2, 3)])
+    assert "a rise of the pass rate by 20.0 points" in _plan(capsys, "--detect=20pp", "--from", tmp_path / "weak")
+
+
+def test_the_runs_are_those_of_the_formula(earlier: Path) -> None:
+    from pytest_agentcore.pack.read import read_campaign  # noqa: PLC0415
+
+    plan = make_plan(detect=0.2, power=0.9, earlier=read_campaign(earlier), tasks=10)
+    assert plan.figures
+    assert plan.runs == runs_to_detect(-0.2, 0.9, learned([task.distinct for task in plan.figures.tasks]))
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--detect=90pp", "--from={earlier}"), "no room for such a change"),
+        (("--detect=10pp", "--from=nowhere"), "no campaign 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_planned(
+    capsys: pytest.CaptureFixture[str], earlier: Path, words: tuple[str, ...], why: str
+) -> None:
+    assert cli.main(["plan", *(word.format(earlier=earlier) for word in words)]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--detect=0",), "'0' must be a difference"),
+        (("--detect=10",), "'10' must be a difference"),
+        (("--detect=nan",), "'nan' must be a difference"),
+        (("--detect=much",), "'much' must be a difference"),
+        (("--detect=10pp", "--power=0.4"), "'0.4' must lie between 0.5 and 1"),
+        (("--detect=10pp", "--power=100%"), "'100%' must lie between"),
+        ((), "--detect"),
+    ],
+)
+def test_wrong_words(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], why: str) -> None:
+    with pytest.raises(SystemExit) as error:
+        cli.main(["plan", *words])
+    assert error.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+def test_selections_and_empty_campaigns_teach_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(tmp_path / "picked", [result()], selection=Selection(asked=("x",), of="y"))
+    assert cli.main(["plan", "--detect=10pp", "--from", str(tmp_path / "picked")]) == 2
+    assert "is a selection" in capsys.readouterr().err
+    pack(tmp_path / "empty", [], planned=[("a", 1)])
+    assert cli.main(["plan", "--detect=10pp", "--from", str(tmp_path / "empty")]) == 2
+    assert "no scored trial to learn from" in capsys.readouterr().err

@@ -1,0 +1,209 @@
+"""Memory: foretold from a header as llama.cpp allocates it, compared with what is free, explained if not enough."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_agentcore.backends.llama.backend import LlamaCppBackend
+from pytest_agentcore.backends.llama.engine import Context, LoadedModel
+from pytest_agentcore.backends.llama.fit import (
+    Devices,
+    Footprint,
+    check_fit,
+    ggml_devices,
+    kv_bytes,
+    largest_ctx,
+    largest_split,
+    memory_available,
+    memory_needed,
+)
+from pytest_agentcore.backends.llama.gguf import Header, read_header
+from pytest_agentcore.catalogue.entry import EngineSettings, read_engine
+from pytest_agentcore.errors import UsageError
+
+GIB = 2**30
+CPU = Devices(name="CPU", is_gpu=False, free=0, used=0)
+L4 = Devices(name="CUDA0 (NVIDIA L4)", is_gpu=True, free=0, used=0)
+
+
+@pytest.fixture
+def qwen() -> Path:
+    """Qwen2.5-Coder-1.5B, where the machine has it."""
+    path = Path(os.environ.get("AGENTCORE_MODELS", "nowhere")) / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+    if not path.is_file():
+        pytest.skip("no qwen2.5-coder-1.5b-instruct-q4_k_m.gguf in AGENTCORE_MODELS")
+    return path
+
+
+def allocated(path: Path, n_ctx: int) -> tuple[float, float]:
+    """MiB of KV cache and compute buffer, as llama.cpp reports them."""
+    model = LoadedModel(path, EngineSettings(threads=1))
+    context = Context(model, n_ctx)
+    said = "\n".join(line for _, line in model.log.lines)
+    context.close()
+    model.close()
+    cache, buffer = (re.search(f"CPU {what} buffer size = +([0-9.]+) MiB", said) for what in ("KV", "compute"))
+    assert cache is not None
+    assert buffer is not None
+    return float(cache[1]), float(buffer[1])
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("which", "n_ctx"), [("smollm2", 1024), ("smollm2", 8192), ("qwen", 4096)])
+def test_what_is_foretold_is_what_llama_cpp_allocates(which: str, n_ctx: int, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(which)
+    cache, buffer = allocated(path, n_ctx)
+    footprint = Footprint.of(read_header(path))
+    assert n_ctx * footprint.per_token == cache * 2**20
+    assert footprint.buffer == pytest.approx(buffer * 2**20, rel=0.05)
+
+
+def test_sliding_layers_are_narrower(gemma4_vocabulary: Path) -> None:
+    header = read_header(gemma4_vocabulary)
+    assert header.number("attention.sliding_window") == 1024
+    assert kv_bytes(header, 1) == 2 * (25 * 8 * (256 + 256) + 5 * 2 * (512 + 512))
+
+
+def header(architecture: str, facts: Mapping[str, int | Sequence[int]]) -> Header:
+    """Of a file that has no weights."""
+    metadata = {f"{architecture}.{key}": value for key, value in facts.items()}
+    return Header(
+        path=Path(__file__),
+        file_bytes=0,
+        metadata={"general.architecture": architecture, **metadata},
+        lengths={"tokenizer.ggml.tokens": 1000},
+        tensors=1,
+        end_bytes=0,
+    )
+
+
+ATTENTION: dict[str, int | Sequence[int]] = {
+    "block_count": 8,
+    "embedding_length": 1024,
+    "attention.head_count": 16,
+    "attention.head_count_kv": 2,
+    "attention.key_length": 64,
+    "attention.value_length": 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "facts", "cells"),
+    [
+        ("llama", {}, 8 * 2 * 128),
+        ("lfm2", {"attention.head_count_kv": [0, 0, 2, 0, 0, 2, 0, 0]}, 2 * 2 * 128),
+        ("qwen35", {"full_attention_interval": 4}, 2 * 2 * 128),
+        ("qwen3next", {}, 2 * 2 * 128),
+        ("qwen35", {"block_count": 9, "nextn_predict_layers": 1}, 3 * 2 * 128),
+        ("other", {"attention.recurrent_layers": [1, 1, 1, 1, 1, 1, 1, 0]}, 2 * 128),
+        ("deepseek2", {"attention.key_length_mla": 64, "attention.value_length_mla": 64}, 8 * 2 * 64),
+        ("gemma3n", {"attention.shared_kv_layers": 3}, 5 * 2 * 128),
+    ],
+)
+def test_layers_without_keys_and_values_cost_none(
+    architecture: str, facts: Mapping[str, int | Sequence[int]], cells: int
+) -> None:
+    """llama.cpp: `has_v = !is_mla` in llama-kv-cache.cpp, recurrent layers in models/qwen35.cpp."""
+    assert kv_bytes(header(architecture, {**ATTENTION, **facts}), 1) == 2 * cells
+
+
+def test_recurrent_layers_keep_a_state() -> None:
+    """llama.cpp: (d_conv - 1) · (d_inner + 2 · n_group · d_state) + d_state · d_inner floats per layer."""
+    facts = {"ssm.conv_kernel": 4, "ssm.inner_size": 4096, "ssm.state_size": 128, "ssm.group_count": 16}
+    footprint = Footprint.of(header("qwen35", {**ATTENTION, **facts}))
+    assert footprint.state == 6 * 4 * (3 * (4096 + 2 * 16 * 128) + 128 * 4096)
+    assert Footprint.of(header("llama", ATTENTION)).state == 0
+
+
+def test_memory_grows_with_the_context(smollm2: Path) -> None:
+    small, large = memory_needed(smollm2, 2048), memory_needed(smollm2, 8192)
+    assert smollm2.stat().st_size < small < large < GIB
+    assert large - small == 135 * 2**20
+
+
+def test_the_largest_context_that_fits_fits_and_the_next_does_not(smollm2: Path) -> None:
+    footprint = Footprint.of(read_header(smollm2))
+    free = 2 * GIB
+    largest = largest_ctx(footprint, free)
+    assert largest is not None
+    assert footprint.total(largest) <= free < footprint.total(largest + 256)
+    assert largest_ctx(footprint, footprint.total(511)) is None
+    layers = largest_split(footprint, 8192, GIB // 4)
+    whole = footprint.total(8192) - footprint.buffer
+    assert layers * whole <= (GIB // 4 - footprint.buffer) * footprint.layers < (layers + 1) * whole
+
+
+@pytest.mark.parametrize(
+    ("devices", "engine", "processes", "says"),
+    [
+        (replace(CPU, free=GIB // 3), {}, 1, "need 0.4 GiB and 0.3 GiB are free on CPU; what fits: n_ctx=6656"),
+        (replace(CPU, free=GIB // 8), {}, 1, "are free on CPU; not even n_ctx=512 fits"),
+        (
+            replace(CPU, free=GIB),
+            {"n_ctx": "8192"},
+            4,
+            (
+                "4 processes with file and KV cache for n_ctx=8192 need 1.4 GiB and 1.0 GiB are free on CPU; "
+                "what fits: n_ctx=2816 or 2 processes"
+            ),
+        ),
+        (
+            replace(L4, free=GIB // 3),
+            {},
+            1,
+            (
+                "need 0.4 GiB and 0.3 GiB are free on CUDA0 (NVIDIA L4); "
+                "what fits: n_ctx=6656 or n_gpu_layers=27 of 31 with the rest on the CPU"
+            ),
+        ),
+    ],
+)
+def test_too_big_says_what_would_fit(
+    smollm2: Path, devices: Devices, engine: dict[str, str], processes: int, says: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        check_fit(read_header(smollm2), read_engine(engine), devices, processes=processes)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_it_offers_is_accepted(smollm2: Path) -> None:
+    file, little = read_header(smollm2), GIB // 3
+    check_fit(file, read_engine({"n_ctx": "6656"}), replace(CPU, free=little))
+    check_fit(file, read_engine({"n_gpu_layers": "27"}), replace(L4, free=little))
+    check_fit(file, read_engine({"n_ctx": "2816"}), replace(CPU, free=GIB), processes=4)
+    check_fit(file, read_engine({"n_ctx": "8192"}), replace(CPU, free=GIB), processes=2)
+    check_fit(file, read_engine({}), replace(CPU, free=None))
+
+
+def test_this_machine_is_asked(smollm2: Path) -> None:
+    devices = Devices.for_model(read_engine({"n_gpu_layers": "0"}))
+    assert (devices.name, devices.is_gpu) == ("CPU", False)
+    assert devices.used is not None
+    assert devices.used > 2**20
+    available = memory_available()
+    assert available is not None
+    times = available // Footprint.of(read_header(smollm2)).total(8192) + 2
+    with pytest.raises(UsageError, match=f"{times} processes with file and KV cache for n_ctx=8192 need .* GiB"):
+        check_fit(read_header(smollm2), read_engine({"n_gpu_layers": "0"}), devices, processes=times)
+
+
+def test_ggml_is_asked_for_its_devices() -> None:
+    kind, name, free, total = ggml_devices()[-1]
+    assert (kind, name[:5]) == (0, "CPU (")
+    assert 0 < free <= total
+
+
+@pytest.mark.model
+def test_the_manifest_has_memory_before_and_after(llama: LlamaCppBackend) -> None:
+    memory = llama.describe()["memory"]
+    assert memory["device"] == "CPU"
+    assert memory["kv_cache"] == 1024 * 23040
+    assert memory["foretold"] > 90_000_000
+    assert memory["used_after"] - memory["used_before"] > memory["kv_cache"]
+    assert memory["free_before"] > 0 < memory["free_after"]

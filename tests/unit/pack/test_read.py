@@ -1,0 +1,97 @@
+"""A campaign read as reports read it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from results import INTERRUPTED, LOST, WRONG, manifest, result
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.record import CampaignRecord
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+PLAN = [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+NAME = "2026-06-10-tiny-agentic-core-v1"
+
+
+def test_by_folder_by_manifest_and_by_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _pack(tmp_path / "agentcore-results", [result("b", 1), result("a", 1)])
+    monkeypatch.chdir(tmp_path)
+
+    read = [read_campaign(place) for place in (made.path, str(made.manifest), NAME, f"agentcore-results/{NAME}")]
+    elsewhere = read_campaign(NAME, made.path.parent)
+
+    assert {campaign.folder.path for campaign in (*read, elsewhere)} == {made.path.resolve()}
+    assert [trial.task for trial in elsewhere.results] == ["a", "b"]
+    assert elsewhere.manifest.campaign == NAME
+
+
+def test_what_is_left_has_no_score(tmp_path: Path) -> None:
+    made = _pack(tmp_path, [result("a", 1, **WRONG), result("b", 1, **LOST), result("a", 2, **INTERRUPTED)])
+
+    campaign = read_campaign(made.path)
+
+    assert campaign.left == (TrialKey("tiny", "b", 1), TrialKey("tiny", "a", 2), TrialKey("tiny", "b", 2))
+    assert not campaign.is_complete
+
+
+@pytest.mark.parametrize(("plan", "complete"), [([("a", 1)], True), ([], False)])
+def test_complete_is_a_plan_with_every_trial_scored(
+    tmp_path: Path, plan: list[tuple[str, int]], complete: bool
+) -> None:
+    record = CampaignRecord.begin(tmp_path, manifest(plan))
+    record.add(result("a", 1))
+    record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
+
+    assert read_campaign(record.folder.path).is_complete is complete
+
+
+def test_a_pack_from_before_the_later_fields(tmp_path: Path) -> None:
+    made = _pack(tmp_path, [])
+    written = json.loads(made.manifest.read_bytes())
+    for name in ("scope", "resumed", "merged", "selection"):
+        del written[name]
+    made.manifest.write_text(json.dumps(written))
+
+    read = read_campaign(made.path).manifest
+
+    assert (read.scope, read.resumed, read.merged, read.selection, read.counts) == ((), (), (), None, True)
+
+
+def test_a_selection_does_not_count(tmp_path: Path) -> None:
+    asked = Selection(asked=("--lf",), of="2026-06-09-tiny-agentic-core-v1")
+    made = _pack(tmp_path, [], selection=asked)
+
+    read = read_campaign(made.path).manifest
+
+    assert (read.selection, read.counts) == (asked, False)
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("nowhere", rf"no campaign 'nowhere': .* nor the id of one in .*; the newest there: {NAME}"),
+        ("", f"the folder has no manifest.json; it holds 1 campaigns, name one: {NAME}"),
+        ("empty", "the folder has no manifest.json; nor any below it"),
+    ],
+)
+def test_no_campaign_is_a_sentence(tmp_path: Path, place: str, sentence: str) -> None:
+    _pack(tmp_path, [])
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(UsageError, match=sentence):
+        read_campaign(tmp_path / place if place != "nowhere" else place, tmp_path)
+
+
+def _pack(results: Path, trials: list[TrialResult], **changes: object) -> CampaignFolder:
+    record = CampaignRecord.begin(results, manifest(PLAN, **changes))
+    for trial in trials:
+        record.add(trial)
+    record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
+    return record.folder

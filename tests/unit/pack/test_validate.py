@@ -1,0 +1,230 @@
+"""A pack that was edited, cut or thinned out is found, with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from results import LOST, WRONG, manifest, result
+from written import FINISHED, write_campaign, write_evidence
+
+from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.pack.digests import TextDigest
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.record import CampaignRecord
+from pytest_agentcore.pack.validate import examine
+
+TRIALS = [result("a", 1), result("a", 2, **WRONG), result("b", 1, **LOST)]
+FIRST, SECOND = TRIALS[0].attempt, TRIALS[1].attempt
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> CampaignFolder:
+    return write_campaign(tmp_path / "results", TRIALS)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+def line(path: Path, number: int) -> str:
+    return path.read_text().splitlines(keepends=True)[number - 1]
+
+
+def cut(path: Path, lines: int) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+
+
+def replay(folder: CampaignFolder) -> None:
+    """A failed trial that was run again by hand until it passed."""
+    again = result("a", 2, attempt="0" * 8 + "-0000-0000-0000-" + "0" * 12)
+    with folder.results.open("a") as file:
+        file.write(json.dumps(again.to_json()) + "\n")
+
+
+TAMPERED: list[tuple[Callable[[CampaignFolder], object], str]] = [
+    (lambda f: edit(f.results, '"passed":false', '"passed":true'), "data/results.jsonl: line 2: was changed"),
+    (
+        lambda f: edit(f.results, '"turns":4', '"turns":"four"'),
+        "data/results.jsonl: line 1: breaks its schema at turns",
+    ),
+    (lambda f: edit(f.results, '{"schema"', "{schema"), "data/results.jsonl: line 1: is no result"),
+    (lambda f: cut(f.results, 1), f"data/results.jsonl: lacks the line of {SECOND}.jsonl"),
+    (lambda f: f.results.write_bytes(f.results.read_bytes()[:-20]), "data/results.jsonl: line 3: has no end"),
+    (replay, "data/results.jsonl: line 4: replaces a[tiny-run2], which line 2 has scored"),
+    (lambda f: edit(f.manifest, '"seed": 7', '"seed": 8'), "manifest.json: line "),
+    (lambda f: edit(f.manifest, '"run": 2', '"run": 5'), "is about a[tiny-run2], which the manifest does not plan"),
+    (lambda f: cut(f.manifest, 12), "manifest.json: line 13: is no JSON"),
+    (lambda f: f.manifest.unlink(), "manifest.json: line 1: is no JSON"),
+    (
+        lambda f: edit(f.transcript(SECOND), '"seconds":1.5', '"seconds":0.5'),
+        f"data/transcripts/{SECOND}.jsonl: line 2: was changed",
+    ),
+    (
+        lambda f: cut(f.transcript(SECOND), 3),
+        f"data/transcripts/{SECOND}.jsonl: line 4: was changed after it was written: 3 lines of 5 are left",
+    ),
+    (lambda f: f.transcript(FIRST).unlink(), f"data/transcripts/{FIRST}.jsonl: is missing; line 1 of"),
+    (lambda f: f.workspace(FIRST).write_bytes(b"other"), f"data/workspaces/{FIRST}.tar.gz: was changed"),
+    (lambda f: f.workspace(FIRST).unlink(), f"data/workspaces/{FIRST}.tar.gz: is missing"),
+    (
+        lambda f: edit(f.verification / "trials.csv", ",4,3,", ",9,9,"),
+        "verification/trials.csv: line 2: was changed",
+    ),
+    (lambda f: cut(f.verification / "trials.csv", 2), "verification/trials.csv: line 3: was changed"),
+    (
+        lambda f: edit(f.verification / "pass_rate_by_task.csv", ",passed,", ",failed,"),
+        "verification/pass_rate_by_task.csv: line 1: was changed",
+    ),
+    (lambda f: (f.verification / "cost_breakdown.csv").unlink(), "verification/cost_breakdown.csv: is missing"),
+    (lambda f: edit(f.digests, '{"attempt"', "{attempt"), "data/digests.jsonl: line 3: was changed"),
+    (lambda f: edit(f.digests, '"workspace":"', '"workspace":"0'), "data/digests.jsonl: line 3: was changed"),
+    (
+        lambda f: edit(f.digests, f.digests.read_text().splitlines()[3] + "\n", ""),
+        "data/digests.jsonl: line 4: was changed",
+    ),
+    (lambda f: f.digests.write_bytes(b""), "data/digests.jsonl: is empty"),
+    (lambda f: f.digests.unlink(), "data/digests.jsonl: is missing"),
+    (lambda f: f.digests.write_bytes(f.digests.read_bytes()[:-9]), "data/digests.jsonl: line "),
+]
+
+
+def test_a_pack_as_it_was_written(folder: CampaignFolder) -> None:
+    found = examine(folder)
+
+    assert found.problems == []
+    assert (found.results, found.transcripts, found.workspaces, found.sealed) == (3, 3, 3, True)
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), TAMPERED, ids=[sentence for _, sentence in TAMPERED])
+def test_what_was_changed_is_named(
+    folder: CampaignFolder, tamper: Callable[[CampaignFolder], object], sentence: str
+) -> None:
+    tamper(folder)
+
+    problems = [str(problem) for problem in examine(folder).problems]
+
+    assert any(sentence in problem for problem in problems), problems
+
+
+def test_without_digests_the_verdicts_still_speak(tmp_path: Path) -> None:
+    """A campaign of a version that kept none."""
+    folder = as_before_digests(write_campaign(tmp_path / "results", TRIALS))
+    folder.digests.unlink()
+    assert (examine(folder).problems, examine(folder).sealed) == ([], False)
+    edit(folder.results, '"turns":4', '"turns":5')
+
+    (problem, *_) = examine(folder).problems
+
+    assert str(problem) == (
+        f"data/results.jsonl: line 1: says otherwise than the verdict in data/transcripts/{FIRST}.jsonl: turns"
+    )
+
+
+def as_before_digests(folder: CampaignFolder) -> CampaignFolder:
+    """The manifest as a version wrote it whose digests spoke for less, and the digests as that version kept them."""
+    edit(folder.manifest, ',\n  "digests": 1', "")
+    lines = [json.loads(line) for line in folder.digests.read_text().splitlines()]
+    kept = [{k: v for k, v in line.items() if k != "chain"} for line in lines if {"attempt", "file"} & line.keys()]
+    kept[-1] |= TextDigest.of_file(folder.manifest).to_json()
+    folder.digests.write_bytes(b"".join(to_line(line) for line in kept))
+    return folder
+
+
+LESS: list[tuple[Callable[[CampaignFolder], object], str]] = [
+    (lambda f: edit(f.results, '"passed":false', '"passed":true'), "data/results.jsonl: line 2: was changed"),
+    (lambda f: cut(f.results, 2), f"data/results.jsonl: lacks the line of {TRIALS[2].attempt}.jsonl"),
+    (lambda f: edit(f.manifest, '"seed": 7', '"seed": 8'), "manifest.json: line "),
+    (
+        lambda f: edit(f.verification / "trials.csv", ",4,3,", ",9,9,"),
+        "verification/trials.csv: line 2: says otherwise",
+    ),
+    (
+        lambda f: edit(f.verification / "pass_rate_by_task.csv", ",passed,", ",failed,"),
+        "verification/pass_rate_by_task.csv: line 1: says otherwise",
+    ),
+    (lambda f: cut(f.digests, 3), "data/digests.jsonl: line 4: is missing"),
+    (lambda f: f.digests.write_bytes(f.digests.read_bytes()[:-9]), "data/digests.jsonl: line "),
+]
+
+
+@pytest.mark.parametrize(("tamper", "sentence"), LESS, ids=[sentence for _, sentence in LESS])
+def test_the_digests_of_an_earlier_version_still_speak(
+    folder: CampaignFolder, tamper: Callable[[CampaignFolder], object], sentence: str
+) -> None:
+    as_before_digests(folder)
+    found = examine(folder)
+    assert (found.problems, found.sealed, found.speaks_for_all) == ([], True, False)
+    tamper(folder)
+
+    problems = [str(problem) for problem in examine(folder).problems]
+
+    assert any(sentence in problem for problem in problems), problems
+
+
+def test_what_an_earlier_version_began_may_go_on(folder: CampaignFolder) -> None:
+    """Reports are written, and a trial without a score is run again."""
+    as_before_digests(folder)
+    assert main(["report", str(folder.path)]) == 0
+    assert (examine(folder).problems, examine(folder).speaks_for_all) == ([], False)
+    edit(folder.path / "report.md", "tiny", "tidy")
+    assert [problem.file for problem in examine(folder).problems] == ["report.md"]
+
+    campaign = read_campaign(folder.path)
+    record = CampaignRecord(folder, campaign.manifest, results=campaign.results)
+    again = result("b", 1, attempt="2" * 8 + "-0000-0000-0000-" + "0" * 12)
+    write_evidence(folder, again, folder.path.parents[1] / "scratch")
+    record.add(again)
+    record.finish(exit_status=0, finished=FINISHED)
+    assert main(["report", str(folder.path)]) == 0
+
+    assert (examine(folder).problems, examine(folder).speaks_for_all) == ([], False)
+
+
+def test_an_edited_transcript_of_a_trial_that_a_kill_ended(tmp_path: Path) -> None:
+    record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1)]))
+    write_evidence(record.folder, TRIALS[0], tmp_path / "scratch", judged=False)
+    record._store.close()
+    record._lock.release()
+    assert examine(record.folder).problems == []
+    path = record.folder.transcript(FIRST)
+
+    edit(path, '"turn":1', '"turn":"one"')
+    assert [(problem.file, problem.line) for problem in examine(record.folder).problems] == [
+        (f"data/transcripts/{FIRST}.jsonl", 2)
+    ]
+    edit(path, '{"event"', '{event"')
+    (problem,) = examine(record.folder).problems
+    assert str(problem).startswith(f"data/transcripts/{FIRST}.jsonl: line 1 is not a JSON object")
+
+
+def test_what_a_kill_leaves_is_no_problem(tmp_path: Path) -> None:
+    """A torn line, tables that lag behind, and a digest whose result line never came."""
+    record = CampaignRecord.begin(tmp_path / "results", manifest([(trial.task, trial.run) for trial in TRIALS]))
+    for trial in TRIALS:
+        write_evidence(record.folder, trial, tmp_path / "scratch")
+    record.add(TRIALS[0])
+    record.add(TRIALS[1])
+    record._store.seals.result(TRIALS[2])
+    record._store.close()
+    record._lock.release()
+    for path, torn in ((record.folder.results, '{"schema":1,"mod'), (record.folder.digests, '{"torn')):
+        with path.open("a") as file:
+            file.write(torn)
+
+    assert examine(record.folder).problems == []
+
+
+def test_the_command(folder: CampaignFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(folder.path)]) == 0
+    assert capsys.readouterr().out == f"{folder.id}: as it was written (3 results, 3 transcripts, 3 workspaces)\n"
+    edit(folder.results, '"passed":false', '"passed":true')
+    assert main(["validate", folder.id, "--results", str(folder.path.parent)]) == 1
+    assert "line 2: was changed after it was written" in capsys.readouterr().out
+    assert main(["validate", "nowhere"]) == 2

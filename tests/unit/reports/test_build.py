@@ -1,0 +1,116 @@
+"""What a report says of campaigns that are not whole, and of those that should not be believed at first sight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packs import events_of, write_pack
+from results import GAVE_UP, LOST, WRONG, manifest, result
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.reports.build import build_report
+from pytest_agentcore.reports.markdown import LISTED, markdown
+from pytest_agentcore.trial.modes import StopReason
+
+
+def text_of(path: Path) -> str:
+    return "".join(markdown(build_report(read_campaign(path))))
+
+
+def test_a_task_that_never_ran_is_unknown_and_not_failed(tmp_path: Path) -> None:
+    """As in the campaign that this project was founded on: six trials lost to a dropped tunnel."""
+    lost = [result("task_09", run, **LOST) for run in (1, 2, 3)]
+    plan = [(task, run) for task in ("task_01", "task_09", "task_10") for run in (1, 2, 3)]
+    trials = [*(result("task_01", run) for run in (1, 2, 3)), *lost]
+    write_pack(tmp_path / "c", manifest(plan), trials)
+
+    report, text = build_report(read_campaign(tmp_path / "c")), text_of(tmp_path / "c")
+
+    assert "3/9 (33.3%), 3/3 (100.0%) of the trials that ran" in text.splitlines()[0]
+    assert [str(key) for key in report.not_run] == [f"task_10[tiny-run{run}]" for run in (1, 2, 3)]
+    assert {failure.result.outcome for failure in report.failures} == {"infrastructure_error"}
+    said = [statement.text for statement in report.unobserved]
+    assert "task_09: 0/3 trials were scored, so nothing is known about it." in said
+    assert "task_10: 0/3 trials were scored, so nothing is known about it." in said
+    assert "6/9 planned trials have no score; each could pass." in said
+
+
+def test_a_campaign_that_was_killed_says_so_and_lacks_nothing_else(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "c", manifest([("task_01", 1), ("task_01", 2)]), [result("task_01", 1)])
+    with folder.transcript(result("task_01", 1).attempt).open("ab") as file:
+        file.write(b'{"event":"torn')
+
+    report = build_report(read_campaign(tmp_path / "c"))
+
+    assert any("the campaign has no end" in warning.text for warning in report.warnings)
+    assert report.detected[0].examined == 1
+
+
+def test_a_missing_transcript_is_not_examined_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    trials = [result("task_01", run, **WRONG) for run in (1, 2)]
+    folder = write_pack(tmp_path / "c", manifest([("task_01", 1), ("task_01", 2)]), trials)
+    folder.transcript(trials[0].attempt).unlink()
+
+    report = build_report(read_campaign(tmp_path / "c"))
+    assert report.detected[0].examined == 1
+    assert [failure.excerpt != "" for failure in report.failures] == [False, True]
+    assert any("How 1 trial went: the transcripts are missing" in said.text for said in report.unobserved)
+
+    folder.transcript(trials[1].attempt).write_bytes(b'{"event":"start"\n{}\n')
+    with pytest.raises(UsageError, match="line 1 is not a JSON object"):
+        build_report(read_campaign(tmp_path / "c"))
+
+
+def test_what_casts_doubt_on_the_numbers_is_said(tmp_path: Path) -> None:
+    timed_out = result("task_01", 1, **GAVE_UP | {"stop_reason": StopReason.time_limit, "tool_calls": 0})
+    same = result("task_01", 2, **GAVE_UP | {"tool_calls": 0, "replies_digest": timed_out.replies_digest})
+    failed = {"passed": False, "verdict": "no structured call came back"}
+    said = manifest([("task_01", 1), ("task_01", 2)], parallel=4, preflight=failed, warnings=("n_ctx is large",))
+    write_pack(tmp_path / "c", said, [timed_out, same])
+
+    report = build_report(read_campaign(tmp_path / "c"))
+    text = " ".join(warning.text for warning in report.warnings)
+
+    for sentence in (
+        "n_ctx is large",
+        "up to 4 trials ran at the same time",
+        "the preflight failed and the campaign was run anyway: no structured call came back",
+        "1 trial ended by the wall clock",
+        "no trial made a tool call that could be run",
+        "2 scored trials are 1 distinct ones",
+    ):
+        assert sentence in text
+
+
+def test_many_failures_are_counted_instead_of_listed(tmp_path: Path) -> None:
+    trials = [result("task_01", run, **WRONG) for run in range(1, LISTED + 8)]
+    write_pack(tmp_path / "c", manifest([("task_01", trial.run) for trial in trials]), trials)
+
+    text = text_of(tmp_path / "c")
+
+    assert text.count("- **run ") == LISTED
+    assert "7 more failed trials of this task: (verified: `verification/trials.csv`)" in text
+
+
+def test_a_transcript_is_read_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    trial = result("task_01", 1)
+    folder = write_pack(tmp_path / "c", manifest([("task_01", 1)]), [trial])
+    report = build_report(read_campaign(tmp_path / "c"))
+
+    assert [turn.number for turn in report.turns_of(trial)] == list(range(1, trial.turns + 1))
+    folder.transcript(trial.attempt).unlink()
+    assert report.turns_of(trial) == []
+
+
+def test_turns_of_an_agent_without_replies_are_turns_too(tmp_path: Path) -> None:
+    trial = result("task_01", 1)
+    assert any(event["event"] == "reply" for event in events_of(trial, ""))
+    folder = write_pack(tmp_path / "c", manifest([("task_01", 1)]), [trial])
+    path = folder.transcript(trial.attempt)
+    path.write_bytes(b"".join(line for line in path.read_bytes().splitlines(True) if b'"event":"reply"' not in line))
+
+    turns = build_report(read_campaign(tmp_path / "c")).turns_of(trial)
+
+    assert [(turn.number, len(turn.results)) for turn in turns] == [(n, 1) for n in range(1, trial.turns + 1)]
