@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import joined
-from pytest_agentcore.pack.figures import CampaignFigures, Figures, figures_of
+from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
@@ -160,8 +160,6 @@ class Comparison:
 
     first: Campaign
     second: Campaign
-    first_figures: CampaignFigures
-    second_figures: CampaignFigures
     tasks: tuple[TaskComparison, ...]
     """The tasks that both planned, in the order of their names."""
     only_first: tuple[str, ...]
@@ -210,15 +208,16 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
     """
     check_comparable(first, second.manifest.judged_by, second.manifest.suite.title, force=force)
     check_counts(second)
-    one, two = (figures_of(campaign.manifest, campaign.results) for campaign in (first, second))
-    pairs = {task.task: (task, two.task(task.task)) for task in one.tasks if task.task in second.manifest.tasks}
+    pairs = {
+        task.task: (task, second.figures.task(task.task))
+        for task in first.figures.tasks
+        if task.task in second.manifest.tasks
+    }
     if not pairs:
         raise UsageError(f"{first.folder.id} and {second.folder.id} have no task in common")
     return Comparison(
         first=first,
         second=second,
-        first_figures=one,
-        second_figures=two,
         tasks=_compare_tasks(pairs),
         only_first=tuple(task for task in first.manifest.tasks if task not in pairs),
         only_second=tuple(task for task in second.manifest.tasks if task not in pairs),

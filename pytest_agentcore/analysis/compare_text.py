@@ -21,7 +21,7 @@ from pytest_agentcore.format import (
     table,
     threshold,
 )
-from pytest_agentcore.pack.figures import CampaignFigures, Figures
+from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats import Observed, Rates
 from pytest_agentcore.stats.chance import ALPHA, is_significant
@@ -32,8 +32,8 @@ FIRST, SECOND = "A", "B"
 def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     """Who, what differs, a table, what each changed task says for itself, the verdict."""
     return [
-        *_side(FIRST, comparison.first, comparison.first_figures, width),
-        *_side(SECOND, comparison.second, comparison.second_figures, width),
+        *_side(FIRST, comparison.first, width),
+        *_side(SECOND, comparison.second, width),
         *_differing(comparison, width),
         "",
         *_table(comparison, width),
@@ -148,12 +148,14 @@ def _share(figures: Figures) -> str:
     return shown if distinct.n == rates.scored else f"{shown} ({distinct.n} distinct)"
 
 
-def _side(label: str, campaign: Campaign, figures: CampaignFigures, width: int) -> Iterator[str]:
-    rates = figures.overall.rates
+def _side(label: str, campaign: Campaign, width: int) -> Iterator[str]:
+    rates = campaign.figures.overall.rates
     yield from labelled(label, campaign.folder.id, width)
     raw = f"{fraction(rates.passed, rates.planned)} = {percent(rates.raw)} raw"
     effective = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)} effective"
-    yield from labelled("", joined([raw, effective, f"same tasks again {interval(figures.same_tasks)}"]), width)
+    yield from labelled(
+        "", joined([raw, effective, f"same tasks again {interval(campaign.figures.same_tasks)}"]), width
+    )
 
 
 def _differing(comparison: Comparison, width: int) -> Iterator[str]:

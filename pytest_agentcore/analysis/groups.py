@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pytest_agentcore.dialects.resemblance import leaks_template
-from pytest_agentcore.pack.figures import figures_of
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import Event, read_transcript
 from pytest_agentcore.stats import Rates, mean
@@ -251,7 +250,7 @@ def _depths(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> 
 
 
 def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] | None) -> Depth:
-    figures, loaded = figures_of(campaign.manifest, campaign.results), [course.loaded for course in found]
+    figures, loaded = campaign.figures, [course.loaded for course in found]
     seconds = [course.result.seconds for course in found]
     pairs = paired(least or (), found)
     slower = [other.result.seconds - one.result.seconds for one, other in pairs]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_agentcore.analysis.compare import check_counts
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count, dollars, estimate, fraction, labelled, latency, percent, points
-from pytest_agentcore.pack.figures import CampaignFigures, figures_of
+from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import ALPHA
 from pytest_agentcore.stats.power import Expected, detectable, learned, runs_against, runs_to_detect, unknown
@@ -53,7 +53,7 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
     figures = None
     if earlier:
         check_counts(earlier)
-        figures = figures_of(earlier.manifest, earlier.results)
+        figures = earlier.figures
         if not figures.overall.distinct.n:
             raise UsageError(f"{earlier.folder.id} has no scored trial to learn from")
     expected = learned([task.distinct for task in figures.tasks]) if figures else unknown(tasks, -detect)

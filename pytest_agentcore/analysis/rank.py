@@ -11,7 +11,7 @@ from typing import Self
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count
 from pytest_agentcore.pack.digests import read_results
-from pytest_agentcore.pack.figures import CampaignFigures, figures_of
+from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.folder import campaigns
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.pack.read import Campaign
@@ -129,7 +129,7 @@ def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
         if why := _why_not(manifest):
             left_out.append(LeftOut(campaign=campaign.folder.id, why=why))
             continue
-        groups.setdefault(Terms.of(manifest), []).append((manifest, figures_of(manifest, campaign.results)))
+        groups.setdefault(Terms.of(manifest), []).append((manifest, campaign.figures))
     rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
     return Leaderboard(rankings=tuple(rankings), left_out=tuple(left_out))
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.digests import read_results
+from pytest_agentcore.pack.figures import CampaignFigures, figures_of
 from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, campaigns
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, which would leave `cached_property` no place for its value
 class Campaign:
     """What one data pack says."""
 
@@ -22,6 +24,11 @@ class Campaign:
     manifest: Manifest
     results: tuple[TrialResult, ...]
     """One per recorded trial, by task and run."""
+
+    @cached_property
+    def figures(self) -> CampaignFigures:
+        """The numbers of the campaign, computed when somebody first asks: every table, report and gate reads these."""
+        return figures_of(self.manifest, self.results)
 
     @property
     def left(self) -> tuple[TrialKey, ...]:

@@ -10,7 +10,7 @@ from pytest_agentcore.analysis.compare import compare
 from pytest_agentcore.analysis.predicted import score_predictions
 from pytest_agentcore.analysis.rank import Ranking, ranking_of
 from pytest_agentcore.format import count, duration, fraction, interval, joined
-from pytest_agentcore.pack.figures import CampaignFigures, Figures, figures_of
+from pytest_agentcore.pack.figures import CampaignFigures, Figures
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of, read_outline
@@ -296,7 +296,7 @@ def build_report(campaign: Campaign, baseline: Campaign | None = None) -> Report
     manifest, results = campaign.manifest, campaign.results
     courses = {course.attempt: course for course in read_courses(campaign)}
     recorded = {result.key for result in results}
-    figures, found = figures_of(manifest, results), tuple(detected(results, courses))
+    figures, found = campaign.figures, tuple(detected(results, courses))
     ranking = ranking_of(campaign)
     return Report(
         campaign=campaign,

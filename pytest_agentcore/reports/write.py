@@ -113,8 +113,8 @@ def comparison(report: Report) -> Iterator[Row]:
             "least_p": task.least_p,
             "corrected_p": task.corrected_p,
         }
-    whole, test = found.first_figures.overall.rates, found.test
-    yield _compared(found, EVERY, whole, found.second_figures.overall.rates) | {
+    whole, test = found.first.figures.overall.rates, found.test
+    yield _compared(found, EVERY, whole, found.second.figures.overall.rates) | {
         "difference": to_ratio(test.difference) if test else None,
         **_ends(test.interval if test else None),
         "p": test.p if test else None,

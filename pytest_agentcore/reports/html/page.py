@@ -194,8 +194,8 @@ def versus(found: Comparison) -> Versus:
         baseline=name,
         verdict=verdict_sentence(found),
         sides=[
-            (f"{FIRST}, the baseline {name}", _score(found.first_figures)),
-            (f"{SECOND}, this campaign", _score(found.second_figures)),
+            (f"{FIRST}, the baseline {name}", _score(found.first.figures)),
+            (f"{SECOND}, this campaign", _score(found.second.figures)),
         ],
         differing=[(condition.name, condition.first, condition.second) for condition in found.conditions],
         notes=[*caution, *filter(None, map(task_sentence, found.tasks)), f"{looks_sentence(found)}."],
