@@ -10,6 +10,7 @@ from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.dialects.dialect import Dialect, Parsed, RawCall
 from pytest_agentcore.dialects.grammar import FINISH
 from pytest_agentcore.dialects.lenient import parse_leniently
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Resemblance
@@ -45,7 +46,7 @@ class Reader:
         if policy is Policy.lenient:
             parsed = parse_leniently(text, self.dialect, names, reasoning_open=reasoning_open, schemas=schemas)
         else:
-            parsed = self.dialect.parse(text, reasoning_open=reasoning_open, schemas=schemas)
+            parsed = parse(self.dialect, text, reasoning_open=reasoning_open, schemas=schemas)
         if policy is Policy.constrained and (last := answered(parsed.calls, parsed.problems, parsed.reasoning, turn)):
             return last
         return self._as_read(parsed, names, turn)

@@ -17,6 +17,7 @@ from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.cli.__main__ import write_lines
 from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.untrusted import visible, visible_lines
@@ -181,7 +182,7 @@ def _reasoning(template: ChatTemplate) -> str:
 
 def _read_back(template: ChatTemplate, written: str) -> Iterator[str]:
     schemas = {spec.name: spec.parameters for spec in _TOOLS}
-    parsed = template.choice.dialect.parse(written, schemas=schemas)
+    parsed = parse(template.choice.dialect, written, schemas=schemas)
     yield ""
     for call in parsed.calls:
         yield f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}"

@@ -222,29 +222,6 @@ class Dialect:
     result_text: str = '<tool_result name="{name}">\n{content}\n</tool_result>'
     """How a result is shown, as a message of the user, where the template knows no tools."""
 
-    def parse(self, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS) -> Parsed:
-        """Read a whole reply strictly; never raises, and takes time linear in the text.
-
-        Args:
-            text: what the model wrote, markers included.
-            reasoning_open: the prompt itself ended inside a reasoning block (see `opens_reasoning`).
-            schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
-        """
-        from pytest_agentcore.dialects.parse import parse  # noqa: PLC0415
-
-        return parse(self, text, reasoning_open=reasoning_open, schemas=schemas)
-
-    def is_complete(self, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
-        """Whether generation can stop: nothing that belongs to the reply can follow `text`.
-
-        That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
-        call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
-        count. Cheap enough to be asked after every token.
-        """
-        from pytest_agentcore.dialects.parse import is_complete  # noqa: PLC0415
-
-        return is_complete(self, text, single=single, reasoning_open=reasoning_open)
-
     def opens_reasoning(self, prompt: str) -> bool:
         """Whether a rendered prompt ends inside a reasoning block, as templates that force thinking do."""
         return self.reasoning is not None and prompt.rstrip().endswith(self.reasoning.open)

@@ -256,7 +256,7 @@ def call_grammar(
     thought_characters: int = THOUGHT_CHARACTERS,
     reasoning_open: bool = False,
 ) -> str:
-    """GBNF whose every sentence `dialect.parse` reads as one call of one of `specs`, without a problem.
+    """GBNF whose every sentence `parse` reads as one call of one of `specs`, without a problem.
 
     Args:
         specs: the tools; `finish` need not be among them.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import NO_SCHEMAS, Dialect, Parsed, RawCall, Schemas
 from pytest_agentcore.dialects.near_misses import NearMiss, arguments_alone, find_near_misses
-from pytest_agentcore.dialects.parse import Part, Segment, fold, segments
+from pytest_agentcore.dialects.parse import Part, Segment, fold, parse, segments
 
 MAX_STRETCHES = 256
 """Stretches of one reply that are searched for near misses."""
@@ -118,7 +118,7 @@ class _Mending:
         reasoning = self.dialect.reasoning
         if not reasoning or part.end < len(self.text) or self.text.endswith(reasoning.close):
             return ()
-        inside = self.dialect.parse(part.inner, schemas=self.schemas)
+        inside = parse(self.dialect, part.inner, schemas=self.schemas)
         repairs = tuple(f"Read a call of {call.name} inside reasoning that nothing closes." for call in inside.calls)
         if not all(call.name in self.tool_names for call in inside.calls):
             return ()

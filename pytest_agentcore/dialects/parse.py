@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
     Decoded,
     DecodesList,
+    Dialect,
     MalformedCall,
     Parsed,
     RawCall,
@@ -23,10 +24,6 @@ from pytest_agentcore.dialects.dialect import (
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import read_json
-
-if TYPE_CHECKING:
-    from pytest_agentcore.dialects.dialect import Dialect
-
 
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
@@ -442,7 +439,14 @@ _TAIL = 128
 
 
 def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS) -> Parsed:
-    """See `Dialect.parse`."""
+    """Read a whole reply strictly; never raises, and takes time linear in the text.
+
+    Args:
+        dialect: how the model writes calls and reasoning.
+        text: what the model wrote, markers included.
+        reasoning_open: the prompt itself ended inside a reasoning block (see `Dialect.opens_reasoning`).
+        schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
+    """
     return fold(text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
 
 
@@ -470,7 +474,12 @@ def fold(text: str, parts: Iterable[Segment]) -> Parsed:
 
 
 def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
-    """See `Dialect.is_complete`."""
+    """Whether generation can stop: nothing that belongs to the reply can follow `text`.
+
+    That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
+    call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
+    count. Cheap enough to be asked after every token.
+    """
     closers = dialect.result_open
     if dialect.section and dialect.section.close:
         closers += (dialect.section.close,)

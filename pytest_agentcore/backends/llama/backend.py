@@ -29,6 +29,7 @@ from pytest_agentcore.catalogue.entry import ModelEntry, Policy, read_engine
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.dialects.choose import Choice, choose_dialect
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
+from pytest_agentcore.dialects.parse import is_complete
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import StopReason
@@ -307,7 +308,7 @@ class LlamaCppBackend:
             tokens=self._ends,
             limit=min(request.max_reply_tokens, room),
             at_limit=FinishReason.length if limited else FinishReason.context,
-            complete=partial(self._reader.dialect.is_complete, reasoning_open=reasoning_open),
+            complete=partial(is_complete, self._reader.dialect, reasoning_open=reasoning_open),
         )
         with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
             return cached, sample_reply(sampler, self._cache, self._model.vocabulary, ends, request)

@@ -21,6 +21,7 @@ from pytest_agentcore.backends.llama.messages import (
     tool_dicts,
 )
 from pytest_agentcore.dialects.choose import Choice
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.tools.base import ToolSpec
 
@@ -227,7 +228,7 @@ def _reads_back(apply: Apply, choice: Choice, habits: Habits) -> bool:
     """Whether the call that the template renders is one to the dialect."""
     told = _text(apply, [_USER, _CALL, _RESULT], habits)
     said = told.rpartition("USER-PROBE")[2].partition("RESULT-PROBE")[0]
-    return [call.name for call in choice.dialect.parse(said).calls] == ["probe"]
+    return [call.name for call in parse(choice.dialect, said).calls] == ["probe"]
 
 
 def _says(apply: Apply, turns: Sequence[Turn], habits: Habits, word: str = "") -> bool:

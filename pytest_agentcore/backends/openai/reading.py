@@ -15,6 +15,7 @@ from pytest_agentcore.dialects.families import DIALECTS, GENERIC
 from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.loose_json import LooseReader
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError
 from pytest_agentcore.tools.base import ToolSpec
@@ -147,7 +148,7 @@ def _marked(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCal
     """Calls behind the markers of a dialect, where all are well-formed and of known tools."""
     if not any(marker in content for marker in dialect.open_markers):
         return ()
-    return _known(dialect.parse(content, schemas=schemas), schemas)
+    return _known(parse(dialect, content, schemas=schemas), schemas)
 
 
 def _bare(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
@@ -162,7 +163,7 @@ def _bare(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]
         return ()
     if isinstance(dialect.codec, JsonCodec) and f'"{dialect.codec.arguments_key}"' not in found[0]:
         return ()
-    parsed = dialect.parse(said, schemas=schemas)
+    parsed = parse(dialect, said, schemas=schemas)
     return _known(parsed, schemas) if said.startswith(parsed.content) else ()
 
 
@@ -187,6 +188,6 @@ def _found_in_text(content: str, schemas: Schemas) -> tuple[Parsed, tuple[str, .
     for dialect in DIALECTS:
         if calls := _marked(dialect, content, schemas):
             words = f"Read {len(calls)} call(s) in the dialect {dialect.name} that the endpoint left as text."
-            return dialect.parse(content, schemas=schemas), (words,)
+            return parse(dialect, content, schemas=schemas), (words,)
     parsed = parse_leniently(content, GENERIC, tuple(schemas), schemas=schemas)
     return parsed, parsed.repairs

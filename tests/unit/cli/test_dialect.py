@@ -13,6 +13,7 @@ from family_templates import TEMPLATES
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.cli.dialect import source_of
 from pytest_agentcore.dialects.choose import dialect_named
+from pytest_agentcore.dialects.parse import parse
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def test_a_template_is_shown_with_prompt_call_and_what_it_reads_as(
     prompt = block(out, "the prompt, with two tools")
     assert "fs_read" in prompt
     assert "How many lines has notes.txt?" in prompt
-    (call,) = dialect_named(name).parse(block(out, "a call, as the model is to write it")).calls
+    (call,) = parse(dialect_named(name), block(out, "a call, as the model is to write it")).calls
     assert call.arguments["path"] == "notes.txt"
     assert 'read as       fs_read {"' in out
     assert "first" in out.partition("the next prompt")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 
 HERMES_TEMPLATE = """{% if tools %}For each call return an object within <tool_call></tool_call> tags:
@@ -54,7 +55,7 @@ def test_special_tokens_confirm_the_marker_and_give_the_ends_of_turns() -> None:
     choice = choose_dialect(HERMES_TEMPLATE, {"<tool_call>", "<|endoftext|>", "<|im_end|>", "<|fim_pad|>"})
     assert "<tool_call> is one token" in choice.reason
     assert choice.end_of_turn == ("<|im_end|>", "<|endoftext|>")
-    assert choice.dialect.parse("Done.<|endoftext|>").content == "Done."
+    assert parse(choice.dialect, "Done.<|endoftext|>").content == "Done."
 
 
 def test_the_generic_dialect_takes_its_end_of_turn_from_the_vocabulary() -> None:

@@ -23,6 +23,7 @@ from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.dialect import Parsed
 from pytest_agentcore.dialects.families import DIALECTS
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.tools.base import ToolSpec
 
 Written = list[tuple[str, dict[str, Any]]]
@@ -102,7 +103,7 @@ def replies(template: ChatTemplate, written: Written, content: str = "", reasoni
     for index in range(1, len(written) + 1 if template.habits.calls is Calls.one_each else 2):
         said, _, told = told.removeprefix(shared).partition(f"RESULT-call_1_{index}")
         opened = dialect.opens_reasoning(shared) and index == 1
-        found.append(dialect.parse(said, reasoning_open=opened, schemas={TOOL.name: TOOL.parameters}))
+        found.append(parse(dialect, said, reasoning_open=opened, schemas={TOOL.name: TOOL.parameters}))
         shared = ""
     return found
 
@@ -192,7 +193,7 @@ def test_gemma_3_as_it_comes_is_prompted_for_python() -> None:
     template = chat(GEMMA3_UNTAUGHT)
     assert (template.choice.dialect.name, template.choice.taught, template.choice.warning) == ("gemma3", False, "")
     told = prompt(template, turn(ONE))
-    example = template.choice.dialect.parse(told.partition("```tool_code")[2].join(["```tool_code", ""]))
+    example = parse(template.choice.dialect, told.partition("```tool_code")[2].join(["```tool_code", ""]))
     assert example.calls[0].name == "name_of_a_tool"
     assert '```tool_code\nfs_write(text="a", count=1)\n```' in told
     assert "```tool_output\nRESULT-call_1_1\n```" in told

@@ -17,6 +17,7 @@ from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.families import GEMMA4
 from pytest_agentcore.dialects.gemma_codec import QUOTE
 from pytest_agentcore.dialects.grammar import call_grammar
+from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.loops import DegenerateWatch
@@ -88,7 +89,7 @@ def test_calls_that_the_template_renders_are_read_back_and_written_alike(
     source: str, calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
     turn = model_turn(source, {"content": "", "tool_calls": written(calls)})
-    parsed = GEMMA4.parse(turn)
+    parsed = parse(GEMMA4, turn)
     assert parsed.problems == ()
     assert [(call.name, dict(call.arguments)) for call in parsed.calls] == calls
     assert parsed.content == ""
@@ -102,7 +103,7 @@ PLAIN = st.text("abc <>|\n{}é", max_size=20).filter(lambda text: "<|" not in te
 @settings(max_examples=60, deadline=None)
 def test_reasoning_is_what_the_template_strips_from_history(source: str, thought: str, content: str) -> None:
     reply = f"<|channel>thought\n{thought}<channel|>{content}"
-    parsed = GEMMA4.parse(reply)
+    parsed = parse(GEMMA4, reply)
     assert parsed.reasoning == thought.strip()
     assert parsed.content == model_turn(source, {"content": reply})
 
@@ -119,8 +120,8 @@ def test_a_tool_result_stays_in_the_models_turn(source: str) -> None:
     turn = model_turn(source, message)
     call, result = turn.split("<|tool_response>")
     assert result == f"response:f{{value:{QUOTE}42{QUOTE}}}<tool_response|>"
-    assert GEMMA4.is_complete(f"{call}<|tool_response>")
-    assert len(GEMMA4.parse(turn).calls) == 1
+    assert is_complete(GEMMA4, f"{call}<|tool_response>")
+    assert len(parse(GEMMA4, turn).calls) == 1
 
 
 def token(vocabulary: Any, text: str) -> int:
@@ -176,7 +177,7 @@ def test_the_engine_writes_constrained_calls_with_the_familys_tokens(
 ) -> None:
     grammar = call_grammar((READ,), dialect=GEMMA4, allow_finish=False)
     assert accepts(engine, vocabulary, grammar, text) is accepted
-    assert (GEMMA4.parse(text).calls != ()) is (accepted or ",offset" in text)
+    assert (parse(GEMMA4, text).calls != ()) is (accepted or ",offset" in text)
 
 
 def test_the_seeds_leaked_reply_is_cut_off_within_ten_of_its_lines(vocabulary: Any) -> None:
@@ -188,6 +189,6 @@ def test_the_seeds_leaked_reply_is_cut_off_within_ten_of_its_lines(vocabulary: A
     assert watch.loop
     shown = vocabulary.detokenize(tokens[: cut + 1], special=False).decode()
     assert shown.count("\n") <= 12
-    parsed = GEMMA4.parse(shown)
+    parsed = parse(GEMMA4, shown)
     assert (parsed.calls, parsed.problems) == ((), ())
     assert resemblance(parsed.content, GEMMA4, ("fs_read", "shell")) is Resemblance.template_tokens

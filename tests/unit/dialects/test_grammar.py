@@ -20,6 +20,7 @@ from pytest_agentcore.dialects.families import (
     MINIMAX_M2,
 )
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
+from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.tools.base import ToolSpec
 
 
@@ -160,7 +161,7 @@ def test_the_engine_accepts_exactly_the_valid_calls(engine: Any, smollm2: Any, c
     text = f"<tool_call>{call}</tool_call>"
     assert accepts(engine, smollm2, grammar, text) is accepted
     if accepted:
-        assert GENERIC.parse(text).problems == ()
+        assert parse(GENERIC, text).problems == ()
 
 
 @pytest.mark.model
@@ -221,10 +222,10 @@ def test_every_family_is_written_in_its_own_form(
     for arguments in GOOD:
         text = thought + written(dialect, arguments)
         assert accepts(engine, smollm2, grammar, text), text
-        parsed = dialect.parse(text, reasoning_open=reasoning_open, schemas={"fs_write": WRITE.parameters})
+        parsed = parse(dialect, text, reasoning_open=reasoning_open, schemas={"fs_write": WRITE.parameters})
         assert ([call.arguments for call in parsed.calls], parsed.problems) == ([arguments], ())
         assert "I look." in (parsed.reasoning if reasoning_open or marks else parsed.content)
-        assert dialect.is_complete(text, single=True, reasoning_open=reasoning_open)
+        assert is_complete(dialect, text, single=True, reasoning_open=reasoning_open)
     for arguments in BAD:
         assert not accepts(engine, smollm2, grammar, thought + written(dialect, arguments)), arguments
 
@@ -246,10 +247,10 @@ def test_what_a_model_samples_is_one_valid_call(engine: Any, smollm2: Any, diale
     prompt = "<|im_start|>user\nCall everything or note.<|im_end|>\n<|im_start|>assistant\n"
     reply = smollm2.create_completion(prompt, max_tokens=300, temperature=1.5, grammar=grammar, seed=seed)["choices"][0]
     assert reply["finish_reason"] == "stop"
-    parsed = dialect.parse(reply["text"], schemas={tool.name: tool.parameters for tool in tools})
+    parsed = parse(dialect, reply["text"], schemas={tool.name: tool.parameters for tool in tools})
     assert parsed.problems == ()
     (call,) = parsed.calls
     schema = next(tool.parameters for tool in tools if tool.name == call.name)
     jsonschema.validate(call.arguments, schema)
     assert len(parsed.content) <= 40
-    assert dialect.is_complete(reply["text"], single=True)
+    assert is_complete(dialect, reply["text"], single=True)

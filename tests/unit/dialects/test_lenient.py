@@ -29,6 +29,7 @@ from pytest_agentcore.dialects.families import (
 )
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 
@@ -150,7 +151,7 @@ NEAR_MISSES: dict[str, tuple[Dialect, str, str, str]] = {
 
 @pytest.mark.parametrize(("dialect", "text", "words", "content"), NEAR_MISSES.values(), ids=NEAR_MISSES.keys())
 def test_a_near_miss_becomes_a_call_and_is_counted_once(dialect: Dialect, text: str, words: str, content: str) -> None:
-    assert dialect.parse(text).calls == ()
+    assert parse(dialect, text).calls == ()
     parsed = parse_leniently(text, dialect, TOOLS)
     assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
     (repair,) = parsed.repairs
@@ -206,14 +207,14 @@ def test_a_good_call_beside_a_broken_one_keeps_its_place() -> None:
 def test_what_is_no_call_stays_text(dialect: Dialect, text: str) -> None:
     parsed = parse_leniently(text, dialect, TOOLS)
     assert (parsed.calls, parsed.repairs) == ((), ())
-    assert parsed == dialect.parse(text)
+    assert parsed == parse(dialect, text)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_what_parses_strictly_is_left_alone(dialect: Dialect) -> None:
     text = f'Like ```json\n{{"tool": "shell", "input": {{}}}}\n``` but\n{dialect.render_call("unknown", {"x": 1})}'
     parsed = parse_leniently(text, dialect, TOOLS)
-    assert parsed == dialect.parse(text)
+    assert parsed == parse(dialect, text)
     assert [call.name for call in parsed.calls] == ["unknown"]
 
 
@@ -224,12 +225,12 @@ SCHEMAS = {"fs_read": {"properties": {"path": {"type": "string"}}}}
 @pytest.mark.parametrize("other", DIALECTS, ids=lambda d: d.name)
 def test_a_call_in_any_other_dialect_is_read(dialect: Dialect, other: Dialect) -> None:
     text = f"I look.\n{other.render_calls([READ])}"
-    if dialect.parse(text).calls:
+    if parse(dialect, text).calls:
         pytest.skip("these two dialects write this call alike")
     parsed = parse_leniently(text, dialect, TOOLS, schemas=SCHEMAS)
     assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
     assert len(parsed.repairs) == 1
-    assert resemblance(dialect.parse(text).content, dialect, TOOLS)
+    assert resemblance(parse(dialect, text).content, dialect, TOOLS)
 
 
 def without(text: str, last: str) -> str:
@@ -312,7 +313,7 @@ FAMILY_MISSES = {
 
 @pytest.mark.parametrize(("dialect", "text"), FAMILY_MISSES.values(), ids=FAMILY_MISSES.keys())
 def test_near_misses_of_each_family_are_repaired(dialect: Dialect, text: str) -> None:
-    assert dialect.parse(text, schemas=SCHEMAS).calls == ()
+    assert parse(dialect, text, schemas=SCHEMAS).calls == ()
     parsed = parse_leniently(text, dialect, TOOLS, schemas=SCHEMAS)
     assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
     assert (len(parsed.repairs), parsed.problems) == (1, ())
@@ -358,7 +359,7 @@ PIECES = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 def test_nothing_raises_and_only_known_tools_are_called(dialect: Dialect, text: str) -> None:
     parsed = parse_leniently(text, dialect, TOOLS)
-    strict = dialect.parse(text)
+    strict = parse(dialect, text)
     assert all(call.name in TOOLS for call in parsed.calls if call not in strict.calls)
     assert all("\n" not in repair for repair in parsed.repairs)
 

@@ -26,7 +26,7 @@ from pytest_agentcore.dialects.families import (
     PYTHONIC,
     QWEN3_CODER,
 )
-from pytest_agentcore.dialects.parse import MAX_PROBLEMS, segments
+from pytest_agentcore.dialects.parse import MAX_PROBLEMS, is_complete, parse, segments
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 
 HARMONY_THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
@@ -133,7 +133,7 @@ OTHER_NEAR_MISSES = {
 
 @pytest.mark.parametrize(("dialect", "text", "words"), OTHER_NEAR_MISSES.values(), ids=OTHER_NEAR_MISSES.keys())
 def test_near_misses_of_other_families_are_refused_in_words(dialect: Dialect, text: str, words: str) -> None:
-    parsed = dialect.parse(text)
+    parsed = parse(dialect, text)
     assert parsed.calls == ()
     (problem,) = parsed.problems
     assert problem.splitlines() == [problem]
@@ -177,7 +177,7 @@ READ_BESIDES = {
 
 @pytest.mark.parametrize(("dialect", "text"), READ_BESIDES.values(), ids=READ_BESIDES.keys())
 def test_forms_that_families_write_besides_are_read(dialect: Dialect, text: str) -> None:
-    parsed = dialect.parse(text)
+    parsed = parse(dialect, text)
     assert parsed.problems == ()
     assert {(call.name, call.arguments["x"]) for call in parsed.calls} == {("a", 1)}
     assert parsed.content == ""
@@ -185,28 +185,28 @@ def test_forms_that_families_write_besides_are_read(dialect: Dialect, text: str)
 
 @pytest.mark.parametrize("between", ["", ", ", "\n", " ;\n"])
 def test_a_second_call_that_mistral_does_not_open_is_no_text(between: str) -> None:
-    parsed = MISTRAL.parse(f'[TOOL_CALLS]a[ARGS]{{"x": 1}}{between}b[ARGS]{{}}[TOOL_CALLS]c[ARGS]{{}}')
+    parsed = parse(MISTRAL, f'[TOOL_CALLS]a[ARGS]{{"x": 1}}{between}b[ARGS]{{}}[TOOL_CALLS]c[ARGS]{{}}')
     assert [call.name for call in parsed.calls] == ["a", "c"]
     (problem,) = parsed.problems
     assert "[TOOL_CALLS] should stand before the tool's name" in problem
-    assert MISTRAL.parse("[TOOL_CALLS]a[ARGS]{} and then [ARGS]").problems == ()
+    assert parse(MISTRAL, "[TOOL_CALLS]a[ARGS]{} and then [ARGS]").problems == ()
 
 
 def test_literals_mean_what_they_mean_in_python() -> None:
-    (call,) = PYTHONIC.parse("""[a(x=0x1F, y=-1_000, z="b" 'c' r"\\d", w="d"\n  # more\n  "e", v=1_0.5)]""").calls
+    (call,) = parse(PYTHONIC, """[a(x=0x1F, y=-1_000, z="b" 'c' r"\\d", w="d"\n  # more\n  "e", v=1_0.5)]""").calls
     assert call.arguments == {"x": 31, "y": -1000, "z": "bc\\d", "w": "de", "v": 10.5}
 
 
 def test_a_comment_is_none_outside_of_calls() -> None:
-    parsed = GEMMA3.parse("[a(x=1)]\n# A heading\nand text")
+    parsed = parse(GEMMA3, "[a(x=1)]\n# A heading\nand text")
     assert (len(parsed.calls), parsed.content) == (1, "# A heading\nand text")
-    assert PYTHONIC.parse("It ends with <|python_end|>.").content == "It ends with <|python_end|>."
+    assert parse(PYTHONIC, "It ends with <|python_end|>.").content == "It ends with <|python_end|>."
 
 
 def test_an_answer_that_looks_like_data_is_no_call() -> None:
     for text in ('{"name": "Ada", "age": 36}', "[f(x) for x in y]", "See [link](page) and [a].", '{"parameters": 1}'):
         for dialect in (LLAMA3, PYTHONIC, GEMMA3, GEMMA3_JSON):
-            parsed = dialect.parse(text)
+            parsed = parse(dialect, text)
             assert (parsed.calls, parsed.problems, parsed.content) == ((), (), text)
 
 
@@ -215,9 +215,9 @@ def test_the_channels_of_harmony_are_told_apart() -> None:
         "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|>"
         "<|start|>assistant<|channel|>final<|message|>42<|return|>"
     )
-    parsed = HARMONY.parse(text)
+    parsed = parse(HARMONY, text)
     assert (parsed.reasoning, parsed.content, parsed.problems) == ("Hm.", "I look.42", ())
-    assert HARMONY.parse("<|channel|>commentary to=python<|message|>{}").calls[0].name == "python"
+    assert parse(HARMONY, "<|channel|>commentary to=python<|message|>{}").calls[0].name == "python"
 
 
 def opening(dialect: Dialect) -> str:
@@ -229,7 +229,7 @@ def opening(dialect: Dialect) -> str:
 
 def refused(dialect: Dialect, body: str, words: str) -> None:
     text = f"I will look.\n{dialect.call.open}{body}"
-    parsed = dialect.parse(text)
+    parsed = parse(dialect, text)
     assert parsed.calls == ()
     (problem,) = parsed.problems
     assert problem.splitlines() == [problem]
@@ -254,7 +254,7 @@ def test_calls_around_a_broken_one_are_still_read(dialect: Dialect) -> None:
     line_break = "\n" if dialect.bare or dialect.framing == "channels" else ""
     good = dialect.render_calls([("good", {"x": 1})]) + line_break
     broken = f"{opening(dialect)}{{}} broken{dialect.call.close}{line_break}"
-    parsed = dialect.parse(f"{good}{broken}{good}{opening(dialect)}{line_break}{good}")
+    parsed = parse(dialect, f"{good}{broken}{good}{opening(dialect)}{line_break}{good}")
     assert [call.name for call in parsed.calls] == ["good"] * 3
     assert len(parsed.problems) == 2
     assert all("write it as" in problem for problem in parsed.problems)
@@ -262,7 +262,7 @@ def test_calls_around_a_broken_one_are_still_read(dialect: Dialect) -> None:
 
 
 def test_reading_stops_after_too_many_broken_calls() -> None:
-    parsed = HERMES.parse("<tool_call>x</tool_call>" * 50 + HERMES.render_call("late", {}))
+    parsed = parse(HERMES, "<tool_call>x</tool_call>" * 50 + HERMES.render_call("late", {}))
     assert len(parsed.problems) == MAX_PROBLEMS
     assert parsed.calls == ()
     assert "late" in parsed.content
@@ -298,8 +298,8 @@ SOUP = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=30).map(
 def test_nothing_raises_and_nothing_is_lost(dialect: Dialect, text: str, reasoning_open: bool) -> None:
     parts = list(segments(dialect, text, reasoning_open=reasoning_open))
     assert "".join(text[part.start : part.end] for part in parts) == text
-    parsed = dialect.parse(text, reasoning_open=reasoning_open)
-    assert isinstance(dialect.is_complete(text, single=True, reasoning_open=reasoning_open), bool)
+    parsed = parse(dialect, text, reasoning_open=reasoning_open)
+    assert isinstance(is_complete(dialect, text, single=True, reasoning_open=reasoning_open), bool)
     assert all(isinstance(problem, str) and "\n" not in problem for problem in parsed.problems)
 
 
@@ -307,7 +307,7 @@ def test_nothing_raises_and_nothing_is_lost(dialect: Dialect, text: str, reasoni
 @pytest.mark.parametrize("tail", ['{"', '{"name": "', "call:a{b:", 'call:a{b:<|"|>', "[", "", "{", "\n"])
 def test_a_megabyte_of_openings_is_read_in_one_pass(dialect: Dialect, tail: str) -> None:
     unit = opening(dialect) + tail
-    parsed = dialect.parse(unit * (1_000_000 // len(unit)))
+    parsed = parse(dialect, unit * (1_000_000 // len(unit)))
     assert parsed.calls == ()
     assert parsed.problems
     assert len(parsed.problems) <= MAX_PROBLEMS
@@ -316,18 +316,18 @@ def test_a_megabyte_of_openings_is_read_in_one_pass(dialect: Dialect, tail: str)
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_a_megabyte_in_one_argument_is_read(dialect: Dialect) -> None:
     content = 'line of text, {braces} and <tool_call> "quotes"\n' * 20_000
-    (call,) = dialect.parse(dialect.render_call("fs_write", {"content": content})).calls
+    (call,) = parse(dialect, dialect.render_call("fs_write", {"content": content})).calls
     assert call.arguments == {"content": content}
 
 
 def test_a_megabyte_of_statements_is_read_in_one_pass() -> None:
-    assert len(GEMMA3.parse("```tool_code\n" + "a(x=1); " * 125_000 + "\n```").calls) == 125_000
-    (call,) = PYTHONIC.parse("[a(x=" + '"b" ' * 250_000 + ")]").calls
+    assert len(parse(GEMMA3, "```tool_code\n" + "a(x=1); " * 125_000 + "\n```").calls) == 125_000
+    (call,) = parse(PYTHONIC, "[a(x=" + '"b" ' * 250_000 + ")]").calls
     assert call.arguments == {"x": "b" * 250_000}
 
 
 def test_reasoning_is_separate_and_calls_in_it_are_none() -> None:
-    parsed = HERMES.parse(f"<think>\nMaybe {HERMES.render_call('a', {})}?\n</think>\n\nDone.")
+    parsed = parse(HERMES, f"<think>\nMaybe {HERMES.render_call('a', {})}?\n</think>\n\nDone.")
     assert parsed.calls == ()
     assert parsed.reasoning.startswith("Maybe <tool_call>")
     assert parsed.content == "Done."
@@ -336,33 +336,33 @@ def test_reasoning_is_separate_and_calls_in_it_are_none() -> None:
 def test_reasoning_that_the_prompt_opened() -> None:
     assert HERMES.opens_reasoning("<|im_start|>assistant\n<think>\n")
     assert not HERMES.opens_reasoning("<|im_start|>assistant\n<think>\n\n</think>\n\n")
-    parsed = HERMES.parse("so\n</think>\nDone.", reasoning_open=True)
+    parsed = parse(HERMES, "so\n</think>\nDone.", reasoning_open=True)
     assert (parsed.reasoning, parsed.content) == ("so", "Done.")
 
 
 def test_reasoning_that_nothing_closes_leaves_no_content() -> None:
-    parsed = HERMES.parse("<think>on and on")
+    parsed = parse(HERMES, "<think>on and on")
     assert (parsed.reasoning, parsed.content) == ("on and on", "")
 
 
 def test_a_marker_that_content_mentions_opens_no_reasoning() -> None:
-    assert HERMES.parse("Use <think> in the prompt.").content == "Use <think> in the prompt."
+    assert parse(HERMES, "Use <think> in the prompt.").content == "Use <think> in the prompt."
 
 
 def test_gemma_may_think_again_after_content() -> None:
-    parsed = GEMMA4.parse("<|channel>thought\nfirst<channel|>Hm.<|channel>thought\nsecond<channel|> Yes.")
+    parsed = parse(GEMMA4, "<|channel>thought\nfirst<channel|>Hm.<|channel>thought\nsecond<channel|> Yes.")
     assert (parsed.reasoning, parsed.content) == ("first\n\nsecond", "Hm. Yes.")
 
 
 @pytest.mark.parametrize(("dialect", "result"), [(HERMES, "<tool_response>"), (GEMMA4, "<|tool_response>")])
 def test_an_invented_result_ends_the_reply(dialect: Dialect, result: str) -> None:
     call = dialect.render_call("a", {})
-    parsed = dialect.parse(f"Look.{call}{result}42{call}")
+    parsed = parse(dialect, f"Look.{call}{result}42{call}")
     assert len(parsed.calls) == 1
     assert parsed.content == "Look."
-    assert dialect.is_complete(f"Look.{call}\n{result}")
-    assert not dialect.is_complete(f"Look at {result}")
-    assert dialect.parse(f"It writes {result} then.").content == f"It writes {result} then."
+    assert is_complete(dialect, f"Look.{call}\n{result}")
+    assert not is_complete(dialect, f"Look at {result}")
+    assert parse(dialect, f"It writes {result} then.").content == f"It writes {result} then."
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
@@ -370,21 +370,21 @@ def test_complete_with_one_call_only_where_one_is_wanted(dialect: Dialect) -> No
     closes = dialect.call.close or "}"
     raw = isinstance(dialect.codec, XmlCodec) and dialect.codec.after_value
     call = dialect.render_call("a", {"x": f"not yet {'' if raw else closes}"})
-    assert dialect.is_complete(call) is dialect.listed  # a list of calls closes them all
-    assert dialect.is_complete(f"Thought.\n{call}\n", single=True)
+    assert is_complete(dialect, call) is dialect.listed  # a list of calls closes them all
+    assert is_complete(dialect, f"Thought.\n{call}\n", single=True)
     inside = call.index("not yet ") + len("not yet ") + len(closes)
-    assert not dialect.is_complete(call[:inside], single=True)
+    assert not is_complete(dialect, call[:inside], single=True)
 
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if d.section or d.listed], ids=lambda d: d.name)
 def test_generation_can_stop_when_all_calls_are_closed(dialect: Dialect) -> None:
     reply = "I look.\n" + dialect.render_calls([("a", {"x": "y"}), ("b", {})])
-    assert [end for end in range(len(reply) + 1) if dialect.is_complete(reply[:end])] == [len(reply)]
+    assert [end for end in range(len(reply) + 1) if is_complete(dialect, reply[:end])] == [len(reply)]
     thinking = dialect.reasoning
     assert thinking
-    assert not dialect.is_complete(f"{thinking.open}{reply}")
-    assert not dialect.is_complete(reply, reasoning_open=True)
-    assert dialect.is_complete(f"Hm.{thinking.close}{reply}", reasoning_open=True)
+    assert not is_complete(dialect, f"{thinking.open}{reply}")
+    assert not is_complete(dialect, reply, reasoning_open=True)
+    assert is_complete(dialect, f"Hm.{thinking.close}{reply}", reasoning_open=True)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
@@ -394,21 +394,21 @@ def test_markers_inside_an_argument_end_nothing(dialect: Dialect) -> None:
     raw = isinstance(dialect.codec, XmlCodec) and {dialect.codec.after_value, dialect.codec.end}
     for marker in markers:
         call = dialect.render_calls([("a", {"x": f"b {marker} c", "y": "z"})])
-        assert (raw and marker in raw) or dialect.parse(call).calls == (("a", {"x": f"b {marker} c", "y": "z"}),)
-        early = [end for end in range(len(call)) if dialect.is_complete(call[:end])]
+        assert (raw and marker in raw) or parse(dialect, call).calls == (("a", {"x": f"b {marker} c", "y": "z"}),)
+        early = [end for end in range(len(call)) if is_complete(dialect, call[:end])]
         assert early == []
         last = call.index("y")
-        assert [end for end in range(last) if dialect.is_complete(call[:end], single=True)] == []
+        assert [end for end in range(last) if is_complete(dialect, call[:end], single=True)] == []
 
 
 def test_a_string_that_cannot_go_on_does_not_keep_a_section_open() -> None:
     section = KIMI_K2.section
     assert section
     head = f"{section.open}<|tool_call_begin|>functions.a:0<|tool_call_argument_begin|>"
-    assert KIMI_K2.is_complete(head + '{"x": bad}<|tool_call_end|>' + section.close)
-    assert KIMI_K2.is_complete(head + '{"x": "a\nb"}<|tool_call_end|>' + section.close)
-    assert not KIMI_K2.is_complete(head + '{"x": "a<|tool_call_end|>' + section.close)
+    assert is_complete(KIMI_K2, head + '{"x": bad}<|tool_call_end|>' + section.close)
+    assert is_complete(KIMI_K2, head + '{"x": "a\nb"}<|tool_call_end|>' + section.close)
+    assert not is_complete(KIMI_K2, head + '{"x": "a<|tool_call_end|>' + section.close)
 
 
 def test_a_trailing_end_of_turn_token_is_not_content() -> None:
-    assert HERMES.parse("Done.<|im_end|>\n").content == "Done."
+    assert parse(HERMES, "Done.<|im_end|>\n").content == "Done."

@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import GEMMA3, GEMMA3_JSON, GENERIC, HERMES
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.prompts import tool_prompt, tool_result_text
 from pytest_agentcore.tools.base import ToolSpec
 
@@ -81,7 +82,7 @@ def test_calls_that_a_chatml_template_renders_are_read_back(
     ]
     rendered = render(source, messages, escape_markup=escape_markup)
     turn = rendered.split("<|im_start|>assistant\n", 1)[1].removesuffix("<|im_end|>\n")
-    parsed = HERMES.parse(turn)
+    parsed = parse(HERMES, turn)
     assert [dict(call.arguments) for call in parsed.calls] == calls
     assert (parsed.problems, parsed.content) == ((), "I write.")
     if not escape_markup:
@@ -119,13 +120,13 @@ def test_the_generic_prompt_names_every_tool_and_shows_a_call_that_parses() -> N
     assert [one["name"] for one in described] == ["fs_read", "shell"]
     assert described[0]["parameters"] == SCHEMA
     (example,) = [line for line in lines if line.startswith(GENERIC.call.open)]
-    parsed = GENERIC.parse(example)
+    parsed = parse(GENERIC, example)
     assert (len(parsed.calls), parsed.problems) == (1, ())
 
 
 @pytest.mark.parametrize("dialect", [GEMMA3, GEMMA3_JSON, GENERIC], ids=lambda d: d.name)
 def test_each_prompt_of_our_own_shows_a_call_that_parses(dialect: Dialect) -> None:
-    parsed = dialect.parse(tool_prompt(SPECS, dialect))
+    parsed = parse(dialect, tool_prompt(SPECS, dialect))
     assert (len(parsed.calls), parsed.problems) == (1, ())
     assert {spec.name for spec in SPECS} <= set(re.findall(r'"name": "(\w+)"', tool_prompt(SPECS, dialect)))
     shown = tool_result_text("shell", "{ok}", dialect)
@@ -141,5 +142,5 @@ def test_a_result_shown_as_a_message_is_what_a_reply_must_not_invent() -> None:
     shown = tool_result_text("shell", "ok")
     assert shown == '<tool_result name="shell">\nok\n</tool_result>'
     invented = GENERIC.render_call("shell", {}) + "\n" + shown
-    assert len(GENERIC.parse(invented).calls) == 1
-    assert GENERIC.parse(invented).content == ""
+    assert len(parse(GENERIC, invented).calls) == 1
+    assert parse(GENERIC, invented).content == ""

@@ -14,6 +14,7 @@ from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, HERMES
 from pytest_agentcore.dialects.gemma_codec import QUOTE
 from pytest_agentcore.dialects.json_codec import JsonCodec
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 
@@ -48,7 +49,7 @@ AROUND = st.text("abc xyz.\n{}[]:,\"'é", max_size=30)
 
 
 def read(dialect: Dialect, text: str) -> Calls:
-    parsed = dialect.parse(text)
+    parsed = parse(dialect, text)
     assert parsed.problems == ()
     assert parsed.repairs == ()
     return [(call.name, dict(call.arguments)) for call in parsed.calls]
@@ -85,9 +86,9 @@ def test_dialects_with_raw_text_read_back_what_the_schema_says(dialect: Dialect,
     except ValueError as error:
         assert "cannot be written" in str(error)  # noqa: PT017 - a text that holds the closing tag
         return
-    for call, parsed in zip(calls, dialect.parse(text).calls, strict=True):
+    for call, parsed in zip(calls, parse(dialect, text).calls, strict=True):
         properties = {key: {"type": KINDS.get(type(value), "null")} for key, value in call[1].items()}
-        (alone,) = dialect.parse(dialect.render_call(*call), schemas={call[0]: {"properties": properties}}).calls
+        (alone,) = parse(dialect, dialect.render_call(*call), schemas={call[0]: {"properties": properties}}).calls
         assert (parsed.name, alone.name, alone.arguments) == (call[0], call[0], call[1])
 
 
@@ -107,7 +108,7 @@ def test_text_and_reasoning_around_calls_are_told_apart(
     reasoning = f"{dialect.reasoning.open}\n{thought}{dialect.reasoning.close}"
     line_break = "\n" if dialect.bare else ""
     assume(not line_break or "[" not in before + after)  # where nothing opens a call, text may look like one
-    parsed = dialect.parse(f"{reasoning}{before}{line_break}{dialect.render_calls(calls)}{line_break}{after}")
+    parsed = parse(dialect, f"{reasoning}{before}{line_break}{dialect.render_calls(calls)}{line_break}{after}")
     assert [call.name for call in parsed.calls] == [name for name, _ in calls]
     assert parsed.reasoning == thought.strip()
     assert "".join(parsed.content.split()) == "".join((before + after).split())

@@ -15,6 +15,7 @@ from pytest_agentcore.backends.llama.template import ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.tools.base import ToolSpec
 
 READ = ToolSpec(
@@ -80,7 +81,7 @@ def test_the_prompt_reads_as_gemma_was_taught(chat: ChatTemplate) -> None:
 def test_what_the_template_renders_is_what_the_dialect_parses(chat: ChatTemplate) -> None:
     text = chat.prompt(conversation(), [READ], str)
     written = text[text.index("<|tool_call>") : text.index("<|tool_response>")]
-    (call,) = chat.choice.dialect.parse(written).calls
+    (call,) = parse(chat.choice.dialect, written).calls
     assert (call.name, call.arguments) == ("fs_read", ARGUMENTS)
 
 
