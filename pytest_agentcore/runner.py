@@ -182,7 +182,7 @@ def run_attempt(
     instance, broken = _draw(job)
     folders = ExitStack()
     home = Path(folders.enter_context(scratch("trial")))
-    workspace = create_workspace(home / "live", instance)
+    workspace = create_workspace(home / "live", instance.files)
     toolbox = Toolbox(tuple(job.tools.values()), names=job.task.tools, faults=job.task.faults)
     session = Session(
         key=job.key,

@@ -14,15 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
-
-if TYPE_CHECKING:
-    from pytest_agentcore.tasks.task import Instance
-
 
 FROZEN_BYTES = 256 * MIB
 """What a frozen copy holds at most; the sandbox's cap on disk is the same."""
@@ -38,8 +33,8 @@ class Frozen:
     """Why each name that is not in the copy was left out, by path: `a FIFO`, `a symbolic link` …"""
 
 
-def create_workspace(folder: Path, instance: Instance | None = None) -> Workspace:
-    """A fresh workspace below `folder` (created, readable by its owner only), filled with the instance's files.
+def create_workspace(folder: Path, files: Mapping[str, str | bytes] = {}) -> Workspace:
+    """A fresh workspace below `folder` (created, readable by its owner only) that holds `files`, contents by path.
 
     Raises:
         FileExistsError: `folder` already holds a workspace.
@@ -48,9 +43,16 @@ def create_workspace(folder: Path, instance: Instance | None = None) -> Workspac
     workspace = Workspace(root=folder / "workspace", tmp=folder / "tmp")
     workspace.root.mkdir(mode=0o755)
     workspace.tmp.mkdir(mode=0o700)
-    if instance is not None:
-        instance.write(workspace.root)
+    write_files(workspace.root, files)
     return workspace
+
+
+def write_files(root: Path, files: Mapping[str, str | bytes]) -> None:
+    """Create each file below `root`, text as UTF-8."""
+    for path, content in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES) -> Frozen:

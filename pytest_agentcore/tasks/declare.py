@@ -18,9 +18,7 @@ from pytest_agentcore.errors import TaskDeclarationError
 from pytest_agentcore.options import LONGEST
 from pytest_agentcore.tasks.task import (
     Budget,
-    Checker,
     Files,
-    Solution,
     Task,
     files_problem,
     is_utf8,
@@ -30,7 +28,11 @@ from pytest_agentcore.tasks.task import (
 from pytest_agentcore.tools.base import Fault
 
 if TYPE_CHECKING:
+    from pytest_agentcore.agent.actor import Actor
     from pytest_agentcore.checking.trial import Trial
+
+Checker = Callable[["Trial"], None]
+Solution = Callable[["Actor"], str | None]
 
 
 def check_tools(task: Task, tools: Mapping[str, object]) -> None:

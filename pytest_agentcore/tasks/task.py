@@ -9,16 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.tools.base import Fault
 from pytest_agentcore.trial.modes import Cause
-
-if TYPE_CHECKING:
-    from pytest_agentcore.agent.actor import Actor
-    from pytest_agentcore.checking.trial import Trial
-
 
 IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"})
 """Names that never count as content: not in a digest, not in a workspace, not in a diff."""
@@ -26,9 +21,10 @@ IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache
 LONGEST_NAME, LONGEST_PATH = 255, 1024
 """Bytes that every file system takes, the path below the workspace."""
 
-Checker = Callable[["Trial"], None]
-Solution = Callable[["Actor"], str | None]
-"""Acts through the agent's tools; what it returns is the final answer."""
+Checker = Callable[..., None]
+"""The decorated test function. `declare` types its one argument, the finished trial: trials know their task."""
+Solution = Callable[..., str | None]
+"""Acts through the agent's tools, an `Actor`; what it returns is the final answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +42,6 @@ class Instance:
         for path, content in sorted(self.files.items()):
             sha.update(f"\0{path}\0".encode() + _bytes(content))
         return sha.hexdigest()
-
-    def write(self, root: Path) -> None:
-        """Create every file below `root`."""
-        for path, content in self.files.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_bytes(content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +99,7 @@ class Task:
             return Instance(read_folder(self.module.parent / "files" / self.files))
         return Instance(self.files)
 
-    def check(self, trial: Trial) -> None:
+    def check(self, trial: object) -> None:
         """Let the checker speak: it accepts by returning.
 
         Raises:

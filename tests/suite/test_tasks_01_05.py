@@ -13,6 +13,7 @@ import pytest
 from suite_modules import SUITE, task_module
 
 from pytest_agentcore import Instance
+from pytest_agentcore.sandbox.workspace import write_files
 
 RUNS = range(1, 21)
 
@@ -40,7 +41,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_the_command_in_the_prompt_runs_the_given_tests(tmp_path: Path, number: int, tests: str, summary: str) -> None:
-    instance(number, 1).write(tmp_path)
+    write_files(tmp_path, instance(number, 1).files)
 
     said = python(tmp_path, "-m", "unittest", tests).stderr
 
@@ -173,7 +174,7 @@ def package(run: int) -> dict[str, str]:
 
 def printed(folder: Path, files: dict[str, str]) -> str:
     """What the package's main prints."""
-    Instance(files).write(folder)
+    write_files(folder, files)
     done = python(folder, "main.py")
     assert done.returncode == 0, done.stderr
     return done.stdout

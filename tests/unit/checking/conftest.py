@@ -14,7 +14,7 @@ import pytest
 
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze
@@ -78,8 +78,7 @@ def finish(tmp_path: Path, sandbox: Sandbox) -> Finish:
     ) -> Trial:
         home = tmp_path / f"trial{next(numbers)}"
         instance = Instance(given)
-        live: Workspace = create_workspace(home / "live", instance)
-        Instance(files).write(live.root)
+        live = create_workspace(home / "live", {**given, **files})
         leave(live.root)
         frozen = freeze(live, home / "frozen")
         task: Any = SimpleNamespace(protected=protected)

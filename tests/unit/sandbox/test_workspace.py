@@ -16,14 +16,13 @@ from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.supervise import disk
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Kind, walk
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze, remove_workspace
-from pytest_agentcore.tasks.task import Instance
 
 FILES: dict[str, str | bytes] = {"a.txt": "a", "src/deep/b.py": "b = 1\n", "raw.bin": b"\0\xff"}
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return create_workspace(tmp_path / "trial", Instance(FILES))
+    return create_workspace(tmp_path / "trial", FILES)
 
 
 @pytest.fixture
@@ -144,9 +143,7 @@ def test_an_archive_restores_what_was_packed(hostile: Workspace, tmp_path: Path)
 def test_equal_files_give_equal_archives(tmp_path: Path) -> None:
     archives: list[bytes] = []
     for name in ("one", "two"):
-        workspace = create_workspace(
-            tmp_path / name, Instance(dict(reversed(FILES.items())) if name == "two" else FILES)
-        )
+        workspace = create_workspace(tmp_path / name, dict(reversed(FILES.items())) if name == "two" else FILES)
         os.utime(workspace.root / "a.txt", (1, 1 + len(archives)))
         pack(workspace.root, tmp_path / f"{name}.tar.gz")
         archives.append((tmp_path / f"{name}.tar.gz").read_bytes())

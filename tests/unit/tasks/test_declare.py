@@ -168,7 +168,7 @@ def test_exactly_one_oracle() -> None:
         check_oracle(made)
     made.oracles.append(lambda _agent: None)
     check_oracle(made)
-    made.oracles.append(checker)  # type: ignore[arg-type]
+    made.oracles.append(checker)
     with pytest.raises(TaskDeclarationError, match=r"oracle: .* there is <lambda>, checker"):
         check_oracle(made)
 
