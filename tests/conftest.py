@@ -1,25 +1,38 @@
-"""Real files and a real model for all tests; and what cannot be loaded twice in a process, loaded once.
-
-pytester forgets the modules that a run of its own imported, and numpy does not survive a second import.
-"""
+"""Real files and a real model for all tests, and imports that sessions inside the session share."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy  # noqa: F401
 import pytest
-import scipy.special
-import scipy.stats  # noqa: F401
-import vl_convert  # noqa: F401
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.llama.backend import LlamaCppBackend
 
 ROOT = Path(__file__).resolve().parents[1]
+LOADED_ONCE = (
+    *("jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats", "vl_convert"),
+    *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
+)
+"""pytester forgets what a run of its own imported; numpy does not survive a second import, the others cost time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that load a real model after all others, which keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("model") is not None)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import what every run of pytester needs, before the first one remembers which modules there were."""
+    if any("pytester" in getattr(item, "fixturenames", ()) for item in session.items):
+        for name in LOADED_ONCE:
+            if importlib.util.find_spec(name.partition(".")[0]):
+                importlib.import_module(name)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +48,12 @@ def smollm2() -> Path:
 
 
 @pytest.fixture(scope="session")
+def llama_cpp() -> None:
+    """Skips where models cannot be run in this process."""
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture(scope="session")
 def gemma4_vocabulary() -> Path:
     """Vocabulary and chat template of Gemma 4, without weights."""
     given = os.environ.get("AGENTCORE_GEMMA_VOCAB", "")
@@ -45,7 +64,7 @@ def gemma4_vocabulary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
+def llama(smollm2: Path, llama_cpp: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
     """The demo model, loaded once, in a small context; one thread stands a busy machine better than two."""
     from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
     from pytest_agentcore.catalogue.resolve import resolve  # noqa: PLC0415

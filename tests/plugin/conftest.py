@@ -7,16 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # noqa: F401 - here and below: loaded once, since pytester forgets what a run of its own imports
-import numpy  # noqa: F401 - which cannot be loaded twice
 import pytest
-import scipy.special  # noqa: F401
-import vl_convert  # noqa: F401
 from tiny import COUNT, HELLO, Script
-
-import pytest_agentcore.backends.scripted
-import pytest_agentcore.pack.validate
-import pytest_agentcore.session.activate  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
