@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_agentcore.tools.base import Tool
 
 
-TAKEN = pytest.StashKey[tuple[str, ...]]()
+_TAKEN = pytest.StashKey[Sequence[str]]()
 """Bare spellings that belong to somebody else."""
 _ONLY_SHOW = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 """Options of pytest with which no trial runs; `--help` does not even read the paths."""
@@ -52,7 +52,7 @@ def pytest_load_initial_conftests(
     free = [option for option in asked if _is_free(parser, f"--{option.name}")]
     for option in free:
         option.add(parser.getgroup("agentcore").addoption, f"--{option.name}")
-    early_config.stash[TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
+    early_config.stash[_TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
     return outcome
 
 
@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if asked or hasattr(config, "workerinput"):
         from pytest_agentcore.session.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
-        activate(config)
+        activate(config, config.stash.get(_TAKEN, ()))
     else:
         _refuse_gate(config)
 
@@ -99,7 +99,7 @@ def _refuse_gate(config: pytest.Config) -> None:
 
 def _whose_model(config: pytest.Config) -> str:
     """For somebody who typed `--model` and got nothing from us."""
-    taken = "--model" in config.stash.get(TAKEN, ())
+    taken = "--model" in config.stash.get(_TAKEN, ())
     return "--model belongs to another plugin or conftest here; " if taken else ""
 
 

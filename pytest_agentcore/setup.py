@@ -1,10 +1,11 @@
-"""One model of the session and how it is asked: what makes a campaign, settled before anything costly starts."""
+"""From what the user gave to settled values: first the options, then every model and how it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.backends.base import BackendFactory
@@ -24,7 +25,62 @@ from pytest_agentcore.catalogue.entry import (
 from pytest_agentcore.catalogue.registry import Registry, shipped
 from pytest_agentcore.catalogue.resolve import ENDPOINT, OPENAI, checked_variable, entry_at, resolve
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.options import Settings
+from pytest_agentcore.options import OPTIONS, Option, Settings
+
+
+def settle(given: Callable[[Option[Any]], Any]) -> Settings:
+    """Check and freeze; `given` yields an option's value from command line or ini, or None.
+
+    Raises:
+        UsageError: a value that cannot be used.
+    """
+    settings = Settings({option.attribute: _value(option, given(option)) for option in OPTIONS})
+    if settings.rerun and max(len(settings.tool_calls), len(settings.context_load)) > 1:
+        raise UsageError("--agentcore-rerun picks trials of one campaign: name one policy and one context load")
+    return settings
+
+
+def _value(option: Option[Any], raw: Any) -> Any:
+    if option.pairs:
+        return _pairs(option, raw or ())
+    if option.repeatable:
+        return tuple(raw or ())
+    if raw is None or raw == "":
+        return option.default
+    if not option.listed:
+        return _one_value(option, raw)
+    values = tuple(_one_value(option, word.strip()) for word in str(raw).split(","))
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise UsageError(f"{option.dest} {raw!r}: {value} stands there twice")
+    return values
+
+
+def _pairs(option: Option[Any], words: Sequence[str]) -> dict[str, str]:
+    """Split `KEY=VALUE` words at the first `=`; a key given twice keeps its last value."""
+    split: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise UsageError(f"--agentcore-{option.name} {word!r}: must read KEY=VALUE")
+        split[key] = value
+    return split
+
+
+def _one_value(option: Option[Any], raw: Any) -> Any:
+    if option.choices and raw not in option.choices:
+        raise UsageError(f"{option.dest} {raw!r}: must be one of {', '.join(option.choices)}")
+    try:
+        value: Any = option.kind(raw)
+    except ValueError:
+        word = {int: "a whole number", float: "a number"}.get(option.kind, "text")
+        raise UsageError(f"{option.dest} {raw!r}: must be {word}") from None
+    if option.least is not None and not value >= option.least and not (option.or_zero and value == 0):  # refuses nan
+        also = "0 or " if option.or_zero else ""
+        raise UsageError(f"--agentcore-{option.name} {value}: must be {also}at least {option.least:g}")
+    if option.most is not None and value > option.most:
+        raise UsageError(f"--agentcore-{option.name} {value}: must be a number of seconds up to {option.most:g}")
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +199,7 @@ def _engine(entry: ModelEntry, settings: Settings) -> dict[str, str]:
     """The engine values that are for this model; with several models some may be for the others."""
     own, read = (ENDPOINT_KEYS, read_endpoint) if entry.backend == ENDPOINT else (ENGINE_KEYS, read_engine)
     others = ({*ENDPOINT_KEYS, *ENGINE_KEYS} - {*own}) if len(settings.models) > 1 else set()
-    values = {key: value for key, value in settings.engine if key not in others}
+    values = {key: value for key, value in settings.engine.items() if key not in others}
     read(values)
     return values
 
@@ -151,7 +207,7 @@ def _engine(entry: ModelEntry, settings: Settings) -> dict[str, str]:
 def _setup(
     entry: ModelEntry, settings: Settings, *, engine: Mapping[str, str], policy: Policy, load: int, label: str
 ) -> Setup:
-    for key, _ in settings.sampling:
+    for key in settings.sampling:
         if key in entry.not_sent:
             raise UsageError(
                 f"--agentcore-sampling {key}: {entry.name} takes none: its registry entry has {key} under not_sent"
@@ -161,7 +217,7 @@ def _setup(
         policy=policy,
         load=load,
         label=label,
-        sampling=read_sampling(dict(settings.sampling), over=entry.sampling),
+        sampling=read_sampling(settings.sampling, over=entry.sampling),
         engine=engine,
         limit=Limit(
             turns=settings.max_turns,

@@ -14,9 +14,9 @@ from pytest_agentcore.catalogue.resolve import fetch
 from pytest_agentcore.checks.preflight import Check, Preflight, Subject, preflight
 from pytest_agentcore.cli.__main__ import write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.options import OPTIONS, Option, settle
+from pytest_agentcore.options import OPTIONS, Option
 from pytest_agentcore.plugin import pytest_agentcore_backends
-from pytest_agentcore.setup import Setup, check_files, settle_models
+from pytest_agentcore.setup import Setup, check_files, settle, settle_models
 from pytest_agentcore.untrusted import clip_middle
 
 TAKEN = ("tool-calls", "engine", "sampling", "base-url", "api-key-env", "models-file", "trial-timeout")
@@ -42,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """1 when something between model and harness is broken, else 0."""
 
-    def given(option: Option) -> Any:
+    def given(option: Option[Any]) -> Any:
         return [options.model] if option.name == "model" else getattr(options, option.dest, None)
 
     settings = settle(given)

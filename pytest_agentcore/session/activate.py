@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from pytest_agentcore.backends.base import BackendFactory
 from pytest_agentcore.catalogue.registry import Registry, open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.options import Option, Settings, settings_from_json, settle
+from pytest_agentcore.options import Option, Settings
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.sandbox.open import open_sandbox
@@ -30,7 +29,7 @@ from pytest_agentcore.session.trials import Running
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
 from pytest_agentcore.session.verdicts import Judging, Replaying
 from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, take_over
-from pytest_agentcore.setup import Setup, check_files, settle_models
+from pytest_agentcore.setup import Setup, check_files, settle, settle_models
 from pytest_agentcore.tasks.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.toolbox import KnownTools
@@ -112,8 +111,8 @@ ACTIVE = "agentcore-active"
 """Name of the plugin object that the `trial` fixture asks."""
 
 
-def activate(config: pytest.Config) -> None:
-    """Check everything that was asked for and register the hooks that do it.
+def activate(config: pytest.Config, taken: Sequence[str]) -> None:
+    """Check everything that was asked for and register the hooks that do it; bare spellings may be `taken` by others.
 
     Raises:
         pytest.UsageError: something cannot be done as asked; nothing has been loaded or written.
@@ -124,10 +123,10 @@ def activate(config: pytest.Config) -> None:
             _activate_worker(config, worker)
         return
     with usage_errors():
-        _activate_main(config, settle(lambda option: _given(config, option)))
+        _activate_main(config, settle(lambda option: _given(config, option)), taken)
 
 
-def _activate_main(config: pytest.Config, settings: Settings) -> None:
+def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
     sweep()
     suite = _suite_of(config, settings)
     running = _running(config, settings, suite)
@@ -139,7 +138,7 @@ def _activate_main(config: pytest.Config, settings: Settings) -> None:
     check_files(tuple(running.setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
     recording = Recording(running, suite, results, config.invocation_params.args)
-    recording.warnings.extend(filter(None, [*notes(config), _overshadowed(config, settings, suite)]))
+    recording.warnings.extend(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
     recording.scope, recording.selection = scope_of(config, suite), selection
     recording.filed = _predictions(config, settings, suite, running)
     register = config.pluginmanager.register
@@ -189,7 +188,7 @@ def _predictions(config: pytest.Config, settings: Settings, suite: Suite, runnin
 
 
 def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
-    settings = replace(settings_from_json(given["settings"]), sandbox=given["sandbox"])
+    settings = Settings(given["settings"]).replace(sandbox=given["sandbox"])
     suite = _suite_of(config, settings)
     running = _running(config, settings, suite)
     take_over(running, given)
@@ -243,7 +242,7 @@ def _select(running: Running, suite: Suite, results: Path) -> Selection | None:
     if not words:
         return None
     most = max(key.run for key in running.picked)
-    running.settings = replace(running.settings, runs=max(running.settings.runs, most))
+    running.settings = running.settings.replace(runs=max(running.settings.runs, most))
     return Selection(asked=("--agentcore-rerun", *words), of=", ".join(sources))
 
 
@@ -286,7 +285,7 @@ def _home_of_ini(config: pytest.Config) -> Path:
     return config.inipath.parent if config.inipath else config.rootpath
 
 
-def _given(config: pytest.Config, option: Option) -> Any:
+def _given(config: pytest.Config, option: Option[Any]) -> Any:
     typed = config.getoption(option.dest, None)
     if typed is not None:
         return typed

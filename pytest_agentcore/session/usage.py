@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError
 from pytest_agentcore.options import OPTIONS, Option
-from pytest_agentcore.plugin import TAKEN
 from pytest_agentcore.tasks.suite import Suite
 
 _INI_FILES = (
@@ -27,9 +27,8 @@ _INI_FILES = (
 """Names in pytest's order, and the section that makes the file pytest's."""
 
 
-def notes(config: pytest.Config) -> Iterator[str]:
+def notes(config: pytest.Config, taken: Sequence[str]) -> Iterator[str]:
     """What the user should know about the command line itself."""
-    taken = config.stash.get(TAKEN, ())
     for option in OPTIONS:
         spelling = f"--{option.name}"
         if spelling in taken and config.getoption(option.dest) is None:  # else somebody knows whose is whose
@@ -41,7 +40,7 @@ def notes(config: pytest.Config) -> Iterator[str]:
             )
 
 
-def moved_rootdir(config: pytest.Config, option: Option) -> bool:
+def moved_rootdir(config: pytest.Config, option: Option[Any]) -> bool:
     """Whether a path given as a word of its own decided the rootdir: it exists, and only from it is the root seen."""
     words = [str(word) for word in config.invocation_params.args]
     names = (f"--{option.name}", f"--agentcore-{option.name}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ class Distributing:
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
         node.workerinput[WORKER_INPUT] = {
-            "settings": asdict(self._running.settings),
+            "settings": dict(self._running.settings.values),
             "folders": {slug: str(folder.path) for slug, folder in self._running.folders.items()},
             "sandbox": self._running.sandbox.name,
             "continued": sorted({key.model for key in (*self._running.recorded, *self._running.earlier)}),

@@ -179,5 +179,5 @@ def _repeats(key: str) -> bool:
     return _option(key).repeatable
 
 
-def _option(key: str) -> Option:
+def _option(key: str) -> Option[Any]:
     return next(option for option in OPTIONS if option.dest == key)

@@ -1,0 +1,52 @@
+"""Writes the tables of these pages that follow from the code; run `python docs/tables.py` after changing an option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_agentcore.options import OPTIONS, Option
+
+PAGES = Path(__file__).parent
+
+
+def options() -> str:
+    """Every option of pytest: spellings, ini twin, values, default and meaning."""
+    rows = ["| option | ini | values | default | |", "|---|---|---|---|---|"]
+    for option in OPTIONS:
+        bare = [f"`--{option.name}`"] if option.bare else []
+        ini = f"`{option.dest}`" if option.ini else ""
+        default = "" if option.default in (None, False, ()) else f"`{option.default}`"
+        spellings = ", ".join([*bare, f"`--agentcore-{option.name}`"])
+        meaning = option.help.replace("|", "\\|").replace("=PATH", "`=PATH`").replace("=DIR", "`=DIR`")
+        rows.append(f"| {spellings} | {ini} | {_values(option)} | {default} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _values(option: Option[Any]) -> str:
+    if option.choices:
+        return ", ".join(f"`{word}`" for word in option.choices)
+    least = "" if option.least is None else f" from {option.least:g}"
+    most = "" if option.most is None else f" to {option.most:g}"
+    zero = "0 or " if option.or_zero else ""
+    kind = "" if option.kind is bool else f"`{option.metavar}`".replace("|", "\\|")
+    return f"{kind} {zero}{least.strip()}{most}".strip()
+
+
+TABLES: Mapping[tuple[str, str], Callable[[], str]] = {("options.md", "options"): options}
+"""By page and by the name in the comments around the table."""
+
+
+def with_table(page: str, name: str, table: str) -> str:
+    """The text of a page with the table in its place."""
+    begin, end = f"<!-- table {name}: written by docs/tables.py -->\n", f"\n<!-- end of table {name} -->"
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+    return re.sub(pattern, lambda _: begin + table + end, page, count=1, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    for (file, name), table in TABLES.items():
+        path = PAGES / file
+        path.write_text(with_table(path.read_text(encoding="utf-8"), name, table()), encoding="utf-8")
