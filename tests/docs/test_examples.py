@@ -19,9 +19,10 @@ from pytest_agentcore.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *(ROOT / "README.md", ROOT / "CHANGELOG.md"),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "ci").glob("*.yml")),
+    *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
