@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_agentcore.backends.base import Message, Reply, Request
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend, open_backend
-from pytest_agentcore.catalogue.entry import Policy, Sampling
+from pytest_agentcore.catalogue.entry import EngineSettings, Policy, Sampling
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
 from pytest_agentcore.tools.base import ToolSpec
@@ -80,8 +80,7 @@ def main() -> None:
     """Run and print."""
     options = _options()
     entry = resolve(options.model)
-    engine = {"n_ctx": str(N_CTX)} | ({"threads": str(options.threads)} if options.threads else {})
-    backend = open_backend(entry, engine)
+    backend = open_backend(entry, EngineSettings(n_ctx=N_CTX, threads=options.threads))
     described = backend.describe()
     other = _other(str(entry.path), described["engine"]["threads"])
     print(f"{described['file']}, {described['device']}, llama-cpp-python {described['llama_cpp_python']}")

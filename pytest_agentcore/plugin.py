@@ -13,7 +13,7 @@ from pytest_agentcore.options import OPTIONS
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.base import Backend, BackendFactory
-    from pytest_agentcore.catalogue.entry import ModelEntry
+    from pytest_agentcore.catalogue.entry import EndpointSettings, EngineSettings, ModelEntry
     from pytest_agentcore.checking.trial import Trial
     from pytest_agentcore.tools.base import Tool
 
@@ -115,19 +115,19 @@ def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
     return {"llama_cpp": _open_llama_cpp, "openai": _open_openai, "scripted": _open_scripted}
 
 
-def _open_llama_cpp(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+def _open_llama_cpp(entry: ModelEntry, engine: EngineSettings) -> Backend:
     from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
 
 
-def _open_openai(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+def _open_openai(entry: ModelEntry, engine: EndpointSettings) -> Backend:
     from pytest_agentcore.backends.openai.backend import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)
 
 
-def _open_scripted(entry: ModelEntry, engine: Mapping[str, str]) -> Backend:
+def _open_scripted(entry: ModelEntry, engine: EngineSettings) -> Backend:
     from pytest_agentcore.backends.scripted import open_backend  # noqa: PLC0415
 
     return open_backend(entry, engine)

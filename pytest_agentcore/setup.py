@@ -13,17 +13,19 @@ from pytest_agentcore.backends.llama.fit import Devices, check_fit
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.catalogue.entry import (
     AGENTS,
-    ENDPOINT_KEYS,
-    ENGINE_KEYS,
+    ENDPOINT,
+    LLAMA,
+    SCRIPTED,
+    EndpointSettings,
+    EngineSettings,
     ModelEntry,
     Policy,
     Sampling,
-    read_endpoint,
-    read_engine,
-    read_sampling,
+    read_settings,
+    settings_of,
 )
 from pytest_agentcore.catalogue.registry import Registry, shipped
-from pytest_agentcore.catalogue.resolve import ENDPOINT, OPENAI, checked_variable, entry_at, resolve
+from pytest_agentcore.catalogue.resolve import OPENAI, checked_variable, entry_at, resolve
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import OPTIONS, Option, Settings
 
@@ -90,7 +92,7 @@ class Setup:
     entry: ModelEntry
     policy: Policy
     sampling: Sampling
-    engine: Mapping[str, str]
+    engine: EngineSettings | EndpointSettings
     limit: Limit
     load: int = 0
     """Tokens of earlier conversation before each task."""
@@ -110,7 +112,7 @@ class Setup:
     @property
     def has_plumbing(self) -> bool:
         """Whether calls go through a template, a tokenizer or a server: not for agents, nor for scripts."""
-        return not self.entry.is_agent and self.entry.backend != "scripted"
+        return not self.entry.is_agent and self.entry.backend != SCRIPTED
 
     def same_model(self, other: Setup) -> bool:
         """Whether what is loaded for one serves the other too."""
@@ -151,10 +153,10 @@ def check_files(setups: Sequence[Setup], processes: int = 1) -> None:
         UsageError: one sentence about the first file that is broken or too large.
     """
     for setup in setups:
-        if setup.entry.backend != "llama_cpp" or setup.entry.path is None:
+        if setup.entry.backend != LLAMA or setup.entry.path is None:
             continue
-        header, engine = check_model(setup.entry.path), read_engine(setup.engine)
-        if processes > 1:
+        header, engine = check_model(setup.entry.path), setup.engine
+        if processes > 1 and isinstance(engine, EngineSettings):
             check_fit(header, engine, Devices.for_model(engine), processes=processes)
 
 
@@ -195,17 +197,22 @@ def _entry(
     return entry
 
 
-def _engine(entry: ModelEntry, settings: Settings) -> dict[str, str]:
+def _engine(entry: ModelEntry, settings: Settings) -> EngineSettings | EndpointSettings:
     """The engine values that are for this model; with several models some may be for the others."""
-    own, read = (ENDPOINT_KEYS, read_endpoint) if entry.backend == ENDPOINT else (ENGINE_KEYS, read_engine)
-    others = ({*ENDPOINT_KEYS, *ENGINE_KEYS} - {*own}) if len(settings.models) > 1 else set()
-    values = {key: value for key, value in settings.engine.items() if key not in others}
-    read(values)
-    return values
+    kinds: list[type[EngineSettings | EndpointSettings]] = [EngineSettings, EndpointSettings]
+    own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds
+    foreign = settings_of(other).keys() - settings_of(own).keys() if len(settings.models) > 1 else set()
+    return read_settings(own, {key: value for key, value in settings.engine.items() if key not in foreign})
 
 
 def _setup(
-    entry: ModelEntry, settings: Settings, *, engine: Mapping[str, str], policy: Policy, load: int, label: str
+    entry: ModelEntry,
+    settings: Settings,
+    *,
+    engine: EngineSettings | EndpointSettings,
+    policy: Policy,
+    load: int,
+    label: str,
 ) -> Setup:
     for key in settings.sampling:
         if key in entry.not_sent:
@@ -217,7 +224,7 @@ def _setup(
         policy=policy,
         load=load,
         label=label,
-        sampling=read_sampling(settings.sampling, over=entry.sampling),
+        sampling=read_settings(Sampling, {**entry.sampling, **settings.sampling}),
         engine=engine,
         limit=Limit(
             turns=settings.max_turns,

@@ -67,10 +67,11 @@ def gemma4_vocabulary() -> Path:
 def llama(smollm2: Path, llama_cpp: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
     """The demo model, loaded once, in a small context; one thread stands a busy machine better than two."""
     from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
+    from pytest_agentcore.catalogue.entry import EngineSettings  # noqa: PLC0415
     from pytest_agentcore.catalogue.resolve import resolve  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        backend = open_backend(resolve("smollm2-135m"), {"n_ctx": "1024", "threads": "1"})
+        backend = open_backend(resolve("smollm2-135m"), EngineSettings(n_ctx=1024, threads=1))
     yield backend
     backend.close()

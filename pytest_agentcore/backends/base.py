@@ -164,5 +164,6 @@ class ShowsPrompts(Protocol):
         """The calls in a reply of that text, read strictly."""
 
 
-BackendFactory = Callable[["ModelEntry", Mapping[str, str]], Backend]
-"""Opens a model: its registry entry and the engine settings as given (`KEY=VALUE`). Raises UsageError in a sentence."""
+BackendFactory = Callable[["ModelEntry", Any], Backend]
+"""Opens a model: gets its registry entry and the `EngineSettings` (for an endpoint: `EndpointSettings`) that
+`--agentcore-engine` gave. Raises UsageError in a sentence."""

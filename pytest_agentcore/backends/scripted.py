@@ -21,7 +21,7 @@ from typing import Any
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.llama.backend import cut_short
 from pytest_agentcore.backends.reading import Reader
-from pytest_agentcore.catalogue.entry import ModelEntry, Policy
+from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
 from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import HERMES
@@ -218,7 +218,7 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 _CAUSES = {"unreachable": Cause.backend_unreachable, "crashed": Cause.backend_crashed}
 
 
-def open_backend(entry: ModelEntry, _engine: Mapping[str, str]) -> ScriptedBackend:
+def open_backend(entry: ModelEntry, _engine: EngineSettings) -> ScriptedBackend:
     """The backend behind `scripted:FILE`.
 
     Raises:

@@ -1,17 +1,22 @@
-"""What is known of a model before it is opened."""
+"""One model as it can be asked for, and every value that it is loaded and sampled with."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial.result import Prices
+
+LLAMA, ENDPOINT, SCRIPTED = "llama_cpp", "openai", "scripted"
+"""Backends that need no plugin: a GGUF file in this process, an OpenAI-compatible endpoint, replies from a file."""
+AGENTS = ("oracle", "null")
+"""Agents without a model; they are asked for by name like any other."""
 
 
 class Policy(StrEnum):
@@ -25,166 +30,128 @@ class Policy(StrEnum):
     """A grammar makes every reply a well-formed call; a `finish` tool ends the trial."""
 
 
+Value = bool | int | float
+
+
+def _setting(
+    default: Value | None, meaning: str, *, least: float = 0, most: float = 1, off: float | None = None
+) -> Any:
+    """A field that says all there is to know of one setting.
+
+    Options and registry are read by these fields; the registry's schema, the errors and the tables of docs/models.md
+    and docs/endpoints.md are made from them.
+
+    Args:
+        default: counts where nothing is said; None leaves the choice to the backend, which records what it chose.
+        meaning: for the tables, with the unit.
+        least: smallest value that is taken.
+        most: largest value that is taken.
+        off: the value that changes nothing, where there is one.
+    """
+    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most, "off": off})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """Every value that decides the next token; all are pinned, none is left to a library's default."""
 
-    temperature: float = 0.7
-    """0 is greedy."""
-    top_p: float = 0.95
-    top_k: int = 0
-    """0 is off."""
-    min_p: float = 0.0
-    repeat_penalty: float = 1.0
-    """1.0 is off."""
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-
-
-Value = bool | int | float
-
-_WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
+    temperature: float = _setting(0.7, "flattens the distribution that is drawn from; 0 is greedy", most=100)
+    top_p: float = _setting(0.95, "draws from the likeliest tokens that together have this probability", off=1.0)
+    top_k: int = _setting(0, "draws from so many of the likeliest tokens", most=2**31 - 1, off=0)
+    min_p: float = _setting(0.0, "leaves out tokens below this part of the likeliest one's probability", off=0.0)
+    repeat_penalty: float = _setting(
+        1.0, "divides the logits of tokens that came lately", least=0.01, most=100, off=1.0
+    )
+    presence_penalty: float = _setting(
+        0.0, "taken from logits of tokens that came lately", least=-100, most=100, off=0.0
+    )
+    frequency_penalty: float = _setting(0.0, "the same, times how often they came", least=-100, most=100, off=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """How an in-process model is loaded. None leaves the choice to the backend, which records what it chose."""
+    """How an in-process model is loaded."""
 
-    n_ctx: int | None = None
-    """Tokens of context; None is min(16384, what the model was trained for)."""
-    n_batch: int = 512
-    """Prompt tokens per evaluation; a deadline or a cancel is noticed between two of them."""
-    n_ubatch: int = 512
-    """Prompt tokens per pass through the graph."""
-    n_gpu_layers: int | None = None
-    """-1 is all; None is all when the build has a GPU backend."""
-    main_gpu: int = 0
-    threads: int | None = None
-    """For sampling; None is the physical cores of this process, shared with other xdist workers."""
-    threads_batch: int | None = None
-    """For prompts; None is `threads`."""
-    flash_attn: bool | None = None
-    """None lets llama.cpp decide by device."""
-    mmap: bool = True
-    mlock: bool = False
+    n_ctx: int | None = _setting(
+        None, "tokens of context; default min(16384, what the model was trained for)", least=512, most=2**31 - 1
+    )
+    n_batch: int = _setting(
+        512, "prompt tokens per evaluation; a deadline or a cancel is noticed between two", least=1, most=65536
+    )
+    n_ubatch: int = _setting(512, "prompt tokens per pass through the graph", least=1, most=65536)
+    n_gpu_layers: int | None = _setting(
+        None, "layers on the GPU; -1 is all, which is the default if the build has a GPU", least=-1, most=10_000
+    )
+    main_gpu: int = _setting(0, "which GPU", most=1024)
+    threads: int | None = _setting(
+        None, "for sampling; default the physical cores, shared with other workers of pytest-xdist", least=1, most=1024
+    )
+    threads_batch: int | None = _setting(None, "for prompts; default `threads`", least=1, most=1024)
+    flash_attn: bool | None = _setting(None, "yes or no; default: llama.cpp decides by device")
+    mmap: bool = _setting(True, "whether the file is mapped into memory instead of read")
+    mlock: bool = _setting(False, "whether its pages are kept from being swapped out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
-    """How an endpoint is spoken to. None: what it says of itself."""
+    """How an endpoint is spoken to."""
 
-    n_ctx: int | None = None
-    """Tokens of context that it gives one conversation."""
-    slots: int | None = None
-    """Conversations at once."""
-    idle_timeout: float = 300.0
-    """Seconds of silence after which the connection counts as broken."""
-    slowest: float = 0.1
-    """Pieces of text a second; below it a trial that runs out of time is the endpoint's fault."""
-
-
-ENDPOINT_KEYS: dict[str, type] = {"n_ctx": int, "slots": int, "idle_timeout": float, "slowest": float}
-"""Type of each key for endpoints; the meaning stands in `EndpointSettings`."""
-
-ENGINE_KEYS: dict[str, type] = {
-    "n_ctx": int,
-    "n_batch": int,
-    "n_ubatch": int,
-    "n_gpu_layers": int,
-    "main_gpu": int,
-    "threads": int,
-    "threads_batch": int,
-    "flash_attn": bool,
-    "mmap": bool,
-    "mlock": bool,
-}
-"""Type of each engine key; the meaning stands in `EngineSettings`."""
-
-SAMPLING_KEYS: dict[str, type] = {
-    "temperature": float,
-    "top_p": float,
-    "top_k": int,
-    "min_p": float,
-    "repeat_penalty": float,
-    "presence_penalty": float,
-    "frequency_penalty": float,
-}
-"""Type of each sampling key; the meaning stands in `models.base.Sampling`."""
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "n_ctx": (512, 2**31 - 1),
-    "n_batch": (1, 65536),
-    "n_ubatch": (1, 65536),
-    "n_gpu_layers": (-1, 10_000),
-    "main_gpu": (0, 1024),
-    "slots": (1, 10_000),
-    "idle_timeout": (0.1, 86_400.0),
-    "slowest": (0.0, 1000.0),
-    "threads": (1, 1024),
-    "threads_batch": (1, 1024),
-    "temperature": (0.0, 100.0),
-    "top_p": (0.0, 1.0),
-    "top_k": (0, 2**31 - 1),
-    "min_p": (0.0, 1.0),
-    "repeat_penalty": (0.01, 100.0),
-    "presence_penalty": (-100.0, 100.0),
-    "frequency_penalty": (-100.0, 100.0),
-}
+    n_ctx: int | None = _setting(
+        None, "tokens of context that it gives one conversation; default: what it says", least=512, most=2**31 - 1
+    )
+    slots: int | None = _setting(None, "conversations at once; default: what it says, else 64", least=1, most=10_000)
+    idle_timeout: float = _setting(
+        300.0, "seconds of silence after which the connection counts as broken", least=0.1, most=86_400
+    )
+    slowest: float = _setting(
+        0.1, "pieces of text a second, below which a trial that runs out of time is the endpoint's fault", most=1000
+    )
 
 
-def read_engine(given: Mapping[str, str | int | float | bool]) -> EngineSettings:
-    """Settings from option values.
+AnySettings = Sampling | EngineSettings | EndpointSettings
+S = TypeVar("S", bound=AnySettings)
+
+_TYPES: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
+
+
+def settings_of(kind: type[Any]) -> Mapping[str, tuple[type, Field[Any]]]:
+    """Type and field of every setting of a kind, by key."""
+    # annotations are text here; of `int | None` the first word counts, since None only says that nothing was chosen
+    return {f.name: (_TYPES[str(f.type).partition(" ")[0]], f) for f in fields(kind)}
+
+
+def read_settings(kind: type[S], given: Mapping[str, str | Value]) -> S:
+    """Settings from `KEY=VALUE` pairs of options or of the registry.
 
     Raises:
         UsageError: an unknown key (with the nearest one), a value of another type or out of range.
     """
-    values = {key: read_value(key, value, ENGINE_KEYS) for key, value in given.items()}
-    return replace(EngineSettings(), **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {key: read_value(kind, key, value) for key, value in given.items()}
+    return kind(**values)
 
 
-def read_endpoint(given: Mapping[str, str | int | float | bool]) -> EndpointSettings:
-    """Settings of an endpoint from option values.
-
-    Raises:
-        UsageError: see `read_engine`.
-    """
-    values = {key: read_value(key, value, ENDPOINT_KEYS) for key, value in given.items()}
-    return replace(EndpointSettings(), **values)  # type: ignore[arg-type]
-
-
-def read_sampling(
-    given: Mapping[str, str | int | float | bool], over: Mapping[str, Value] | Sampling | None = None
-) -> Sampling:
-    """Option values laid over those of a registry entry (or of another `Sampling`), and these over the defaults.
+def read_value(kind: type[S], key: str, value: str | Value) -> Value:
+    """One value as the type of its key.
 
     Raises:
-        UsageError: an unknown key (with the nearest one), a value of another type or out of range.
+        UsageError: see `read_settings`.
     """
-    base: Mapping[str, Any]
-    base = {f.name: getattr(over, f.name) for f in fields(over)} if isinstance(over, Sampling) else over or {}
-    values = {key: read_value(key, value, SAMPLING_KEYS) for key, value in {**base, **given}.items()}
-    return replace(Sampling(), **values)  # type: ignore[arg-type]
-
-
-def read_value(key: str, value: str | int | float | bool, keys: Mapping[str, type]) -> Value:
-    """One value as its key's type.
-
-    Raises:
-        UsageError: see `read_engine`.
-    """
-    if key not in keys:
-        near = difflib.get_close_matches(key, keys, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(keys)}"
+    known = settings_of(kind)
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         raise UsageError(f"{key}={value}: there is no key {key!r}; {hint}")
-    read = _converted(str(value), keys[key])
+    to, about = known[key]
+    read = _converted(str(value), to)
     if read is None:
-        raise UsageError(f"{key}={value}: {value!r} is no {_NAMES[keys[key]]}")
-    low, high = _RANGES.get(key, (0, 1))
-    if not low <= read <= high:
-        raise UsageError(f"{key}={value}: {key} lies between {low:g} and {high:g}")
+        raise UsageError(f"{key}={value}: {value!r} is no {_NAMES[to]}")
+    least, most = about.metadata["least"], about.metadata["most"]
+    if not least <= read <= most:
+        raise UsageError(f"{key}={value}: {key} lies between {least:g} and {most:g}")
     return read
 
 
+_WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 _NAMES: Mapping[type, str] = {bool: "yes or no (true, false, on, off)", int: "whole number", float: "number"}
 
 
@@ -195,10 +162,6 @@ def _converted(text: str, to: type) -> Value | None:
         return int(text) if to is int else float(text)
     except ValueError:
         return None
-
-
-AGENTS = ("oracle", "null")
-"""Agents without a model; names like any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,10 +247,8 @@ def read_entry(name: str, table: Mapping[str, Any], *, home: Path | None = None)
     Raises:
         UsageError: a sampling value that is out of range.
     """
-    values: dict[str, Any] = {**table, "backend": table.get("backend") or _backend(table)}
-    values["sampling"] = {
-        key: read_value(key, value, SAMPLING_KEYS) for key, value in table.get("sampling", {}).items()
-    }
+    values: dict[str, Any] = {**table, "backend": table.get("backend") or (ENDPOINT if "base_url" in table else LLAMA)}
+    values["sampling"] = {key: read_value(Sampling, key, value) for key, value in table.get("sampling", {}).items()}
     values["tier"] = table.get("tier") or ("API" if "base_url" in table else "Local")
     if lost := sorted(set(table.get("not_sent", ())).intersection(values["sampling"])):
         raise UsageError(f"{', '.join(lost)}: cannot have a value and stand under not_sent too")
@@ -306,7 +267,3 @@ def read_prices(table: Mapping[str, Any]) -> Prices:
     given: dict[str, Any] = {"cached": table.get("prompt", 0.0), **table}
     values: dict[str, Any] = {key: float(value) if isinstance(value, int) else value for key, value in given.items()}
     return Prices(**values)
-
-
-def _backend(table: Mapping[str, Any]) -> str:
-    return "openai" if "base_url" in table else "llama_cpp"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pytest_agentcore.catalogue.entry import ModelEntry, slug_of
+from pytest_agentcore.catalogue.entry import LLAMA, ModelEntry, slug_of
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.untrusted import visible
 
@@ -39,7 +39,7 @@ def spelled(name: str, argument: str) -> ModelEntry:
     return ModelEntry(
         name=name,
         slug=slug,
-        backend="llama_cpp",
+        backend=LLAMA,
         repo=repo,
         file=quant if is_file else "",
         quant="" if is_file else quant,

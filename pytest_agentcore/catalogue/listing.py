@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from pytest_agentcore.catalogue.entry import AGENTS, ModelEntry
+from pytest_agentcore.catalogue.entry import AGENTS, ENDPOINT, LLAMA, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.registry import Registry, shipped
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial.result import Prices
 from pytest_agentcore.untrusted import visible
 
-BUILT_IN = ("llama_cpp", "openai", "scripted", *AGENTS)
+BUILT_IN = (LLAMA, ENDPOINT, SCRIPTED, *AGENTS)
 """Backends that need no plugin."""
 _HEAD = ("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")
 
@@ -74,7 +74,7 @@ def is_ready(entry: ModelEntry) -> str:
     """`yes`, or the word for what is missing: `file`, `package`, `key`, `plugin`."""
     if entry.base_url and entry.backend in BUILT_IN:
         return "key" if entry.api_key_env and not os.environ.get(entry.api_key_env) else "yes"
-    if entry.backend != "llama_cpp":
+    if entry.backend != LLAMA:
         return "yes" if entry.backend in BUILT_IN else "plugin"
     return "yes" if _found(entry) else "package" if entry.package else "file"
 
@@ -99,7 +99,7 @@ def ready_words(entry: ModelEntry) -> str:
 def _found(entry: ModelEntry) -> ModelEntry | None:
     """The entry with its file, or None where that is not on this machine."""
     try:
-        found = resolve(entry.name, registry={entry.name: entry}) if entry.backend == "llama_cpp" else entry
+        found = resolve(entry.name, registry={entry.name: entry}) if entry.backend == LLAMA else entry
     except UsageError:
         return None
     return None if found.is_to_fetch else found

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.catalogue.entry import SAMPLING_KEYS, ModelEntry, Value, read_value, slug_of
+from pytest_agentcore.catalogue.entry import LLAMA, ModelEntry, Sampling, Value, read_value, settings_of, slug_of
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.untrusted import visible
 
@@ -92,7 +92,7 @@ def _entry(name: str, argument: str, folder: Path, layers: Mapping[str, list[str
     return ModelEntry(
         name=name,
         slug=slug_of(argument),
-        backend="llama_cpp",
+        backend=LLAMA,
         path=path,
         sha256=digest,
         tier="Local",
@@ -106,7 +106,7 @@ def _sampling(folder: Path, layers: Mapping[str, list[str]]) -> dict[str, Value]
     for digest in layers.get("params", ()):
         try:
             given: dict[str, Any] = json.loads((folder / "blobs" / f"sha256-{digest}").read_bytes())
-            sampling |= {k: read_value(k, v, SAMPLING_KEYS) for k, v in given.items() if k in SAMPLING_KEYS}
+            sampling |= {k: read_value(Sampling, k, v) for k, v in given.items() if k in settings_of(Sampling)}
         except (OSError, ValueError, AttributeError, UsageError):
             continue
     return sampling

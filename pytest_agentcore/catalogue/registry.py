@@ -14,7 +14,16 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from pytest_agentcore.catalogue.entry import ModelEntry, read_entry
+from pytest_agentcore.catalogue.entry import (
+    ENDPOINT,
+    LLAMA,
+    SCRIPTED,
+    ModelEntry,
+    Policy,
+    Sampling,
+    read_entry,
+    settings_of,
+)
 from pytest_agentcore.dialects.families import DIALECTS
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.untrusted import clip
@@ -24,9 +33,14 @@ _LONGEST = 80
 
 
 def registry_schema() -> dict[str, Any]:
-    """The schema: of a whole file, with that of one entry under `$defs`."""
-    text = Path(__file__).with_name("registry.schema.json").read_text(encoding="utf-8")
-    return cast("dict[str, Any]", json.loads(text))
+    """The schema of a whole file, with that of one entry under `$defs`; the settings in it are those of entry.py."""
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("registry.schema.json").read_text(encoding="utf-8"))
+    keys, sampling = schema["$defs"]["entry"]["properties"], settings_of(Sampling)
+    kinds = {float: "number", int: "integer"}
+    keys["sampling"]["properties"] = {key: {"type": kinds[to]} for key, (to, _) in sampling.items()}
+    keys["not_sent"]["items"]["enum"] = [*sampling, "seed"]
+    keys["policy"]["enum"] = [policy.value for policy in Policy]
+    return schema
 
 
 def check_tables(where: str, tables: Any) -> None:
@@ -70,7 +84,7 @@ def _check_dialect(where: str, table: Mapping[str, Any]) -> None:
     known = [dialect.name for dialect in DIALECTS]
     if table.get("dialect", known[0]) not in known:
         raise UsageError(f"{where}.dialect: {clip(repr(table['dialect']), _LONGEST)} is none of {', '.join(known)}")
-    if "dialect" in table and table.get("backend", "openai") == "openai" and "base_url" in table:
+    if "dialect" in table and table.get("backend", ENDPOINT) == ENDPOINT and "base_url" in table:
         raise UsageError(
             f"{where}.dialect: cannot stand beside base_url, the endpoint's server knows the model's dialect"
         )
@@ -123,9 +137,9 @@ def _shown(error: ValidationError) -> str:
 
 _PLACES = ("file", "package_file", "path", "base_url")
 _OPENED_FROM: Mapping[str, Sequence[str]] = {
-    "llama_cpp": ("file", "package_file", "path"),
-    "openai": ("base_url",),
-    "scripted": ("path",),
+    LLAMA: ("file", "package_file", "path"),
+    ENDPOINT: ("base_url",),
+    SCRIPTED: ("path",),
 }
 _KINDS: Mapping[str, str] = {
     "object": "table",
@@ -185,8 +199,6 @@ def project_above(folder: Path) -> Path | None:
 def _of_user(file: Path, tables: Any, where: str) -> dict[str, ModelEntry]:
     if not tables:
         return {}
-    from pytest_agentcore.catalogue.registry import check_tables  # noqa: PLC0415 - most projects have no entries
-
     check_tables(where, tables)
     return {name: _entry(where, name, table, file) for name, table in tables.items()}
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pytest_agentcore.catalogue.entry import AGENTS, ModelEntry, slug_of
+from pytest_agentcore.catalogue.entry import AGENTS, ENDPOINT, LLAMA, SCRIPTED, ModelEntry, slug_of
 from pytest_agentcore.catalogue.files import (
     find_in_folders,
     find_of_repository,
@@ -26,7 +26,7 @@ from pytest_agentcore.redact import redact
 
 ELSEWHERE = ("hf:", "ollama:")
 """Beginnings of spellings whose rest is no path here."""
-BACKENDS_BY_FILE = ("scripted",)
+BACKENDS_BY_FILE = (SCRIPTED,)
 """Backends that are asked for as `BACKEND:ARGUMENT`; plugins add theirs."""
 
 
@@ -123,7 +123,7 @@ def _in_folders(entry: ModelEntry) -> Path:
 
 def _by_argument(name: str, backend: str, argument: str) -> ModelEntry:
     path = Path(argument).expanduser()
-    if backend == "llama_cpp":
+    if backend == LLAMA:
         return _by_path(name, path)
     if backend in BACKENDS_BY_FILE and not path.is_file():
         raise UsageError(f"{name}: no file {argument!r}; give the script as {backend}:FILE")
@@ -134,7 +134,7 @@ def _by_argument(name: str, backend: str, argument: str) -> ModelEntry:
 def _by_path(name: str, path: Path) -> ModelEntry:
     if not path.is_file():
         raise UsageError(f"{name}: there is no such file")
-    return ModelEntry(name=name, slug=slug_of(path.stem), backend="llama_cpp", path=path)
+    return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
 
 
 def _unknown(name: str, known: Collection[str]) -> str:
@@ -149,8 +149,6 @@ def _unknown(name: str, known: Collection[str]) -> str:
     return f"no model {name!r}; {hint} hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
 
 
-ENDPOINT = "openai"
-"""The backend's name."""
 OPENAI = "https://api.openai.com/v1"
 """What `openai:NAME` means without an address."""
 DEFAULT_KEY = "OPENAI_API_KEY"

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from pytest_agentcore import __version__
+from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
 from pytest_agentcore.pack.group import GroupFolder, create_group
@@ -101,7 +102,7 @@ def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
         packages=package_versions(),
         arguments=(),
         planned=(),
-        engine=dict(setup.engine),
+        engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
         group=setup.slug if setup.grouped else "",
         prices=_prices(setup),
         started=utc(datetime.now(UTC)),

@@ -23,8 +23,8 @@ from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_l
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.retries import Patience
 from pytest_agentcore.backends.base import Backend, BackendFactory, ChecksRoom
-from pytest_agentcore.catalogue.entry import ModelEntry
-from pytest_agentcore.catalogue.resolve import ENDPOINT, api_key_of, fetch
+from pytest_agentcore.catalogue.entry import ENDPOINT, ModelEntry
+from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import Subject, preflight
 from pytest_agentcore.errors import RecordError, UsageError

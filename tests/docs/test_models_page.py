@@ -5,11 +5,33 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from pytest_agentcore.catalogue.entry import AnySettings, EndpointSettings, EngineSettings, Sampling, settings_of
 from pytest_agentcore.catalogue.listing import table_lines
 from pytest_agentcore.catalogue.registry import check_tables, registry_schema, shipped
 
-PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "models.md").read_text(encoding="utf-8")
+
+
+def settings_table(kind: type[AnySettings]) -> str:
+    """What the pages say of the settings of a kind."""
+    rows = ["| key | default | from … to | meaning |", "|---|---|---|---|"]
+    for key, (to, about) in settings_of(kind).items():
+        default, known = "" if about.default is None else _shown(about.default), about.metadata
+        span = "yes, no" if to is bool else f"{_shown(known['least'])} … {_shown(known['most'])}"
+        off = "" if known["off"] is None else f"; {_shown(known['off'])} is off"
+        rows.append(f"| `{key}` | {default} | {span} | {known['meaning']}{off} |")
+    return "\n".join(rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "2³¹ - 1" if value == 2**31 - 1 else f"{value:.12g}"
 
 
 def test_the_list_on_the_page_is_the_list_that_is_printed() -> None:
@@ -19,6 +41,16 @@ def test_the_list_on_the_page_is_the_list_that_is_printed() -> None:
     assert [line[: ready.start] + line[ready.stop :] for line in shown] == [
         line[: ready.start] + line[ready.stop :] for line in printed
     ]
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [("models.md", EngineSettings), ("models.md", Sampling), ("endpoints.md", EndpointSettings)],
+    ids=["engine", "sampling", "endpoint"],
+)
+def test_the_tables_of_settings_are_those_of_the_code(page: str, kind: type[AnySettings]) -> None:
+    table = settings_table(kind)
+    assert table in (DOCS / page).read_text(encoding="utf-8"), f"docs/{page} must contain:\n{table}"
 
 
 def test_every_key_of_an_entry_is_explained() -> None:

@@ -25,7 +25,7 @@ from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, Grammar, Gra
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.backends.reading import Reader
-from pytest_agentcore.catalogue.entry import ModelEntry, Policy, read_engine
+from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.dialects.choose import Choice, choose_dialect
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
@@ -187,18 +187,17 @@ def _over(request: Request, ends: Ends, ids: list[int], text: str, piece: str) -
     return cut_short(request)
 
 
-def open_backend(entry: ModelEntry, engine: Mapping[str, str]) -> LlamaCppBackend:
+def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend:
     """Load the model of a registry entry on the calling thread.
 
     Raises:
         UsageError: one sentence about a file that is broken, too large for the memory, or not the one it should be;
-            about a wrong engine value; or about llama-cpp-python missing.
+            or about llama-cpp-python missing.
     """
     if entry.path is None:
         raise UsageError(
             f"{entry.name}: its file is not on this machine; `agentcore models {entry.name} --fetch` gets it"
         )
-    settings = read_engine(engine)
     header = check_model(entry.path)
     n_ctx = settings.n_ctx or default_ctx(header)
     before = Devices.for_model(settings)

@@ -17,7 +17,7 @@ from pytest_agentcore.backends.openai.client import CutShort, EndpointClient, Pu
 from pytest_agentcore.backends.openai.endpoint import Endpoint, open_endpoint
 from pytest_agentcore.backends.openai.protocol import OPTIONAL, Collected, body, lost_by
 from pytest_agentcore.backends.openai.reading import read_reply
-from pytest_agentcore.catalogue.entry import ModelEntry
+from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 from pytest_agentcore.errors import BackendError, EndOfTrial
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
@@ -99,13 +99,13 @@ _FULL = re.compile(
 )
 
 
-def open_backend(entry: ModelEntry, engine: Mapping[str, str]) -> OpenAIBackend:
+def open_backend(entry: ModelEntry, settings: EndpointSettings) -> OpenAIBackend:
     """Ask the endpoint of an entry what it is.
 
     Raises:
-        UsageError: it cannot be reached or refuses the key, or an engine value is wrong.
+        UsageError: it cannot be reached or refuses the key.
     """
-    return OpenAIBackend(*open_endpoint(entry, engine))
+    return OpenAIBackend(*open_endpoint(entry, settings))
 
 
 class OpenAIBackend:

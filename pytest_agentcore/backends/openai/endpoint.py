@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pytest_agentcore.backends.openai.client import EndpointClient, refuses_key
 from pytest_agentcore.backends.openai.protocol import FIELDS
-from pytest_agentcore.catalogue.entry import ModelEntry, read_endpoint
+from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.trial.modes import Cause
@@ -58,13 +58,12 @@ class Endpoint:
         return said | ({"warning": self.warning} if self.warning else {})
 
 
-def open_endpoint(entry: ModelEntry, engine: Mapping[str, str]) -> tuple[Endpoint, EndpointClient]:
+def open_endpoint(entry: ModelEntry, settings: EndpointSettings) -> tuple[Endpoint, EndpointClient]:
     """Look whether the endpoint is there, and what it says about its model.
 
     Raises:
-        UsageError: it is not there, refuses the key, or a value is wrong.
+        UsageError: it is not there or refuses the key.
     """
-    settings = read_endpoint(engine)
     plain = Endpoint(
         base_url=checked_url(entry.base_url),
         model=entry.model or entry.name,

@@ -16,7 +16,7 @@ import pytest
 from backends.conformance import READ, Conformance, Watch, following, request
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.scripted import ScriptedBackend
-from pytest_agentcore.catalogue.entry import Policy
+from pytest_agentcore.catalogue.entry import EngineSettings, Policy
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.dialects.families import DIALECTS, GEMMA4
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
@@ -187,7 +187,7 @@ def test_a_python_file_answers_by_function(tmp_path: Path) -> None:
         "    return {'tool_calls': [{'name': 'fs_read', 'arguments': {'path': 'a.txt'}}]}\n"
     )
     entry = resolve(f"scripted:{file}")
-    backend = pytest_agentcore_backends()["scripted"](entry, {})
+    backend = pytest_agentcore_backends()["scripted"](entry, EngineSettings())
     asked = ask()
     first = backend.complete(asked)
     result = Message(role="tool", content="35", tool_call_id="call_1_1", name="fs_read")

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
 from pytest_agentcore.catalogue.entry import (
-    ENGINE_KEYS,
-    SAMPLING_KEYS,
+    AnySettings,
+    EndpointSettings,
     EngineSettings,
     Sampling,
-    read_engine,
-    read_sampling,
+    read_settings,
+    settings_of,
 )
 from pytest_agentcore.errors import UsageError
 
 
-def test_every_setting_has_a_key() -> None:
-    assert {f.name for f in fields(EngineSettings)} == ENGINE_KEYS.keys()
-    assert {f.name for f in fields(Sampling)} == SAMPLING_KEYS.keys()
+@pytest.mark.parametrize("kind", [Sampling, EngineSettings, EndpointSettings])
+def test_what_is_known_of_a_setting_fits_together(kind: type[AnySettings]) -> None:
+    for key, (to, about) in settings_of(kind).items():
+        assert about.metadata["meaning"]
+        if about.default is not None:
+            assert type(about.default) is to
+        edges = [] if to is bool else [to(about.metadata["least"]), to(about.metadata["most"])]
+        for value in filter(None, (about.default, *edges, about.metadata["off"])):
+            read_settings(kind, {key: value})
 
 
 def test_words_become_values() -> None:
-    settings = read_engine({"n_ctx": "8192", "flash_attn": "on", "mmap": "no", "n_gpu_layers": "-1"})
+    given = {"n_ctx": "8192", "flash_attn": "on", "mmap": "no", "n_gpu_layers": "-1"}
+    settings = read_settings(EngineSettings, given)
     assert settings == EngineSettings(n_ctx=8192, flash_attn=True, mmap=False, n_gpu_layers=-1)
 
 
-def test_sampling_lies_in_three_layers() -> None:
-    sampling = read_sampling({"temperature": "0"}, {"temperature": 0.2, "top_p": 0.9})
-    assert sampling == Sampling(temperature=0.0, top_p=0.9)
-    assert read_sampling({"top_k": "5"}, sampling) == Sampling(temperature=0.0, top_p=0.9, top_k=5)
+def test_what_is_not_said_stays_at_its_default() -> None:
+    sampling = read_settings(Sampling, {"temperature": "0", "top_p": 0.9, "top_k": 5})
+    assert sampling == Sampling(temperature=0.0, top_p=0.9, top_k=5)
+    assert (sampling.min_p, sampling.repeat_penalty) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +50,10 @@ def test_sampling_lies_in_three_layers() -> None:
 )
 def test_wrong_engine_settings_are_one_sentence(given: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        read_engine(given)
+        read_settings(EngineSettings, given)
 
 
 @pytest.mark.parametrize("given", [{"temperature": "-1"}, {"temperature": "nan"}, {"top_p": "2"}, {"top_k": "1.5"}])
 def test_wrong_sampling_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=next(iter(given))):
-        read_sampling(given)
+        read_settings(Sampling, given)

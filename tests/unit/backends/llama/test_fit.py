@@ -24,7 +24,7 @@ from pytest_agentcore.backends.llama.fit import (
     memory_needed,
 )
 from pytest_agentcore.backends.llama.gguf import Header, read_header
-from pytest_agentcore.catalogue.entry import EngineSettings, read_engine
+from pytest_agentcore.catalogue.entry import EngineSettings, read_settings
 from pytest_agentcore.errors import UsageError
 
 GIB = 2**30
@@ -168,21 +168,21 @@ def test_too_big_says_what_would_fit(
     smollm2: Path, devices: Devices, engine: dict[str, str], processes: int, says: str
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
-        check_fit(read_header(smollm2), read_engine(engine), devices, processes=processes)
+        check_fit(read_header(smollm2), read_settings(EngineSettings, engine), devices, processes=processes)
     assert "\n" not in str(caught.value)
 
 
 def test_what_it_offers_is_accepted(smollm2: Path) -> None:
     file, little = read_header(smollm2), GIB // 3
-    check_fit(file, read_engine({"n_ctx": "6656"}), replace(CPU, free=little))
-    check_fit(file, read_engine({"n_gpu_layers": "27"}), replace(L4, free=little))
-    check_fit(file, read_engine({"n_ctx": "2816"}), replace(CPU, free=GIB), processes=4)
-    check_fit(file, read_engine({"n_ctx": "8192"}), replace(CPU, free=GIB), processes=2)
-    check_fit(file, read_engine({}), replace(CPU, free=None))
+    check_fit(file, EngineSettings(n_ctx=6656), replace(CPU, free=little))
+    check_fit(file, EngineSettings(n_gpu_layers=27), replace(L4, free=little))
+    check_fit(file, EngineSettings(n_ctx=2816), replace(CPU, free=GIB), processes=4)
+    check_fit(file, EngineSettings(n_ctx=8192), replace(CPU, free=GIB), processes=2)
+    check_fit(file, EngineSettings(), replace(CPU, free=None))
 
 
 def test_this_machine_is_asked(smollm2: Path) -> None:
-    devices = Devices.for_model(read_engine({"n_gpu_layers": "0"}))
+    devices = Devices.for_model(EngineSettings(n_gpu_layers=0))
     assert (devices.name, devices.is_gpu) == ("CPU", False)
     assert devices.used is not None
     assert devices.used > 2**20
@@ -190,7 +190,7 @@ def test_this_machine_is_asked(smollm2: Path) -> None:
     assert available is not None
     times = available // Footprint.of(read_header(smollm2)).total(8192) + 2
     with pytest.raises(UsageError, match=f"{times} processes with file and KV cache for n_ctx=8192 need .* GiB"):
-        check_fit(read_header(smollm2), read_engine({"n_gpu_layers": "0"}), devices, processes=times)
+        check_fit(read_header(smollm2), EngineSettings(n_gpu_layers=0), devices, processes=times)
 
 
 def test_ggml_is_asked_for_its_devices() -> None:

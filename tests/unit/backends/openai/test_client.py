@@ -29,7 +29,7 @@ from backends.openai.fault_server import (
 )
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
-from pytest_agentcore.catalogue.entry import ModelEntry, Policy, Sampling
+from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry, Policy, Sampling
 from pytest_agentcore.catalogue.resolve import entry_at
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Attribution, Cause, Resemblance, StopReason
@@ -39,7 +39,7 @@ KEY = "sk-thiskeymustnotappearanywhere0123456789"
 
 @contextmanager
 def opened(
-    server: FaultServer, *, key_env: str = "", not_sent: tuple[str, ...] = (), **engine: str
+    server: FaultServer, *, key_env: str = "", not_sent: tuple[str, ...] = (), **engine: Any
 ) -> Iterator[OpenAIBackend]:
     """A backend at a server."""
     entry = ModelEntry(
@@ -51,7 +51,7 @@ def opened(
         api_key_env=key_env,
         not_sent=not_sent,
     )
-    backend = open_backend(entry, engine)
+    backend = open_backend(entry, EndpointSettings(**engine))
     try:
         yield backend
     finally:
@@ -66,7 +66,7 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def backend(server: FaultServer) -> Iterator[OpenAIBackend]:
-    with opened(server, idle_timeout="0.6") as backend:
+    with opened(server, idle_timeout=0.6) as backend:
         yield backend
 
 
@@ -151,7 +151,8 @@ def test_faults_and_what_they_are_called(
 def test_a_refused_connection() -> None:
     with FaultServer().running() as server:
         backend = open_backend(
-            ModelEntry(name="made-up", slug="made-up", backend="openai", base_url=server.url), {"idle_timeout": "0.6"}
+            ModelEntry(name="made-up", slug="made-up", backend="openai", base_url=server.url),
+            EndpointSettings(idle_timeout=0.6),
         )
     error = failure(backend)
     assert (error.cause, error.transient) == (Cause.backend_unreachable, True)
@@ -164,7 +165,7 @@ def test_an_address_where_nothing_listens_is_said_before_the_first_trial() -> No
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         entry = ModelEntry(name="m", slug="m", backend="openai", base_url=url)
         with pytest.raises(UsageError, match="start the server, or correct --agentcore-base-url"):
-            open_backend(entry, {})
+            open_backend(entry, EndpointSettings())
 
 
 @pytest.mark.parametrize("after_head", [False, True])
@@ -186,7 +187,7 @@ def test_cancel_ends_a_hang(server: FaultServer, backend: OpenAIBackend, release
 
 def test_a_deadline_in_a_hang_is_not_the_model_s(server: FaultServer, released: threading.Event) -> None:
     server.faults.append(hang(released))
-    with opened(server, idle_timeout="1") as backend:
+    with opened(server, idle_timeout=1) as backend:
         error = failure(backend, request(deadline=time.monotonic() + 0.7))
     assert (error.cause, error.transient) == (Cause.backend_unreachable, False)
     assert "sent 0 pieces of a reply" in str(error)
@@ -194,14 +195,14 @@ def test_a_deadline_in_a_hang_is_not_the_model_s(server: FaultServer, released: 
 
 def test_a_deadline_in_a_slow_drip_is_not_the_model_s(server: FaultServer) -> None:
     server.faults.append(drip(0.2))
-    with opened(server, idle_timeout="1", slowest="50") as backend:
+    with opened(server, idle_timeout=1, slowest=50) as backend:
         error = failure(backend, request(deadline=time.monotonic() + 0.7))
     assert error.cause is Cause.backend_unreachable
 
 
 def test_a_reply_that_comes_steadily_until_the_deadline_is_the_model_s(server: FaultServer) -> None:
     server.faults.append(drip(0.1))
-    with opened(server, idle_timeout="1", slowest="0.5") as backend:
+    with opened(server, idle_timeout=1, slowest=0.5) as backend:
         reply = backend.complete(request(deadline=time.monotonic() + 0.9))
     assert reply.finish is FinishReason.deadline
     assert reply.text
@@ -769,11 +770,11 @@ def test_the_usual_key_is_not_sent_to_just_any_port(server: FaultServer, monkeyp
 
 
 def test_what_an_endpoint_says_of_itself(server: FaultServer) -> None:
-    with opened(server, slots="3") as backend:
+    with opened(server, slots=3) as backend:
         described = backend.describe()
         assert (backend.slots, described["context"], described["endpoint"]) == (3, 1024, server.url)
     server.model = "other"
-    with opened(server, n_ctx="2048") as backend:
+    with opened(server, n_ctx=2048) as backend:
         assert backend.describe()["warning"] == "the endpoint lists no model 'made-up'; it has other"
         assert backend.describe()["context"] == 2048
 
