@@ -21,6 +21,7 @@ from many_trials import MEGABYTES, SECONDS, asked_trials, generate, measure
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.transcript import TranscriptWriter
+from pytest_agentcore.trial.fold import reply_digest, verdict_event
 from pytest_agentcore.trial.result import TrialResult
 
 COMMANDS = {
@@ -81,24 +82,25 @@ def events(result: TrialResult, rng: random.Random) -> list[dict[str, Any]]:
     """What a trial of six turns leaves: a third of them call again what they called before."""
     told = ("attempt", "model", "task", "run", "policy", "sandbox", "seed", "instance", "started")
     start: dict[str, Any] = {name: getattr(result, name) for name in told}
-    start |= {"event": "start", "nodeid": "", "system": text(rng, 60), "prompt": text(rng, 80), "tools": []}
-    start["budget"] = {"turns": 15, "reply_tokens": 4096, "seconds": 3600.0}
+    start |= {"event": "start", "number": 1, "nodeid": "", "system": text(rng, 60), "prompt": text(rng, 80)}
+    start |= {"tools": [], "budget": {"turns": 15, "reply_tokens": 4096, "seconds": 3600.0}}
     made = [start]
     for turn in range(1, TURNS + 1):
         call = {"id": f"call_{turn}_1", "name": "shell", "arguments": {"command": f"cat {rng.randrange(3)}.py"}}
         read = "\n".join(text(rng, 12) for _ in range(12))
         answer = {"event": "tool_result", "turn": turn, "index": 0, "call": call, "outcome": "ok", "text": read}
         made += [reply(turn, call, text(rng, 20)), {**answer, "seconds": 0.01}]
-    end = {"event": "end", "turn": TURNS, "stop_reason": result.stop_reason.value, "detail": "", "seconds": 9.0}
-    return [*made, end, {"event": "verdict", **result.to_json()}]
+    end = {"event": "end", "stop_reason": result.stop_reason.value, "detail": "", "seconds": 9.0}
+    return [*made, end, verdict_event(result.passed, detail=result.detail, changed=["a.py"])]
 
 
 def reply(turn: int, call: dict[str, Any], content: str) -> dict[str, Any]:
     """One reply with one call."""
-    wrote = {"text": f"{content}\n{json.dumps(call)}", "content": content, "reasoning": "", "tool_calls": [call]}
+    written = f"{content}\n{json.dumps(call)}"
+    wrote = {"text": written, "content": content, "reasoning": "", "tool_calls": [call]}
     remarks: dict[str, Any] = {"problems": [], "repairs": [], "resembles": None, "finish": "stop", "seconds": 1.5}
     usage = {"prompt_tokens": 1000, "cached_tokens": 900, "reply_tokens": 50}
-    return {"event": "reply", "turn": turn, **wrote, **remarks, "usage": usage}
+    return {"event": "reply", "turn": turn, **wrote, **remarks, "usage": usage, "digest": reply_digest(written, ())}
 
 
 def text(rng: random.Random, words: int) -> str:

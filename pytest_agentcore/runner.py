@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pytest_agentcore.agent.context_load import ContextLoad
-from pytest_agentcore.agent.session import Attempt, Limit, Recorder, Session
+from pytest_agentcore.agent.session import Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.sandbox.base import Sandbox
@@ -22,9 +22,9 @@ from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Instance, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.toolbox import Toolbox
-from pytest_agentcore.trial.classify import CLASSIFICATION, Facts, Verdict, classify
+from pytest_agentcore.trial.fold import Attempt, verdict_event
 from pytest_agentcore.trial.modes import Cause, StopReason
-from pytest_agentcore.trial.result import CallOutcome, TrialKey, TrialResult
+from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
 class Agent(Protocol):
@@ -73,16 +73,18 @@ class Finished:
     job: Job
     instance: Instance
     attempt: Attempt
-    attempt_id: str
     frozen: Frozen
     failure: InfrastructureError | None
+    """Why the agent could not go on."""
     record: Recorder
     folders: ExitStack
-    attempts: int = 1
-    """How many were made at the trial, this one included."""
     kept: bool = False
     """Whether the workspace that was left is in the pack."""
-    judged: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether the verdict is recorded."""
+        return self.attempt.verdict is not None
 
     @cached_property
     def trial(self) -> Trial:
@@ -99,72 +101,30 @@ class Finished:
             stop_reason=self.attempt.stop_reason,
         )
 
-    def judge(self, accepted: bool | None, detail: str = "", broken: bool = False) -> TrialResult:
-        """The result, from what the checker said (None: it was not asked); recorded as the transcript's last event."""
-        verdict = classify(self._facts(accepted, broken))
-        result = self._result(verdict, detail or self.attempt.detail)
-        self.record({"event": "verdict", **result.to_json()})
-        self.judged = True
-        return result
+    def judge(self, accepted: bool | None, detail: str = "", cause: Cause | None = None) -> TrialResult:
+        """The result, from what the checker said; recorded as the transcript's last event.
+
+        Args:
+            accepted: None: the checker was not asked, or broke.
+            detail: what it said, or why it did not speak.
+            cause: why it did not speak, where it was not the agent that failed before.
+        """
+        cause = cause or (self.failure.cause if self.failure else None)
+        artifacts, changed = self.job.task.artifacts, self.trial.changed()
+        verdict = verdict_event(accepted, detail=detail, cause=cause, artifacts=artifacts, changed=changed)
+        self.record(verdict)
+        self.attempt = replace(self.attempt, verdict=verdict)
+        return self.attempt.result()
 
     def interrupt(self) -> TrialResult:
         """The result of a trial that the user stopped, also while its checker was at work."""
-        if self.attempt.stop_reason is not StopReason.interrupted:
-            detail = "interrupted before its checker had spoken"
-            self.attempt = replace(self.attempt, stop_reason=StopReason.interrupted, detail=detail)
-        return self.judge(None)
+        if self.attempt.stop_reason is StopReason.interrupted:
+            return self.judge(None)
+        return self.judge(None, "interrupted before its checker had spoken", Cause.interrupted)
 
     def close(self) -> None:
         """Remove the workspaces."""
         self.folders.close()
-
-    def _facts(self, accepted: bool | None, broken: bool) -> Facts:
-        changed = self.trial.changed()
-        return Facts(
-            stop_reason=self.attempt.stop_reason,
-            accepted=accepted,
-            infrastructure=Cause.checker_broken if broken else self.failure.cause if self.failure else None,
-            executed=self.attempt.executed,
-            problems=self.attempt.problems,
-            unknown_tools=sum(call.outcome is CallOutcome.unknown for call in self.attempt.calls),
-            resembles=self.attempt.resembles,
-            artifacts=len(self.job.task.artifacts),
-            artifacts_made=len(changed & set(self.job.task.artifacts)),
-            changed=bool(changed),
-        )
-
-    def _result(self, verdict: Verdict, detail: str) -> TrialResult:
-        attempt, job = self.attempt, self.job
-        return TrialResult(
-            model=job.model or job.key.model,
-            task=job.key.task,
-            run=job.key.run,
-            attempt=self.attempt_id,
-            attempts=self.attempts,
-            passed=verdict.passed,
-            failure_mode=verdict.failure_mode,
-            cause=verdict.cause,
-            stop_reason=attempt.stop_reason,
-            detail="" if verdict.passed else detail[:2000],
-            classification=CLASSIFICATION,
-            policy=job.policy,
-            sandbox=job.sandbox.name,
-            seed=job.seed,
-            instance=self.instance.digest(),
-            turns=attempt.turns,
-            tool_calls=attempt.executed,
-            problems=attempt.problems,
-            repairs=attempt.repairs,
-            prompt_tokens=attempt.usage.prompt_tokens,
-            cached_tokens=attempt.usage.cached_tokens,
-            reply_tokens=attempt.usage.reply_tokens,
-            seconds=attempt.seconds,
-            model_seconds=attempt.model_seconds,
-            tool_seconds=attempt.tool_seconds,
-            started=attempt.started,
-            replies_digest=attempt.replies_digest,
-            context_load=job.load.asked if job.load else 0,
-        )
 
 
 def run_attempt(
@@ -193,19 +153,16 @@ def run_attempt(
         record=record,
         cancel=cancel or threading.Event(),
     )
-    named = {"event": "start", "attempt": attempt_id, "number": number, "nodeid": nodeid}
-    record(named | _start_facts(job, session, instance))
+    session.begin({"attempt": attempt_id, "number": number, "nodeid": nodeid, **_facts(job, toolbox, instance)})
     attempt, failure = _work(_Hindered(broken) if broken else agent(instance), session)
     return Finished(
         job=job,
         instance=instance,
         attempt=attempt,
-        attempt_id=attempt_id,
         frozen=freeze(workspace, home / "frozen"),
         failure=failure,
         record=record,
         folders=folders,
-        attempts=number,
     )
 
 
@@ -248,7 +205,8 @@ def _work(agent: Agent, session: Session) -> tuple[Attempt, InfrastructureError 
         return session.finish(StopReason.interrupted, "interrupted"), None
 
 
-def _start_facts(job: Job, session: Session, instance: Instance) -> dict[str, Any]:
+def _facts(job: Job, tools: Toolbox, instance: Instance) -> dict[str, Any]:
+    """What the start event says of the trial."""
     return {
         "model": job.model or job.key.model,
         "task": job.key.task,
@@ -259,8 +217,7 @@ def _start_facts(job: Job, session: Session, instance: Instance) -> dict[str, An
         "instance": instance.digest(),
         "system": job.suite.system_prompt,
         "prompt": job.task.prompt,
-        "tools": [asdict(spec) for spec in session.tools.specs],
+        "tools": [asdict(spec) for spec in tools.specs],
         "budget": asdict(job.budget),
-        "started": session.started.isoformat(timespec="seconds"),
         **({"load": job.load.to_json()} if job.load else {}),
     }

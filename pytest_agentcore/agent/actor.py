@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import ToolCall
 from pytest_agentcore.errors import AgentcoreError, EndOfTrial, InfrastructureError
+from pytest_agentcore.trial.fold import Attempt
 from pytest_agentcore.trial.modes import Cause, StopReason
 
 
@@ -72,8 +73,7 @@ class FunctionAgent:
             ) from error
         if not isinstance(answer, str | None):
             raise InfrastructureError(f"{self._name} returned {answer!r:.80}, which is no text", Cause.task_broken)
-        session.answer = answer or ""
-        return session.finish(StopReason.final_answer)
+        return session.finish(StopReason.final_answer, answer=answer or "")
 
     @property
     def _name(self) -> str:

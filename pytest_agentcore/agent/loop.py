@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_agentcore.agent.retries import Patience
-from pytest_agentcore.agent.session import Attempt, Session
+from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request
 from pytest_agentcore.catalogue.entry import Policy, Sampling
 from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.trial.fold import Attempt
 from pytest_agentcore.trial.loops import DegenerateWatch
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey

@@ -1,8 +1,7 @@
-"""What one attempt accumulates while an agent works: turns, calls, tokens, the transcript."""
+"""One attempt while an agent works on it: its turns, its clock, its calls, and the events it leaves."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,11 @@ from pytest_agentcore.backends.base import Reply, ToolCall
 from pytest_agentcore.errors import BackendError, EndOfTrial
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
-from pytest_agentcore.trial.modes import Resemblance, StopReason
-from pytest_agentcore.trial.result import CallRecord, TrialKey, Usage
+from pytest_agentcore.trial.fold import Attempt, Event, read_attempt, reply_digest
+from pytest_agentcore.trial.modes import StopReason
+from pytest_agentcore.trial.result import CallRecord, TrialKey
 
-Recorder = Callable[[Mapping[str, Any]], None]
+Recorder = Callable[[Event], None]
 """Takes one transcript event; see docs/data-pack.md for the events."""
 
 
@@ -44,36 +44,9 @@ class Limit:
     seconds: float = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One finished try at a trial, before it is judged."""
-
-    stop_reason: StopReason
-    detail: str
-    answer: str
-    """The text of the last reply, or what the oracle returned."""
-    turns: int
-    calls: tuple[CallRecord, ...]
-    problems: int
-    repairs: int
-    resembles: Resemblance | None
-    """What the last reply looked like, if it was no structured call."""
-    usage: Usage
-    seconds: float
-    model_seconds: float
-    tool_seconds: float
-    started: str
-    replies_digest: str
-
-    @property
-    def executed(self) -> int:
-        """Calls that gave a tool result."""
-        return sum(call.outcome.executed for call in self.calls)
-
-
 @dataclass(kw_only=True)
 class Session:
-    """One attempt in progress. An agent asks it for turns and acts through it."""
+    """One attempt in progress. An agent asks it for turns, acts through it and finishes it."""
 
     key: TrialKey
     tools: Tools
@@ -85,28 +58,18 @@ class Session:
     """Set: the trial ends at the next turn or call."""
     turn: int = 0
     """The one that has begun, counted from 1."""
-    turns: int = 0
-    """Those that came to a reply, or to an agent's call: what was asked and never answered is no turn."""
-    calls: list[CallRecord] = field(default_factory=list)
-    answer: str = ""
-    problems: int = 0
-    repairs: int = 0
-    resembles: Resemblance | None = None
-    usage: Usage = field(default_factory=Usage)
-    model_seconds: float = 0.0
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _events: list[Event] = field(default_factory=list)
     _clock: float = field(default_factory=time.monotonic)
-    _replies: Any = field(default_factory=hashlib.sha256)
 
     @property
     def deadline(self) -> float:
         """On the monotonic clock; moved by every pause."""
         return self._clock + self.limit.seconds
 
-    @property
-    def seconds(self) -> float:
-        """Wall clock since the attempt began, pauses left out."""
-        return time.monotonic() - self._clock
+    def begin(self, facts: Event) -> None:
+        """Record the start event: which trial this is a try at, and what the agent is given."""
+        self._note({"event": "start", **facts, "started": self.started.isoformat(timespec="seconds")})
 
     def begin_turn(self) -> None:
         """Start the next turn.
@@ -132,7 +95,7 @@ class Session:
 
     def request_failed(self, number: int, error: BackendError, seconds: float, wait: float | None) -> None:
         """Record a request that got no reply; `wait` None: it is not tried again."""
-        self.record(
+        self._note(
             {
                 "event": "request_failed",
                 "turn": self.turn,
@@ -145,27 +108,32 @@ class Session:
         )
 
     def take_reply(self, reply: Reply) -> None:
-        """Count and record what the model said."""
-        self.turns = self.turn
-        self.usage += reply.usage
-        self.model_seconds += reply.seconds
-        self.problems += len(reply.problems)
-        self.repairs += len(reply.repairs)
-        self.resembles = reply.resembles
-        self.answer = reply.content
-        self._replies.update(f"{len(reply.text)}:{reply.text}{list(reply.token_ids)}".encode(errors="surrogatepass"))
-        self.record(_reply_event(self.turn, reply))
+        """Record what the model said."""
+        self._note(
+            {
+                "event": "reply",
+                "turn": self.turn,
+                "text": reply.text,
+                "content": reply.content,
+                "reasoning": reply.reasoning,
+                "tool_calls": [_call_json(call) for call in reply.tool_calls],
+                "problems": list(reply.problems),
+                "repairs": list(reply.repairs),
+                "resembles": reply.resembles.value if reply.resembles else None,
+                "finish": reply.finish.value,
+                "usage": asdict(reply.usage),
+                "seconds": round(reply.seconds, 6),
+                "digest": reply_digest(reply.text, reply.token_ids),
+            }
+        )
 
     def act(self, call: ToolCall, index: int) -> CallRecord:
-        """Run one call of this turn, count and record it."""
-        self.turns = self.turn
+        """Run one call of this turn and record what it gave."""
         context = ToolContext(
             workspace=self.workspace, sandbox=self.sandbox, seconds_left=max(0.0, self.deadline - time.monotonic())
         )
         done = self.tools.call(call.name, call.arguments, context, turn=self.turn, index=index)
-        self.calls.append(done)
-        self.problems += not done.outcome.executed
-        self.record(
+        self._note(
             {
                 "event": "tool_result",
                 "turn": self.turn,
@@ -180,54 +148,20 @@ class Session:
 
     def feed_back(self, text: str) -> None:
         """Record what the model is told about a reply that did not parse."""
-        self.record({"event": "feedback", "turn": self.turn, "text": text})
+        self._note({"event": "feedback", "turn": self.turn, "text": text})
 
-    def finish(self, stop_reason: StopReason, detail: str = "") -> Attempt:
-        """Close the attempt."""
-        seconds = self.seconds
-        self.record(
-            {
-                "event": "end",
-                "turn": self.turns,
-                "stop_reason": stop_reason.value,
-                "detail": detail,
-                "seconds": round(seconds, 6),
-            }
-        )
-        return Attempt(
-            stop_reason=stop_reason,
-            detail=detail,
-            answer=self.answer,
-            turns=self.turns,
-            calls=tuple(self.calls),
-            problems=self.problems,
-            repairs=self.repairs,
-            resembles=self.resembles,
-            usage=self.usage,
-            seconds=seconds,
-            model_seconds=self.model_seconds,
-            tool_seconds=sum(call.seconds for call in self.calls),
-            started=self.started.isoformat(timespec="seconds"),
-            replies_digest=self._replies.hexdigest(),
-        )
+    def finish(self, stop_reason: StopReason, detail: str = "", answer: str | None = None) -> Attempt:
+        """Close the attempt; `answer` is that of an agent without a model, which leaves no reply behind."""
+        ended = {"event": "end", "stop_reason": stop_reason.value, "detail": detail}
+        seconds = round(time.monotonic() - self._clock, 6)
+        self._note({**ended, "seconds": seconds} | ({} if answer is None else {"answer": answer}))
+        return read_attempt(self._events)
+
+    def _note(self, event: Event) -> None:
+        # Kept as it is written: a result folded here must be the one that is folded from the file.
+        self._events.append(event)
+        self.record(event)
 
 
 def _call_json(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
-
-
-def _reply_event(turn: int, reply: Reply) -> dict[str, Any]:
-    return {
-        "event": "reply",
-        "turn": turn,
-        "text": reply.text,
-        "content": reply.content,
-        "reasoning": reply.reasoning,
-        "tool_calls": [_call_json(call) for call in reply.tool_calls],
-        "problems": list(reply.problems),
-        "repairs": list(reply.repairs),
-        "resembles": reply.resembles.value if reply.resembles else None,
-        "finish": reply.finish.value,
-        "usage": asdict(reply.usage),
-        "seconds": round(reply.seconds, 6),
-    }

@@ -10,10 +10,11 @@ from enum import StrEnum
 
 from pytest_agentcore.dialects.resemblance import leaks_template
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.pack.transcript import Event, read_transcript
+from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.stats import Rates, mean
 from pytest_agentcore.stats.intervals import Interval, mean_interval, wilson
 from pytest_agentcore.stats.pairs import PairedDifference, paired_difference
+from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import Resemblance, StopReason
 from pytest_agentcore.trial.result import TrialResult
 

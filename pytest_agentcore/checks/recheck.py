@@ -10,11 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from pytest_agentcore import __version__
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.checks.ask import Opinion, Said, ask
+from pytest_agentcore.checks.ask import Said, ask
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.manifest import Recheck, utc
 from pytest_agentcore.pack.read import Campaign
@@ -25,47 +24,11 @@ from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.sandbox.workspace import create_workspace, scratch
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Task
-from pytest_agentcore.trial.classify import CLASSIFICATION, Facts, classify
-from pytest_agentcore.trial.modes import Cause, Resemblance
-from pytest_agentcore.trial.result import CallOutcome, CallRecord, TrialResult
+from pytest_agentcore.trial.classify import CLASSIFICATION
+from pytest_agentcore.trial.fold import Attempt, read_attempt, verdict_event
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """The part of a finished trial that is not its workspace."""
-
-    calls: tuple[CallRecord, ...]
-    answer: str
-    """The last reply's content; an agent without a model leaves none in its transcript."""
-    resembles: Resemblance | None
-
-    @property
-    def unknown_tools(self) -> int:
-        """Calls of tools that do not exist."""
-        return sum(call.outcome is CallOutcome.unknown for call in self.calls)
-
-
-def read_stored(events: Sequence[dict[str, Any]]) -> Stored:
-    """From a transcript's events."""
-    last: dict[str, Any] = next((event for event in reversed(events) if event["event"] == "reply"), {})
-    return Stored(
-        calls=tuple(_call(event) for event in events if event["event"] == "tool_result"),
-        answer=str(last.get("content", "")),
-        resembles=Resemblance(last["resembles"]) if last.get("resembles") else None,
-    )
-
-
-def _call(event: dict[str, Any]) -> CallRecord:
-    return CallRecord(
-        turn=event["turn"],
-        index=event["index"],
-        name=event["call"]["name"],
-        arguments=event["call"]["arguments"],
-        outcome=CallOutcome(event["outcome"]),
-        result=event["text"],
-        seconds=event["seconds"],
-    )
 
 
 class Change(StrEnum):
@@ -140,7 +103,7 @@ class _Judge:
         instance = task.instance(suite.version, self.before.run)
         if instance.digest() != self.before.instance:
             raise UsageError("the task gives other files today")
-        stored = self._stored()
+        attempt = self._attempt()
         with scratch("recheck") as home:
             trial = Trial.open(
                 task=task,
@@ -148,13 +111,20 @@ class _Judge:
                 run=self.before.run,
                 frozen=self._workspace(Path(home)),
                 sandbox=self.sandbox,
-                calls=stored.calls,
-                answer=stored.answer,
-                stop_reason=self.before.stop_reason,
+                calls=attempt.calls,
+                answer=attempt.answer,
+                stop_reason=attempt.stop_reason,
             )
             changed = trial.changed()
             opinion = ask(task, trial)
-        return _result(self.before, self._facts(task, stored, changed, opinion), opinion)
+        verdict = verdict_event(
+            {Said.accepted: True, Said.rejected: False, Said.broken: None}[opinion.said],
+            detail=opinion.words,
+            cause=Cause.checker_broken if opinion.said is Said.broken else None,
+            artifacts=task.artifacts,
+            changed=changed,
+        )
+        return replace(attempt, verdict=verdict).result()
 
     def _task(self, tasks: Mapping[str, tuple[Suite, Task]]) -> tuple[Suite, Task]:
         if not self.before.scored and self.before.cause is not Cause.checker_broken:
@@ -165,11 +135,11 @@ class _Judge:
             raise UsageError("the suite has no such task")
         return tasks[self.before.task]
 
-    def _stored(self) -> Stored:
+    def _attempt(self) -> Attempt:
         events = read_transcript(self.campaign.folder.transcript(self.before.attempt))
         if not events:
             raise UsageError("its transcript is missing")
-        return read_stored(events)
+        return read_attempt(events)
 
     def _workspace(self, home: Path) -> Workspace:
         workspace = create_workspace(home / "frozen")
@@ -178,32 +148,6 @@ class _Judge:
         except (OSError, ValueError, tarfile.TarError) as error:
             raise UsageError(f"its final workspace cannot be unpacked: {error}") from error
         return workspace
-
-    def _facts(self, task: Task, stored: Stored, changed: frozenset[str], opinion: Opinion) -> Facts:
-        return Facts(
-            stop_reason=self.before.stop_reason,
-            accepted={Said.accepted: True, Said.rejected: False, Said.broken: None}[opinion.said],
-            infrastructure=Cause.checker_broken if opinion.said is Said.broken else None,
-            executed=self.before.tool_calls,
-            problems=self.before.problems,
-            unknown_tools=stored.unknown_tools,
-            resembles=stored.resembles,
-            artifacts=len(task.artifacts),
-            artifacts_made=len(changed & set(task.artifacts)),
-            changed=bool(changed),
-        )
-
-
-def _result(before: TrialResult, facts: Facts, opinion: Opinion) -> TrialResult:
-    verdict = classify(facts)
-    return replace(
-        before,
-        passed=verdict.passed,
-        failure_mode=verdict.failure_mode,
-        cause=verdict.cause,
-        detail="" if verdict.passed else opinion.words[:2000],
-        classification=CLASSIFICATION,
-    )
 
 
 CHANGED = frozenset({Change.up, Change.down, Change.otherwise})

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.digests import Store
@@ -20,6 +19,7 @@ from pytest_agentcore.pack.manifest import Manifest, Sitting, name_for
 from pytest_agentcore.pack.read import Campaign, Listed, Unreadable, look_through, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.pack.validate import manifest_problem
+from pytest_agentcore.trial.fold import Attempt, read_attempt
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
@@ -147,21 +147,20 @@ def leftovers(campaign: Campaign) -> Leftovers:
     cited = {result.attempt for result in campaign.results}
     scored = {result.key for result in campaign.results if result.scored}
     for path in sorted(folder.transcripts.glob("*.jsonl")):
-        events = read_transcript(path)
-        key = _key(events)
-        if key:
-            found.attempts[key] += 1
+        attempt = _read(path)
+        if attempt:
+            found.attempts[attempt.key] += 1
         if path.stem in cited:
             continue
-        verdict = _verdict(events)
-        if key and verdict and verdict.scored and key not in scored:
+        verdict = attempt.result() if attempt and attempt.verdict else None
+        if verdict and verdict.scored and verdict.key not in scored:
             found.verdicts.append(verdict)
-            scored.add(key)
+            scored.add(verdict.key)
         else:
             found.replaced.append(path)
     for path in folder.attempts.glob("*.jsonl"):
-        if key := _key(read_transcript(path)):
-            found.attempts[key] += 1
+        if attempt := _read(path):
+            found.attempts[attempt.key] += 1
     found.drafts = [path for place in _PLACES for path in folder.path.glob(f"{place}.*") if _is_draft(path)]
     return found
 
@@ -192,14 +191,10 @@ def _is_draft(path: Path) -> bool:
     return path.is_file() and path.suffix in (".draft", ".part")
 
 
-def _key(events: list[dict[str, Any]]) -> TrialKey | None:
-    """Whose attempt a transcript is; a kill may have left less than its first line."""
-    start = events[0] if events else {}
-    return TrialKey(start["model"], start["task"], start["run"]) if start.get("event") == "start" else None
-
-
-def _verdict(events: list[dict[str, Any]]) -> TrialResult | None:
-    return TrialResult.from_json(events[-1]) if events and events[-1].get("event") == "verdict" else None
+def _read(path: Path) -> Attempt | None:
+    """The attempt of a transcript; None where a kill left less than its first line."""
+    events = read_transcript(path)
+    return read_attempt(events) if events else None
 
 
 def _newest_same(known: Sequence[Listed], wanted: Manifest) -> Campaign | None:

@@ -5,23 +5,21 @@ Which events there are and what they hold: docs/data-pack.md and schemas/transcr
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.jsonl import append, open_to_append, parse_line, read_lines, whole_lines
-from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
-from pytest_agentcore.trial.result import CallOutcome, TrialKey, TrialResult, Usage
+from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, read_lines, whole_lines
+from pytest_agentcore.trial.fold import Attempt, Event, read_attempt, verdict_event
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import TrialResult
 
 TRANSCRIPT_SCHEMA = 1
 """Written into each start event; raised when an event changes its meaning."""
-
-Event = Mapping[str, Any]
 
 
 class TranscriptWriter:
@@ -163,73 +161,25 @@ def address_of(result: TrialResult, turn: int = 0) -> str:
     return address(Path("data", "transcripts", f"{result.attempt}.jsonl"), turn)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAttempt:
-    """An attempt that started and got no verdict: it is still running, or the process that ran it died."""
-
-    attempt: str
-    nodeid: str
-    key: TrialKey
-    events: tuple[dict[str, Any], ...]
-
-    @property
-    def ended(self) -> bool:
-        """Whether the agent loop came to its end, so that only the verdict is missing."""
-        return any(event["event"] == "end" for event in self.events)
-
-    def result(self, *, detail: str, classification: int, attempts: int = 1) -> TrialResult:
-        """What is known of it, as an infrastructure error with cause backend_crashed."""
-        start, done = self.events[0], turns(self.events)
-        usages = [Usage(**turn.reply["usage"]) for turn in done]
-        results = [result for turn in done for result in turn.results]
-        usage = sum(usages, Usage())
-        outcomes = [CallOutcome(result["outcome"]) for result in results]
-        executed = sum(outcome.executed for outcome in outcomes)
-        model_seconds = sum(turn.reply["seconds"] for turn in done)
-        tool_seconds = sum(result["seconds"] for result in results)
-        return TrialResult(
-            model=self.key.model,
-            task=self.key.task,
-            run=self.key.run,
-            attempt=self.attempt,
-            attempts=attempts,
-            passed=None,
-            failure_mode=FailureMode.infrastructure_error,
-            cause=Cause.backend_crashed,
-            stop_reason=StopReason.backend_error,
-            detail=detail[:2000],
-            classification=classification,
-            policy=start["policy"],
-            sandbox=start["sandbox"],
-            seed=start["seed"],
-            instance=start["instance"],
-            turns=len(done),
-            tool_calls=executed,
-            problems=sum(len(turn.reply["problems"]) for turn in done) + len(outcomes) - executed,
-            repairs=sum(len(turn.reply["repairs"]) for turn in done),
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            reply_tokens=usage.reply_tokens,
-            seconds=model_seconds + tool_seconds,
-            model_seconds=model_seconds,
-            tool_seconds=tool_seconds,
-            started=start["started"],
-            replies_digest=hashlib.sha256(_sampled([turn.reply for turn in done])).hexdigest(),
-            context_load=start.get("load", {}).get("asked", 0),
-        )
-
-
-def open_attempts(folder: CampaignFolder) -> list[OpenAttempt]:
-    """Attempts with a start event and no verdict, by task and run. Transcripts without a whole start event are none."""
+def open_attempts(folder: CampaignFolder) -> list[Attempt]:
+    """Attempts with a start event and no verdict, by task and run: still running, or their process died."""
     found = []
     for path in folder.transcripts.glob("*.jsonl"):
         events = read_transcript(path)
-        if events and events[0].get("event") == "start" and all(event.get("event") != "verdict" for event in events):
-            start = events[0]
-            key = TrialKey(start["model"], start["task"], start["run"])
-            found.append(OpenAttempt(attempt=start["attempt"], nodeid=start["nodeid"], key=key, events=tuple(events)))
-    return sorted(found, key=lambda attempt: (attempt.key.task, attempt.key.run))
+        if events and events[0].get("event") == "start":  # a kill may leave less than the first line
+            found.append(read_attempt(events))
+    return sorted((attempt for attempt in found if attempt.verdict is None), key=lambda attempt: attempt.key)
 
 
-def _sampled(replies: Sequence[Event]) -> bytes:
-    return "\0".join(reply["text"] for reply in replies).encode("utf-8", "surrogatepass")
+def judge_crashed(folder: CampaignFolder, attempt: Attempt, detail: str) -> TrialResult:
+    """Close the transcript of a process that died, and say what is known of its trial.
+
+    Raises:
+        RecordError: the disk does not take the verdict.
+    """
+    verdict = verdict_event(None, detail=detail, cause=Cause.backend_crashed)
+    path = folder.transcript(attempt.id)
+    drop_torn_line(path)
+    with TranscriptWriter(path) as record:
+        record(verdict)
+    return replace(attempt, verdict=verdict).result()

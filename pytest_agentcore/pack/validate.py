@@ -20,6 +20,8 @@ from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import read_lines
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.predictions import PREDICTIONS
+from pytest_agentcore.trial.classify import CLASSIFICATION
+from pytest_agentcore.trial.fold import fold
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 if TYPE_CHECKING:
@@ -83,6 +85,10 @@ class Line:
     data: Mapping[str, Any]
 
 
+_JUDGED = frozenset({"classification", "passed", "failure_mode", "cause", "detail", "outcome", "attribution"})
+"""Fields of a result that follow from the rules of judgement, which have versions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Transcript and workspace of one attempt."""
@@ -119,18 +125,21 @@ class Evidence:
         yield from self._verdict(name, path)
 
     def _verdict(self, name: str, path: Path) -> Iterator[Problem]:
+        """The line must be what the transcript's events fold to, as far as today's rules are those that judged."""
         try:
-            events = list(read_lines(path))
+            folded = fold(read_lines(path)).to_json()
         except UsageError as error:
             yield Problem(name, None, str(error).partition(": ")[2])
             return
-        last = events[-1] if events else {}
-        if last.get("event") != "verdict":
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            yield Problem(name, None, f"gives no result: {error}")
             return
-        here = sorted(key for key in last.keys() & self.line.data.keys() if last[key] != self.line.data[key])
+        line = self.line.data
+        judged = _JUDGED if line["classification"] != CLASSIFICATION else frozenset()
+        here = sorted(key for key in folded.keys() - judged if folded[key] != line.get(key))
         if here:
             yield Problem(
-                "data/results.jsonl", self.line.number, f"says otherwise than the verdict in {name}: {', '.join(here)}"
+                "data/results.jsonl", self.line.number, f"says otherwise than the events of {name}: {', '.join(here)}"
             )
 
     def _workspace(self) -> Iterator[Problem]:

@@ -28,7 +28,8 @@ from pytest_agentcore.reports.report import (
     Statement,
 )
 from pytest_agentcore.stats import made_no_call
-from pytest_agentcore.trial.detectors import DETECTORS, Event, Finding, examine
+from pytest_agentcore.trial.detectors import DETECTORS, Finding, examine
+from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialResult
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 
 from pytest_agentcore.format import count, fraction, joined, labelled, latency, percent
-from pytest_agentcore.pack.transcript import Event, Turn, address_of, played
+from pytest_agentcore.pack.transcript import Turn, address_of, played
 from pytest_agentcore.reports.report import Failure, Report
 from pytest_agentcore.reports.terminal import summary_lines, verdict_lines
+from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines
 

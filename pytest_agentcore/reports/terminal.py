@@ -23,7 +23,7 @@ from pytest_agentcore.format import (
 )
 from pytest_agentcore.pack.figures import figures_of
 from pytest_agentcore.pack.manifest import Manifest
-from pytest_agentcore.pack.transcript import Event, Turn
+from pytest_agentcore.pack.transcript import Turn
 from pytest_agentcore.stats import (
     NOT_RUN,
     Rates,
@@ -35,6 +35,7 @@ from pytest_agentcore.stats import (
     mean,
     outcome_counts,
 )
+from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 from pytest_agentcore.untrusted import clip, clip_middle

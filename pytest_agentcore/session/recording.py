@@ -30,14 +30,13 @@ from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, Selection, Su
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
-from pytest_agentcore.pack.transcript import open_attempts
+from pytest_agentcore.pack.transcript import judge_crashed, open_attempts
 from pytest_agentcore.session.items import why_selected
 from pytest_agentcore.session.trials import FINISHED, PREFLIGHT, SPAN, Running, caution
 from pytest_agentcore.session.usage import record_errors
 from pytest_agentcore.session.verdicts import RECORDED, RESULT
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
-from pytest_agentcore.trial.classify import CLASSIFICATION
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
 
 PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pytest-xdist")
@@ -444,8 +443,8 @@ class Recording:
         """The result of the trial that a dead process was running, from its transcript."""
         for campaign in self.campaigns.values():
             for attempt in open_attempts(campaign.folder):
-                if attempt.nodeid == nodeid:
-                    return attempt.result(detail=detail, classification=CLASSIFICATION)
+                if attempt.start["nodeid"] == nodeid:
+                    return judge_crashed(campaign.folder, attempt, detail)
         return None
 
     def _running_hook(self, result: TrialResult) -> None:

@@ -345,9 +345,9 @@ class Running:
             return
         folder, root = self.folders[finished.job.key.model], finished.frozen.workspace.root
         try:
-            pack(root, folder.workspace(finished.attempt_id))
+            pack(root, folder.workspace(finished.attempt.id))
             if self.settings.keep_workspaces:
-                shutil.copytree(root, folder.workspaces / finished.attempt_id)
+                shutil.copytree(root, folder.workspaces / finished.attempt.id)
         except OSError as error:
             raise RecordError(folder.workspaces, error) from error
         finished.kept = True
@@ -357,8 +357,8 @@ class Running:
         folder = self.folders[finished.job.key.model]
         finished.record({"event": "discarded", "reason": reason})
         finished.close()
-        folder.workspace(finished.attempt_id).unlink(missing_ok=True)
-        shutil.rmtree(folder.workspaces / finished.attempt_id, ignore_errors=True)
+        folder.workspace(finished.attempt.id).unlink(missing_ok=True)
+        shutil.rmtree(folder.workspaces / finished.attempt.id, ignore_errors=True)
         if isinstance(finished.record, TranscriptWriter):
             finished.record.supersede(folder.attempts)
 

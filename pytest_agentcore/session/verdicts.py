@@ -20,6 +20,8 @@ from pytest_agentcore.runner import Finished
 from pytest_agentcore.session.items import key_of, task_of
 from pytest_agentcore.session.trials import FINISHED, SPAN, Running
 from pytest_agentcore.session.usage import record_errors
+from pytest_agentcore.trial.classify import IDLE
+from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import visible_lines
 
@@ -68,8 +70,6 @@ RESULT = "agentcore_result"
 
 TURNS_SHOWN = 3
 
-IDLE = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
-
 
 class Judging:
     """Turns phases into verdicts: a raised checker is broken, an assertion is the model's failure."""
@@ -113,21 +113,18 @@ class Judging:
     def _judge(self, finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
         error = call.excinfo.value if call.excinfo else None
         if call.excinfo and isinstance(error, InfrastructureError):
-            finished.failure = error
             report.longrepr = call.excinfo.getrepr(style="value")
-            return self._unscored(finished, str(error), report)
+            return self._unscored(finished, str(error), report, error.cause)
         if error is not None and not _is_verdict(error):
             detail = f"the checker is broken: {type(error).__name__}: {error}"
-            return self._unscored(finished, detail, report, broken=True)
+            return self._unscored(finished, detail, report, Cause.checker_broken)
         return finished.judge(error is None, first_lines(error))
 
-    def _unscored(
-        self, finished: Finished, detail: str, report: pytest.TestReport, broken: bool = False
-    ) -> TrialResult:
+    def _unscored(self, finished: Finished, detail: str, report: pytest.TestReport, cause: Cause) -> TrialResult:
         """pytest counts a failure in the setup phase as an error, in the terminal and in junit alike."""
         if not hasattr(report, "wasxfail"):  # what was expected to fail is neither failure nor error
             report.outcome, report.when = "failed", "setup"
-        return finished.judge(None, detail, broken=broken)
+        return finished.judge(None, detail, cause)
 
 
 def explain(result: TrialResult, folder: CampaignFolder, report: pytest.TestReport, typed_in: Path) -> None:

@@ -10,6 +10,9 @@ from pytest_agentcore.trial.modes import Cause, FailureMode, Resemblance, StopRe
 CLASSIFICATION = 1
 """Version of the rules below; written into every result. Raised whenever the same facts could be judged otherwise."""
 
+IDLE = "accepted by the checker, but not a single tool call gave a result: that cannot pass"
+"""The detail of such a trial."""
+
 _GAVE_UP = frozenset({StopReason.turn_limit, StopReason.time_limit, StopReason.context_overflow})
 
 _CUT_OFF = frozenset({StopReason.degenerate_output, StopReason.token_limit, StopReason.context_overflow})

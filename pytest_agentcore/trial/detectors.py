@@ -1,4 +1,4 @@
-"""What a detector is given and what it returns."""
+"""Detectors: patterns of failing trials, found in the events of their transcripts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Event = Mapping[str, Any]
-"""One event of a transcript, see docs/data-pack.md."""
+from pytest_agentcore.trial.fold import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

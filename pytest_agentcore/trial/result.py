@@ -14,9 +14,8 @@ from pytest_agentcore.trial.modes import Attribution, Cause, FailureMode, StopRe
 SCHEMA_VERSION = 1
 """Of the result line; raised when a field changes its meaning or goes away."""
 
-ADDED: Mapping[str, Any] = {"context_load": 0}
-"""What a result line says that was written before these fields came."""
-
+DETAIL_CHARACTERS = 2000
+"""So much is kept of what a checker said."""
 
 _PLAIN: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "str": ("a text", (str,)),
@@ -204,10 +203,10 @@ class TrialResult:
         """
         if data.get("schema") != SCHEMA_VERSION:
             raise ValueError(f"schema {data.get('schema')!r} of a result line: this version reads {SCHEMA_VERSION}")
-        known = {**ADDED, **data}
-        if missing := [name for name in _NAMES if name not in known]:
+        missing = [name for name in _NAMES if name not in data]
+        if missing:
             raise ValueError(f"result line without {', '.join(missing)}")
-        values = {name: known[name] for name in _NAMES}
+        values = {name: data[name] for name in _NAMES}
         values["stop_reason"] = StopReason(values["stop_reason"])
         values["failure_mode"] = None if values["failure_mode"] is None else FailureMode(values["failure_mode"])
         values["cause"] = None if values["cause"] is None else Cause(values["cause"])

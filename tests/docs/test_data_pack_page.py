@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "data-pack.md"
 EVENTS = [
     name
     for name in schema("transcript")["$defs"]
-    if name in {"start", "reply", "tool_result", "feedback", "request_failed", "end"}
+    if name in {"start", "reply", "tool_result", "feedback", "request_failed", "end", "verdict"}
 ]
 
 

@@ -19,6 +19,7 @@ from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.pack.resume import leftovers
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.pack.validate import examine
+from pytest_agentcore.trial.fold import read_attempt
 
 _REPORTED = re.compile(r"test_(?P<task>\w+)\.py::\w+\[.+-run(?P<run>\d+)\] (PASSED|WRONG_ANSWER|GAVE_UP_MID_PLAN)")
 """A line of pytest -v about a scored trial."""
@@ -178,6 +179,7 @@ def _attempts(campaign: Campaign) -> dict[tuple[str, int], list[str]]:
     for path in (*folder.transcripts.glob("*.jsonl"), *folder.attempts.glob("*.jsonl")):
         events = read_transcript(path)
         if events:
-            judged = events[-1]["event"] == "verdict" and events[-1]["passed"] is not None
-            found.setdefault((events[0]["task"], events[0]["run"]), []).append("scored" if judged else "lost")
+            attempt = read_attempt(events)
+            judged = attempt.verdict is not None and attempt.result().scored
+            found.setdefault((attempt.key.task, attempt.key.run), []).append("scored" if judged else "lost")
     return found

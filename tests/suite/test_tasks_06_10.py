@@ -12,11 +12,12 @@ import pytest
 from suite_modules import SUITE, task_module
 
 from pytest_agentcore import Instance
-from pytest_agentcore.agent.session import Attempt, Limit, Session
+from pytest_agentcore.agent.session import Limit, Session
 from pytest_agentcore.backends.base import ToolCall
 from pytest_agentcore.runner import Job, run_attempt
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.tools.toolbox import builtin_tools
+from pytest_agentcore.trial.fold import Attempt
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import CallOutcome, TrialKey
 

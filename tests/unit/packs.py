@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from results import GAVE_UP, LOST, PASSED, WRONG, manifest, reply_event, result, start_event, tool_event
+from results import GAVE_UP, LOST, PASSED, WRONG, end_event, manifest, reply_event, result, start_event, tool_event
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import to_line
 from pytest_agentcore.pack.manifest import Manifest, write_manifest
+from pytest_agentcore.trial.fold import verdict_event
 from pytest_agentcore.trial.result import TrialResult
 
 ENDINGS: tuple[Mapping[str, Any], ...] = (PASSED, PASSED, WRONG, GAVE_UP, LOST)
@@ -48,8 +49,8 @@ def events_of(one: TrialResult, says: str) -> Iterator[dict[str, Any]]:
         call = {"command": f"ls part_{turn}"}
         yield reply_event(turn, call, content=f"{says} This is turn {turn}.", reasoning="The folder is not known yet.")
         yield tool_event(turn, 0, call, f"a.txt\nb.txt\nexit code {turn % 2}")
-    yield {"event": "end", "turn": one.turns, "stop_reason": one.stop_reason, "detail": "", "seconds": one.seconds}
-    yield {"event": "verdict", **one.to_json()}
+    yield end_event(one.stop_reason, seconds=one.seconds)
+    yield verdict_event(one.passed, detail=one.detail, cause=None if one.scored else one.cause, changed=["made.txt"])
 
 
 def _trial(task: str, run: int, rng: random.Random) -> TrialResult:

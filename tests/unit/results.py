@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts
 from pytest_agentcore.session.recording import machine_facts, package_versions
+from pytest_agentcore.trial.fold import reply_digest, verdict_event
 from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
-from pytest_agentcore.trial.result import TrialResult
+from pytest_agentcore.trial.result import TrialResult, Usage
 
 HOSTILE = (
     "plain",
@@ -52,9 +54,10 @@ LOST: dict[str, Any] = {
     "failure_mode": FailureMode.infrastructure_error,
     "cause": Cause.backend_unreachable,
     "stop_reason": StopReason.backend_error,
-    "turns": 0,
+    "turns": 1,
     "tool_calls": 0,
     "seconds": 0.0,
+    "tool_seconds": 0.0,
 }
 INTERRUPTED: dict[str, Any] = {
     "passed": None,
@@ -65,7 +68,10 @@ INTERRUPTED: dict[str, Any] = {
 
 
 def result(task: str = "task_05_minimal_fix", run: int = 1, **changes: Any) -> TrialResult:
-    """A passed trial, with `changes`. Replies differ from trial to trial unless `replies_digest` is given."""
+    """A passed trial, with `changes`. Replies differ from trial to trial unless `replies_digest` is given.
+
+    `events_of` gives a transcript that folds to it, as far as there can be one.
+    """
     attempt = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{task}/{run}"))
     passed = TrialResult(
         model="tiny",
@@ -94,9 +100,46 @@ def result(task: str = "task_05_minimal_fix", run: int = 1, **changes: Any) -> T
         model_seconds=12.0,
         tool_seconds=0.5,
         started="2026-06-10T08:00:00+00:00",
-        replies_digest=attempt.replace("-", "") * 2,
+        replies_digest="",
     )
-    return replace(passed, **changes)
+    changed = replace(passed, **changes)
+    return replace(changed, replies_digest=changed.replies_digest or _digest_of("".join(_digests(changed))))
+
+
+def events_of(one: TrialResult, says: str = "I look.", *, judged: bool = True) -> Iterator[dict[str, Any]]:
+    """The events of a trial: its first turn has all calls, tokens, seconds, problems and repairs."""
+    yield start_event(one)
+    for turn, digest in enumerate(_digests(one), 1):
+        asked = [{"command": f"ls part_{index}"} for index in range(one.tool_calls if turn == 1 else 0)]
+        usage = {name: getattr(one, name) if turn == 1 else 0 for name in asdict(Usage())}
+        first: dict[str, Any] = {
+            "problems": ["it does not parse"] * one.problems,
+            "repairs": ["a comma"] * one.repairs,
+            "seconds": one.model_seconds,
+        }
+        more = first if turn == 1 else {"seconds": 0.0}
+        yield reply_event(turn, *asked, content=f"{says} This is turn {turn}.", digest=digest, usage=usage, **more)
+        for index, arguments in enumerate(asked):
+            seconds = 0.0 if index else one.tool_seconds
+            yield {**tool_event(turn, index, arguments, f"a.txt\nb.txt\nexit code {turn % 2}"), "seconds": seconds}
+    yield end_event(one.stop_reason, seconds=one.seconds)
+    if judged:
+        cause = None if one.scored else one.cause
+        yield verdict_event(one.passed, detail=one.detail, cause=cause, changed=["made.txt"])
+
+
+def end_event(stop_reason: StopReason = StopReason.final_answer, seconds: float = 3.0) -> dict[str, Any]:
+    """How the loop of an attempt ended."""
+    return {"event": "end", "stop_reason": stop_reason.value, "detail": "", "seconds": seconds}
+
+
+def _digests(one: TrialResult) -> list[str]:
+    """What the replies of a trial hash to."""
+    return [_digest_of(f"{one.attempt}/{turn}") for turn in range(1, one.turns + 1)]
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def manifest(planned: Sequence[tuple[str, int]] = (("task_05_minimal_fix", 1),), **changes: Any) -> Manifest:
@@ -157,6 +200,7 @@ def start_event(of: TrialResult, nodeid: str = "test_x.py::test_x[tiny-run1]") -
         "tools": [{"name": "shell", "description": "Run a command.", "parameters": {"type": "object"}}],
         "budget": {"turns": 15, "reply_tokens": 4096, "seconds": 3600.0},
         "started": of.started,
+        "number": of.attempts,
     }
 
 
@@ -175,6 +219,7 @@ def reply_event(turn: int, *calls: Mapping[str, Any], content: str = "", **chang
         "finish": "stop",
         "usage": {"prompt_tokens": 100, "cached_tokens": 80, "reply_tokens": 20},
         "seconds": 1.5,
+        "digest": reply_digest(content, ()),
     }
     return event | changes
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from results import manifest, reply_event, start_event, tool_event
+from results import events_of, manifest
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.record import CampaignRecord
@@ -23,12 +23,8 @@ def write_evidence(folder: CampaignFolder, trial: TrialResult, scratch: Path, *,
     scratch.mkdir(exist_ok=True)
     (scratch / "hello.txt").write_text("hello\n")
     with TranscriptWriter(folder.transcript(trial.attempt)) as record:
-        record(start_event(trial))
-        record(reply_event(1, {"command": "echo hello > hello.txt"}))
-        record(tool_event(1, 0, {"command": "echo hello > hello.txt"}, ""))
-        record({"event": "end", "turn": 1, "stop_reason": trial.stop_reason.value, "detail": "", "seconds": 1.0})
-        if judged:
-            record({"event": "verdict", **trial.to_json()})
+        for event in events_of(trial, judged=judged):
+            record(event)
     pack(scratch, folder.workspace(trial.attempt))
 
 

@@ -122,7 +122,7 @@ def test_a_merged_part_is_merged_with_its_history(tmp_path: Path) -> None:
     assert len(whole.results) == 4
     assert examine(whole.folder).problems == []
     path = whole.folder.attempts / f"{lost.attempt}.jsonl"
-    path.write_text(path.read_text().replace("hello", "hallo"))
+    path.write_text(path.read_text().replace("I look", "I lock"))
     assert [problem.file for problem in examine(whole.folder).problems] == [f"data/attempts/{lost.attempt}.jsonl"]
 
 

@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, reply_event, result, start_event, tool_event
+from results import (
+    GAVE_UP,
+    HOSTILE,
+    INTERRUPTED,
+    LOST,
+    WRONG,
+    end_event,
+    manifest,
+    reply_event,
+    result,
+    start_event,
+    tool_event,
+)
 
 from pytest_agentcore.backends.base import FinishReason
 from pytest_agentcore.catalogue.entry import Policy
@@ -20,7 +32,7 @@ from pytest_agentcore.pack.folder import create_campaign
 from pytest_agentcore.pack.manifest import Manifest, write_manifest
 from pytest_agentcore.pack.transcript import TranscriptWriter, read_transcript
 from pytest_agentcore.pack.validate import NAMES, schema, validator
-from pytest_agentcore.trial import result as trial_result
+from pytest_agentcore.trial.fold import verdict_event
 from pytest_agentcore.trial.modes import Attribution, Cause, FailureMode, Resemblance, StopReason
 from pytest_agentcore.trial.result import CallOutcome, TrialResult
 
@@ -55,8 +67,8 @@ def test_every_event_of_a_written_transcript_is_valid(tmp_path: Path) -> None:
             record(reply_event(turn, {"command": text}, content=text, resembles="bare_call", repairs=[text]))
             record(tool_event(turn, 0, {"command": text}, text))
             record({"event": "feedback", "turn": turn, "text": text})
-        record({"event": "end", "turn": 3, "stop_reason": "final_answer", "detail": "", "seconds": 3.0})
-        record({"event": "verdict", **trial.to_json()})
+        record(end_event())
+        record(verdict_event(None, detail="it broke", cause=Cause.checker_broken))
 
     validate = validator("transcript")
     for event in read_transcript(path):
@@ -71,7 +83,7 @@ def test_every_event_of_a_written_transcript_is_valid(tmp_path: Path) -> None:
         ("result", result().to_json() | {"run": 0}),
         ("manifest", manifest().to_json() | {"campaign": "a/b"}),
         ("manifest", manifest().to_json() | {"hostname": "box"}),
-        ("transcript", {"event": "verdict", **result().to_json(), "extra": 1}),
+        ("transcript", verdict_event(True) | {"extra": 1}),
         ("transcript", {"event": "note", "turn": 1}),
         ("transcript", reply_event(0)),
     ],
@@ -108,17 +120,14 @@ def test_fields_are_the_code_s_and_the_first_ones_required(
     described: dict[str, Any], kind: type, more: set[str]
 ) -> None:
     expected = {field.name for field in fields(kind)} | more
-    added = {*trial_result.ADDED} if kind is TrialResult else {*campaign_manifest.ADDED}
+    added = set() if kind is TrialResult else {*campaign_manifest.ADDED}
 
     assert set(described["properties"]) == expected
     assert set(described["required"]) == expected - added
 
 
 def test_what_was_written_before_a_field_came_still_reads() -> None:
-    old_result = {name: value for name, value in result().to_json().items() if name not in trial_result.ADDED}
     old_manifest = {name: value for name, value in manifest().to_json().items() if name not in campaign_manifest.ADDED}
 
-    assert TrialResult.from_json(old_result) == result(attempt=old_result["attempt"])
     assert Manifest.from_json(old_manifest).group == ""
-    validator("result").validate(old_result)
     validator("manifest").validate(old_manifest)

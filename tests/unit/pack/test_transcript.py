@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from results import HOSTILE, reply_event, result, start_event, tool_event
+from results import HOSTILE, end_event, reply_event, result, start_event, tool_event
 
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
 from pytest_agentcore.pack.transcript import (
@@ -13,13 +13,15 @@ from pytest_agentcore.pack.transcript import (
     TranscriptWriter,
     address,
     address_of,
+    judge_crashed,
     last_turns,
     open_attempts,
     read_outline,
     read_transcript,
     turns,
 )
-from pytest_agentcore.trial.modes import Cause, FailureMode
+from pytest_agentcore.trial.fold import fold, verdict_event
+from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
@@ -42,7 +44,7 @@ def test_every_event_can_be_read_while_the_trial_runs(folder: CampaignFolder) ->
 def test_the_verdict_closes_a_transcript(folder: CampaignFolder) -> None:
     trial = result()
     record = TranscriptWriter(folder.transcript(trial.attempt))
-    record({"event": "verdict", **trial.to_json()})
+    record(verdict_event(True))
 
     with pytest.raises(ValueError, match="closed"):
         record({"event": "feedback", "turn": 1, "text": "too late"})
@@ -59,7 +61,7 @@ def test_turns_hold_their_reply_results_and_feedback() -> None:
         reply_event(2, problems=["the call does not parse"]),
         {"event": "feedback", "turn": 2, "text": "the call does not parse"},
         reply_event(3, content="Done."),
-        {"event": "end", "turn": 3, "stop_reason": "final_answer", "detail": "", "seconds": 3.0},
+        end_event(),
     ]
 
     first, second, third = turns(events)
@@ -104,11 +106,12 @@ def test_an_attempt_whose_process_died_is_found_with_what_it_did(folder: Campaig
         file.write(b'{"event":"reply","turn":3,"te')
 
     (found,) = open_attempts(folder)
-    lost = found.result(detail="the process died", classification=1)
+    assert found.end is None
+    lost = judge_crashed(folder, found, "the process died")
 
-    assert (found.attempt, found.key) == (trial.attempt, TrialKey("tiny", "task_05_minimal_fix", 2))
-    assert found.nodeid == "test_x.py::test_x[tiny-run1]"
-    assert not found.ended
+    assert (found.id, found.key) == (trial.attempt, TrialKey("tiny", "task_05_minimal_fix", 2))
+    assert found.start["nodeid"] == "test_x.py::test_x[tiny-run1]"
+    assert (lost.detail, lost.stop_reason) == ("the process died", StopReason.backend_error)
     assert (lost.passed, lost.failure_mode, lost.cause) == (
         None,
         FailureMode.infrastructure_error,
@@ -116,7 +119,9 @@ def test_an_attempt_whose_process_died_is_found_with_what_it_did(folder: Campaig
     )
     assert (lost.turns, lost.tool_calls, lost.problems) == (2, 2, 1)
     assert (lost.prompt_tokens, lost.reply_tokens) == (200, 40)
-    assert (lost.model_seconds, lost.tool_seconds) == (3.0, 0.75)
+    assert (lost.model_seconds, lost.tool_seconds, lost.seconds) == (3.0, 0.75, 3.75)
+    assert fold(read_transcript(path)) == lost
+    assert open_attempts(folder) == []
 
 
 def test_a_judged_attempt_is_not_open_and_one_without_a_whole_start_is_none(folder: CampaignFolder) -> None:

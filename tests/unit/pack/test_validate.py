@@ -63,12 +63,12 @@ TAMPERED: list[tuple[Callable[[CampaignFolder], object], str]] = [
     (lambda f: cut(f.manifest, 12), "manifest.json: line 13: is no JSON"),
     (lambda f: f.manifest.unlink(), "manifest.json: line 1: is no JSON"),
     (
-        lambda f: edit(f.transcript(SECOND), '"seconds":1.5', '"seconds":0.5'),
-        f"data/transcripts/{SECOND}.jsonl: line 2: was changed",
+        lambda f: edit(f.transcript(SECOND), '"seconds":0.5', '"seconds":1.5'),
+        f"data/transcripts/{SECOND}.jsonl: line 3: was changed",
     ),
     (
         lambda f: cut(f.transcript(SECOND), 3),
-        f"data/transcripts/{SECOND}.jsonl: line 4: was changed after it was written: 3 lines of 5 are left",
+        f"data/transcripts/{SECOND}.jsonl: line 4: was changed after it was written: 3 lines of 10 are left",
     ),
     (lambda f: f.transcript(FIRST).unlink(), f"data/transcripts/{FIRST}.jsonl: is missing; line 1 of"),
     (lambda f: f.workspace(FIRST).write_bytes(b"other"), f"data/workspaces/{FIRST}.tar.gz: was changed"),
@@ -123,7 +123,7 @@ def test_without_digests_the_verdicts_still_speak(tmp_path: Path) -> None:
     (problem, *_) = examine(folder).problems
 
     assert str(problem) == (
-        f"data/results.jsonl: line 1: says otherwise than the verdict in data/transcripts/{FIRST}.jsonl: turns"
+        f"data/results.jsonl: line 1: says otherwise than the events of data/transcripts/{FIRST}.jsonl: turns"
     )
 
 

@@ -307,7 +307,7 @@ function course(trial, events) {
     el("a", { href: address(trial, turn.turn), class: odd(turn) ? "odd" : null, "data-turn": turn.turn, title: callsOf(turn).map((made) => made.name).join(", ") }, String(turn.turn))));
   const end = events.find((event) => event.event === "end");
   const how = end
-    ? [`Ended by ${end.stop_reason} after turn ${end.turn}${end.detail ? ": " : ""}`, shown(end.detail)]
+    ? [`Ended by ${end.stop_reason} after turn ${turns.length ? turns[turns.length - 1].turn : 0}${end.detail ? ": " : ""}`, shown(end.detail)]
     : "The transcript has no end: the process that wrote it was killed, or still runs.";
   return [strip, ...turns.map((turn) => turnSection(trial, turn, longest)), ...troubles(events), el("section", { class: "end" }, el("h3", {}, "End"), el("p", {}, how))];
 }
