@@ -21,16 +21,19 @@ from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.trial.fold import fold
 from pytest_agentcore.trial.result import TrialResult
 
-LAST_WORD = HELLO.replace(
-    'assert trial.line("hello.txt") == "hello"', 'assert trial.answer == "done", "it was to end with done"'
+LAST_WORD = HELLO.replace('assert trial.line("hello.txt") == "hello"', 'assert trial.answer == "done"')
+RAISED = COUNT.replace(
+    'assert trial.int("count.txt") == trial.facts["lines"]',
+    'if trial.int("count.txt") != trial.facts["lines"]:\n        raise AssertionError("that is another number")',
 )
+"""What an assert statement says depends on who loads the module: pytest rewrites it."""
 BOT: dict[str, Any] = {
     "task_01": [
         {"content": "I look.", "tool_calls": [{"name": "fs_reed", "arguments": {"path": "a"}}]},
         {"text": '<tool_call>\n{"name": "fs_write", "arguments": {"path": \n</tool_call>'},
         {"tool_calls": [{"name": "fs_read", "arguments": {"lines": "all"}}]},
         write("hello.txt", "hello"),
-        say("done \udcff"),
+        say("done"),
     ],
     "task_02": [write("count.txt", "1"), say("one")],
 }
@@ -41,6 +44,7 @@ JUDGED = {"passed", "failure_mode", "cause", "stop_reason", "detail"}
 @pytest.fixture(params=["model", "oracle"])
 def pack(pytester: pytest.Pytester, suite: Path, script: Script, request: pytest.FixtureRequest) -> CampaignFolder:
     (suite / "test_task_01_hello.py").write_text(LAST_WORD)
+    (suite / "test_task_02_count.py").write_text(RAISED)
     model = f"scripted:{script(**BOT)}" if request.param == "model" else "oracle"
     pytester.runpytest(f"--model={model}", "--runs=1", suite)
     return CampaignFolder(campaign(pytester))
@@ -52,7 +56,7 @@ def lines(folder: CampaignFolder) -> list[TrialResult]:
 
 def test_the_four_ways_to_a_result(pack: CampaignFolder, suite: Path) -> None:
     ran = lines(pack)
-    assert len(ran) == 2
+    assert [one.passed for one in ran] == [True, "oracle" in pack.id]
 
     # validate: the transcript alone
     assert [fold(read_transcript(pack.transcript(one.attempt))) for one in ran] == ran
