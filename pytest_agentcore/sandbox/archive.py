@@ -6,14 +6,11 @@ import gzip
 import io
 import os
 import shutil
-import stat
 import tarfile
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from pytest_agentcore.sandbox.base import MIB
-from pytest_agentcore.sandbox.tree import Entry, Kind, walk
-from pytest_agentcore.sandbox.workspace import linked_outside, why_left_out
+from pytest_agentcore.sandbox.workspace import copyable, executable_or_not
 
 PACKED_BYTES = 256 * MIB
 """Uncompressed, what an archive holds and what is unpacked at most."""
@@ -27,11 +24,23 @@ def pack(root: Path, archive: Path, *, max_bytes: int = PACKED_BYTES) -> dict[st
     Returns:
         Why each name that is not in the archive was left out, by path.
     """
-    unfinished = archive.with_name(f".{archive.name}.part")
-    with unfinished.open("wb") as file:
-        skipped = _write(root, file, max_bytes)
-        file.flush()
-        os.fsync(file.fileno())
+    unfinished, skipped = archive.with_name(f".{archive.name}.part"), dict[str, str]()
+    with unfinished.open("wb") as written:
+        with (
+            gzip.GzipFile("", "wb", compresslevel=6, fileobj=written, mtime=0) as compressed,
+            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for entry, file in copyable(root, max_bytes, skipped):
+                member = tarfile.TarInfo(entry.path)
+                if file is None:
+                    member.type, member.mode = tarfile.DIRTYPE, 0o755
+                    tar.addfile(member)
+                else:
+                    content = file.read(entry.stat.st_size)
+                    member.size, member.mode = len(content), executable_or_not(entry)
+                    tar.addfile(member, io.BytesIO(content))
+        written.flush()
+        os.fsync(written.fileno())
     unfinished.replace(archive)
     return skipped
 
@@ -54,45 +63,10 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = PACKED_BYTES) -> Non
             room -= member.size
             if room < 0:
                 raise ValueError(f"{archive}: more than {max_bytes} bytes")
-            _restore(tar, member, folder / path)
-
-
-def _write(root: Path, file: BinaryIO, room: int) -> dict[str, str]:
-    outside, skipped = linked_outside(root), {}
-    with (
-        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for entry in walk(root):
-            if reason := why_left_out(entry, outside, room) or _add(tar, entry):
-                skipped[entry.path] = reason
-            elif entry.kind is Kind.file:
-                room -= entry.stat.st_size
-    return skipped
-
-
-def _add(tar: tarfile.TarFile, entry: Entry) -> str | None:
-    member = tarfile.TarInfo(entry.path)
-    if entry.kind is Kind.folder:
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
-        tar.addfile(member)
-        return None
-    try:
-        with os.fdopen(entry.open(), "rb") as file:
-            content = file.read(entry.stat.st_size)
-    except OSError as error:
-        return error.strerror or str(error)
-    member.size, member.mode = len(content), 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644
-    tar.addfile(member, io.BytesIO(content))
-    return None
-
-
-def _restore(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    if member.isdir():
-        target.mkdir()
-        return
-    source = tar.extractfile(member)
-    if source is not None:
-        with source, target.open("xb") as file:
-            shutil.copyfileobj(source, file)
-        target.chmod(member.mode & 0o755)
+            source = tar.extractfile(member)
+            if source is None:
+                (folder / path).mkdir()
+                continue
+            with source, (folder / path).open("xb") as file:
+                shutil.copyfileobj(source, file)
+            (folder / path).chmod(member.mode & 0o755)

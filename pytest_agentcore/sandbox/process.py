@@ -18,9 +18,9 @@ from typing import Any
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
-from pytest_agentcore.sandbox.python import Interpreter, clear, environment, make_python, version
-from pytest_agentcore.sandbox.supervise import Running, descendants, rlimits, supervise
-from pytest_agentcore.sandbox.workspace import require
+from pytest_agentcore.sandbox.python import Interpreter, environment, make_python, version
+from pytest_agentcore.sandbox.supervise import Running, rlimits, supervise
+from pytest_agentcore.sandbox.workspace import clear, require
 
 PYTHON = ".python"
 """In the trial's tmp: an environment without packages around the base interpreter."""
@@ -69,7 +69,7 @@ class PlainProcess:
         return {"name": self.name, "version": "1", "python": version(), "not_confined": list(NOT_CONFINED)}
 
     def _start(self, workspace: Workspace, command: Command, stdin: int, mark: str) -> subprocess.Popen[bytes]:
-        limits = ",".join(f"{name}={value}" for name, value in rlimits(command.limits).items())
+        limits = ",".join(f"{kind}={value}" for kind, value in rlimits(command.limits).items())
         path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
         extra = {**command.env, MARK: mark}
         try:
@@ -112,7 +112,7 @@ class _Tree(Running):
         self._mark = f"{MARK}={mark}".encode()
 
     def pids(self, most: int) -> list[int]:
-        return descendants(self.process.pid, most + 1)[1:]
+        return reaper.below(self.process.pid, most + 1)
 
     def end(self) -> None:
         """Let the reaper kill what is below it; one that was stopped or killed itself has lost its orphans."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_agentcore.sandbox.workspace import clear
+
 PACKAGE_FOLDERS = (
     "lib/python3/dist-packages",
     "lib/python3*/site-packages",
@@ -113,14 +115,6 @@ def make_python(folder: Path, interpreter: Interpreter) -> None:
         else:
             return
     shutil.rmtree(fresh)
-
-
-def clear(path: Path) -> None:
-    """Remove whatever is there; a link is not followed."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _is_python(folder: Path, wanted: str, executable: Path) -> bool:

@@ -1,8 +1,9 @@
 """Run one command and leave nothing of it behind: the process sandbox's own parent process, started as a script.
 
-`python3 -I -S reaper.py NAME=VALUE,… ARGV...`: becomes the adopter of every orphan below it, sets the limits in the
-child (`nproc` on top of what the user runs already), waits for it, kills what is left and ends with the child's exit
-code. SIGTERM makes it kill at once. It imports nothing of the package, because its interpreter has none.
+`python3 -I -S reaper.py KIND=VALUE,… ARGV...`: becomes the adopter of every orphan below it, sets the limits (by
+`resource.RLIMIT_*`; processes on top of those that the user runs already) in the child, waits for it, kills what is
+left and ends with the child's exit code. SIGTERM makes it kill at once. It imports nothing of the package, because its
+interpreter has none; the package imports it for how it looks below a process.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class Asked(Exception):
 def main(arguments: Sequence[str]) -> int:
     """The exit code of the command, 128 and the signal when one ended it."""
     pairs = (word.split("=") for word in arguments[0].split(","))
-    limits, argv = {name: int(value) for name, value in pairs}, arguments[1:]
-    limits["nproc"] += _tasks_of_user()
+    limits, argv = {int(kind): int(value) for kind, value in pairs}, arguments[1:]
+    limits[resource.RLIMIT_NPROC] += _tasks_of_user()
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a harness that is killed leaves nothing running
     child = os.fork()
     if child == 0:
         _become(argv, limits)
@@ -52,13 +53,30 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def kill_below(pid: int) -> None:
-    """Kill what is found below `pid` now, by process group and one by one."""
-    left = _below(pid)
-    for group in {_group(each) for each in left} - {0, os.getpgid(0)}:
-        _signal(os.killpg, group)
-    for each in left:
-        _signal(os.kill, each)
+def _ask(*_: object) -> None:
+    raise Asked
+
+
+def _become(argv: Sequence[str], limits: Mapping[int, int]) -> None:
+    """Turn this process, which is the child, into the command."""
+    try:
+        os.setsid()
+        for kind, value in limits.items():
+            bound = settable(kind, value)
+            resource.setrlimit(kind, (bound, bound))
+        os.execvp(argv[0], list(argv))  # noqa: S606 - a shell is the command's own business
+    except (OSError, ValueError) as error:
+        os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
+        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
+
+
+def _wait_for(child: int) -> int:
+    """Wait for the command itself, and reap adopted orphans on the way."""
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            return 128 - code if code < 0 else code
 
 
 def _end_all(child: int) -> None:
@@ -85,75 +103,19 @@ def _reap() -> bool:
     return True
 
 
-def _ask(*_: object) -> None:
-    raise Asked
-
-
-def _tasks_of_user() -> int:
-    """Processes and threads: what the kernel's limit on processes counts."""
-    count = 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - see the top of the file
+def kill_below(pid: int) -> None:
+    """Kill what is found below `pid` now, by process group and one by one."""
+    left = below(pid)
+    groups = set()
+    for each in left:
         try:
-            status = os.stat(f"/proc/{pid}/task")  # noqa: PTH116
-        except OSError:
+            groups.add(os.getpgid(each))
+        except ProcessLookupError:
             continue
-        count += status.st_nlink - 2 if status.st_uid == os.getuid() else 0
-    return count
-
-
-def _become(argv: Sequence[str], limits: Mapping[str, int]) -> None:
-    try:
-        os.setsid()
-        for name, value in limits.items():
-            kind = getattr(resource, f"RLIMIT_{name.upper()}")
-            ceiling = resource.getrlimit(kind)[1]
-            bound = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
-            resource.setrlimit(kind, (bound, bound))
-        os.execvp(argv[0], list(argv))  # noqa: S606 - a shell is the command's own business
-    except (OSError, ValueError) as error:
-        os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
-        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
-
-
-def _wait_for(child: int) -> int:
-    """Reaps adopted orphans on the way."""
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            return 128 - code if code < 0 else code
-
-
-def _below(pid: int) -> list[int]:
-    """Processes below `pid`. The kernel's lists may miss some while others come and go: ask again."""
-    found = [pid]
-    for parent in found:
-        found.extend(_children(parent))
-    return found[1:]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - see the top of the file
-    except OSError:
-        return []
-    return [int(child) for task in tasks for child in _read(f"/proc/{pid}/task/{task}/children").split()]
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - see the top of the file
-            return file.read()
-    except OSError:
-        return b""
-
-
-def _group(pid: int) -> int:
-    """0 when the process is gone."""
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
+    for group in groups - {os.getpgid(0)}:
+        _signal(os.killpg, group)
+    for each in left:
+        _signal(os.kill, each)
 
 
 def _signal(send: Callable[[int, int], None], target: int) -> None:
@@ -161,6 +123,51 @@ def _signal(send: Callable[[int, int], None], target: int) -> None:
         send(target, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def below(pid: int, most: int = 100_000) -> list[int]:
+    """Processes below `pid`; beyond `most` nobody counts on.
+
+    The kernel's lists may miss some while others come and go: who must find all asks again.
+    """
+    found = [pid]
+    for parent in found:
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")  # noqa: PTH208 - see the imports
+        except OSError:
+            continue
+        for thread in threads:
+            found.extend(map(int, read(f"/proc/{parent}/task/{thread}/children").split()))
+        if len(found) > most:
+            break
+    return found[1:]
+
+
+def read(path: str) -> bytes:
+    """The content of a file of /proc, empty when its process is gone."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - see the imports; polled, too
+            return file.read()
+    except OSError:
+        return b""
+
+
+def settable(kind: int, value: int) -> int:
+    """The limit that this process may set: `value`, or its own hard limit where that is lower."""
+    highest = resource.getrlimit(kind)[1]
+    return value if highest == resource.RLIM_INFINITY else min(value, highest)
+
+
+def _tasks_of_user() -> int:
+    """Processes and threads of this user: what the kernel's limit on processes counts."""
+    count = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - see the imports
+        try:
+            status = os.stat(f"/proc/{pid}/task")  # noqa: PTH116
+        except OSError:
+            continue
+        count += status.st_nlink - 2 if status.st_uid == os.getuid() else 0
+    return count
 
 
 if __name__ == "__main__":

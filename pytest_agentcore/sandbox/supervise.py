@@ -1,18 +1,22 @@
-"""Watch one running process to its end: collect output, keep time, memory, disk and number of processes bounded."""
+"""Watch one running process tree to its end: collect output, keep time, memory, disk and number of processes bounded.
+
+The kernel limits each process; what a tree uses together no unprivileged process can have limited, so it is measured.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import stat
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentcore.sandbox.base import Completed, Limits, Workspace
+from pytest_agentcore.sandbox.reaper import read
 from pytest_agentcore.sandbox.tree import Kind, walk
 from pytest_agentcore.sandbox.workspace import mend
 
@@ -27,6 +31,25 @@ OVERFULL = 4
 BLOCK = 65536
 PIPE_BLOCKS = 64
 """More than a pipe holds, whatever size a process gave it."""
+OPEN_FILES = 512
+SPARE_PROCESSES = 64
+"""The kernel's limit lies this far above `Limits.processes`: it holds between two looks of the watch, which ends the
+tree, and it counts threads."""
+PAGE = os.sysconf("SC_PAGE_SIZE")
+INODE = 4096
+"""What every name counts on top of its blocks: a million empty files fill a disk too."""
+
+
+def rlimits(limits: Limits) -> dict[int, int]:
+    """The kernel's limits of each process, by `resource.RLIMIT_*`; the one on the number of processes binds no root."""
+    return {
+        resource.RLIMIT_NPROC: limits.processes + SPARE_PROCESSES,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_DATA: limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+    }
 
 
 class Running:
@@ -44,42 +67,32 @@ class Running:
         raise NotImplementedError
 
 
-@dataclass(slots=True)
-class Output:
-    """Combined output: the first `limit` bytes, and a count of the rest."""
-
-    limit: int
-    kept: bytearray = field(default_factory=bytearray)
-    dropped: int = 0
-
-    def add(self, block: bytes) -> None:
-        """Keep what still fits."""
-        room = self.limit - len(self.kept)
-        self.kept += block[:room]
-        self.dropped += max(0, len(block) - room)
-
-
 def supervise(running: Running, workspace: Workspace, limits: Limits) -> Completed:
     """Follow the process to its end or to a limit. Its stdout must be a pipe that stderr shares.
 
     Every process of the tree is gone on return, whichever way it ends.
     """
     started = time.monotonic()
-    output = Output(limits.output_bytes)
-    try:
+    pipe = running.process.stdout
+    assert pipe is not None
+    output = _Output(pipe.fileno(), limits.output_bytes)
+    with pipe:
         try:
-            killed_for = _follow(running, output, started, _Meter(running, workspace, limits))
+            killed_for = _follow(running.process, output, _Meter(running, workspace, limits), started)
         finally:
             running.end()
             code = running.process.wait()
-        _drain(running.process, output)
-    finally:
-        _close(running.process)
+        # The rest is in the pipe now. Bounded, for a process that got away could go on writing.
+        for _ in range(PIPE_BLOCKS):
+            if not output.read():
+                break
     mend(workspace)
+    # Once more at the end: a command may write its last and end between two looks, or before the first.
     if not killed_for and disk((workspace.root, workspace.tmp), limits.disk_bytes) > limits.disk_bytes:
         killed_for = "disk_bytes"
+    shell_code = 128 - code if code < 0 else code  # a signal as shells number it
     return Completed(
-        exit_code=None if killed_for else _shell_code(code),
+        exit_code=None if killed_for else shell_code,
         output=bytes(output.kept),
         dropped_bytes=output.dropped,
         killed_for=killed_for,
@@ -87,14 +100,13 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
     )
 
 
-def _follow(running: Running, output: Output, started: float, meter: _Meter) -> str:
-    """The limit that was passed, or nothing when the process ended by itself."""
-    pipe = _pipe(running.process)
-    os.set_blocking(pipe, False)
-    exited = os.pidfd_open(running.process.pid)
+def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter, started: float) -> str:
+    """Wait for the process's end while its output is read; returns the limit that was passed, if one was."""
+    # The end of the output says nothing: a process may close it early, or leave it open to one that it started.
+    exited = os.pidfd_open(process.pid)
     try:
         poller = select.poll()
-        poller.register(pipe, select.POLLIN)
+        poller.register(output.pipe, select.POLLIN)
         poller.register(exited, select.POLLIN)
         deadline = started + meter.limits.wall_seconds
         while True:
@@ -107,10 +119,30 @@ def _follow(running: Running, output: Output, started: float, meter: _Meter) -> 
             for fd, _ in poller.poll(max(0, until) * 1000 + 1):
                 if fd == exited:
                     return ""
-                if not _read_some(pipe, output):
-                    poller.unregister(pipe)
+                if output.read() == b"":
+                    poller.unregister(output.pipe)
     finally:
         os.close(exited)
+
+
+class _Output:
+    """The first `limit` bytes that the tree writes, and a count of the rest."""
+
+    def __init__(self, pipe: int, limit: int) -> None:
+        os.set_blocking(pipe, False)
+        self.pipe, self._limit = pipe, limit
+        self.kept, self.dropped = bytearray(), 0
+
+    def read(self) -> bytes | None:
+        """Take one block: empty at the end, None when none is there (the tree itself may have read it)."""
+        try:
+            block = os.read(self.pipe, BLOCK)
+        except BlockingIOError:
+            return None
+        room = self._limit - len(self.kept)
+        self.kept += block[:room]
+        self.dropped += max(0, len(block) - room)
+        return block
 
 
 class _Meter:
@@ -139,115 +171,30 @@ class _Meter:
             return "processes"
         if memory(pids, limits.memory_bytes) > limits.memory_bytes:
             return "memory_bytes"
-        return "disk_bytes" if self._disk_grows_beyond(nameless(pids)) else ""
-
-    def _disk_grows_beyond(self, hidden: int) -> bool:
-        """A command that finds the disk overfull may still delete; what it may not is add."""
-        limit = self.limits.disk_bytes
+        # A command that finds the disk overfull may still delete; what it may not is add.
         if not self._disk_cap:
-            self._disk_cap = max(limit, disk(self._folders, limit * OVERFULL))
-        return hidden + disk(self._folders, self._disk_cap) > self._disk_cap
+            self._disk_cap = max(limits.disk_bytes, disk(self._folders, limits.disk_bytes * OVERFULL))
+        return "disk_bytes" if nameless(pids) + disk(self._folders, self._disk_cap) > self._disk_cap else ""
 
 
-def _pipe(process: subprocess.Popen[bytes]) -> int:
-    assert process.stdout is not None
-    return process.stdout.fileno()
-
-
-def _read_some(pipe: int, output: Output) -> bool:
-    """Whether the pipe is still open."""
-    try:
-        block = os.read(pipe, BLOCK)
-    except BlockingIOError:
-        return True
-    output.add(block)
-    return bool(block)
-
-
-def _drain(process: subprocess.Popen[bytes], output: Output) -> None:
-    """What the tree left in the pipe; bounded, for a process that got away could go on writing."""
-    pipe = _pipe(process)
-    for _ in range(PIPE_BLOCKS):
-        try:
-            block = os.read(pipe, BLOCK)
-        except BlockingIOError:
-            break
-        if not block:
-            break
-        output.add(block)
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdout is not None
-    process.stdout.close()
-
-
-def _shell_code(code: int) -> int:
-    """A signal as shells number it: 128 and the signal."""
-    return 128 - code if code < 0 else code
-
-
-OPEN_FILES = 512
-SPARE_PROCESSES = 64
-"""The kernel's limit lies this far above `Limits.processes`: it holds between two looks of the watch, which ends the
-tree, and it counts threads."""
-
-
-def rlimits(limits: Limits) -> dict[str, int]:
-    """Bytes, seconds or counts by name. `nproc` does not bind root; the watch counts the tree's processes too."""
-    return {
-        "nproc": limits.processes + SPARE_PROCESSES,
-        "core": 0,
-        "cpu": limits.cpu_seconds,
-        "data": limits.memory_bytes,
-        "fsize": limits.file_bytes,
-        "nofile": OPEN_FILES,
-    }
-
-
-PAGE = os.sysconf("SC_PAGE_SIZE")
-INODE = 4096
-"""What every name counts on top of its blocks: a million empty files fill a disk too."""
-
-
-def descendants(pid: int, most: int = 100_000) -> list[int]:
-    """`pid` and the processes below it; those that end meanwhile may be missing, and beyond `most` nobody counts on."""
-    found = [pid]
-    for parent in found:
-        found.extend(_children(parent))
-        if len(found) > most:
-            break
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - polled often, Path costs more
-    except OSError:
-        return []
-    lines = (_read(f"/proc/{pid}/task/{thread}/children") for thread in threads)
-    return [int(child) for line in lines for child in line.split()]
-
-
-def memory(pids: Iterable[int], cap: int) -> int:
+def memory(pids: Sequence[int], cap: int) -> int:
     """Bytes in memory of all `pids` together.
 
     Pages that several processes share count once for each until the sum passes `cap`; only then each process's
     proportional share is asked for, which costs a walk over its page tables.
     """
-    pids = list(pids)
-    resident = sum(_resident(pid) for pid in pids)
-    return resident if resident <= cap else sum(_proportional(pid) for pid in pids)
+    resident = sum(map(_resident, pids))
+    return resident if resident <= cap else sum(map(_proportional, pids))
 
 
 def _resident(pid: int) -> int:
-    numbers = _read(f"/proc/{pid}/statm").split()
+    numbers = read(f"/proc/{pid}/statm").split()
     return int(numbers[1]) * PAGE if len(numbers) > 1 else 0
 
 
 def _proportional(pid: int) -> int:
-    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
+    for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
     return _resident(pid)
 
@@ -272,23 +219,9 @@ def nameless(pids: Iterable[int]) -> int:
     """Bytes of open files that have no name any more: deleted ones and memory files, which no folder shows."""
     sizes: dict[tuple[int, int], int] = {}
     for pid in pids:
-        for status in _open_files(pid):
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                sizes[status.st_dev, status.st_ino] = status.st_blocks * 512
+        with contextlib.suppress(OSError):  # the process, or one of its files, is gone; what was seen counts
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                status = link.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    sizes[status.st_dev, status.st_ino] = status.st_blocks * 512
     return sum(sizes.values())
-
-
-def _open_files(pid: int) -> list[os.stat_result]:
-    found = []
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            found.append(link.stat())  # noqa: PERF401 - what was seen before an error counts
-    return found
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - polled often, Path costs more
-            return file.read()
-    except OSError:
-        return ""

@@ -58,18 +58,18 @@ class Entry:
         return fd
 
 
+_KINDS = {
+    stat.S_IFREG: Kind.file,
+    stat.S_IFDIR: Kind.folder,
+    stat.S_IFLNK: Kind.symlink,
+    stat.S_IFIFO: Kind.fifo,
+    stat.S_IFSOCK: Kind.socket,
+}
+
+
 def kind_of(mode: int) -> Kind:
     """The kind that a `st_mode` says."""
-    for test, kind in (
-        (stat.S_ISREG, Kind.file),
-        (stat.S_ISDIR, Kind.folder),
-        (stat.S_ISLNK, Kind.symlink),
-        (stat.S_ISFIFO, Kind.fifo),
-        (stat.S_ISSOCK, Kind.socket),
-    ):
-        if test(mode):
-            return kind
-    return Kind.device
+    return _KINDS.get(stat.S_IFMT(mode), Kind.device)
 
 
 def walk(root: Path) -> Iterator[Entry]:

@@ -1,19 +1,24 @@
-"""The folders of a trial: create, freeze for the checker, pack into an archive, unpack, remove."""
+"""The folders of a trial: made, frozen for the checker, given back when a process broke them, removed.
+
+They lie below one temporary folder per process, which goes with it; a later process removes what a killed one left.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
 import stat
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Workspace
@@ -21,6 +26,8 @@ from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 FROZEN_BYTES = 256 * MIB
 """What a frozen copy holds at most; the sandbox's cap on disk is the same."""
+PREFIX = "agentcore-process-"
+"""Begins the name of a process's temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +67,74 @@ def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES)
 
     Symlinks, FIFOs, sockets, devices, hard links to files outside, unreadable names and whatever comes after
     `max_bytes` are skipped and named. Nothing is followed and nothing blocks.
+
+    Raises:
+        OSError: the host does not take the copy, a full disk for example.
     """
-    copy = create_workspace(folder)
-    outside = linked_outside(workspace.root)
-    skipped: dict[str, str] = {}
-    room = max_bytes
-    for entry in walk(workspace.root):
-        reason = why_left_out(entry, outside, room)
-        if reason is None:
-            reason = _copy_entry(entry, copy.root)
-        if reason is not None:
-            skipped[entry.path] = reason
-        elif entry.kind is Kind.file:
-            room -= entry.stat.st_size
+    copy, skipped = create_workspace(folder), dict[str, str]()
+    for entry, file in copyable(workspace.root, max_bytes, skipped):
+        try:
+            _copy(entry, file, copy.root / entry.path)
+        except OSError as error:
+            # Only the path's length is the agent's doing. A full disk must not look like a file that is not there.
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            skipped[entry.path] = str(error.strerror)
     return Frozen(copy, skipped)
+
+
+def copyable(root: Path, room: int, skipped: dict[str, str]) -> Iterator[tuple[Entry, BinaryIO | None]]:
+    """Yield what may be copied from below `root`: folders, and `room` bytes of regular files, each one opened.
+
+    What is left out goes to `skipped`: why, by path.
+    """
+    outside = linked_outside(root)
+    for entry in walk(root):
+        if entry.kind is Kind.folder:
+            yield entry, None
+        elif entry.kind is not Kind.file:
+            skipped[entry.path] = str(entry.kind)
+        elif _identity(entry) in outside:
+            skipped[entry.path] = "a hard link to a file outside the workspace"
+        elif entry.stat.st_size > room:
+            skipped[entry.path] = "beyond what a frozen copy may hold"
+        else:
+            try:
+                file = os.fdopen(entry.open(), "rb")
+            except OSError as error:
+                skipped[entry.path] = error.strerror or str(error)
+                continue
+            with file:
+                yield entry, file
+            room -= entry.stat.st_size
+
+
+def linked_outside(root: Path) -> frozenset[tuple[int, int]]:
+    """Device and inode of the files below `root` that also have a name elsewhere."""
+    shared = [entry for entry in walk(root) if entry.kind is Kind.file and entry.stat.st_nlink > 1]
+    names = Counter(map(_identity, shared))
+    return frozenset(_identity(entry) for entry in shared if names[_identity(entry)] < entry.stat.st_nlink)
+
+
+def _identity(entry: Entry) -> tuple[int, int]:
+    return entry.stat.st_dev, entry.stat.st_ino
+
+
+def _copy(entry: Entry, file: BinaryIO | None, target: Path) -> None:
+    if file is None:
+        target.mkdir()
+        return
+    left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
+    with target.open("xb") as copy:
+        while left and (block := file.read(min(left, MIB))):
+            copy.write(block)
+            left -= len(block)
+        os.fchmod(copy.fileno(), executable_or_not(entry))
+
+
+def executable_or_not(entry: Entry) -> int:
+    """The only two modes that a copy of a file has."""
+    return 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644
 
 
 def require(workspace: Workspace) -> None:
@@ -105,76 +166,26 @@ def mend(workspace: Workspace) -> None:
             folder.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
-def linked_outside(root: Path) -> frozenset[tuple[int, int]]:
-    """Device and inode of the files below `root` that also have a name elsewhere."""
-    names: Counter[tuple[int, int]] = Counter()
-    links: dict[tuple[int, int], int] = {}
-    for entry in walk(root):
-        if entry.kind is Kind.file and entry.stat.st_nlink > 1:
-            names[_identity(entry)] += 1
-            links[_identity(entry)] = entry.stat.st_nlink
-    return frozenset(identity for identity, seen in names.items() if seen < links[identity])
-
-
 def remove_workspace(workspace: Workspace) -> None:
     """Delete both folders, those that the agent made unreadable included."""
-    for folder in (workspace.root, workspace.tmp):
-        if not folder.is_dir():
-            continue
-        open_closed_folders(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    clear(workspace.root)
+    clear(workspace.tmp)
 
 
-def _identity(entry: Entry) -> tuple[int, int]:
-    return entry.stat.st_dev, entry.stat.st_ino
-
-
-def why_left_out(entry: Entry, outside: frozenset[tuple[int, int]], room: int) -> str | None:
-    """None for what may be copied: a folder, or a regular file of at most `room` bytes with no name `outside`."""
-    if entry.kind is Kind.folder:
-        return None
-    if entry.kind is not Kind.file:
-        return str(entry.kind)
-    if _identity(entry) in outside:
-        return "a hard link to a file outside the workspace"
-    if entry.stat.st_size > room:
-        return "beyond what a frozen copy may hold"
-    return None
-
-
-def _copy_entry(entry: Entry, root: Path) -> str | None:
-    """None when copied, else the reason; a path that is too long for the host is one."""
-    target = root / entry.path
-    try:
-        if entry.kind is Kind.folder:
-            target.mkdir()
-        else:
-            _copy_file(entry, target)
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
-
-
-def _copy_file(entry: Entry, target: Path) -> None:
-    left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
-    with os.fdopen(entry.open(), "rb") as reading, target.open("xb") as writing:
-        while left and (block := reading.read(min(left, MIB))):
-            writing.write(block)
-            left -= len(block)
-        os.fchmod(writing.fileno(), 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644)
-
-
-def open_closed_folders(root: Path) -> None:
-    """Let their owner into all folders below `root`, level by level, for an opened one may hold closed ones."""
+def clear(path: Path) -> None:
+    """Remove whatever is at `path`, folders that an agent has closed included; a link is not followed."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    path.chmod(0o700)
+    # Level by level, for a folder that has been opened may hold closed ones.
     for _ in range(MAX_DEPTH):
-        closed = [entry.path for entry in walk(root) if entry.kind is Kind.unreadable]
-        for path in closed:
-            (root / path).chmod(0o700)
+        closed = [entry.path for entry in walk(path) if entry.kind is Kind.unreadable]
+        for each in closed:
+            (path / each).chmod(0o700)
         if not closed:
-            return
-
-
-PREFIX = "agentcore-process-"
+            break
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def scratch(purpose: str) -> tempfile.TemporaryDirectory[str]:
@@ -187,23 +198,23 @@ def scratch(purpose: str) -> tempfile.TemporaryDirectory[str]:
 
 
 def sweep() -> None:
-    """Remove what processes of this user left that were killed."""
+    """Remove the temporary folders of this user's processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.lstat().st_uid == os.geteuid() and (lock := _lock(folder)) is not None:
                 try:
-                    open_closed_folders(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
+                    clear(folder)
                 finally:
                     os.close(lock)
 
 
 @cache
 def _home(temporary: str) -> Path:
-    """Of this process, below `temporary`."""
+    """This process's own folder below `temporary`, locked for as long as the process lives."""
     while True:
         home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
-        lock = _lock(home)  # never closed: it goes with the process
+        lock = _lock(home)  # never closed: the kernel gives it up with the process, however that ends
+        # Between its making and its lock another process may have swept it away.
         if lock is not None and home.is_dir():
             atexit.register(shutil.rmtree, home, ignore_errors=True)
             return home
