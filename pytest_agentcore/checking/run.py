@@ -11,10 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from pytest_agentcore.checking.frozen import put
-from pytest_agentcore.checking.inside.judge import COMMITMENT, REPORT
-from pytest_agentcore.checking.inside.pipe import MOST_BYTES
-from pytest_agentcore.checking.inside.signing import verify
-from pytest_agentcore.checking.inside.wire import WireError, decode, encode
+from pytest_agentcore.checking.inside.signing import signed_report
+from pytest_agentcore.checking.inside.wire import MOST_BYTES, WireError, decode, encode
 from pytest_agentcore.checking.readers import excerpt
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
@@ -307,20 +305,6 @@ def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], secon
     if "exposed" in report:
         raise SandboxError(str(report["exposed"]))
     return _test_run(report["results"])
-
-
-def signed_report(output: bytes) -> dict[str, Any] | None:
-    """The report whose signature fits the commitment that was printed before anything else."""
-    lines = output.split(b"\n")
-    commitment = next((line.removeprefix(COMMITMENT) for line in lines if line.startswith(COMMITMENT)), b"")
-    for line in lines:
-        body, _space, signature = line.removeprefix(REPORT).rpartition(b" ")
-        if line.startswith(REPORT) and verify(
-            commitment.decode("ascii", "replace"), body, signature.decode("ascii", "replace")
-        ):
-            report: dict[str, Any] = json.loads(body)
-            return report
-    return None
 
 
 def _is_test(path: str) -> bool:

@@ -7,18 +7,18 @@ them is what it could have returned.
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Sequence
+from types import FrameType, ModuleType
 from typing import Any
 
-from .loading import Unusable, attribute, load_file, message_of
-from .wire import WireError, decode, encode
-
-_STDIO = (0, 1, 2)
+from .wire import WireError, decode, encode, say, silence_stdio
 
 
 def main() -> None:
@@ -42,34 +42,9 @@ def main() -> None:
     os._exit(0)
 
 
-def say(out: int, line: bytes) -> None:
-    """Write a line of its own, whatever was written before it."""
-    rest = b"\n" + line + b"\n"
-    while rest:
-        rest = rest[os.write(out, rest) :]
-
-
-def silence_stdio() -> int:
-    """Point standard input, output and error at nothing; returns a descriptor of the former output."""
-    out = os.dup(1)  # not inherited by child processes
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in _STDIO:
-        os.dup2(nothing, descriptor)
-    return out
-
-
 def refuse(_data: Any) -> Any:
     """There are only plain values in an order."""
     raise WireError("no plain value")
-
-
-def opaque(value: Any) -> dict[str, Any]:
-    """What stands for a value that is no plain data: the name of its type and how it shows itself."""
-    try:
-        shown = str(repr(value))[:200]
-    except BaseException:  # noqa: BLE001 - the code under test may raise anything
-        shown = ""
-    return {"t": "opaque", "type": str(type(value).__name__)[:200], "repr": shown}
 
 
 def call(function: Any, args: Any, kwargs: Any, workspace: str, lines: set[tuple[str, int]] | None) -> dict[str, Any]:
@@ -100,10 +75,84 @@ def traced(act: Callable[[], Any], workspace: str, lines: set[tuple[str, int]] |
 
         return trace_lines
 
-    threading.settrace(trace)
+    threading.settrace(trace)  # for threads that the call starts
     sys.settrace(trace)
     try:
         return act()
     finally:
         sys.settrace(None)
         threading.settrace(None)
+
+
+def opaque(value: Any) -> dict[str, Any]:
+    """What stands for a value that is no plain data: the name of its type and how it shows itself."""
+    try:
+        shown = str(repr(value))[:200]
+    except BaseException:  # noqa: BLE001 - the code under test may raise anything
+        shown = ""
+    return {"t": "opaque", "type": str(type(value).__name__)[:200], "repr": shown}
+
+
+def message_of(error: BaseException) -> str:
+    """At most 300 characters of what an exception says, whatever its own methods do."""
+    try:
+        return str(error)[:300]
+    except BaseException:  # noqa: BLE001 - the code under test may raise anything
+        return "an exception that cannot be shown"
+
+
+class Unusable(Exception):
+    """The code cannot be loaded; one sentence says why."""
+
+
+def load_file(workspace: str, file: str) -> ModuleType:
+    """Import a module by its workspace path, as the package module it is.
+
+    Raises:
+        Unusable: there is none, or importing it fails, in whatever way.
+    """
+    place = os.path.join(workspace, file)  # noqa: PTH118
+    if not os.path.isfile(place):  # noqa: PTH113
+        raise Unusable(f"{file} is missing")
+    stem = file.removesuffix(".py")
+    extend_path(workspace, ("", os.path.dirname(file)))  # noqa: PTH120
+    try:
+        return _import_dotted(stem.removesuffix("/__init__").replace("/", "."), place) or _import_alone(stem, place)
+    except BaseException as error:
+        raise Unusable(f"{file} cannot be imported: {type(error).__name__}: {message_of(error)}") from error
+
+
+def extend_path(workspace: str, folders: Sequence[str]) -> None:
+    """Append workspace folders to `sys.path`: behind everything else, so that they shadow nothing."""
+    for folder in folders:
+        place = os.path.normpath(os.path.join(workspace, folder))  # noqa: PTH118 - pathlib stays out of the way here
+        if place not in sys.path:
+            sys.path.append(place)
+
+
+def _import_dotted(name: str, place: str) -> ModuleType | None:
+    """The module of that name, unless the name belongs to another file (a file named like a standard module)."""
+    parts = name.split(".")
+    if parts[0] in sys.stdlib_module_names or not all(part.isidentifier() for part in parts):
+        return None
+    module = importlib.import_module(name)
+    return module if os.path.realpath(getattr(module, "__file__", None) or "") == os.path.realpath(place) else None
+
+
+def _import_alone(stem: str, place: str) -> ModuleType:
+    name = "workspace_" + "".join(c if c.isalnum() else "_" for c in stem)
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise Unusable(f"{place} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def attribute(module: ModuleType, file: str, name: str) -> Any:
+    """The object that a dotted name means in the module."""
+    try:
+        return functools.reduce(getattr, name.split("."), module)
+    except AttributeError as error:
+        raise Unusable(f"{file} has no {name}") from error

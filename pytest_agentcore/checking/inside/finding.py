@@ -62,9 +62,9 @@ class WorkspaceFinder(MetaPathFinder):
             stem = (PurePosixPath(folder) / name).as_posix()
             for file, package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
                 if file in self._tests:
-                    return _spec(fullname, GivenLoader(self._tests[file], str(self._given / file)), stem, package)
+                    return _spec(fullname, _GivenLoader(self._tests[file], str(self._given / file)), stem, package)
                 if (self._workspace / file).is_file():
-                    return _spec(fullname, RemoteLoader(self._link, self.search_path()), stem, package)
+                    return _spec(fullname, _RemoteLoader(self._link, self.search_path()), stem, package)
             if (self._workspace / stem).is_dir():
                 packages.append(stem)
         if not packages:
@@ -85,30 +85,27 @@ class WorkspaceFinder(MetaPathFinder):
             raise ImportError(f"{file.name} is code under test: a test must import it by its module name")
 
 
-class GivenLoader(Loader):
+class _GivenLoader(Loader):
     """Loads a given test file from its content, not from the disk."""
 
     def __init__(self, source: bytes, file: str) -> None:
         self._source, self._file = source, file
 
     def exec_module(self, module: ModuleType) -> None:
-        """See Loader."""
         module.__file__ = self._file
         exec(compile(self._source, self._file, "exec"), vars(module))  # noqa: S102 - a given file, not the model's
 
 
-class RemoteLoader(Loader):
+class _RemoteLoader(Loader):
     """Makes a stand-in for a module and lets the worker import it."""
 
     def __init__(self, link: Link, folders: list[str]) -> None:
         self._link, self._folders = link, folders
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """See Loader."""
         return RemoteModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """See Loader."""
         assert isinstance(module, RemoteModule)
         module.load(self._link, self._folders)
 

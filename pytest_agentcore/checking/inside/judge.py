@@ -2,11 +2,13 @@
 
 Reads one JSON object from standard input: `tests` (sources by workspace path), `files` (those of them to run),
 `folders` (searched for modules), `workspace`, `given`, `seconds`. Prints a commitment before any of the model's code
-runs, and at the end one line: report, space, signature. Nothing of the order is secret.
+runs, and at the end one line: report, space, signature. Nothing of the order is secret. This process never loads the
+model's code, and imports nothing that could.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -18,15 +20,11 @@ import unittest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .confine import Exposed, confine
-from .direct import say, silence_stdio
 from .finding import WorkspaceFinder
-from .pipe import Pipe
 from .remote import Link
-from .signing import OneTimeKey
+from .signing import COMMITMENT, REPORT, OneTimeKey
+from .wire import Pipe, say, silence_stdio
 
-COMMITMENT = b"agentcore-commitment "
-REPORT = b"agentcore-report "
 _MOST_TEXT = 600
 """Characters kept of what one test said when it failed."""
 
@@ -34,7 +32,7 @@ _MOST_TEXT = 600
 def main() -> None:
     """Judge the order on standard input."""
     order = json.loads(sys.stdin.buffer.read())
-    out = silence_stdio()
+    out = silence_stdio()  # so that nothing which a test prints stands beside the report
     key = OneTimeKey()
     say(out, COMMITMENT + key.commitment().encode())
     try:
@@ -48,7 +46,7 @@ def main() -> None:
 
 
 def judge(order: dict[str, Any]) -> list[dict[str, str]]:
-    """Name, outcome and text of each test."""
+    """Run each file's tests; returns name, outcome and text of each test."""
     deadline = time.monotonic() + order["seconds"]
     worker, pipe = start_worker(order["workspace"], deadline)
     link = Link(pipe)
@@ -56,7 +54,7 @@ def judge(order: dict[str, Any]) -> list[dict[str, str]]:
     tests = {path: source.encode() for path, source in order["tests"].items()}
     os.chdir(workspace)
     WorkspaceFinder(link, tests, workspace, given, order["folders"]).install()
-    outcome = Outcomes(link)
+    outcome = _Outcomes(link)
     try:
         for file in order["files"]:
             run_file(file, outcome)
@@ -83,17 +81,17 @@ def start_worker(workspace: str, deadline: float) -> tuple[subprocess.Popen[byte
     return worker, Pipe(from_worker[0], to_worker[1], deadline)
 
 
-def run_file(file: str, outcome: Outcomes) -> None:
+def run_file(file: str, outcome: _Outcomes) -> None:
     """Load one test file and run its tests."""
     name = PurePosixPath(file).with_suffix("").as_posix().replace("/", ".")
     try:
         module = importlib.import_module(name)
         unittest.defaultTestLoader.loadTestsFromModule(module).run(outcome)
     except BaseException as error:  # noqa: BLE001 - a test file that fails to load has failed, however it did
-        outcome.note(PurePosixPath(file).stem, "failed", f"cannot be run: {''.join(_only(error))}")
+        outcome.note(PurePosixPath(file).stem, "failed", f"cannot be run: {_said(error)}")
 
 
-class Outcomes(unittest.TestResult):
+class _Outcomes(unittest.TestResult):
     """What became of each test. Only a test that ended without a failure while the worker was alive has passed."""
 
     def __init__(self, link: Link) -> None:
@@ -106,45 +104,78 @@ class Outcomes(unittest.TestResult):
         """Add a result."""
         self.results.append({"name": name, "outcome": outcome, "text": text[-_MOST_TEXT:]})
 
-    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
-        """See TestResult."""
-        if self._link.silence:
-            self.note(name_of(test), "failed", self._link.silence)
-        else:
-            self.note(name_of(test), "passed")
+    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's names, here and below
+        # The test itself may have swallowed that the worker fell silent.
+        self.note(_name(test), "failed" if self._link.silence else "passed", self._link.silence)
 
     def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
-        """See TestResult."""
-        self.note(name_of(test), "failed", "".join(_only(err[1])))
+        self.note(_name(test), "failed", _said(err[1]))
 
     addError = addFailure  # noqa: N815
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:  # noqa: N802
-        """See TestResult; a test with failed parts is reported failed once."""
+        # However many of its parts failed, it is one test.
         if err is not None and test.id() not in self._failed_parts:
             self._failed_parts.add(test.id())
-            self.note(name_of(test), "failed", f"{subtest}: {''.join(_only(err[1]))}")
+            self.note(_name(test), "failed", f"{subtest}: {_said(err[1])}")
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
-        """See TestResult."""
-        self.note(name_of(test), "skipped", reason)
+        self.note(_name(test), "skipped", reason)
 
-    def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
-        """See TestResult; it shows nothing about the code, so it counts as skipped."""
-        del err
-        self.note(name_of(test), "skipped", "failed as expected")
+    def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: ARG002, N802
+        # It shows nothing about the code, so it counts as little as a skipped one.
+        self.note(_name(test), "skipped", "failed as expected")
 
     def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
-        """See TestResult."""
-        self.note(name_of(test), "failed", "was expected to fail and did not")
+        self.note(_name(test), "failed", "was expected to fail and did not")
 
 
-def name_of(test: Any) -> str:
+def _name(test: Any) -> str:
     """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
     if isinstance(test, unittest.TestCase) and type(test).__module__ != "unittest.suite":
         return f"{type(test).__module__.rpartition('.')[2]}.{type(test).__qualname__}.{test._testMethodName}"
     return str(test)
 
 
-def _only(error: BaseException) -> list[str]:
-    return traceback.format_exception_only(error)
+def _said(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error))
+
+
+# From linux/prctl.h, linux/securebits.h and linux/capability.h.
+_PR_SET_DUMPABLE, _PR_GET_DUMPABLE = 4, 3
+_PR_CAPBSET_DROP = 24
+_PR_SET_SECUREBITS = 28
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+_NO_ROOT_LOCKED = 0xF
+"""SECBIT_NOROOT and SECBIT_NO_SETUID_FIXUP with their locks: user 0 is nobody special."""
+_LAST_CAPABILITY = 63
+_CAPABILITY_VERSION = 0x20080522
+
+
+class Exposed(Exception):
+    """The process could not be closed off; its results would be worth nothing."""
+
+
+def confine() -> None:
+    """Close this process off: no ptrace, no /proc/<pid>/fd or mem by others, no capability here or in children.
+
+    Without it a worker, which is a process of the same user, could read the key or write the report.
+
+    Raises:
+        Exposed: the kernel did not do as told.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    for capability in range(_LAST_CAPABILITY + 1):
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    libc.prctl(_PR_SET_SECUREBITS, _NO_ROOT_LOCKED, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    libc.capset(header, (ctypes.c_uint32 * 6)())
+    held = (ctypes.c_uint32 * 6)()
+    libc.capget(header, held)
+    # Last, because a change of credentials may set it anew.
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if any(held) or libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise Exposed("the process that judges could not be closed off from the code under test")

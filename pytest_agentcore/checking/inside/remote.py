@@ -1,21 +1,28 @@
-"""The judge's side of a worker: stand-ins for the modules, classes and objects of the model's code.
+"""The judge's side of a worker: stand-ins for the modules, classes, objects and exceptions of the model's code.
 
 A stand-in equals nothing but itself and has no arithmetic and no order, so that no method of the model's code takes
-part in a comparison: tests compare plain data. Two values of the code are never the same stand-in.
+part in a comparison: tests compare plain data. Two values of the code are never the same stand-in. Built-in exceptions
+are raised as themselves, the code's own as classes made here, with the same names and bases.
 """
 
 from __future__ import annotations
 
+import builtins
 import sys
+import types
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
 
-from .pipe import Pipe, Silence
-from .raising import Exceptions, number_of
-from .wire import BEHAVIOUR, WireError, decode, encode
+from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
+
+_RUNS_TESTS = frozenset({"unittest", "pytest", "_pytest"})
+"""Modules whose exceptions steer a test run (SkipTest): the code under test cannot raise theirs."""
+_NOT_RAISED = frozenset({"KeyboardInterrupt", "GeneratorExit"})
+"""Built-in ones that would stop the run instead of failing a test."""
 
 
 class Link:
@@ -24,7 +31,7 @@ class Link:
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
         self._local: list[Any] = []
-        self._exceptions = Exceptions(lambda number, name: self.ask("get", Remote(self, number, "exception"), name))
+        self._exceptions = Exceptions(self)
         self.silence = ""
         """Why the worker no longer answers; empty while it does."""
 
@@ -94,6 +101,23 @@ class Link:
             kind = namedtuple(str(data["name"]), [str(name) for name in data["fields"]])  # type: ignore[misc]
             return kind(*self._decode(data["v"]))
         raise WireError("no value")
+
+
+_REFILL: dict[type, Callable[[Any, Any], object]] = {
+    list: lambda old, new: old.__setitem__(slice(None), new),
+    bytearray: lambda old, new: old.__setitem__(slice(None), new),
+    dict: lambda old, new: (old.clear(), old.update(new)),
+    set: lambda old, new: (old.clear(), old.update(new)),
+}
+
+
+def _mutate(args: tuple[Any, ...], after: dict[int, Any]) -> None:
+    """Do to a call's own arguments what the code under test did to its copies."""
+    for number, new in after.items():
+        old = args[1][number]
+        if type(old) is not type(new):
+            raise WireError("an argument changed its type")
+        _REFILL[type(old)](old, new)
 
 
 class Remote:
@@ -213,18 +237,77 @@ class RemoteModule(ModuleType):
         delattr(self._agentcore_module, name)
 
 
-_REFILL: dict[type, Callable[[Any, Any], object]] = {
-    list: lambda old, new: old.__setitem__(slice(None), new),
-    bytearray: lambda old, new: old.__setitem__(slice(None), new),
-    dict: lambda old, new: (old.clear(), old.update(new)),
-    set: lambda old, new: (old.clear(), old.update(new)),
-}
+class Exceptions:
+    """The exception classes that a worker has named so far."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._made: dict[tuple[str, str], type[BaseException]] = {}
+
+    def kind(self, data: dict[str, Any]) -> type[BaseException]:
+        """The class that a description means; classes of the workspace are made, each once."""
+        module, name = str(data["module"]), str(data["name"])
+        known = self._made.get((module, name)) or _builtin(module, name)
+        if known is None:
+            bases = tuple(self.kind(base) for base in data["bases"]) or (Exception,)
+            known = self._made[module, name] = self._make(module, name, bases)
+        if "v" in data and "_agentcore_made" in vars(known):
+            known._agentcore_number = int(data["v"])  # type: ignore[attr-defined]
+        return known
+
+    def instance(self, data: dict[str, Any]) -> BaseException:
+        """The exception to raise."""
+        number, message = int(data["v"]), str(data["message"])
+        kind = self.kind({key: value for key, value in data.items() if key != "v"})
+        args = decode(data["args"], lambda _data: None)
+        error = _constructed(kind, args if isinstance(args, tuple) else (message,), message)
+        if "_agentcore_made" in vars(kind):
+            vars(error).update(_agentcore_number=number, _agentcore_message=message)
+        return error
+
+    def _make(self, module: str, name: str, bases: tuple[type[BaseException], ...]) -> type[BaseException]:
+        def show(error: Any) -> str:
+            return str(vars(error).get("_agentcore_message", ""))
+
+        def attribute(error: Any, attribute_name: str) -> Any:
+            if attribute_name.startswith("_"):
+                raise AttributeError(attribute_name)
+            there = Remote(self._link, vars(error)["_agentcore_number"], "exception")
+            return self._link.ask("get", there, attribute_name)
+
+        body = {"__module__": module, "__str__": show, "__getattr__": attribute, "_agentcore_made": True}
+        try:
+            return types.new_class(name, bases, exec_body=lambda namespace: namespace.update(body))
+        except TypeError:  # bases that do not go together here
+            return types.new_class(name, (Exception,), exec_body=lambda namespace: namespace.update(body))
 
 
-def _mutate(args: tuple[Any, ...], after: dict[int, Any]) -> None:
-    """Do to a call's own arguments what the code under test did to its copies."""
-    for number, new in after.items():
-        old = args[1][number]
-        if type(old) is not type(new):
-            raise WireError("an argument changed its type")
-        _REFILL[type(old)](old, new)
+def number_of(value: Any) -> int | None:
+    """The number that a made exception, or its class, has in the worker."""
+    known = value if isinstance(value, type) else type(value)
+    if issubclass(known, BaseException) and "_agentcore_made" in vars(known):
+        return getattr(value, "_agentcore_number", None)
+    return None
+
+
+def _builtin(module: str, name: str) -> type[BaseException] | None:
+    if module == "builtins":
+        found = getattr(builtins, name, None)
+        return RuntimeError if name in _NOT_RAISED or not _is_exception(found) else found
+    root = module.partition(".")[0]
+    if root in _RUNS_TESTS or root not in sys.stdlib_module_names:
+        return None
+    found = getattr(sys.modules.get(module), name, None)
+    return found if _is_exception(found) else None
+
+
+def _is_exception(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, BaseException)
+
+
+def _constructed(kind: type[BaseException], args: tuple[Any, ...], message: str) -> BaseException:
+    with suppress(Exception):  # a class of the standard library may want other arguments than it keeps
+        return kind(*args)
+    with suppress(Exception):
+        return kind(message)
+    return RuntimeError(f"{kind.__name__}: {message}")

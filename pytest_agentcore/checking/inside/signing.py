@@ -1,4 +1,4 @@
-"""One-time signatures (Lamport 1979) over SHA-256: what the judge says cannot be forged by who shares its output.
+"""The judge's report: one-time signatures (Lamport 1979) over SHA-256, which nobody can forge who shares its output.
 
 The judge prints its commitment before any of the model's code runs. A signature reveals one of two secrets per bit of
 the report's digest, so whoever reads it, and could even hold it back, cannot sign anything else with it.
@@ -6,9 +6,14 @@ the report's digest, so whoever reads it, and could even hold it back, cannot si
 
 from __future__ import annotations
 
+import json
 import os
 from hashlib import sha256
+from typing import Any
 
+COMMITMENT = b"agentcore-commitment "
+REPORT = b"agentcore-report "
+"""Begin the two lines that a judge prints."""
 _SIZE = 32
 """Bytes of a secret and of a digest; a signature has `2 * 8 * _SIZE` pieces of this size."""
 
@@ -25,10 +30,8 @@ class OneTimeKey:
 
     def sign(self, message: bytes) -> str:
         """Per bit of the digest the secret of its value, then the hash of the other one; hex."""
-        pieces = []
-        for pair, bit in zip(self._secrets, _bits(message), strict=True):
-            pieces += [pair[bit], sha256(pair[1 - bit]).digest()]
-        return b"".join(pieces).hex()
+        pairs = zip(self._secrets, _bits(message), strict=True)
+        return b"".join(pair[bit] + sha256(pair[1 - bit]).digest() for pair, bit in pairs).hex()
 
 
 def verify(commitment: str, message: bytes, signature: str) -> bool:
@@ -37,14 +40,30 @@ def verify(commitment: str, message: bytes, signature: str) -> bool:
         raw = bytes.fromhex(signature)
     except ValueError:
         return False
-    pieces = [raw[at : at + _SIZE] for at in range(0, len(raw), _SIZE)]
     if len(raw) != 2 * 8 * _SIZE * _SIZE:
         return False
-    hashes: list[bytes] = []
+    pieces = [raw[at : at + _SIZE] for at in range(0, len(raw), _SIZE)]
+    hashes = b""
     for revealed, other, bit in zip(pieces[::2], pieces[1::2], _bits(message), strict=True):
-        pair = (other, sha256(revealed).digest()) if bit else (sha256(revealed).digest(), other)
-        hashes.extend(pair)
-    return sha256(b"".join(hashes)).hexdigest() == commitment
+        known = sha256(revealed).digest()
+        hashes += other + known if bit else known + other
+    return sha256(hashes).hexdigest() == commitment
+
+
+def signed_report(output: bytes) -> dict[str, Any] | None:
+    """The report in a judge's output whose signature fits the commitment that was printed before anything else."""
+    lines = output.split(b"\n")
+    commitment = next((line.removeprefix(COMMITMENT) for line in lines if line.startswith(COMMITMENT)), b"")
+    for line in lines:
+        body, _space, signature = line.removeprefix(REPORT).rpartition(b" ")
+        if line.startswith(REPORT) and verify(_ascii(commitment), body, _ascii(signature)):
+            report: dict[str, Any] = json.loads(body)
+            return report
+    return None
+
+
+def _ascii(text: bytes) -> str:
+    return text.decode("ascii", "replace")
 
 
 def _bits(message: bytes) -> list[int]:

@@ -1,4 +1,4 @@
-"""Values as JSON between processes that do not trust each other.
+"""What passes between processes that do not trust each other: values as JSON, one message per line of a pipe.
 
 None, bool, int, float, str and list are JSON's own; the other plain types are `{"t": tag, "v": [parts]}`. Objects with
 behaviour never cross: what is no plain data is written by the caller's own function, or refused.
@@ -6,6 +6,10 @@ behaviour never cross: what is no plain data is written by the caller's own func
 
 from __future__ import annotations
 
+import json
+import os
+import select
+import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -16,6 +20,8 @@ from pathlib import PosixPath, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+MOST_BYTES = 32 * 1024 * 1024
+"""Of one message."""
 MOST_VALUES = 500_000
 """Of one encoded value, nested ones counted."""
 CHARACTERS = 64
@@ -46,29 +52,17 @@ class WireError(ValueError):
     """What came is no value: it does not parse, is nested too deep or too large."""
 
 
-def _no_signalling(number: Decimal) -> str:
+def _quiet(number: Decimal) -> Decimal:
     # Comparing a signalling NaN raises, which would make a broken checker of a wrong answer.
     if number.is_snan():
         raise WireError("a signalling NaN")
-    return str(number)
+    return number
 
 
-def _hex(number: int) -> str:
+def _short(number: int) -> int:
     # Python refuses to print integers of more than 4300 digits, so a checker could not even report one.
     if number.bit_length() > MOST_BITS:
         raise WireError("an integer of thousands of digits")
-    return hex(number)
-
-
-def _int(digits: str) -> int:
-    if len(digits) > MOST_BITS // 4:
-        raise WireError("an integer of thousands of digits")
-    return int(digits, 16)
-
-
-def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    _no_signalling(number)
     return number
 
 
@@ -80,51 +74,48 @@ def _pairs(*parts: Any) -> dict[Any, Any]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-_TO_WIRE: dict[type, tuple[str, Callable[[Any], list[Any]]]] = {
-    tuple: ("tuple", lambda v: list(tuple.__iter__(v))),
-    dict: ("dict", _flat),
-    set: ("set", lambda v: list(set.__iter__(v))),
-    frozenset: ("frozenset", lambda v: list(frozenset.__iter__(v))),
-    bytes: ("bytes", lambda v: [bytes.hex(v)]),
-    bytearray: ("bytearray", lambda v: [bytearray.hex(v)]),
-    complex: ("complex", lambda v: [v.real, v.imag]),
-    range: ("range", lambda v: [v.start, v.stop, v.step]),
-    Decimal: ("Decimal", lambda v: [_no_signalling(v)]),
-    Fraction: ("Fraction", lambda v: [v.numerator, v.denominator]),
-    datetime: ("datetime", lambda v: [v.isoformat()]),
-    date: ("date", lambda v: [v.isoformat()]),
-    clock_time: ("time", lambda v: [v.isoformat()]),
-    timedelta: ("timedelta", lambda v: [v.days, v.seconds, v.microseconds]),
-    PosixPath: ("path", lambda v: [str(v)]),
-    PurePosixPath: ("path", lambda v: [str(v)]),
-    UUID: ("uuid", lambda v: [v.hex]),
-    Counter: ("dict", _flat),
-    OrderedDict: ("dict", _flat),
-    defaultdict: ("dict", _flat),
-}
+_PLAIN: tuple[tuple[type, str, Callable[[Any], list[Any]], Callable[..., Any]], ...] = (
+    (int, "int", lambda v: [hex(_short(v))], lambda v: _short(int(v, 16))),
+    (tuple, "tuple", lambda v: list(tuple.__iter__(v)), lambda *v: tuple(v)),
+    (dict, "dict", _flat, _pairs),
+    (Counter, "dict", _flat, _pairs),
+    (OrderedDict, "dict", _flat, _pairs),
+    (defaultdict, "dict", _flat, _pairs),
+    (set, "set", lambda v: list(set.__iter__(v)), lambda *v: set(v)),
+    (frozenset, "frozenset", lambda v: list(frozenset.__iter__(v)), lambda *v: frozenset(v)),
+    (bytes, "bytes", lambda v: [bytes.hex(v)], bytes.fromhex),
+    (bytearray, "bytearray", lambda v: [bytearray.hex(v)], bytearray.fromhex),
+    (complex, "complex", lambda v: [v.real, v.imag], complex),
+    (range, "range", lambda v: [v.start, v.stop, v.step], range),
+    (Decimal, "Decimal", lambda v: [str(_quiet(v))], lambda v: _quiet(Decimal(v))),
+    (Fraction, "Fraction", lambda v: [v.numerator, v.denominator], Fraction),
+    (datetime, "datetime", lambda v: [v.isoformat()], datetime.fromisoformat),
+    (date, "date", lambda v: [v.isoformat()], date.fromisoformat),
+    (clock_time, "time", lambda v: [v.isoformat()], clock_time.fromisoformat),
+    (timedelta, "timedelta", lambda v: [v.days, v.seconds, v.microseconds], timedelta),
+    (PosixPath, "path", lambda v: [str(v)], PosixPath),
+    (PurePosixPath, "path", lambda v: [str(v)], PosixPath),
+    (UUID, "uuid", lambda v: [v.hex], lambda v: UUID(hex=v)),
+)
+"""Type, tag, the parts that are written, and what makes a value of them again."""
+_TO_WIRE = {kind: (tag, parts) for kind, tag, parts, _make in _PLAIN}
+_FROM_WIRE = {tag: make for _kind, tag, _parts, make in _PLAIN}
 
-_FROM_WIRE: dict[str, Callable[..., Any]] = {
-    "int": _int,
-    "tuple": lambda *v: tuple(v),
-    "dict": _pairs,
-    "set": lambda *v: set(v),
-    "frozenset": lambda *v: frozenset(v),
-    "bytes": bytes.fromhex,
-    "bytearray": bytearray.fromhex,
-    "complex": complex,
-    "range": range,
-    "Decimal": _decimal,
-    "Fraction": Fraction,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": clock_time.fromisoformat,
-    "timedelta": timedelta,
-    "path": PosixPath,
-    "uuid": lambda v: UUID(hex=v),
+# How a subclass's instance is read as the plain type: by the base's own method, whatever the subclass overrides.
+_SCALARS: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,
+    int: int.__int__,
+    float: float.__float__,
+    bytes: lambda v: bytes.__add__(v, b""),
 }
-
-_SCALARS = (str, int, float, bytes)
-_CONTAINERS = (tuple, list, dict, set, frozenset)
+_SCALARS_AND_CONTAINERS: dict[type, Callable[[Any], Any]] = {
+    **_SCALARS,
+    tuple: lambda v: tuple(tuple.__iter__(v)),
+    list: lambda v: list(list.__iter__(v)),
+    dict: lambda v: dict(dict.items(v)),
+    set: lambda v: set(set.__iter__(v)),
+    frozenset: lambda v: frozenset(frozenset.__iter__(v)),
+}
 
 
 def encode(value: Any, other: Other, *, containers: bool) -> Any:
@@ -137,49 +128,31 @@ def encode(value: Any, other: Other, *, containers: bool) -> Any:
             int, float and bytes always are. Only the base type's own content is read, never an override.
     """
     left = MOST_VALUES
+    bases = _SCALARS_AND_CONTAINERS if containers else _SCALARS
 
     def write(value: Any, depth: int) -> Any:
         nonlocal left
-        left -= 1
         kind = type(value)
-        if kind is str or kind is bytes or kind is bytearray:
-            left -= len(value) // CHARACTERS
+        long = kind is str or kind is bytes or kind is bytearray
+        left -= 1 + (len(value) // CHARACTERS if long else 0)
         if depth > DEEPEST or left < 0:
             raise WireError("too large or nested too deep")
         if value is None or kind is bool or kind is str or kind is float:
             return value
-        if kind is int:
-            return value if -_JSON_INT < value < _JSON_INT else {"t": "int", "v": [_hex(value)]}
+        if kind is int and -_JSON_INT < value < _JSON_INT:
+            return value
         if kind is list:
             return [write(item, depth + 1) for item in value]
         if kind in _TO_WIRE:
             tag, parts = _TO_WIRE[kind]
             return {"t": tag, "v": [write(part, depth + 1) for part in parts(value)]}
-        base = _plain_base(kind, containers=containers)
-        return other(value) if base is None else write(_AS_BASE[base](value), depth)
+        base = next((base for base in bases if base in type.__getattribute__(kind, "__mro__")), None)
+        return other(value) if base is None else write(bases[base](value), depth)
 
     try:
         return write(value, 0)
     except (WireError, RecursionError):
         return other(value)
-
-
-_AS_BASE: dict[type, Callable[[Any], Any]] = {
-    str: str.__str__,
-    int: int.__int__,
-    float: float.__float__,
-    bytes: lambda v: bytes.__add__(v, b""),
-    tuple: lambda v: tuple(tuple.__iter__(v)),
-    list: lambda v: list(list.__iter__(v)),
-    dict: lambda v: dict(dict.items(v)),
-    set: lambda v: set(set.__iter__(v)),
-    frozenset: lambda v: frozenset(frozenset.__iter__(v)),
-}
-
-
-def _plain_base(kind: type, *, containers: bool) -> type | None:
-    bases = _SCALARS + _CONTAINERS if containers else _SCALARS
-    return next((base for base in bases if base in type.__getattribute__(kind, "__mro__")), None)
 
 
 def decode(data: Any, other: Other) -> Any:
@@ -212,3 +185,78 @@ def decode(data: Any, other: Other) -> Any:
         raise
     except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise WireError(str(error)) from error
+
+
+class Silence(BaseException):
+    """The other side has ended, sent garbage or not answered in time.
+
+    No `Exception`, so that a test which expects one does not take it for the behaviour of the code.
+    """
+
+
+class Pipe:
+    """Two descriptors, one JSON object per line each way."""
+
+    def __init__(self, read: int, write: int, deadline: float = float("inf")) -> None:
+        self._read, self._write, self._deadline = read, write, deadline
+        self._buffer = bytearray()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one object; Silence when nobody reads any more."""
+        rest = memoryview(json.dumps(message).encode() + b"\n")
+        try:
+            while rest:
+                self._wait([], [self._write])
+                rest = rest[os.write(self._write, rest[: select.PIPE_BUF]) :]
+        except OSError as error:
+            raise Silence("the process of the code under test has ended") from error
+
+    def receive(self) -> dict[str, Any]:
+        """Read one object; Silence when there is none."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            self._wait([self._read], [])
+            piece = os.read(self._read, 1 << 16)
+            if not piece or searched > MOST_BYTES:
+                raise Silence("the process of the code under test has ended or says too much")
+            self._buffer += piece
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise Silence("the process of the code under test sent no message") from error
+        if not isinstance(message, dict):
+            raise Silence("the process of the code under test sent no message")
+        return message
+
+    def exchange(self, request: dict[str, Any], serve: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Send a request and return its reply; requests that come meanwhile are served."""
+        self.send(request)
+        while "op" in (message := self.receive()):
+            self.send(serve(message))
+        return message
+
+    def _wait(self, read: list[int], write: list[int]) -> None:
+        if self._deadline == float("inf"):
+            return
+        left = self._deadline - time.monotonic()
+        if left <= 0 or not any(select.select(read, write, [], left)):
+            raise Silence("the code under test did not answer in time")
+
+
+def silence_stdio() -> int:
+    """Point standard input, output and error at nothing; returns a descriptor of the former output."""
+    out = os.dup(1)  # not inherited by child processes
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    return out
+
+
+def say(out: int, line: bytes) -> None:
+    """Write a line of its own, whatever was written before it."""
+    rest = b"\n" + line + b"\n"
+    while rest:
+        rest = rest[os.write(out, rest) :]

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .loading import extend_path, message_of
-from .pipe import Pipe, Silence
-from .wire import BEHAVIOUR, WireError, decode, encode
+from .direct import extend_path, message_of
+from .wire import BEHAVIOUR, Pipe, Silence, WireError, decode, encode
 
 _MOST_PRINTED = 100_000
 _MUTABLE = (list, dict, set, bytearray)

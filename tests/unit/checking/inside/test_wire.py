@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_agentcore.checking.inside.pipe import Pipe, Silence
+from pytest_agentcore.checking.inside.wire import Pipe, Silence
 
 Ends = tuple[Pipe, int, int]
 """A pipe, and the other side's reading and writing descriptors."""
