@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -98,6 +99,24 @@ def test_executable_files_stay_so_and_other_bits_go(workspace: Workspace, tmp_pa
     root = freeze(workspace, tmp_path / "frozen").workspace.root
     assert (root / "a.txt").stat().st_mode & 0o7777 == 0o755
     assert (root / "raw.bin").stat().st_mode & 0o7777 == 0o644
+
+
+def test_a_host_that_does_not_take_the_copy_is_an_error_and_no_missing_file(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        freeze(workspace, tmp_path / "frozen")
+
+
+def test_a_path_that_is_too_long_for_the_copy_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    bury(workspace.root, 20)
+    frozen = freeze(workspace, tmp_path.joinpath(*["f" * 200] * 12))
+    assert set(frozen.skipped.values()) == {"File name too long"}
+    assert content(frozen.workspace.root) == as_bytes(FILES)
 
 
 def bury(root: Path, depth: int) -> None:
