@@ -142,7 +142,7 @@ def _grammar(backend: LlamaCppBackend, request: Request) -> Any:
 
     if request.policy is not Policy.constrained:
         return None
-    gbnf = call_grammar(request.tools, dialect=backend._reader.dialect, allow_finish=False)
+    gbnf = call_grammar(request.tools, dialect=backend._dialect, allow_finish=False)
     return LlamaGrammar.from_string(gbnf, verbose=False)
 
 

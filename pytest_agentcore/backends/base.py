@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from pytest_agentcore.catalogue.entry import Policy, Sampling
+from pytest_agentcore.catalogue.entry import ModelEntry, Policy, Sampling
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Resemblance
 from pytest_agentcore.trial.result import TrialKey, Usage
-
-if TYPE_CHECKING:
-    from pytest_agentcore.catalogue.entry import ModelEntry
-
 
 MIN_ROOM = 256
 """Tokens that must be left in the context for a reply; with fewer the trial ends in context_overflow."""
@@ -79,9 +76,15 @@ class Request:
     deadline: float = float("inf")
     """`time.monotonic()` after which the reply is cut off with `FinishReason.deadline`."""
     cancel: threading.Event = field(default_factory=threading.Event)
-    """Checked per token and per prefill batch; set means `FinishReason.cancelled`."""
+    """Checked for every token and every batch of a prompt; set means `FinishReason.cancelled`."""
     watch: Callable[[str], bool] = lambda _piece: False
     """Called with each piece of text as it is sampled; True stops the reply with `FinishReason.watch`."""
+
+    def cut_short(self) -> FinishReason | None:
+        """Why the reply must end now: the request was cancelled, or its time is over; None lets it go on."""
+        if self.cancel.is_set():
+            return FinishReason.cancelled
+        return FinishReason.deadline if time.monotonic() > self.deadline else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,6 @@ class ShowsPrompts(Protocol):
         """The calls in a reply of that text, read strictly."""
 
 
-BackendFactory = Callable[["ModelEntry", Any], Backend]
+BackendFactory = Callable[[ModelEntry, Any], Backend]
 """Opens a model: gets its registry entry and the `EngineSettings` (for an endpoint: `EndpointSettings`) that
 `--agentcore-engine` gave. Raises UsageError in a sentence."""

@@ -1,65 +1,79 @@
-"""What a reply says: its calls, its answer, and what it only resembles. The same for every backend that gets text."""
+"""What all backends do alike: show tools, and read calls and answer out of the text of a reply."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
-from pytest_agentcore.backends.base import ToolCall
+from pytest_agentcore.backends.base import Reply, Request, ToolCall
 from pytest_agentcore.catalogue.entry import Policy
-from pytest_agentcore.dialects.dialect import Dialect, Parsed, RawCall
+from pytest_agentcore.dialects.dialect import Dialect, RawCall
 from pytest_agentcore.dialects.grammar import FINISH
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.tools.base import ToolSpec
-from pytest_agentcore.trial.modes import Resemblance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """The fields of a `Reply` that follow from its text."""
-
-    content: str
-    reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
-    final: bool = False
-    problems: tuple[str, ...] = ()
-    repairs: tuple[str, ...] = ()
-    resembles: Resemblance | None = None
+def offered(tools: Sequence[ToolSpec], policy: Policy) -> list[ToolSpec]:
+    """The tools that a prompt shows: under the constrained policy also the one that ends the trial."""
+    return [*tools, FINISH] if policy is Policy.constrained else list(tools)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """How the replies of one model are read."""
+def tool_dicts(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
+    """Tools as the chat completions protocol declares them, and as chat templates know them."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)},
+        }
+        for spec in specs
+    ]
 
-    dialect: Dialect
-    special_tokens: Collection[str] = ()
-    """Texts of the vocabulary's control tokens, where they are known."""
 
-    def read(
-        self, text: str, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, reasoning_open: bool = False
-    ) -> Read:
-        """Take a reply apart; under the constrained policy a call of `finish` becomes the final answer."""
-        names = [spec.name for spec in tools]
-        schemas = {spec.name: spec.parameters for spec in (FINISH, *tools)}
-        if policy is Policy.lenient:
-            parsed = parse_leniently(text, self.dialect, names, reasoning_open=reasoning_open, schemas=schemas)
-        else:
-            parsed = parse(self.dialect, text, reasoning_open=reasoning_open, schemas=schemas)
-        if policy is Policy.constrained and (last := answered(parsed.calls, parsed.problems, parsed.reasoning, turn)):
-            return last
-        return self._as_read(parsed, names, turn)
+def short_id(call_id: str) -> str:
+    """An id of a call that everybody takes: Mistral's servers and templates want nine letters or digits."""
+    return hashlib.sha256(call_id.encode()).hexdigest()[:9]
 
-    def _as_read(self, parsed: Parsed, names: Sequence[str], turn: int) -> Read:
-        return Read(
-            content=parsed.content,
-            reasoning=parsed.reasoning,
-            tool_calls=number_calls(parsed.calls, turn),
-            problems=parsed.problems,
-            repairs=parsed.repairs,
-            resembles=(None if parsed.calls else resemblance(parsed.content, self.dialect, names, self.special_tokens)),
-        )
+
+def read_text(
+    text: str,
+    request: Request,
+    dialect: Dialect,
+    *,
+    reasoning_open: bool = False,
+    special_tokens: Collection[str] = (),
+) -> Reply:
+    """Take a text apart as the request's policy says; counts, times and how it ended are the backend's to add.
+
+    Args:
+        text: everything the model wrote.
+        request: what was asked.
+        dialect: how the model writes calls.
+        reasoning_open: whether the prompt ended inside a reasoning block.
+        special_tokens: texts of the vocabulary's control tokens, where they are known.
+    """
+    names = [spec.name for spec in request.tools]
+    schemas = {spec.name: spec.parameters for spec in (FINISH, *request.tools)}
+    if request.policy is Policy.lenient:
+        parsed = parse_leniently(text, dialect, names, reasoning_open=reasoning_open, schemas=schemas)
+    else:
+        parsed = parse(dialect, text, reasoning_open=reasoning_open, schemas=schemas)
+    reply = Reply(
+        text=text,
+        content=parsed.content,
+        reasoning=parsed.reasoning,
+        tool_calls=number_calls(parsed.calls, request.turn),
+        problems=parsed.problems,
+        repairs=parsed.repairs,
+    )
+    if request.policy is Policy.constrained and any(call.name == FINISH.name for call in reply.tool_calls):
+        return finished(reply, request.turn)
+    if parsed.calls:
+        return reply
+    return replace(reply, resembles=resemblance(parsed.content, dialect, names, special_tokens))
 
 
 def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
@@ -70,16 +84,16 @@ def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
     )
 
 
-def answered(calls: Sequence[RawCall], problems: Sequence[str], reasoning: str, turn: int) -> Read | None:
-    """A constrained reply that calls `finish`: its answer, and the calls to be run before it counts; None without.
+def finished(reply: Reply, turn: int) -> Reply:
+    """A constrained reply that calls `finish`, with the answer as its content and the other calls to be run first.
 
     Beside a call that cannot be read `finish` ends nothing: the model is told, and may call again.
     """
-    finish = next((call for call in calls if call.name == FINISH.name), None)
-    if finish is None:
-        return None
-    others = number_calls([call for call in calls if call.name != FINISH.name], turn)
-    if problems:
-        return Read(content="", reasoning=reasoning, tool_calls=others, problems=tuple(problems))
-    answer = str(finish.arguments.get("answer", ""))
-    return Read(content=answer, reasoning=reasoning, tool_calls=others, final=bool(others))
+    answers = [call.arguments.get("answer", "") for call in reply.tool_calls if call.name == FINISH.name]
+    others = [RawCall(call.name, call.arguments) for call in reply.tool_calls if call.name != FINISH.name]
+    return replace(
+        reply,
+        content="" if reply.problems else str(answers[0]),
+        tool_calls=number_calls(others, turn),
+        final=bool(others) and not reply.problems,
+    )

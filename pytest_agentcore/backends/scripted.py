@@ -14,13 +14,12 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
-from pytest_agentcore.backends.llama.backend import cut_short
-from pytest_agentcore.backends.reading import Reader
+from pytest_agentcore.backends.reading import read_text
 from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
 from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
@@ -256,7 +255,7 @@ class ScriptedBackend:
             facts: what `describe` says besides.
         """
         self._reply, self._context, self._facts = reply, context, dict(facts or {})
-        self._reader = Reader(dialect=dialect)
+        self._dialect = dialect
         self._seen: dict[TrialKey, int] = {}
         self._lock = threading.Lock()
 
@@ -285,7 +284,8 @@ class ScriptedBackend:
             return answer
         text, finish = self._say(answer, request, room)
         usage = self._count(request, taken, _tokens(text))
-        return self._as_reply(request, text, finish, usage, time.monotonic() - began)
+        read = read_text(text, request, self._dialect)
+        return replace(read, finish=finish, usage=usage, seconds=time.monotonic() - began)
 
     def count_tokens(self, messages: Sequence[Message], _tools: Sequence[ToolSpec], _policy: Policy) -> int:
         """See `CountsTokens.count_tokens`; each message takes four tokens besides its words."""
@@ -315,28 +315,12 @@ class ScriptedBackend:
         if line.error:
             raise BackendError(f"scripted error: {line.error}", _CAUSES.get(line.error))
         try:
-            text = line.as_text(self._reader.dialect)
+            text = line.as_text(self._dialect)
         except ValueError as error:
-            raise BackendError(f"the dialect {self._reader.dialect.name} cannot write this reply: {error}") from error
+            raise BackendError(f"the dialect {self._dialect.name} cannot write this reply: {error}") from error
         limited = request.max_reply_tokens <= room
         at_limit = FinishReason.length if limited else FinishReason.context
         return _stream(text, request, min(request.max_reply_tokens, room), at_limit)
-
-    def _as_reply(self, request: Request, text: str, finish: FinishReason, usage: Usage, seconds: float) -> Reply:
-        read = self._reader.read(text, policy=request.policy, tools=request.tools, turn=request.turn)
-        return Reply(
-            text=text,
-            content=read.content,
-            reasoning=read.reasoning,
-            tool_calls=read.tool_calls,
-            final=read.final,
-            problems=read.problems,
-            repairs=read.repairs,
-            resembles=read.resembles,
-            finish=finish,
-            usage=usage,
-            seconds=seconds,
-        )
 
     def _count(self, request: Request, taken: int, said: int) -> Usage:
         """As if a cache held the trial's last prompt and reply."""
@@ -350,7 +334,7 @@ class ScriptedBackend:
         return {
             "backend": self.name,
             "context": self._context,
-            "dialect": self._reader.dialect.name,
+            "dialect": self._dialect.name,
             "device": "none",
             **self._facts,
         }
@@ -405,7 +389,7 @@ def _wait(seconds: float, request: Request) -> FinishReason | None:
     left = request.deadline - time.monotonic()
     if seconds > 0 and left > 0:
         request.cancel.wait(min(seconds, left))
-    return cut_short(request)
+    return request.cut_short()
 
 
 def _stream(text: str, request: Request, limit: int, at_limit: FinishReason) -> tuple[str, FinishReason]:
@@ -416,6 +400,6 @@ def _stream(text: str, request: Request, limit: int, at_limit: FinishReason) -> 
         said += found[0]
         if request.watch(found[0]):
             return said, FinishReason.watch
-        if reason := cut_short(request):
+        if reason := request.cut_short():
             return said, reason
     return said, FinishReason.stop

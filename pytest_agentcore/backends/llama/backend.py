@@ -8,183 +8,31 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request, ToolCall
 from pytest_agentcore.backends.llama.engine import Context, LoadedModel, library_version
 from pytest_agentcore.backends.llama.fit import Devices, check_fit, default_ctx, memory_facts
 from pytest_agentcore.backends.llama.gguf import check_model, parts
-from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompt, Prompter
+from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
 from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, Grammar, GrammarSampler, Sampler
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
-from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
-from pytest_agentcore.backends.reading import Reader
+from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
+from pytest_agentcore.backends.reading import number_calls, offered, read_text
 from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.dialects.choose import Choice, choose_dialect
-from pytest_agentcore.dialects.grammar import FINISH, call_grammar
-from pytest_agentcore.dialects.parse import is_complete
+from pytest_agentcore.dialects.grammar import call_grammar
+from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import Usage
-
-
-def describe_model(model: LoadedModel, context: Context) -> dict[str, Any]:
-    """File, size, device and engine."""
-    return {
-        "file": model.path.name,
-        "size": model.path.stat().st_size,
-        "architecture": model.text("general.architecture") or "",
-        "quant": model.description.rpartition(" ")[2],
-        "parameters": model.parameters,
-        "context": context.n_ctx,
-        "context_train": model.context_train,
-        "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or f"CPU, {_threads(context.threads[0])}",
-        "gpu_build": model.gpu_build,
-        "warning": "; ".join(_warnings(model, context)),
-        "engine": _engine(model, context),
-        "llama_cpp_python": library_version(),
-    }
-
-
-def describe_template(template: ChatTemplate, *, found: bool) -> dict[str, Any]:
-    """Dialect and chat template."""
-    return {
-        "dialect": template.choice.dialect.name,
-        "dialect_reason": template.choice.reason,
-        "template": {
-            "from_file": found,
-            "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
-            "date": template.today.date().isoformat() if template.dated else "",
-            **asdict(template.habits),
-        },
-    }
-
-
-def idle_gpu() -> str:
-    """One sentence when the machine has a GPU that this build of llama-cpp-python cannot use; empty otherwise."""
-    for found, name, build in (
-        (Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi"), "an NVIDIA GPU", "-DGGML_CUDA=on"),
-        (Path("/dev/kfd").exists(), "an AMD GPU", "-DGGML_HIP=on"),
-        (platform.system() == "Darwin" and platform.machine() == "arm64", "an Apple GPU", "-DGGML_METAL=on"),
-    ):
-        if found:
-            return (
-                f"this machine has {name} and llama-cpp-python was built without support for it; everything runs on "
-                f'the CPU. Rebuild with CMAKE_ARGS="{build}"'
-            )
-    return ""
-
-
-def _warnings(model: LoadedModel, context: Context) -> Iterator[str]:
-    if not model.gpu_build and (idle := idle_gpu()):
-        yield idle
-    if context.n_ctx > model.context_train:
-        yield f"a context of {context.n_ctx} tokens is more than the {model.context_train} the model was trained for"
-
-
-def _engine(model: LoadedModel, context: Context) -> Mapping[str, Any]:
-    settings = asdict(model.settings)
-    chosen = {
-        "n_ctx": context.n_ctx,
-        "n_batch": context.n_batch,
-        "n_ubatch": min(model.settings.n_ubatch, context.n_batch),
-        "n_gpu_layers": model.gpu_layers,
-        "threads": context.threads[0],
-        "threads_batch": context.threads[1],
-        "flash_attn": "auto" if model.settings.flash_attn is None else model.settings.flash_attn,
-        "swa_full": True,
-    }
-    return settings | chosen
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread" if count == 1 else f"{count} threads"
-
-
-class Draws(Protocol):
-    """A sampler."""
-
-    def draw(self) -> int | None:
-        """The next token, or None when there can be none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """What was sampled."""
-
-    text: str
-    ids: tuple[int, ...]
-    """Without the token that ended the turn."""
-    finish: FinishReason
-    whole: bool
-    """Whether the model ended its turn itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """When a reply is over."""
-
-    tokens: Collection[int]
-    """Those that end a turn."""
-    limit: int
-    """Tokens there may be at most."""
-    at_limit: FinishReason
-    """What reaching that means: the reply's ceiling, or the end of the context."""
-    complete: Callable[[str], bool]
-    """Whether nothing that belongs to the reply can follow its text."""
-
-
-def cut_short(request: Request) -> FinishReason | None:
-    """Whether the request was cancelled or its time is over."""
-    if request.cancel.is_set():
-        return FinishReason.cancelled
-    return FinishReason.deadline if time.monotonic() > request.deadline else None
-
-
-def sample_reply(sampler: Draws, cache: PrefixCache, vocabulary: Vocabulary, ends: Ends, request: Request) -> Sampled:
-    """Draw tokens behind an evaluated prompt until something ends the reply.
-
-    Text is decoded as it comes; a character split over tokens is handed to `watch` when it is whole.
-
-    Raises:
-        BackendError: the engine failed.
-    """
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    ids: list[int] = []
-    text, finish, whole = "", FinishReason.stop, False
-    while True:
-        token = sampler.draw()
-        if token is None or token in ends.tokens:
-            whole = token is not None
-            break
-        ids.append(token)
-        piece = decode(vocabulary.piece(token))
-        text += piece
-        if reason := _over(request, ends, ids, text, piece):
-            finish = reason
-            break
-        cache.append(token)
-    if torn := decode(b"", final=True):
-        request.watch(torn)
-    return Sampled(text=text + torn, ids=tuple(ids), finish=finish, whole=whole)
-
-
-def _over(request: Request, ends: Ends, ids: list[int], text: str, piece: str) -> FinishReason | None:
-    if piece and request.watch(piece):
-        return FinishReason.watch
-    if piece and ends.complete(text):
-        return FinishReason.stop
-    if len(ids) >= ends.limit:
-        return ends.at_limit
-    return cut_short(request)
 
 
 def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend:
@@ -198,23 +46,35 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
         raise UsageError(
             f"{entry.name}: its file is not on this machine; `agentcore models {entry.name} --fetch` gets it"
         )
-    header = check_model(entry.path)
-    n_ctx = settings.n_ctx or default_ctx(header)
-    before = Devices.for_model(settings)
+    header, before = check_model(entry.path), Devices.for_model(settings)
     check_fit(header, settings, before)
     digest = file_digest(entry.path)
     if entry.sha256 and digest != entry.sha256:
         raise UsageError(f"{entry.path}: not the file that {entry.name} means, its sha256 is {digest}")
     model = LoadedModel(entry.path, settings)
-    facts = {"sha256": digest, "size": sum(part.stat().st_size for part in parts(header))}
     try:
-        facts |= {"quant": entry.quant} if entry.quant else {}
-        backend = LlamaCppBackend(model, n_ctx, facts=facts, dialect=entry.dialect)
+        backend = LlamaCppBackend(model, settings.n_ctx or default_ctx(header), dialect=entry.dialect)
     except UsageError:
         model.close()
         raise
-    backend.note("memory", memory_facts(header, settings, before=before, after=Devices.for_model(settings)))
+    # main memory and GPUs are only read again now, with the cache allocated: the manifest compares it with the estimate
+    memory = memory_facts(header, settings, before=before, after=Devices.for_model(settings))
+    size = sum(part.stat().st_size for part in parts(header))
+    backend.facts |= {"sha256": digest, "size": size, "memory": memory}
+    backend.facts |= {"quant": entry.quant} if entry.quant else {}
     return backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """The tokens of one reply."""
+
+    text: str
+    ids: tuple[int, ...]
+    """Without the token that ended the turn."""
+    finish: FinishReason
+    whole: bool
+    """Whether the model ended its turn itself."""
 
 
 class LlamaCppBackend:
@@ -223,67 +83,67 @@ class LlamaCppBackend:
     name = "llama_cpp"
     slots = 1
 
-    def __init__(
-        self, model: LoadedModel, n_ctx: int, *, facts: Mapping[str, Any] | None = None, dialect: str = ""
-    ) -> None:
+    def __init__(self, model: LoadedModel, n_ctx: int, *, dialect: str = "") -> None:
         """Take over a loaded model; `close` frees it.
 
         Args:
             model: weights and vocabulary.
             n_ctx: tokens of the context.
-            facts: more for `describe`.
             dialect: name of one that is used whatever the chat template says; empty leaves the choice to the template.
 
         Raises:
             UsageError: no context of this size can be made, the chat template cannot be used, or there is no such
                 dialect.
         """
-        self._model, self._facts = model, dict(facts or {})
-        vocabulary = model.vocabulary
+        self._model, vocabulary = model, model.vocabulary
+        self.facts: dict[str, Any] = {}
+        """What `describe` says besides."""
         source, choice = choose_for_model(model, dialect)
         self._template_found = source is not None
         self._template = ChatTemplate(
             source=source or CHATML, choice=choice, bos=vocabulary.bos, eos=vocabulary.eos, today=datetime.now(UTC)
         )
+        self._dialect = choice.dialect
+        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.end_of_turn}
         own = [token for token in vocabulary.special if token in self._template.source]
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
-        self._reader = Reader(dialect=choice.dialect, special_tokens=vocabulary.control)
-        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.end_of_turn}
         self._context = Context(model, n_ctx)
         self._cache = PrefixCache(self._context)
         self._grammars: dict[str, Grammar] = {}
 
-    def note(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Add to what `describe` says."""
-        self._facts[key] = dict(facts)
-
     def complete(self, request: Request) -> Reply:
         """See `Backend.complete`."""
         began = time.monotonic()
-        prompt = self._prompter.prompt(request, _offered(request.tools, request.policy))
+
+        # Prompt: the template renders the conversation. What the trial's last turn tokenized keeps its tokens, those
+        # that were sampled included: tokenized again the same text mostly gives others, and nothing could be reused.
+        prompt = self._prompter.prompt(request, offered(request.tools, request.policy))
         room = self._context.n_ctx - len(prompt.tokens)
         if room < MIN_ROOM:
-            raise EndOfTrial(
-                StopReason.context_overflow, f"{max(room, 0)} of {self._context.n_ctx} tokens are left in the context"
-            )
-        reasoning_open = self._template.choice.dialect.opens_reasoning(prompt.text)
-        cached, sampled = self._run(request, prompt, room, reasoning_open=reasoning_open)
-        read = self._reader.read(
+            left = f"{max(room, 0)} of {self._context.n_ctx} tokens are left in the context"
+            raise EndOfTrial(StopReason.context_overflow, left)
+
+        # Evaluate: only what the context does not hold yet, in batches; cancel and deadline are noticed between them.
+        cached = self._cache.reuse(prompt)
+        finish = self._cache.evaluate(prompt, request.cut_short)
+
+        # Sample: a token at a time, each evaluated before the next is drawn, until something ends the reply.
+        reasoning_open = self._dialect.opens_reasoning(prompt.text)
+        sampled = Sampled(text="", ids=(), finish=finish or FinishReason.stop, whole=False)
+        if finish is None:
+            with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
+                sampled = self._sample(sampler, request, room, reasoning_open=reasoning_open)
+
+        # Read: the text is taken apart as the policy says, and kept for the trial's next prompt.
+        read = read_text(
             sampled.text,
-            policy=request.policy,
-            tools=request.tools,
-            turn=request.turn,
+            request,
+            self._dialect,
             reasoning_open=reasoning_open,
+            special_tokens=self._model.vocabulary.control,
         )
-        reply = Reply(
-            text=sampled.text,
-            content=read.content,
-            reasoning=read.reasoning,
-            tool_calls=read.tool_calls,
-            final=read.final,
-            problems=read.problems,
-            repairs=read.repairs,
-            resembles=read.resembles,
+        reply = replace(
+            read,
             finish=sampled.finish,
             usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=cached, reply_tokens=len(sampled.ids)),
             seconds=time.monotonic() - began,
@@ -292,39 +152,56 @@ class LlamaCppBackend:
         self._prompter.remember(request, prompt, reply, whole=sampled.whole)
         return reply
 
-    def _run(self, request: Request, prompt: Prompt, room: int, *, reasoning_open: bool) -> tuple[int, Sampled]:
-        """Evaluate what is new and sample behind it; also how many tokens were held before."""
-        if prompt.fork is None:
-            cached = self._cache.go_on(prompt.tokens)
-        else:
-            cached = self._cache.begin_trial(prompt.tokens, prompt.fork)
-        whole = self._cache.evaluate(prompt.tokens, fork=prompt.fork or 0, stop=lambda: cut_short(request) is not None)
-        if not whole:
-            finish = cut_short(request) or FinishReason.deadline
-            return cached, Sampled(text="", ids=(), finish=finish, whole=False)
-        limited = request.max_reply_tokens <= room
-        ends = Ends(
-            tokens=self._ends,
-            limit=min(request.max_reply_tokens, room),
-            at_limit=FinishReason.length if limited else FinishReason.context,
-            complete=partial(is_complete, self._reader.dialect, reasoning_open=reasoning_open),
-        )
-        with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
-            return cached, sample_reply(sampler, self._cache, self._model.vocabulary, ends, request)
+    def _sample(
+        self, sampler: Sampler | GrammarSampler, request: Request, room: int, *, reasoning_open: bool
+    ) -> Sampled:
+        """Draw tokens behind an evaluated prompt until something ends the reply.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        limit = min(request.max_reply_tokens, room)
+        # a character may be split over tokens: `watch` gets it when it is whole
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        ids: list[int] = []
+        text, whole, finish = "", False, None
+        while finish is None:
+            token = sampler.draw()
+            if token is None or token in self._ends:  # None: the grammar has come to its end
+                finish, whole = FinishReason.stop, token is not None
+                break
+            ids.append(token)
+            piece = decode(self._model.vocabulary.piece(token))
+            text += piece
+            if piece and request.watch(piece):
+                finish = FinishReason.watch
+            elif piece and is_complete(self._dialect, text, reasoning_open=reasoning_open):
+                finish = FinishReason.stop
+            elif len(ids) >= limit:
+                finish = FinishReason.length if limit == request.max_reply_tokens else FinishReason.context
+            else:
+                finish = request.cut_short()
+            if finish is None:  # nothing is drawn behind the last token, so it need not be evaluated
+                self._cache.append(token)
+        if torn := decode(b"", final=True):
+            request.watch(torn)
+        return Sampled(text=text + torn, ids=tuple(ids), finish=finish, whole=whole)
 
     def _sampler(self, request: Request, *, reasoning_open: bool) -> Sampler | GrammarSampler:
         if request.policy is not Policy.constrained:
             return Sampler(self._context, request.sampling, request.seed)
+        # barred from the first reply of a task: small models would finish at once instead of trying
         may_finish = request.turn > 1 or request.messages[-1].role == "tool"
         grammar = self._grammar(request.tools, allow_finish=may_finish, reasoning_open=reasoning_open)
         return GrammarSampler(self._context, request.sampling, request.seed, grammar)
 
     def _grammar(self, specs: Sequence[ToolSpec], *, allow_finish: bool, reasoning_open: bool) -> Grammar:
+        """The grammar of calls of these tools; parsed once, since parsing takes longer than a token."""
         key = json.dumps([allow_finish, reasoning_open, [asdict(spec) for spec in specs]], sort_keys=True)
         if key not in self._grammars:
             try:
                 gbnf = call_grammar(
-                    specs, dialect=self._reader.dialect, allow_finish=allow_finish, reasoning_open=reasoning_open
+                    specs, dialect=self._dialect, allow_finish=allow_finish, reasoning_open=reasoning_open
                 )
             except ValueError as error:
                 raise BackendError(f"the tools cannot be made into a grammar: {error}") from error
@@ -337,7 +214,7 @@ class LlamaCppBackend:
         Raises:
             UsageError: says how many tokens the prompt takes.
         """
-        taken = len(self._prompter.first(messages, _offered(tools, policy)).tokens)
+        taken = len(self._prompter.first(messages, offered(tools, policy)).tokens)
         if taken + MIN_ROOM > self._context.n_ctx:
             raise UsageError(
                 f"a context of {self._context.n_ctx} tokens is too small: the task's first prompt takes {taken} and a "
@@ -346,27 +223,56 @@ class LlamaCppBackend:
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> int:
         """See `CountsTokens.count_tokens`."""
-        return self._prompter.length(messages, _offered(tools, policy))
+        return self._prompter.length(messages, offered(tools, policy))
 
     def show_prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> str:
         """See `ShowsPrompts.show_prompt`."""
-        return self._model.vocabulary.text(self._prompter.first(messages, _offered(tools, policy)).tokens)
+        return self._model.vocabulary.text(self._prompter.first(messages, offered(tools, policy)).tokens)
 
     def read_calls(self, text: str, tools: Sequence[ToolSpec]) -> tuple[ToolCall, ...]:
         """See `ShowsPrompts.read_calls`."""
-        return self._reader.read(text, policy=Policy.native, tools=tools, turn=1).tool_calls
+        schemas = {spec.name: spec.parameters for spec in tools}
+        return number_calls(parse(self._dialect, text, schemas=schemas).calls, turn=1)
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
-        described = describe_model(self._model, self._context)
+        model, context, template = self._model, self._context, self._template
+        threads = context.threads[0]
+        cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
         return {
             "backend": self.name,
-            **described,
-            "warning": "; ".join(filter(None, [described["warning"], self._template.warning])),
-            **self._facts,
-            **describe_template(self._template, found=self._template_found),
+            "file": model.path.name,
+            "size": model.path.stat().st_size,
+            "architecture": model.text("general.architecture") or "",
+            "quant": model.description.rpartition(" ")[2],
+            "parameters": model.parameters,
+            "context": context.n_ctx,
+            "context_train": model.context_train,
+            "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or cpu,
+            "gpu_build": model.gpu_build,
+            "warning": "; ".join(self._warnings()),
+            "engine": asdict(model.settings) | context.chosen,
+            "llama_cpp_python": library_version(),
+            **self.facts,
+            "dialect": self._dialect.name,
+            "dialect_reason": template.choice.reason,
+            "template": {
+                "from_file": self._template_found,
+                "sha256": hashlib.sha256(template.source.encode()).hexdigest(),
+                "date": template.today.date().isoformat() if template.dated else "",
+                **asdict(template.habits),
+            },
             "penalty_window": PENALTY_WINDOW,
         }
+
+    def _warnings(self) -> Iterator[str]:
+        n_ctx, trained = self._context.n_ctx, self._model.context_train
+        if not self._model.gpu_build and (idle := idle_gpu()):
+            yield idle
+        if n_ctx > trained:
+            yield f"a context of {n_ctx} tokens is more than the {trained} the model was trained for"
+        if self._template.warning:
+            yield self._template.warning
 
     def close(self) -> None:
         """See `Backend.close`."""
@@ -391,6 +297,16 @@ def choose_for_model(model: LoadedModel, wanted: str = "") -> tuple[str | None, 
     return source, choice
 
 
-def _offered(tools: Sequence[ToolSpec], policy: Policy) -> list[ToolSpec]:
-    """What the prompt shows: under the constrained policy also the tool that ends the trial."""
-    return [*tools, FINISH] if policy is Policy.constrained else list(tools)
+def idle_gpu() -> str:
+    """One sentence when the machine has a GPU that this build of llama-cpp-python cannot use; empty otherwise."""
+    for found, name, build in (
+        (Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi"), "an NVIDIA GPU", "-DGGML_CUDA=on"),
+        (Path("/dev/kfd").exists(), "an AMD GPU", "-DGGML_HIP=on"),
+        (platform.system() == "Darwin" and platform.machine() == "arm64", "an Apple GPU", "-DGGML_METAL=on"),
+    ):
+        if found:
+            return (
+                f"this machine has {name} and llama-cpp-python was built without support for it; everything runs on "
+                f'the CPU. Rebuild with CMAKE_ARGS="{build}"'
+            )
+    return ""

@@ -46,15 +46,6 @@ def library_version() -> str:
     return version("llama-cpp-python")
 
 
-def offloads(settings: EngineSettings) -> bool:
-    """Whether a model loaded with these settings goes to a GPU.
-
-    Raises:
-        UsageError: see `load_library`.
-    """
-    return settings.n_gpu_layers != 0 and bool(load_library().llama_supports_gpu_offload())
-
-
 class EngineLog:
     """Keeps llama.cpp's last lines instead of letting them reach the terminal."""
 
@@ -203,12 +194,14 @@ class Context:
             UsageError: llama.cpp cannot make a context of this size.
         """
         self.library, self.model = model.library, model
-        self.pointer = self.library.llama_init_from_model(model.pointer, self._params(n_ctx))
+        params = self._params(n_ctx)
+        self.pointer = self.library.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise UsageError(f"{model.path.name}: no context of {n_ctx} tokens can be made: {model.log.problem()}")
         self.n_ctx = int(self.library.llama_n_ctx(self.pointer))
-        self.n_batch = min(model.settings.n_batch, self.n_ctx)
         self._memory = self.library.llama_get_memory(self.pointer)
+        self.n_batch = min(model.settings.n_batch, self.n_ctx)
+        self.threads = (params.n_threads, params.n_threads_batch)
         self._tokens = (self.library.llama_token * self.n_batch)()
         self._single = self.library.llama_batch_get_one(self._tokens, 1)
 
@@ -222,20 +215,9 @@ class Context:
         params.n_threads = settings.threads or default_threads()
         params.n_threads_batch = settings.threads_batch or params.n_threads
         params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
-        params.swa_full = True
+        params.swa_full = True  # a sliding window's smaller cache cannot be cut back to a prefix
         params.no_perf = True
-        self.threads = (params.n_threads, params.n_threads_batch)
         return params
-
-    def step(self, token: int) -> None:
-        """Evaluate one token behind what is there.
-
-        Raises:
-            BackendError: llama.cpp failed.
-        """
-        self._tokens[0] = token
-        if code := self.library.llama_decode(self.pointer, self._single):
-            raise self._failed(code)
 
     def evaluate(self, tokens: Sequence[int]) -> None:
         """Evaluate up to `n_batch` tokens behind what is there.
@@ -244,9 +226,10 @@ class Context:
             BackendError: llama.cpp failed.
         """
         self._tokens[: len(tokens)] = tokens
-        batch = self.library.llama_batch_get_one(self._tokens, len(tokens))
+        # the batch of one token is kept: it is needed for every token of every reply
+        batch = self._single if len(tokens) == 1 else self.library.llama_batch_get_one(self._tokens, len(tokens))
         if code := self.library.llama_decode(self.pointer, batch):
-            raise self._failed(code)
+            raise BackendError(f"llama_decode returned {code}: {self.model.log.problem() or 'no reason given'}")
 
     def keep(self, length: int, held: int) -> bool:
         """Forget everything behind the first `length` of `held` tokens.
@@ -261,12 +244,24 @@ class Context:
             self.library.llama_memory_clear(self._memory, True)
         return kept
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The engine settings that were left to be chosen, as they came out."""
+        settings = self.model.settings
+        return {
+            "n_ctx": self.n_ctx,
+            "n_batch": self.n_batch,
+            "n_ubatch": min(settings.n_ubatch, self.n_batch),
+            "n_gpu_layers": self.model.gpu_layers,
+            "threads": self.threads[0],
+            "threads_batch": self.threads[1],
+            "flash_attn": "auto" if settings.flash_attn is None else settings.flash_attn,
+            "swa_full": True,
+        }
+
     def logits(self) -> Any:
         """Pointer to the logits of the last evaluated token."""
         return self.library.llama_get_logits_ith(self.pointer, -1)
-
-    def _failed(self, code: int) -> BackendError:
-        return BackendError(f"llama_decode returned {code}: {self.model.log.problem() or 'no reason given'}")
 
     def close(self) -> None:
         """Free the cache."""

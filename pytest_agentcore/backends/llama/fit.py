@@ -4,15 +4,243 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pytest_agentcore.backends.llama.engine import load_library, offloads
-from pytest_agentcore.backends.llama.gguf import Header, check_model, parts
+from pytest_agentcore.backends.llama.engine import load_library
+from pytest_agentcore.backends.llama.gguf import Header, parts
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.errors import UsageError
+
+MAX_DEFAULT_CTX = 16384
+"""Tokens of context when nobody asks for more."""
+LEAST_CTX = 512
+"""Tokens; a smaller context is not worth offering."""
+_STEP = 256
+"""Tokens; llama.cpp rounds a context up to a multiple of it."""
+
+
+def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, processes: int = 1) -> None:
+    """Refuse a model that will not fit.
+
+    Args:
+        header: of its file.
+        settings: how it is to be loaded.
+        devices: where it goes, and what is free there.
+        processes: that load it at the same time.
+
+    Raises:
+        UsageError: how much is needed, how much is free, and the largest context or layer split that fits.
+    """
+    footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
+    share = footprint.gpu_share(settings.n_gpu_layers) if devices.is_gpu else 1.0
+    each = footprint.needed(n_ctx, share)
+    if devices.free is None or processes * each <= devices.free:
+        return
+
+    ways: list[str] = []
+    free = devices.free // processes
+    if largest := footprint.largest_ctx(free, share):
+        ways.append(f"n_ctx={largest}")
+    if devices.is_gpu:
+        layers = footprint.largest_split(n_ctx, free)
+        ways.append(f"n_gpu_layers={layers} of {footprint.layers} with the rest on the CPU")
+    if processes > 1 and (fewer := devices.free // each):
+        ways.append(f"{fewer} process{'es' if fewer > 1 else ''}")
+    times = f"{processes} processes with " if processes > 1 else ""
+    raise UsageError(
+        f"{header.path.name}: {times}file and KV cache for n_ctx={n_ctx} need {_gib(processes * each)} and "
+        f"{_gib(devices.free)} are free on {devices.name}; "
+        + (f"what fits: {' or '.join(ways)}" if ways else f"not even n_ctx={LEAST_CTX} fits")
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def default_ctx(header: Header) -> int:
+    """Tokens of context where nothing is said: 16384, or less where the model was trained for less."""
+    return min(MAX_DEFAULT_CTX, header.number("context_length") or MAX_DEFAULT_CTX)
+
+
+def memory_facts(header: Header, settings: EngineSettings, *, before: Devices, after: Devices) -> Mapping[str, Any]:
+    """What the manifest says of memory, in bytes: foretold, free and in use, before the model was loaded and after."""
+    footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
+    return {
+        "device": after.name,
+        "foretold": footprint.total(n_ctx),
+        "kv_cache": n_ctx * footprint.per_token,
+        "free_before": before.free,
+        "free_after": after.free,
+        "used_before": before.used,
+        "used_after": after.used,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """The memory that one process needs for a model, in bytes."""
+
+    weights: int
+    """All parts of the file."""
+    per_token: int
+    """KV cache of one token of context, all layers."""
+    state: int
+    """Recurrent state of one sequence, whatever the context."""
+    buffer: int
+    """For one pass: logits and activations of a batch."""
+    layers: int
+    """As llama.cpp counts what can be put on a GPU: the output layer is one more."""
+
+    @classmethod
+    def of(cls, header: Header, settings: EngineSettings) -> Self:
+        """The footprint that a file's header and the settings foretell.
+
+        Sliding windows count in full, because only the full-size cache can reuse a prefix.
+        """
+        vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0) or header.number("vocab_size")
+        return cls(
+            weights=sum(part.stat().st_size for part in parts(header)),
+            per_token=kv_bytes(header),
+            state=state_bytes(header),
+            buffer=settings.n_ubatch * (vocabulary + header.number("embedding_length")) * _STATE_BYTES,
+            layers=header.number("block_count") + 1,
+        )
+
+    def total(self, n_ctx: int) -> int:
+        """Bytes with a context of so many tokens."""
+        return self.weights + self.state + self.buffer + n_ctx * self.per_token
+
+    def gpu_share(self, gpu_layers: int | None) -> float:
+        """Part of weights and cache that goes to the GPU, layers counted as equally large; None and -1 are all."""
+        if gpu_layers is None or gpu_layers < 0:
+            return 1.0
+        return min(gpu_layers, self.layers) / self.layers
+
+    def needed(self, n_ctx: int, share: float) -> int:
+        """Bytes on a device that takes a share of the layers; the buffer of one pass is needed whole."""
+        return self.buffer + int(share * (self.total(n_ctx) - self.buffer))
+
+    def largest_ctx(self, free: int, share: float = 1.0) -> int | None:
+        """The largest context that fits into so many bytes; None when not even `LEAST_CTX` does."""
+        left = (free - self.buffer) / share - self.weights - self.state
+        if left < LEAST_CTX * self.per_token:
+            return None
+        return int(left // max(self.per_token, 1) // _STEP * _STEP)
+
+    def largest_split(self, n_ctx: int, free: int) -> int:
+        """How many layers with their cache fit into so many bytes."""
+        left = self.layers * (free - self.buffer)
+        return max(0, int(left // (self.total(n_ctx) - self.buffer)))
+
+
+_CELL_BYTES, _STATE_BYTES = 2, 4
+"""Keys and values are kept as f16, recurrent states and the buffer of one pass as f32."""
+_HYBRID_INTERVAL = 4
+"""Every so many layers one has attention, in models that say nothing else (llama.cpp, models/qwen35.cpp)."""
+_HYBRIDS = ("qwen3next", "qwen35", "qwen35moe")
+
+
+def kv_bytes(header: Header) -> int:
+    """Bytes of the KV cache for one token of context; exactly what llama.cpp reports for SmolLM2 and Qwen2.5."""
+    layers = header.number("block_count") - header.number("attention.shared_kv_layers")
+    heads = max(header.number("attention.head_count"), 1)
+    width = header.number("embedding_length") // heads
+    wide = header.number("attention.key_length", width) + header.number("attention.value_length", width)
+    if header.number("attention.key_length_mla") and header.number("attention.value_length_mla"):
+        wide = header.number("attention.key_length")  # multi-head latent attention keeps no values of its own
+    sliding = header.number("attention.key_length_swa") + header.number("attention.value_length_swa")
+    slides = header.per_layer("attention.sliding_window_pattern", layers, 0)
+    kv_heads = header.per_layer("attention.head_count_kv", layers, heads)
+    recurrent = _recurrent(header, layers)
+    per_token = sum(
+        0 if recurrent[i] else kv_heads[i] * (sliding if slides[i] and sliding else wide) for i in range(layers)
+    )
+    return per_token * _CELL_BYTES
+
+
+def _recurrent(header: Header, layers: int) -> list[bool]:
+    """Which layers keep a state instead of keys and values."""
+    if f"{header.architecture}.attention.recurrent_layers" in header.metadata:
+        return [bool(value) for value in header.per_layer("attention.recurrent_layers", layers, 0)]
+    if header.architecture in _HYBRIDS:
+        interval = header.number("full_attention_interval", _HYBRID_INTERVAL) or 1
+        own = layers - header.number("nextn_predict_layers")
+        return [i < own and (i + 1) % interval != 0 for i in range(layers)]
+    return [not heads for heads in header.per_layer("attention.head_count_kv", layers, 1)]
+
+
+def state_bytes(header: Header) -> int:
+    """Convolution and state of Mamba-like layers (llama.cpp, `n_embd_r` and `n_embd_s`)."""
+    inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
+    kept = max(header.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * header.number("ssm.group_count") * state)
+    layers = header.number("block_count")
+    return sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES
+
+
+_GPU, _IGPU = 1, 2
+"""`enum ggml_backend_dev_type` of ggml-backend.h."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """Where a model goes: the accelerators together, since llama.cpp splits layers over all of them; else the CPU."""
+
+    name: str
+    """`CPU`, or e.g. `CUDA0 (NVIDIA L4)`."""
+    is_gpu: bool
+    free: int | None
+    """Bytes; None where that cannot be known."""
+    used: int | None
+    """Bytes: on a GPU by everybody, in main memory by this process."""
+
+    @classmethod
+    def for_model(cls, settings: EngineSettings) -> Self:
+        """The devices that a model loaded with these settings will use, as they are now.
+
+        Raises:
+            UsageError: llama-cpp-python is missing.
+        """
+        offloads = settings.n_gpu_layers != 0 and load_library().llama_supports_gpu_offload()
+        found = [device[1:] for device in ggml_devices() if device[0] in (_GPU, _IGPU)] if offloads else []
+        if not found:
+            return cls(name="CPU", is_gpu=False, free=memory_available(), used=memory_resident())
+        return cls(
+            name=", ".join(name for name, _, _ in found),
+            is_gpu=True,
+            free=sum(free for _, free, _ in found),
+            used=sum(total - free for _, free, total in found),
+        )
+
+
+_SIZES = ctypes.POINTER(ctypes.c_size_t)
+_DEVICE_CALLS: Mapping[str, tuple[Any, ...]] = {
+    "count": (ctypes.c_size_t,),
+    "get": (ctypes.c_void_p, ctypes.c_size_t),
+    "type": (ctypes.c_int, ctypes.c_void_p),
+    "name": (ctypes.c_char_p, ctypes.c_void_p),
+    "description": (ctypes.c_char_p, ctypes.c_void_p),
+    "memory": (None, ctypes.c_void_p, _SIZES, _SIZES),
+}
+"""Result and arguments of ggml-backend.h's `ggml_backend_dev_…`, which llama_cpp has no names for."""
+
+
+def ggml_devices() -> list[tuple[int, str, int, int]]:
+    """Kind, name, free and total bytes of every device that llama.cpp's ggml knows, the CPU included."""
+    ggml: dict[str, Any] = {}
+    for name, (result, *arguments) in _DEVICE_CALLS.items():
+        ggml[name] = load_library()._lib[f"ggml_backend_dev_{name}"]  # an object of our own, unlike an attribute's
+        ggml[name].restype, ggml[name].argtypes = result, arguments
+    devices = []
+    for device in map(ggml["get"], range(ggml["count"]())):
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        ggml["memory"](device, ctypes.byref(free), ctypes.byref(total))
+        name = f"{ggml['name'](device).decode()} ({ggml['description'](device).decode()})"
+        devices.append((ggml["type"](device), name, free.value, total.value))
+    return devices
 
 
 def memory_available() -> int | None:
@@ -73,249 +301,3 @@ def _stat(path: Path, key: str) -> int:
         return next((int(pair[1]) for pair in pairs if pair[0] == key), 0)
     except (OSError, ValueError):
         return 0
-
-
-_GPU, _IGPU = 1, 2
-"""`enum ggml_backend_dev_type` of ggml-backend.h."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
-    """Where a model goes: the accelerators together, since llama.cpp splits layers over all of them; else the CPU."""
-
-    name: str
-    """`CPU`, or e.g. `CUDA0 (NVIDIA L4)`."""
-    is_gpu: bool
-    free: int | None
-    """Bytes; None where that cannot be known."""
-    used: int | None
-    """Bytes: on a GPU by everybody, in main memory by this process."""
-
-    @classmethod
-    def for_model(cls, settings: EngineSettings) -> Self:
-        """What a model loaded with these settings will use, as it is now.
-
-        Raises:
-            UsageError: llama-cpp-python is missing.
-        """
-        found = _accelerators() if offloads(settings) else []
-        if not found:
-            return cls(name="CPU", is_gpu=False, free=memory_available(), used=memory_resident())
-        return cls(
-            name=", ".join(name for name, _, _ in found),
-            is_gpu=True,
-            free=sum(free for _, free, _ in found),
-            used=sum(total - free for _, free, total in found),
-        )
-
-
-def ggml_devices() -> list[tuple[int, str, int, int]]:
-    """Kind, name, free and total bytes of every device that llama.cpp's ggml knows, the CPU included.
-
-    llama_cpp has no names for these functions; they are reached through its handle on the library.
-    """
-    library = load_library()._lib
-    count = _function(library, "ggml_backend_dev_count", ctypes.c_size_t)
-    get = _function(library, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    return [_device(library, get(i)) for i in range(count())]
-
-
-def _accelerators() -> list[tuple[str, int, int]]:
-    return [(name, free, total) for kind, name, free, total in ggml_devices() if kind in (_GPU, _IGPU)]
-
-
-def _device(library: Any, device: int) -> tuple[int, str, int, int]:
-    kind = _function(library, "ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
-    name = _function(library, "ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
-    about = _function(library, "ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)
-    sizes = ctypes.POINTER(ctypes.c_size_t)
-    memory = _function(library, "ggml_backend_dev_memory", None, ctypes.c_void_p, sizes, sizes)
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    memory(device, ctypes.byref(free), ctypes.byref(total))
-    return kind(device), f"{name(device).decode()} ({about(device).decode()})", free.value, total.value
-
-
-def _function(library: Any, name: str, result: Any, *arguments: Any) -> Any:
-    function = getattr(library, name)
-    function.restype, function.argtypes = result, list(arguments)
-    return function
-
-
-MAX_DEFAULT_CTX = 16384
-"""Tokens of context when nobody asks for more."""
-_CELL_BYTES = 2
-"""Keys and values are kept as f16, recurrent states and the buffer of one pass as f32."""
-_STATE_BYTES = 4
-_HYBRID_INTERVAL = 4
-"""Every so many layers one has attention, in models that say nothing else (llama.cpp, models/qwen35.cpp)."""
-_HYBRIDS = ("qwen3next", "qwen35", "qwen35moe")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
-    """Bytes of one process."""
-
-    weights: int
-    """All parts of the file."""
-    per_token: int
-    """KV cache of one token of context, all layers."""
-    state: int
-    """Recurrent state of one sequence, whatever the context."""
-    buffer: int
-    """For one pass: logits and activations of a batch."""
-    layers: int
-    """As llama.cpp counts what can be put on a GPU: the output layer is one more."""
-
-    @classmethod
-    def of(cls, header: Header, *, n_ubatch: int = 512) -> Self:
-        """Sliding windows count in full, because only the full-size cache can reuse a prefix."""
-        vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0) or header.number("vocab_size")
-        return cls(
-            weights=sum(part.stat().st_size for part in parts(header)),
-            per_token=kv_bytes(header, 1),
-            state=_state_bytes(header),
-            buffer=n_ubatch * (vocabulary + header.number("embedding_length")) * _STATE_BYTES,
-            layers=header.number("block_count") + 1,
-        )
-
-    def total(self, n_ctx: int) -> int:
-        """With a context of so many tokens."""
-        return self.weights + self.state + self.buffer + n_ctx * self.per_token
-
-
-def default_ctx(header: Header) -> int:
-    """min(16384, what the model was trained for)."""
-    trained = header.number("context_length")
-    return min(MAX_DEFAULT_CTX, trained) if trained else MAX_DEFAULT_CTX
-
-
-def memory_needed(path: Path, n_ctx: int | None = None, *, n_ubatch: int = 512) -> int:
-    """Bytes one process needs for the file, the KV cache and the buffer of one pass.
-
-    Raises:
-        UsageError: no whole language model.
-    """
-    header = check_model(path)
-    return Footprint.of(header, n_ubatch=n_ubatch).total(n_ctx or default_ctx(header))
-
-
-def kv_bytes(header: Header, n_ctx: int) -> int:
-    """Bytes of the KV cache; exactly what llama.cpp reports for SmolLM2 and Qwen2.5."""
-    layers = header.number("block_count") - header.number("attention.shared_kv_layers")
-    heads = max(header.number("attention.head_count"), 1)
-    width = header.number("embedding_length") // heads
-    wide = header.number("attention.key_length", width) + header.number("attention.value_length", width)
-    if header.number("attention.key_length_mla") and header.number("attention.value_length_mla"):
-        wide = header.number("attention.key_length")  # multi-head latent attention keeps no values of its own
-    sliding = header.number("attention.key_length_swa") + header.number("attention.value_length_swa")
-    slides = header.per_layer("attention.sliding_window_pattern", layers, 0)
-    kv_heads = header.per_layer("attention.head_count_kv", layers, heads)
-    recurrent = _recurrent(header, layers)
-    per_token = sum(
-        0 if recurrent[i] else kv_heads[i] * (sliding if slides[i] and sliding else wide) for i in range(layers)
-    )
-    return n_ctx * per_token * _CELL_BYTES
-
-
-def _recurrent(header: Header, layers: int) -> list[bool]:
-    """Which layers keep a state instead of keys and values."""
-    if f"{header.architecture}.attention.recurrent_layers" in header.metadata:
-        return [bool(value) for value in header.per_layer("attention.recurrent_layers", layers, 0)]
-    if header.architecture in _HYBRIDS:
-        interval = header.number("full_attention_interval", _HYBRID_INTERVAL) or 1
-        own = layers - header.number("nextn_predict_layers")
-        return [i < own and (i + 1) % interval != 0 for i in range(layers)]
-    return [not heads for heads in header.per_layer("attention.head_count_kv", layers, 1)]
-
-
-def _state_bytes(header: Header) -> int:
-    """Convolution and state of Mamba-like layers (llama.cpp, `n_embd_r` and `n_embd_s`)."""
-    inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
-    kept = max(header.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * header.number("ssm.group_count") * state)
-    layers = header.number("block_count")
-    return sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES
-
-
-LEAST_CTX = 512
-"""Tokens; a smaller context is not worth offering."""
-_STEP = 256
-"""Tokens; llama.cpp rounds a context up to a multiple of it."""
-
-
-def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, processes: int = 1) -> None:
-    """Refuse a model that will not fit.
-
-    Args:
-        header: of its file.
-        settings: how it is to be loaded.
-        devices: where it goes, and what is free there.
-        processes: that load it at the same time.
-
-    Raises:
-        UsageError: how much is needed, how much is free, and the largest context or layer split that fits.
-    """
-    footprint, n_ctx = Footprint.of(header, n_ubatch=settings.n_ubatch), settings.n_ctx or default_ctx(header)
-    share = gpu_share(footprint, settings.n_gpu_layers) if devices.is_gpu else 1.0
-    needed = processes * needed_there(footprint, n_ctx, share)
-    if devices.free is None or needed <= devices.free:
-        return
-    times = f"{processes} processes with " if processes > 1 else ""
-    ways = " or ".join(_ways(footprint, n_ctx, devices, share, processes))
-    raise UsageError(
-        f"{header.path.name}: {times}file and KV cache for n_ctx={n_ctx} need {_gib(needed)} and {_gib(devices.free)} "
-        f"are free on {devices.name}; {f'what fits: {ways}' if ways else f'not even n_ctx={LEAST_CTX} fits'}"
-    )
-
-
-def memory_facts(header: Header, settings: EngineSettings, *, before: Devices, after: Devices) -> Mapping[str, Any]:
-    """What the manifest says of memory, in bytes: foretold, free and in use, before the model was loaded and after."""
-    footprint, n_ctx = Footprint.of(header, n_ubatch=settings.n_ubatch), settings.n_ctx or default_ctx(header)
-    return {
-        "device": after.name,
-        "foretold": footprint.total(n_ctx),
-        "kv_cache": n_ctx * footprint.per_token,
-        "free_before": before.free,
-        "free_after": after.free,
-        "used_before": before.used,
-        "used_after": after.used,
-    }
-
-
-def gpu_share(footprint: Footprint, gpu_layers: int | None) -> float:
-    """Part of weights and cache that goes to the GPU, layers counted as equally large; None and -1 are all."""
-    all_of_them = gpu_layers is None or gpu_layers < 0
-    return 1.0 if all_of_them else min(gpu_layers or 0, footprint.layers) / footprint.layers
-
-
-def needed_there(footprint: Footprint, n_ctx: int, share: float) -> int:
-    """Bytes on a device that takes a share of the layers; the buffer of one pass is needed whole."""
-    return footprint.buffer + int(share * (footprint.total(n_ctx) - footprint.buffer))
-
-
-def largest_ctx(footprint: Footprint, free: int, share: float = 1.0) -> int | None:
-    """The largest context that fits into so many bytes; None when not even `LEAST_CTX` does."""
-    left = (free - footprint.buffer) / share - footprint.weights - footprint.state
-    if left < LEAST_CTX * footprint.per_token:
-        return None
-    return int(left // max(footprint.per_token, 1) // _STEP * _STEP)
-
-
-def largest_split(footprint: Footprint, n_ctx: int, free: int) -> int:
-    """How many layers with their cache fit into so many bytes."""
-    left = footprint.layers * (free - footprint.buffer)
-    return max(0, int(left // (footprint.total(n_ctx) - footprint.buffer)))
-
-
-def _ways(footprint: Footprint, n_ctx: int, devices: Devices, share: float, processes: int) -> Iterator[str]:
-    whole = devices.free or 0
-    free = whole // processes
-    if ctx := largest_ctx(footprint, free, share):
-        yield f"n_ctx={ctx}"
-    if devices.is_gpu:
-        yield f"n_gpu_layers={largest_split(footprint, n_ctx, free)} of {footprint.layers} with the rest on the CPU"
-    if processes > 1 and (fewer := whole // needed_there(footprint, n_ctx, share)):
-        yield f"{fewer} process{'es' if fewer > 1 else ''}"
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pytest_agentcore.backends.base import Message, ToolCall
+from pytest_agentcore.backends.reading import short_id
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.prompts import tool_prompt, tool_result_text
 from pytest_agentcore.tools.base import ToolSpec
@@ -103,17 +103,6 @@ def as_dicts(
     return _joined(spoken) if habits.alternates else spoken
 
 
-def tool_dicts(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """Specifications in the shape that templates know."""
-    return [
-        {
-            "type": "function",
-            "function": {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)},
-        }
-        for spec in specs
-    ]
-
-
 def _as_dict(turn: Turn, habits: Habits, dialect: Dialect, protect: Protect) -> dict[str, Any]:
     message = turn.message
     if turn.verbatim is not None:
@@ -125,7 +114,7 @@ def _as_dict(turn: Turn, habits: Habits, dialect: Dialect, protect: Protect) -> 
         return {"role": message.role, "content": content}
     if habits.results is Results.user_text:
         return {"role": "user", "content": tool_result_text(protect(message.name), content, dialect)}
-    call_id = _call_id(message.tool_call_id, habits)
+    call_id = short_id(message.tool_call_id) if habits.short_ids else message.tool_call_id
     return {"role": "tool", "name": protect(message.name), "tool_call_id": call_id, "content": content}
 
 
@@ -173,15 +162,11 @@ def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
                 yield results[call.id]
 
 
-def _call_id(text: str, habits: Habits) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:9] if habits.short_ids else text
-
-
 def _call(call: ToolCall, habits: Habits, protect: Protect) -> dict[str, Any]:
     arguments = _protected(call.arguments, protect)
     written = json.dumps(arguments, ensure_ascii=False) if habits.arguments_as_text else arguments
     function = {"name": protect(call.name), "arguments": written}
-    return {"id": _call_id(call.id, habits), "type": "function", "function": function}
+    return {"id": short_id(call.id) if habits.short_ids else call.id, "type": "function", "function": function}
 
 
 def _protected(value: Any, protect: Protect) -> Any:

@@ -18,8 +18,8 @@ from pytest_agentcore.backends.llama.messages import (
     Thoughts,
     Turn,
     as_dicts,
-    tool_dicts,
 )
+from pytest_agentcore.backends.reading import tool_dicts
 from pytest_agentcore.dialects.choose import Choice
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import BackendError, UsageError

@@ -6,23 +6,204 @@ import json
 import re
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
-from pytest_agentcore.backends.llama.backend import cut_short
-from pytest_agentcore.backends.openai.client import CutShort, EndpointClient, Pump, Silence
+from pytest_agentcore.backends.openai.client import EndpointClient, Pump
 from pytest_agentcore.backends.openai.endpoint import Endpoint, open_endpoint
 from pytest_agentcore.backends.openai.protocol import OPTIONAL, Collected, body, lost_by
 from pytest_agentcore.backends.openai.reading import read_reply
-from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
+from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry
 from pytest_agentcore.errors import BackendError, EndOfTrial
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
 
-_WORD = re.compile(r"\w+")
+GRACE_SECONDS = 30.0
+"""A reply that was begun this shortly before the trial's end is not blamed on the endpoint."""
+FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
+"""Finish reasons by which servers say that generating failed: vLLM's and SGLang's `abort`, OpenRouter's `error`."""
+CALLED = frozenset({"tool_calls", "function_call"})
+
+_FULL = re.compile(
+    r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
+    r"|token count.{0,40}exceeds",
+    re.I,
+)
+
+
+def open_backend(entry: ModelEntry, settings: EndpointSettings) -> OpenAIBackend:
+    """Ask the endpoint of an entry what it is.
+
+    Raises:
+        UsageError: it cannot be reached or refuses the key.
+    """
+    return OpenAIBackend(*open_endpoint(entry, settings))
+
+
+class OpenAIBackend:
+    """One model at one endpoint; as many conversations at once as the endpoint has slots."""
+
+    name = ENDPOINT
+
+    def __init__(self, endpoint: Endpoint, client: EndpointClient) -> None:
+        """Take over an open client; `close` closes it."""
+        self.slots = endpoint.slots
+        self._endpoint, self._client = endpoint, client
+        self._growth = PromptGrowth()
+        self._left_out: set[str] = set(endpoint.left_out)
+        self._reasoning_field = ""
+
+    def complete(self, request: Request) -> Reply:
+        """See `Backend.complete`."""
+        began = time.monotonic()
+        if finish := request.cut_short():
+            return Reply(text="", content="", finish=finish)
+        context, taken = self._endpoint.context, self._growth.before(request)
+        if context is not None and taken + MIN_ROOM > context:
+            left = f"{max(0, context - taken)} of {context} tokens are left in the context"
+            raise EndOfTrial(StopReason.context_overflow, left)
+        collected, finish = self._ask(request)
+        # a server that counts nothing sends about a token with each piece; what its prompts hold is not known
+        usage = collected.counted() or Usage(reply_tokens=len(collected.pieces))
+        self._growth.check(request, usage)
+        self._reasoning_field = self._reasoning_field or collected.reasoning_field
+        self._scrub(collected)
+        reply = read_reply(collected, request, finish)
+        return replace(reply, finish=finish, usage=usage, seconds=time.monotonic() - began)
+
+    def _ask(self, request: Request) -> tuple[Collected, FinishReason]:
+        """Send the request; again at once, in other words, where the endpoint does not take these."""
+        ceiling = request.max_reply_tokens
+        _refuse_lost(self._left_out, request)
+        while True:
+            try:
+                collected, finish = self._stream(replace(request, max_reply_tokens=ceiling))
+            except BackendError as error:
+                if error.cause is not Cause.backend_refused:
+                    raise
+                ceiling = self._other_words(error, request, ceiling)
+                continue
+            if finish is FinishReason.length and ceiling < request.max_reply_tokens:
+                finish = FinishReason.context
+            return collected, finish
+
+    def _other_words(self, error: BackendError, request: Request, ceiling: int) -> int:
+        """Note what to leave out of the next try; returns its ceiling of the reply, lower where the context is full.
+
+        Raises:
+            EndOfTrial: the context is full.
+            BackendError: nothing about the request can be changed.
+        """
+        said = str(error)
+        if _FULL.search(said):
+            if ceiling <= MIN_ROOM:
+                raise EndOfTrial(StopReason.context_overflow, said)
+            return max(MIN_ROOM, ceiling // 2)
+        unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)}
+        unknown -= self._left_out.union(self._endpoint.never_sent)
+        if not unknown:
+            raise error
+        if not (off := {key for key in unknown if not lost_by(key, request.sampling)}):
+            _refuse_lost(unknown, request, said)
+        self._left_out |= off
+        return ceiling
+
+    def _stream(self, request: Request) -> tuple[Collected, FinishReason]:
+        """Send the request once, and take its stream until it ends or something ends it.
+
+        Raises:
+            BackendError: the endpoint failed, refused the request, or fell silent.
+        """
+        left_out = self._left_out.union(self._endpoint.never_sent)
+        sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
+        collected, began = Collected(), time.monotonic()
+        with closing(Pump(lambda: self._client.stream(sent), request, self._endpoint.idle_timeout)) as pump:
+            for chunk in pump:
+                pieces = collected.take(chunk)
+                for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+                    if stop := FinishReason.watch if request.watch(piece) else request.cut_short():
+                        # pieces that came in the same chunk behind this one were never watched: they do not count
+                        del collected.pieces[len(collected.pieces) - behind :]
+                        return collected, self._blamed(stop, collected, began)
+        if pump.cut_short:
+            return collected, self._blamed(pump.cut_short, collected, began)
+        if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
+            self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
+        return collected, _finish(collected, request.max_reply_tokens)
+
+    def _blamed(self, finish: FinishReason, collected: Collected, began: float) -> FinishReason:
+        """The same finish, unless a deadline passed while the endpoint sent next to nothing: that is not the model's.
+
+        Raises:
+            BackendError: it did.
+        """
+        spent, came = time.monotonic() - began, len(collected.pieces)
+        grace = min(GRACE_SECONDS, self._endpoint.idle_timeout / 2)
+        if finish is FinishReason.deadline and spent > grace and came < self._endpoint.slowest * spent:
+            raise BackendError(
+                f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
+                Cause.backend_unreachable,
+            )
+        return finish
+
+    def _scrub(self, collected: Collected) -> None:
+        """A server that repeats the key must not get it into a transcript."""
+        scrubbed = self._client.scrubbed
+        if scrubbed(collected.text) != collected.text:
+            collected.pieces[:] = [scrubbed(collected.text)]
+            collected.content, collected.reasoning = scrubbed(collected.content), scrubbed(collected.reasoning)
+            for call in collected.calls:
+                call.name, call.arguments = scrubbed(call.name), scrubbed(call.arguments)
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Backend.describe`."""
+        not_sent = sorted(self._left_out.union(self._endpoint.never_sent) - {"max_tokens"})
+        return {"backend": self.name, **self._endpoint.describe(), **({"not_sent": not_sent} if not_sent else {})}
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._client.close()
+
+
+def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") -> None:
+    """Raise BackendError where leaving fields out would change what the sampling asks for.
+
+    `said` is the endpoint's own sentence, where it has just refused them.
+    """
+    if lost := sorted(key for key in left_out if lost_by(key, request.sampling)):
+        raise BackendError(
+            f"the endpoint does not take {', '.join(lost)}, which the sampling asks for; switch it off with "
+            "--agentcore-sampling, or name it under not_sent in the model's registry entry"
+            + (f" ({said})" if said else ""),
+            Cause.backend_refused,
+        )
+
+
+def _finish(collected: Collected, ceiling: int) -> FinishReason:
+    """How a stream that came to its end ended.
+
+    Raises:
+        BackendError: it held no reply, or broke off.
+    """
+    if not collected.choices:
+        raise BackendError("the endpoint's reply has no choices", transient=True)
+    if not collected.finish:
+        raise BackendError("the endpoint's reply broke off", Cause.backend_unreachable, transient=True)
+    if collected.finish.lower() in FAILED:
+        raise BackendError(f"the endpoint ended its reply with finish_reason {collected.finish!r}", transient=True)
+    if collected.finish in CALLED and not (collected.calls or collected.content.strip()):
+        raise BackendError("the endpoint says that its reply made a call, and sent none", transient=True)
+    if collected.finish == "content_filter":
+        raise BackendError("the endpoint's content filter cut the reply off", Cause.backend_refused)
+    if collected.finish != "length":
+        return FinishReason.stop
+    # fewer tokens than were allowed: the context is what was full. A server that counts nothing is believed, since its
+    # pieces are no tokens: a character of several tokens comes as one piece
+    counted = collected.counted()
+    return FinishReason.context if counted and counted.reply_tokens < ceiling else FinishReason.length
 
 
 class PromptGrowth:
@@ -66,6 +247,9 @@ class PromptGrowth:
         return (messages, usage) if request.turn > 1 and messages < len(request.messages) else (0, Usage())
 
 
+_WORD = re.compile(r"\w+")
+
+
 def least_tokens(messages: Iterable[Message]) -> int:
     """A lower bound that holds for every tokenizer; reasoning is not counted, since templates drop it."""
     return sum(_words(message) for message in messages) // 2
@@ -84,207 +268,3 @@ def _cut(evidence: str) -> BackendError:
     return BackendError(
         f"the endpoint cuts the conversation silently: {evidence}; give it a larger context", Cause.prompt_truncated
     )
-
-
-GRACE_SECONDS = 30.0
-"""A reply that was begun this shortly before the trial's end is not blamed on the endpoint."""
-FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
-"""Finish reasons by which servers say that generating failed: vLLM's and SGLang's `abort`, OpenRouter's `error`."""
-CALLED = frozenset({"tool_calls", "function_call"})
-
-_FULL = re.compile(
-    r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
-    r"|token count.{0,40}exceeds",
-    re.I,
-)
-
-
-def open_backend(entry: ModelEntry, settings: EndpointSettings) -> OpenAIBackend:
-    """Ask the endpoint of an entry what it is.
-
-    Raises:
-        UsageError: it cannot be reached or refuses the key.
-    """
-    return OpenAIBackend(*open_endpoint(entry, settings))
-
-
-class OpenAIBackend:
-    """One model at one endpoint; as many conversations at once as the endpoint has slots."""
-
-    name = "openai"
-
-    def __init__(self, endpoint: Endpoint, client: EndpointClient) -> None:
-        """Take over an open client; `close` closes it."""
-        self.slots = endpoint.slots
-        self._endpoint, self._client = endpoint, client
-        self._growth = PromptGrowth()
-        self._left_out: set[str] = set(endpoint.left_out)
-        self._reasoning_field = ""
-
-    def complete(self, request: Request) -> Reply:
-        """See `Backend.complete`."""
-        began = time.monotonic()
-        if finish := cut_short(request):
-            return Reply(text="", content="", finish=finish)
-        self._check_room(request)
-        collected, finish = self._ask(request)
-        usage = collected.counted()
-        self._growth.check(request, usage)
-        self._reasoning_field = self._reasoning_field or collected.reasoning_field
-        self._scrub(collected)
-        read = read_reply(collected, policy=request.policy, tools=request.tools, turn=request.turn, finish=finish)
-        return Reply(
-            text=collected.text,
-            content=read.content,
-            reasoning=read.reasoning,
-            tool_calls=read.tool_calls,
-            final=read.final,
-            problems=read.problems,
-            repairs=read.repairs,
-            resembles=read.resembles,
-            finish=finish,
-            usage=usage,
-            seconds=time.monotonic() - began,
-        )
-
-    def _check_room(self, request: Request) -> None:
-        context, taken = self._endpoint.context, self._growth.before(request)
-        if context is not None and taken + MIN_ROOM > context:
-            raise EndOfTrial(
-                StopReason.context_overflow, f"{max(0, context - taken)} of {context} tokens are left in the context"
-            )
-
-    def _ask(self, request: Request) -> tuple[Collected, FinishReason]:
-        """Send the request; again at once, in other words, where the endpoint does not take these."""
-        ceiling = request.max_reply_tokens
-        _refuse_lost(self._left_out, request)
-        while True:
-            try:
-                collected, finish = self._stream(replace(request, max_reply_tokens=ceiling))
-            except BackendError as error:
-                if error.cause is not Cause.backend_refused:
-                    raise
-                ceiling = self._other_words(error, request, ceiling)
-                continue
-            if finish is FinishReason.length and ceiling < request.max_reply_tokens:
-                finish = FinishReason.context
-            return collected, finish
-
-    def _other_words(self, error: BackendError, request: Request, ceiling: int) -> int:
-        """What to leave out of the next try, or the next lower ceiling of the reply.
-
-        Raises:
-            EndOfTrial: the context is full.
-            BackendError: nothing about the request can be changed.
-        """
-        said = str(error)
-        if _FULL.search(said):
-            if ceiling <= MIN_ROOM:
-                raise EndOfTrial(StopReason.context_overflow, said)
-            return max(MIN_ROOM, ceiling // 2)
-        unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)}
-        unknown -= self._left_out.union(self._endpoint.never_sent)
-        if not unknown:
-            raise error
-        if not (off := {key for key in unknown if not lost_by(key, request.sampling)}):
-            _refuse_lost(unknown, request, said)
-        self._left_out |= off
-        return ceiling
-
-    def _stream(self, request: Request) -> tuple[Collected, FinishReason]:
-        left_out = self._left_out.union(self._endpoint.never_sent)
-        sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
-        collected, began = Collected(), time.monotonic()
-        pump = Pump(lambda: self._client.stream(sent), request, self._endpoint.idle_timeout)
-        try:
-            for chunk in pump:
-                with _unreadable():
-                    pieces = list(collected.take(chunk))
-                for index, piece in enumerate(pieces, 1):
-                    stop = FinishReason.watch if request.watch(piece) else cut_short(request)
-                    if stop:
-                        del collected.pieces[len(collected.pieces) - len(pieces) + index :]
-                        return collected, self._blamed(stop, collected, began)
-        except Silence as silence:
-            raise BackendError(
-                f"the endpoint fell silent: {silence}", Cause.backend_unreachable, transient=True
-            ) from None
-        except CutShort as cut:
-            return collected, self._blamed(cut.finish, collected, began)
-        finally:
-            pump.close()
-        if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
-            self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
-        return collected, _finish(collected, request.max_reply_tokens)
-
-    def _blamed(self, finish: FinishReason, collected: Collected, began: float) -> FinishReason:
-        """A deadline that passed while the endpoint sent nothing, or next to nothing, is not the model's."""
-        spent, came = time.monotonic() - began, len(collected.pieces)
-        grace = min(GRACE_SECONDS, self._endpoint.idle_timeout / 2)
-        if finish is FinishReason.deadline and spent > grace and came < self._endpoint.slowest * spent:
-            raise BackendError(
-                f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
-                Cause.backend_unreachable,
-            )
-        return finish
-
-    def _scrub(self, collected: Collected) -> None:
-        """A server that repeats the key must not get it into a transcript."""
-        scrubbed = self._client.scrubbed
-        if scrubbed(collected.text) != collected.text:
-            collected.pieces[:] = [scrubbed(collected.text)]
-            collected.content, collected.reasoning = scrubbed(collected.content), scrubbed(collected.reasoning)
-            for call in collected.calls:
-                call.name, call.arguments = scrubbed(call.name), scrubbed(call.arguments)
-
-    def describe(self) -> Mapping[str, Any]:
-        """See `Backend.describe`."""
-        not_sent = sorted(self._left_out.union(self._endpoint.never_sent) - {"max_tokens"})
-        return {"backend": self.name, **self._endpoint.describe(), **({"not_sent": not_sent} if not_sent else {})}
-
-    def close(self) -> None:
-        """See `Backend.close`."""
-        self._client.close()
-
-
-def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") -> None:
-    """Raise BackendError where leaving fields out would change what the sampling asks for.
-
-    `said` is the endpoint's own sentence, where it has just refused them.
-    """
-    if lost := sorted(key for key in left_out if lost_by(key, request.sampling)):
-        raise BackendError(
-            f"the endpoint does not take {', '.join(lost)}, which the sampling asks for; switch it off with "
-            "--agentcore-sampling, or name it under not_sent in the model's registry entry"
-            + (f" ({said})" if said else ""),
-            Cause.backend_refused,
-        )
-
-
-@contextmanager
-def _unreadable() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BackendError(f"a chunk of the endpoint's reply cannot be read: {error}", transient=True) from None
-
-
-def _finish(collected: Collected, ceiling: int) -> FinishReason:
-    """How a stream that came to its end ended.
-
-    Raises:
-        BackendError: it held no reply, or broke off.
-    """
-    if not collected.choices:
-        raise BackendError("the endpoint's reply has no choices", transient=True)
-    if not collected.finish:
-        raise BackendError("the endpoint's reply broke off", Cause.backend_unreachable, transient=True)
-    if collected.finish.lower() in FAILED:
-        raise BackendError(f"the endpoint ended its reply with finish_reason {collected.finish!r}", transient=True)
-    if collected.finish in CALLED and not (collected.calls or collected.content.strip()):
-        raise BackendError("the endpoint says that its reply made a call, and sent none", transient=True)
-    if collected.finish == "content_filter":
-        raise BackendError("the endpoint's content filter cut the reply off", Cause.backend_refused)
-    if collected.finish != "length":
-        return FinishReason.stop
-    return FinishReason.length if collected.counted().reply_tokens >= ceiling else FinishReason.context

@@ -12,76 +12,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_agentcore.backends.base import FinishReason, Request
-from pytest_agentcore.backends.llama.backend import cut_short
 from pytest_agentcore.errors import BackendError
 from pytest_agentcore.redact import REDACTED, redact
 from pytest_agentcore.trial.modes import Cause
 
-DONE = "[DONE]"
-"""The protocol's word for the end of a stream."""
-
-
-def events_of(stream: type[Any]) -> type[Any]:
-    """The package's stream with our decoder around its own."""
-
-    class Events(stream[object]):  # type: ignore[misc]
-        _decoder: Any
-
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
-            self._decoder = _Decoder(self._decoder)
-
-        @property
-        def complete(self) -> bool:
-            return bool(self._decoder.complete)
-
-    return Events
-
-
-class _Decoder:
-    """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
-
-    The package's decoder makes an event without data of a comment behind an `id:` line and of a lone `retry:`, which
-    the standard says to drop, and nothing at all of a plain JSON object. At `[DONE]` the package would throw the
-    connection away; read to the end of the body it serves the next request, without another handshake.
-    """
-
-    def __init__(self, decoder: Any) -> None:
-        self._decoder = decoder
-        self.complete = False
-        """Whether `[DONE]` has come."""
-
-    def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
-        """The events of a body."""
-        kept, streamed = bytearray(), False
-
-        def noted() -> Iterator[bytes]:
-            for piece in pieces:
-                if not streamed:
-                    kept.extend(piece)
-                yield piece
-
-        for event in self._decoder.iter_bytes(noted()):
-            if event.data.startswith(DONE):
-                self.complete = True
-                with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
-                    deque(pieces, maxlen=0)
-                return
-            if event.data:
-                streamed = True
-                yield event
-        if not streamed and kept.lstrip().startswith(b"{"):
-            with contextlib.suppress(ValueError):
-                line = json.dumps(json.loads(kept))
-                yield from self._decoder.iter_bytes(iter([f"data: {line}\n\n".encode()]))
-
-
+Chunk = Mapping[str, Any]
+"""A part of a reply, as the protocol has it."""
 CONNECT_SECONDS = 10.0
 NO_KEY = "none"
 """What is sent where there is no key: the client insists on one, local servers look at none."""
@@ -209,34 +150,6 @@ class EndpointClient:
         return shown[:SHOWN]
 
 
-class ChunkStream:
-    """The chunks of one reply as plain dicts."""
-
-    def __init__(self, client: EndpointClient, stream: Any) -> None:
-        self._client, self._stream = client, stream
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        with self._client.errors():
-            for chunk in self._stream:
-                if isinstance(chunk, Mapping):
-                    yield chunk
-
-    @property
-    def complete(self) -> bool:
-        """Whether the endpoint has said that nothing more comes."""
-        return bool(self._stream.complete)
-
-    def close(self) -> None:
-        """Give the connection back, or close it where the reply was not read to its end."""
-        self._stream.close()
-
-    def abort(self) -> None:
-        """Cut the connection, which wakes up a thread that waits for bytes of it."""
-        with contextlib.suppress(OSError, KeyError, AttributeError):
-            line = self._stream.response.extensions["network_stream"].get_extra_info("socket")
-            line.shutdown(socket.SHUT_RDWR)
-
-
 @contextlib.contextmanager
 def _lasting() -> Iterator[None]:
     """What is made in here stays for good, so the garbage collector need not look at it, now or later.
@@ -301,68 +214,144 @@ def _seconds(value: str | None) -> float | None:
     return None
 
 
-T_co = TypeVar("T_co", covariant=True)
+DONE = "[DONE]"
+"""The protocol's word for the end of a stream."""
+
+
+def events_of(stream: type[Any]) -> type[Any]:
+    """The package's stream with our decoder around its own."""
+
+    class Events(stream[object]):  # type: ignore[misc]
+        _decoder: Any
+
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            self._decoder = _Decoder(self._decoder)
+
+        @property
+        def complete(self) -> bool:
+            return bool(self._decoder.complete)
+
+    return Events
+
+
+class _Decoder:
+    """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
+
+    The package's decoder makes an event without data of a comment behind an `id:` line and of a lone `retry:`, which
+    the standard says to drop, and nothing at all of a plain JSON object. At `[DONE]` the package would throw the
+    connection away; read to the end of the body it serves the next request, without another handshake.
+    """
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+        self.complete = False
+        """Whether `[DONE]` has come."""
+
+    def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
+        """The events of a body."""
+        kept, streamed = bytearray(), False
+
+        def noted() -> Iterator[bytes]:
+            for piece in pieces:
+                if not streamed:
+                    kept.extend(piece)
+                yield piece
+
+        for event in self._decoder.iter_bytes(noted()):
+            if event.data.startswith(DONE):
+                self.complete = True
+                with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
+                    deque(pieces, maxlen=0)
+                return
+            if event.data:
+                streamed = True
+                yield event
+        if not streamed and kept.lstrip().startswith(b"{"):
+            with contextlib.suppress(ValueError):
+                line = json.dumps(json.loads(kept))
+                yield from self._decoder.iter_bytes(iter([f"data: {line}\n\n".encode()]))
+
+
+class ChunkStream:
+    """The chunks of one reply as plain dicts."""
+
+    def __init__(self, client: EndpointClient, stream: Any) -> None:
+        self._client, self._stream = client, stream
+
+    def __iter__(self) -> Iterator[Chunk]:
+        with self._client.errors():
+            for chunk in self._stream:
+                if isinstance(chunk, Mapping):
+                    yield chunk
+
+    @property
+    def complete(self) -> bool:
+        """Whether the endpoint has said that nothing more comes."""
+        return bool(self._stream.complete)
+
+    def close(self) -> None:
+        """Give the connection back, or close it where the reply was not read to its end."""
+        self._stream.close()
+
+    def abort(self) -> None:
+        """Cut the connection, which wakes up a thread that waits for bytes of it."""
+        with contextlib.suppress(OSError, KeyError, AttributeError):
+            line = self._stream.response.extensions["network_stream"].get_extra_info("socket")
+            line.shutdown(socket.SHUT_RDWR)
+
 
 LOOK_SECONDS = 0.1
 """How often a silent source is left to see whether the request was cancelled."""
 
 
-class Source(Protocol[T_co]):
-    """An open stream."""
+class Source(Protocol):
+    """An open stream of chunks, as `ChunkStream` is one."""
 
     @property
     def complete(self) -> bool:
-        """Whether the last thing has come, even though the iterator has not ended yet."""
+        """Whether the last chunk has come, even though the iterator has not ended yet."""
 
-    def __iter__(self) -> Iterator[T_co]:
-        """The things, blocking for each."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """The chunks, blocking for each."""
 
     def close(self) -> None:
         """Let go of the stream, from the thread that reads it."""
 
     def abort(self) -> None:
-        """Cut it off from another thread, and wake up the one that waits for the next thing."""
+        """Cut it off from another thread, and wake up the one that waits for the next chunk."""
 
 
-class Silence(Exception):
-    """Nothing came for as long as was waited."""
+class Pump:
+    """Opens a source and reads it on a thread of its own, so that cancel and deadline are noticed in its silence."""
 
+    def __init__(self, open_source: Callable[[], Source], request: Request, idle_seconds: float) -> None:
+        """Prepare; nothing is opened before the first chunk is asked for.
 
-class CutShort(Exception):
-    """The request was cancelled or its deadline passed while nothing came."""
+        Args:
+            open_source: called on the reading thread.
+            request: whose cancel and deadline count.
+            idle_seconds: longest silence.
+        """
+        self.cut_short: FinishReason | None = None
+        """Why the chunks ended early: the request was cancelled or its deadline passed while nothing came."""
+        self._open, self._request, self._idle_seconds = open_source, request, idle_seconds
+        self._come: queue.SimpleQueue[Chunk | BaseException | None] = queue.SimpleQueue()
+        self._source: Source | None = None
+        self._over = threading.Event()
 
-    def __init__(self, finish: FinishReason) -> None:
-        super().__init__(finish.value)
-        self.finish = finish
-
-
-@dataclass(slots=True)
-class Pump(Generic[T_co]):
-    """Opens a source and reads it on a thread of its own."""
-
-    open: Callable[[], Source[T_co]]
-    request: Request
-    idle_seconds: float
-    """Longest silence."""
-    _things: queue.SimpleQueue[tuple[T_co | None, BaseException | None]] = field(default_factory=queue.SimpleQueue)
-    _source: Source[T_co] | None = None
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    def __iter__(self) -> Iterator[T_co]:
-        """The things of the source.
+    def __iter__(self) -> Iterator[Chunk]:
+        """The chunks of the source.
 
         Raises:
-            Silence, CutShort: see there.
-            whatever opening or reading the source raised.
+            BackendError: the endpoint fell silent.
+            BaseException: whatever opening or reading the source raised.
         """
         threading.Thread(target=self._read, daemon=True, name="agentcore-endpoint").start()
-        while True:
-            thing, error = self._next()
-            if error is not None:
-                raise error
-            if thing is None:
-                return
-            yield thing
+        while (came := self._next()) is not None:
+            if isinstance(came, BaseException):
+                raise came
+            yield came
 
     def close(self) -> None:
         """Stop reading; where more would have come the server sees the connection go."""
@@ -371,41 +360,38 @@ class Pump(Generic[T_co]):
             if self._source is not None:
                 self._source.abort()
 
-    def _next(self) -> tuple[T_co | None, BaseException | None]:
+    def _next(self) -> Chunk | BaseException | None:
+        """The next chunk, or what reading failed with; None at the end."""
         silent_since = time.monotonic()
         while True:
-            if finish := cut_short(self.request):
-                raise CutShort(finish)
-            left = min(self.idle_seconds - (time.monotonic() - silent_since), LOOK_SECONDS)
-            try:
-                return self._things.get(timeout=max(0.0, min(left, self.request.deadline - time.monotonic())))
-            except queue.Empty:
-                if self._source is not None and self._source.complete:
-                    return self._last()
-                if time.monotonic() - silent_since >= self.idle_seconds:
-                    raise Silence(f"nothing came for {self.idle_seconds:g} seconds") from None
-
-    def _last(self) -> tuple[T_co | None, BaseException | None]:
-        """What came since the queue was found empty; else the end of a source that does not end, which `close` cuts."""
-        try:
-            return self._things.get_nowait()
-        except queue.Empty:
-            return None, None
+            self.cut_short = self._request.cut_short()
+            if self.cut_short:
+                return None
+            now = time.monotonic()
+            left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
+            with contextlib.suppress(queue.Empty):
+                return self._come.get(timeout=max(0.0, left))
+            if self._source is not None and self._source.complete:
+                # it may have sent something since the queue was found empty; else this is its end, which `close` cuts
+                with contextlib.suppress(queue.Empty):
+                    return self._come.get_nowait()
+                return None
+            if time.monotonic() - silent_since >= self._idle_seconds:
+                said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
+                return BackendError(said, Cause.backend_unreachable, transient=True)
 
     def _read(self) -> None:
+        end: BaseException | None = None
         try:
-            self._source = self.open()
-            if self._over.is_set():
-                return
-            for thing in self._source:
+            self._source = self._open()
+            for chunk in self._source if not self._over.is_set() else ():
                 if self._over.is_set():
                     break
-                self._things.put((thing, None))
-            self._over.set()
-            self._things.put((None, None))
+                self._come.put(chunk)
         except Exception as error:  # noqa: BLE001 - border: it is raised again on the thread that waits for it
-            self._over.set()
-            self._things.put((None, error))
+            end = error
         finally:
+            self._over.set()
+            self._come.put(end)
             if self._source is not None:
                 self._source.close()

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentcore.backends.base import Message, Request, ToolCall
-from pytest_agentcore.catalogue.entry import Policy, Sampling
-from pytest_agentcore.dialects.grammar import FINISH
+from pytest_agentcore.backends.reading import offered, short_id, tool_dicts
+from pytest_agentcore.catalogue.entry import Policy, Sampling, settings_of
+from pytest_agentcore.errors import BackendError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.result import Usage
 
-FIELDS: Mapping[str, tuple[str, ...]] = {"repeat_penalty": ("repeat_penalty", "repetition_penalty")}
-"""What a sampling value is called here, where it is not its own name."""
-OPTIONAL = (
-    *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
-    *("top_k", "min_p", "repeat_penalty", "repetition_penalty"),
-    *("seed", "parallel_tool_calls", "stream_options"),
-)
-"""What a server may refuse to know. llama.cpp says `repeat_penalty`, vLLM `repetition_penalty`: both are sent, for a
-server that is told nothing takes values of its own choice."""
-
-_OFF: Mapping[str, float] = {
-    "top_p": 1.0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-    "top_k": 0,
-    "min_p": 0.0,
-    "repeat_penalty": 1.0,
-    "repetition_penalty": 1.0,
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    **{key: (key,) for key in settings_of(Sampling)},
+    # llama.cpp says the first, vLLM the second: both are sent, for a server that is told nothing takes its own choice
+    "repeat_penalty": ("repeat_penalty", "repetition_penalty"),
 }
+"""What each sampling value is called here."""
+_SETTING_OF = {field: key for key, names in FIELDS.items() for field in names}
+OPTIONAL = (*_SETTING_OF, "seed", "parallel_tool_calls", "stream_options")
+"""What a server may refuse to know."""
 
 
 def body(request: Request, model: str, *, reasoning_field: str = "", left_out: Collection[str] = ()) -> dict[str, Any]:
@@ -50,7 +40,7 @@ def body(request: Request, model: str, *, reasoning_field: str = "", left_out: C
         "model": model,
         "messages": [message_json(message, reasoning_field) for message in request.messages],
         **_tools(request.tools, request.policy),
-        **_sampling(request.sampling),
+        **{field: getattr(request.sampling, key) for field, key in _SETTING_OF.items()},
         "seed": request.seed,
         ceiling: request.max_reply_tokens,
         "stream": True,
@@ -61,8 +51,10 @@ def body(request: Request, model: str, *, reasoning_field: str = "", left_out: C
 
 def lost_by(key: str, sampling: Sampling) -> bool:
     """Whether leaving out a key changes what was asked for, other than that the server's own default now counts."""
-    asked = _sampling(sampling)
-    return key in asked and asked[key] != _OFF.get(key)
+    if key not in _SETTING_OF:
+        return False
+    _, about = settings_of(Sampling)[_SETTING_OF[key]]
+    return bool(getattr(sampling, about.name) != about.metadata["off"])
 
 
 def message_json(message: Message, reasoning_field: str = "") -> dict[str, Any]:
@@ -73,44 +65,15 @@ def message_json(message: Message, reasoning_field: str = "") -> dict[str, Any]:
     if message.reasoning and reasoning_field:
         said[reasoning_field] = _sound(message.reasoning)
     if message.role == "tool":
-        said |= {"tool_call_id": wire_id(message.tool_call_id), "name": message.name}
+        said |= {"tool_call_id": short_id(message.tool_call_id), "name": message.name}
     return said
 
 
-def wire_id(call_id: str) -> str:
-    """An id that every server takes: Mistral's want nine letters or digits."""
-    return hashlib.sha256(call_id.encode()).hexdigest()[:9]
-
-
-def tool_json(spec: ToolSpec) -> dict[str, Any]:
-    """One tool as the protocol declares it."""
-    return {
-        "type": "function",
-        "function": {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)},
-    }
-
-
 def _tools(specs: Sequence[ToolSpec], policy: Policy) -> dict[str, Any]:
-    offered = [*specs, FINISH] if policy is Policy.constrained else list(specs)
-    if not offered:
-        return {}
-    tools = [tool_json(spec) for spec in offered]
+    tools = tool_dicts(offered(specs, policy))
     if policy is Policy.constrained:
         return {"tools": tools, "tool_choice": "required", "parallel_tool_calls": False}
-    return {"tools": tools, "tool_choice": "auto"}
-
-
-def _sampling(sampling: Sampling) -> dict[str, float]:
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "top_k": sampling.top_k,
-        "min_p": sampling.min_p,
-        "repeat_penalty": sampling.repeat_penalty,
-        "repetition_penalty": sampling.repeat_penalty,
-    }
+    return {"tools": tools, "tool_choice": "auto"} if tools else {}
 
 
 def _sound(text: str) -> str:
@@ -120,7 +83,7 @@ def _sound(text: str) -> str:
 
 def _call(call: ToolCall) -> dict[str, Any]:
     arguments = _sound(json.dumps(dict(call.arguments), ensure_ascii=False))
-    return {"id": wire_id(call.id), "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    return {"id": short_id(call.id), "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
@@ -179,20 +142,24 @@ class Collected:
         """All pieces."""
         return "".join(self.pieces)
 
-    def take(self, chunk: Mapping[str, Any]) -> Iterator[str]:
-        """Take one chunk and yield the new pieces of text.
+    def take(self, chunk: Mapping[str, Any]) -> Sequence[str]:
+        """Take one chunk; returns the new pieces of text.
 
         Raises:
-            ValueError, TypeError, AttributeError: it has not the protocol's shape.
+            BackendError: it has not the protocol's shape.
         """
+        before = len(self.pieces)
         self.usage = chunk.get("usage") or self.usage
         self.timings = chunk.get("timings") or self.timings
-        for choice in (chunk.get("choices") or [])[:1]:
-            self.choices += 1
-            for piece in self._pieces(choice.get("delta") or choice.get("message") or {}):
-                self.pieces.append(piece)
-                yield piece
-            self.finish = choice.get("finish_reason") or self.finish
+        try:
+            for choice in (chunk.get("choices") or [])[:1]:
+                self.choices += 1
+                for piece in self._pieces(choice.get("delta") or choice.get("message") or {}):
+                    self.pieces.append(piece)
+                self.finish = choice.get("finish_reason") or self.finish
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BackendError(f"a chunk of the endpoint's reply cannot be read: {error}", transient=True) from None
+        return self.pieces[before:]
 
     def _pieces(self, delta: Mapping[str, Any]) -> Iterator[str]:
         said, thoughts = _parted(delta.get("content") or delta.get("refusal"))
@@ -237,12 +204,12 @@ class Collected:
             call.arguments += arguments
             yield arguments
 
-    def counted(self) -> Usage:
-        """Tokens as the server counts them; where it does not, a piece is taken for a token and prompts for unknown."""
+    def counted(self) -> Usage | None:
+        """Tokens as the server counts them; None where it does not."""
         usage = _table(self.usage)
         prompt, reply = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
         if not prompt and not reply:
-            return Usage(reply_tokens=len(self.pieces))
+            return None
         return Usage(prompt_tokens=prompt, cached_tokens=min(prompt, self._cached(usage)), reply_tokens=reply)
 
     def _cached(self, usage: Mapping[str, Any]) -> int:

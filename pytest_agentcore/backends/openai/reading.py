@@ -1,4 +1,4 @@
-"""What an endpoint's reply says: the calls as the server read them, checked, and mended where the policy says so."""
+"""From the stream of an endpoint to its reply: calls are checked, and mended where the policy says so."""
 
 from __future__ import annotations
 
@@ -6,35 +6,31 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_agentcore.backends.base import FinishReason
+from pytest_agentcore.backends.base import FinishReason, Reply, Request
 from pytest_agentcore.backends.openai.protocol import Collected, StreamedCall
-from pytest_agentcore.backends.reading import Read, answered, number_calls
+from pytest_agentcore.backends.reading import finished, number_calls
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, RawCall, Schemas
 from pytest_agentcore.dialects.families import DIALECTS, GENERIC
+from pytest_agentcore.dialects.grammar import FINISH
 from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.loose_json import LooseReader
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError
-from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Cause
 
 RAN_ON = frozenset({FinishReason.watch, FinishReason.length, FinishReason.context})
 """Ends of a reply that did not end by itself."""
 
 
-def read_reply(
-    collected: Collected, *, policy: Policy, tools: Sequence[ToolSpec], turn: int, finish: FinishReason
-) -> Read:
+def read_reply(collected: Collected, request: Request, finish: FinishReason) -> Reply:
     """Take a reply apart.
 
     Args:
         collected: what came.
-        policy: how strictly it is read.
-        tools: what the model was offered.
-        turn: the ids of the calls name it.
+        request: what was asked.
         finish: how the reply ended; only one that the model ended itself, or that ran on until it was cut off, can be
             held against the endpoint.
 
@@ -42,39 +38,34 @@ def read_reply(
         BackendError: the endpoint did not do its part: it passed a well-formed call on as text (native), or a reply
             without a call where one was required, or one that went on and on after a call in the text (constrained).
     """
-    schemas = {spec.name: spec.parameters for spec in tools}
+    policy, schemas = request.policy, {spec.name: spec.parameters for spec in request.tools}
     calls, problems, repairs = _structured(collected.calls, policy)
-    if policy is Policy.constrained and (last := answered(calls, problems, collected.reasoning, turn)):
-        return last
     parsed = _inline(collected.content)
-    if not collected.calls and policy is Policy.constrained and finish in RAN_ON:
-        _refuse_endless(collected.content, schemas)
-    elif not collected.calls and finish is FinishReason.stop:
-        if policy is Policy.native:
-            _refuse_unparsed(collected.content, schemas)
-        elif policy is Policy.constrained:
-            raise BackendError(
-                "the endpoint does not keep to tool_choice=required, which the constrained policy rests on: it sent a "
-                "reply without a call; use the native or the lenient policy",
-                Cause.backend_refused,
-            )
-        else:
-            parsed, repairs = _found_in_text(collected.content, schemas)
-            calls = parsed.calls
-    return Read(
+    finishes = policy is Policy.constrained and any(call.name == FINISH.name for call in calls)
+    # without a call the text shows whose fault that is: a call in it was left there by the endpoint, not by the model
+    if not collected.calls and finish is FinishReason.stop and policy is Policy.lenient:
+        parsed, repairs = _found_in_text(collected.content, schemas)
+        calls = parsed.calls
+    elif not collected.calls and finish is FinishReason.stop and policy is Policy.native:
+        _refuse_unparsed(collected.content, schemas)
+    elif not collected.calls and policy is Policy.constrained:
+        _refuse_uncalled(collected.content, schemas, finish)
+    reply = Reply(
+        text=collected.text,
         content=parsed.content,
         reasoning=collected.reasoning or parsed.reasoning,
-        tool_calls=number_calls(calls, turn),
+        tool_calls=number_calls(calls, request.turn),
         problems=tuple(problems),
         repairs=tuple(repairs),
         resembles=None if calls or problems else resemblance(parsed.content, GENERIC, tuple(schemas)),
     )
+    return finished(reply, request.turn) if finishes else reply
 
 
 def _structured(
     streamed: Sequence[StreamedCall], policy: Policy
 ) -> tuple[Sequence[RawCall], Sequence[str], Sequence[str]]:
-    """Calls, problems, repairs."""
+    """The calls that the server read, a sentence for each that cannot be read, and one for each repair."""
     calls: list[RawCall] = []
     problems: list[str] = []
     repairs: list[str] = []
@@ -122,7 +113,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _inline(content: str) -> Parsed:
-    """Content, and thoughts that the server left in it."""
+    """The content, with thoughts that the server left in it taken out."""
     marks = GENERIC.reasoning
     assert marks is not None
     opened, closed = content.lstrip().startswith(marks.open), content.find(marks.close)
@@ -135,6 +126,7 @@ def _inline(content: str) -> Parsed:
 
 
 def _refuse_unparsed(content: str, schemas: Schemas) -> None:
+    """Blame the endpoint for a well-formed call that it left in the text."""
     for dialect in DIALECTS:
         if dialect.taught_by and (calls := _marked(dialect, content, schemas) or _bare(dialect, content, schemas)):
             raise BackendError(
@@ -171,10 +163,17 @@ def _known(parsed: Parsed, schemas: Schemas) -> Sequence[RawCall]:
     return parsed.calls if not parsed.problems and all(call.name in schemas for call in parsed.calls) else ()
 
 
-def _refuse_endless(content: str, schemas: Schemas) -> None:
-    """A grammar that waits for a form of its own keeps a model from ending that has written its call in another."""
-    parsed, _ = _found_in_text(content, schemas)
-    if parsed.calls:
+def _refuse_uncalled(content: str, schemas: Schemas, finish: FinishReason) -> None:
+    """Blame the endpoint for a reply without the call that was required, where it ended so or cannot end otherwise."""
+    if finish is FinishReason.stop:
+        raise BackendError(
+            "the endpoint does not keep to tool_choice=required, which the constrained policy rests on: it sent a "
+            "reply without a call; use the native or the lenient policy",
+            Cause.backend_refused,
+        )
+    # a grammar that waits for a form of its own keeps a model from ending that has written its call in another
+    parsed = _found_in_text(content, schemas)[0] if finish in RAN_ON else None
+    if parsed and parsed.calls:
         raise BackendError(
             f"the endpoint was told that a call is required, left a call of {parsed.calls[0].name} in the text and let "
             "the reply run on: the form that its grammar waits for is not the one the model writes; use the native or "

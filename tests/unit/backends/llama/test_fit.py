@@ -18,10 +18,7 @@ from pytest_agentcore.backends.llama.fit import (
     check_fit,
     ggml_devices,
     kv_bytes,
-    largest_ctx,
-    largest_split,
     memory_available,
-    memory_needed,
 )
 from pytest_agentcore.backends.llama.gguf import Header, read_header
 from pytest_agentcore.catalogue.entry import EngineSettings, read_settings
@@ -59,7 +56,7 @@ def allocated(path: Path, n_ctx: int) -> tuple[float, float]:
 def test_what_is_foretold_is_what_llama_cpp_allocates(which: str, n_ctx: int, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(which)
     cache, buffer = allocated(path, n_ctx)
-    footprint = Footprint.of(read_header(path))
+    footprint = Footprint.of(read_header(path), EngineSettings())
     assert n_ctx * footprint.per_token == cache * 2**20
     assert footprint.buffer == pytest.approx(buffer * 2**20, rel=0.05)
 
@@ -67,7 +64,7 @@ def test_what_is_foretold_is_what_llama_cpp_allocates(which: str, n_ctx: int, re
 def test_sliding_layers_are_narrower(gemma4_vocabulary: Path) -> None:
     header = read_header(gemma4_vocabulary)
     assert header.number("attention.sliding_window") == 1024
-    assert kv_bytes(header, 1) == 2 * (25 * 8 * (256 + 256) + 5 * 2 * (512 + 512))
+    assert kv_bytes(header) == 2 * (25 * 8 * (256 + 256) + 5 * 2 * (512 + 512))
 
 
 def header(architecture: str, facts: Mapping[str, int | Sequence[int]]) -> Header:
@@ -110,31 +107,32 @@ def test_layers_without_keys_and_values_cost_none(
     architecture: str, facts: Mapping[str, int | Sequence[int]], cells: int
 ) -> None:
     """llama.cpp: `has_v = !is_mla` in llama-kv-cache.cpp, recurrent layers in models/qwen35.cpp."""
-    assert kv_bytes(header(architecture, {**ATTENTION, **facts}), 1) == 2 * cells
+    assert kv_bytes(header(architecture, {**ATTENTION, **facts})) == 2 * cells
 
 
 def test_recurrent_layers_keep_a_state() -> None:
     """llama.cpp: (d_conv - 1) · (d_inner + 2 · n_group · d_state) + d_state · d_inner floats per layer."""
     facts = {"ssm.conv_kernel": 4, "ssm.inner_size": 4096, "ssm.state_size": 128, "ssm.group_count": 16}
-    footprint = Footprint.of(header("qwen35", {**ATTENTION, **facts}))
+    footprint = Footprint.of(header("qwen35", {**ATTENTION, **facts}), EngineSettings())
     assert footprint.state == 6 * 4 * (3 * (4096 + 2 * 16 * 128) + 128 * 4096)
-    assert Footprint.of(header("llama", ATTENTION)).state == 0
+    assert Footprint.of(header("llama", ATTENTION), EngineSettings()).state == 0
 
 
 def test_memory_grows_with_the_context(smollm2: Path) -> None:
-    small, large = memory_needed(smollm2, 2048), memory_needed(smollm2, 8192)
+    footprint = Footprint.of(read_header(smollm2), EngineSettings())
+    small, large = footprint.total(2048), footprint.total(8192)
     assert smollm2.stat().st_size < small < large < GIB
     assert large - small == 135 * 2**20
 
 
 def test_the_largest_context_that_fits_fits_and_the_next_does_not(smollm2: Path) -> None:
-    footprint = Footprint.of(read_header(smollm2))
+    footprint = Footprint.of(read_header(smollm2), EngineSettings())
     free = 2 * GIB
-    largest = largest_ctx(footprint, free)
+    largest = footprint.largest_ctx(free)
     assert largest is not None
     assert footprint.total(largest) <= free < footprint.total(largest + 256)
-    assert largest_ctx(footprint, footprint.total(511)) is None
-    layers = largest_split(footprint, 8192, GIB // 4)
+    assert footprint.largest_ctx(footprint.total(511)) is None
+    layers = footprint.largest_split(8192, GIB // 4)
     whole = footprint.total(8192) - footprint.buffer
     assert layers * whole <= (GIB // 4 - footprint.buffer) * footprint.layers < (layers + 1) * whole
 
@@ -188,7 +186,7 @@ def test_this_machine_is_asked(smollm2: Path) -> None:
     assert devices.used > 2**20
     available = memory_available()
     assert available is not None
-    times = available // Footprint.of(read_header(smollm2)).total(8192) + 2
+    times = available // Footprint.of(read_header(smollm2), EngineSettings()).total(8192) + 2
     with pytest.raises(UsageError, match=f"{times} processes with file and KV cache for n_ctx=8192 need .* GiB"):
         check_fit(read_header(smollm2), EngineSettings(n_gpu_layers=0), devices, processes=times)
 

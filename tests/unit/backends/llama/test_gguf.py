@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.backends.llama.fit import default_ctx, memory_needed
+from pytest_agentcore.backends.llama.fit import Footprint, default_ctx
 from pytest_agentcore.backends.llama.gguf import check_model
+from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.errors import UsageError
 
 
@@ -88,7 +89,9 @@ def test_a_missing_part_of_a_split_model(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"big-00002-of-00002\.gguf is missing"):
         check_model(file)
     (tmp_path / "big-00002-of-00002.gguf").write_bytes(gguf({}))
-    assert memory_needed(file, 512) > 2 * 256
+    assert Footprint.of(check_model(file), EngineSettings()).weights == sum(
+        p.stat().st_size for p in tmp_path.iterdir()
+    )
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:

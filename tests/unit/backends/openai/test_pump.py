@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from backends.conformance import request
-from pytest_agentcore.backends.openai.client import Pump
+from pytest_agentcore.backends.openai.client import Chunk, Pump
 
 
 class Late:
@@ -20,9 +20,9 @@ class Late:
         self.asked.set()
         return self.given.wait(60)
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Chunk]:
         self.asked.wait(60)
-        yield "last"
+        yield {"last": 1}
         self.given.set()
         self.aborted.wait(60)
 
@@ -36,6 +36,6 @@ class Late:
 def test_what_came_just_before_the_end_is_not_lost_and_the_source_is_cut_off() -> None:
     source = Late()
     pump = Pump(lambda: source, request(), 60.0)
-    assert list(pump) == ["last"]
+    assert list(pump) == [{"last": 1}]
     pump.close()
     assert source.aborted.is_set()
