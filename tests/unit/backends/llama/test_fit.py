@@ -191,6 +191,7 @@ def test_this_machine_is_asked(smollm2: Path) -> None:
         check_fit(read_header(smollm2), EngineSettings(n_gpu_layers=0), devices, processes=times)
 
 
+@pytest.mark.needs("llama_cpp")
 def test_ggml_is_asked_for_its_devices() -> None:
     kind, name, free, total = ggml_devices()[-1]
     assert (kind, name[:5]) == (0, "CPU (")

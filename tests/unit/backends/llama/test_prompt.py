@@ -41,6 +41,7 @@ RESULT = Message(role="tool", content="text", tool_call_id="call_1_1", name="fs_
 
 @pytest.fixture(scope="module")
 def vocabulary(smollm2: Path) -> Iterator[Vocabulary]:
+    pytest.importorskip("llama_cpp", reason="the package llama_cpp is not installed")
     model = LoadedModel(smollm2, EngineSettings(), vocab_only=True)
     yield model.vocabulary
     model.close()
