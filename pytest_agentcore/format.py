@@ -103,6 +103,14 @@ def thousands(n: int) -> str:
     return f"{n:,}"
 
 
+def short(n: float) -> str:
+    """A round number below the tick of an axis: `500`, `20k`, `1.5M`."""
+    for unit, name in ((10**6, "M"), (1000, "k")):
+        if n >= unit:
+            return f"{n / unit:g}{name}"
+    return f"{n:g}"
+
+
 def points(change: float | None) -> str:
     """A difference of rates in percentage points, always with its sign: `-8.3`, `+20.0`; only none at all is `0.0`."""
     if change is None:

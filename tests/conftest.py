@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED_ONCE = (
-    *("email.parser", "jinja2", "jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats", "vl_convert"),
+    *("email.parser", "jinja2", "jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats"),
     *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
     "xdist.dsession",
 )

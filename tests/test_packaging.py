@@ -77,11 +77,11 @@ def test_the_wheel_holds_the_published_scores(wheel: Path) -> None:
         assert b"Gemma 4 12B IT (Q4_K_M),22,30" in archive.read("pytest_agentcore/analysis/published.csv")
 
 
-def test_the_wheel_holds_the_page_of_the_report(wheel: Path) -> None:
-    inside = "pytest_agentcore/reports/html/assets/"
+def test_the_wheel_holds_the_templates_of_the_reports(wheel: Path) -> None:
+    inside = "pytest_agentcore/reports/templates/"
     with zipfile.ZipFile(wheel) as archive:
         names = {name.removeprefix(inside) for name in archive.namelist() if name.startswith(inside)}
-    assert names == {"page.css", "page.html.jinja", "page.js"}
+    assert names == {"group.md.jinja", "page.css", "page.html.jinja", "page.js", "report.md.jinja"}
 
 
 def test_the_installed_suite_has_the_digest_of_the_clone_and_is_found_from_elsewhere(

@@ -1,4 +1,4 @@
-"""The gate: did every model reach every rate that was asked for, with every planned trial scored?"""
+"""Gates: did every model reach the rates that were asked for, and is none worse than the baseline?"""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pytest_agentcore.analysis.compare import Comparison, compare
+from pytest_agentcore.analysis.compare import compare
 from pytest_agentcore.analysis.compare_text import verdict_sentence
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count, fraction, percent
+from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.stats import Rates, observed, outcome_counts
 from pytest_agentcore.stats.chance import decided_by_noise
-from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 _RATE = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?|\.\d{1,9})(?P<percent>%?)|(?P<part>\d{1,9})/(?P<whole>\d{1,9})")
 
@@ -33,7 +32,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """What a gate says."""
+    """The answer of a gate."""
 
     name: str = "pass-rate gate"
     words: tuple[str, str] = ("reached", "NOT reached")
@@ -58,7 +57,7 @@ class Gate:
 
     @classmethod
     def parse(cls, values: Iterable[str]) -> Gate:
-        """From the option's values: `0.9`, `90%`, `2/3`, `task_05=0.66`.
+        """Make a gate from the option's values: `0.9`, `90%`, `2/3`, `task_05=0.66`.
 
         Raises:
             UsageError: not a rate, or not between 0 and 1.
@@ -69,7 +68,7 @@ class Gate:
         return bool(self.thresholds)
 
     def resolve(self, tasks: Iterable[str]) -> Gate:
-        """With every task's beginning (`task_05`) replaced by the id it stands for.
+        """Replace every task's beginning (`task_05`) by the id it stands for.
 
         Raises:
             UsageError: no task, or more than one, is meant.
@@ -77,58 +76,54 @@ class Gate:
         known = sorted(set(tasks))
         return Gate(tuple(replace(t, task=_find(t.task, known)) if t.task else t for t in self.thresholds))
 
-    def check(
-        self, results: Mapping[str, Sequence[TrialResult]], planned: Mapping[str, Sequence[TrialKey]]
-    ) -> GateVerdict:
-        """Judge what was recorded, by the models' slugs. Rates are effective ones; call on a resolved gate.
-
-        Args:
-            results: of every model; a missing one has none.
-            planned: every trial that was to run.
-        """
-        recorded = {model: _recorded(results.get(model, ()), keys) for model, keys in planned.items()}
-        sentences = [s for model, keys in planned.items() for s in self._failures(model, recorded[model], keys)]
-        if not any(planned.values()):
+    def check(self, campaigns: Mapping[str, Campaign]) -> GateVerdict:
+        """Judge campaigns by the names that sentences call them. Rates are effective ones; call on a resolved gate."""
+        sentences: list[str | None] = []
+        notes: list[str | None] = []
+        for name, campaign in campaigns.items():
+            counted = _within_plan(campaign)
+            for threshold in self.thresholds:
+                whose = f"{name}, {threshold.task}" if threshold.task else name
+                figures = counted.figures
+                meant = [task for task in (figures.overall, *figures.tasks) if task.task == (threshold.task or EVERY)]
+                sentences.append(_short_of(threshold, whose, meant))
+                notes.append(_noise(threshold, whose, meant))
+            sentences.append(unscored(name, counted))
+        if not any(campaign.manifest.planned for campaign in campaigns.values()):
             sentences.append("no trial was planned, so no pass rate was reached")
-        notes = [_noise(threshold, model, recorded[model]) for model in planned for threshold in self.thresholds]
-        return GateVerdict(ok=not sentences, sentences=tuple(sentences), notes=tuple(filter(None, notes)))
-
-    def _failures(self, model: str, recorded: Sequence[TrialResult], planned: Sequence[TrialKey]) -> list[str]:
-        found = [_short_of(threshold, model, recorded, planned) for threshold in self.thresholds]
-        return [sentence for sentence in (*found, unscored(model, recorded, len(planned))) if sentence]
+        said = tuple(filter(None, sentences))
+        return GateVerdict(ok=not said, sentences=said, notes=tuple(filter(None, notes)))
 
 
 def not_asked(selected_by: Sequence[str]) -> GateVerdict:
-    """What is said instead of an answer where trials were picked by how they had ended."""
+    """Say so instead of an answer where trials were picked by how they had ended."""
     why = f"a selection by {' '.join(selected_by)} counts nowhere and is not gated; the exit code is pytest's own"
     return GateVerdict(name="gate", words=("not asked",) * 2, ok=True, sentences=(), notes=(why,))
-
-
-def unscored(model: str, results: Sequence[TrialResult], planned: int) -> str | None:
-    """Says how many planned trials have no score and why; None when all have."""
-    missing = planned - Rates.of(results, planned).scored
-    if not missing:
-        return None
-    why = [f"{n} {outcome}" for outcome, n in outcome_counts(results, planned).items() if n and outcome in _UNSCORED]
-    return f"{model}: {missing} of {count(planned, 'planned trial')} not scored ({', '.join(why)})"
 
 
 _UNSCORED = ("infrastructure_error", "interrupted", "not_run")
 
 
-def _recorded(results: Iterable[TrialResult], planned: Iterable[TrialKey]) -> list[TrialResult]:
-    keys = set(planned)
-    return [result for result in results if result.key in keys]
+def unscored(name: str, campaign: Campaign) -> str | None:
+    """Say how many planned trials of a campaign have no score and why; None when all have."""
+    figures, rates = campaign.figures, campaign.figures.overall.rates
+    if rates.planned == rates.scored:
+        return None
+    why = ", ".join(f"{n} {outcome}" for outcome, n in figures.outcomes.items() if n and outcome in _UNSCORED)
+    return f"{name}: {rates.planned - rates.scored} of {count(rates.planned, 'planned trial')} not scored ({why})"
 
 
-def _short_of(
-    threshold: Threshold, model: str, results: Sequence[TrialResult], planned: Sequence[TrialKey]
-) -> str | None:
-    """Why a rate was not reached, None if it was."""
-    whose = _whose(threshold, model)
-    mine = [result for result in results if threshold.task in ("", result.task)]
-    rates = Rates.of(mine, sum(threshold.task in ("", key.task) for key in planned))
-    if not rates.planned:
+def _within_plan(campaign: Campaign) -> Campaign:
+    """The campaign without results that nobody planned: those could open a gate that the plan does not."""
+    planned = set(campaign.manifest.keys)
+    kept = tuple(result for result in campaign.results if result.key in planned)
+    return campaign if len(kept) == len(campaign.results) else replace(campaign, results=kept)
+
+
+def _short_of(threshold: Threshold, whose: str, meant: Sequence[Figures]) -> str | None:
+    """Say why a rate was not reached; None if it was."""
+    rates = meant[0].rates if meant else None
+    if not rates or not rates.planned:
         return f"{whose}: no trial was planned, {threshold.given} is asked for"
     if not rates.scored:
         return f"{whose}: none of {count(rates.planned, 'trial')} was scored, {threshold.given} is asked for"
@@ -138,23 +133,19 @@ def _short_of(
     return f"{whose}: {reached} of the scored trials passed, {threshold.given} is asked for"
 
 
-def _noise(threshold: Threshold, model: str, results: Sequence[TrialResult]) -> str | None:
-    """How easily luck alone gives this answer; None where nothing was scored."""
-    seen = observed(result for result in results if threshold.task in ("", result.task))
-    chance = decided_by_noise(seen, threshold.rate)
-    if chance is None:
+def _noise(threshold: Threshold, whose: str, meant: Sequence[Figures]) -> str | None:
+    """Say how easily luck alone gives this answer; None where nothing was scored."""
+    seen = meant[0].distinct if meant else None
+    chance = decided_by_noise(seen, threshold.rate) if seen else None
+    if seen is None or chance is None:
         return None
     whole = isinstance(seen.passed, int)
     share, fewer = (str(seen.passed), "fewer") if whole else (percent(float(seen.rate)), "less")
     result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
     return (
-        f"{_whose(threshold, model)}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
+        f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
         f"model whose true rate is {threshold.given} passes {result}"
     )
-
-
-def _whose(threshold: Threshold, model: str) -> str:
-    return f"{model}, {threshold.task}" if threshold.task else model
 
 
 def _threshold(value: str) -> Threshold:
@@ -185,9 +176,6 @@ def _find(beginning: str, known: Sequence[str]) -> str:
     raise UsageError(f"--min-pass-rate: {beginning!r} {problem}")
 
 
-NAME, WORDS = "regression gate", ("passed", "NOT passed")
-
-
 def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> GateVerdict:
     """Open when every planned trial was scored and no campaign is significantly worse than `baseline`.
 
@@ -199,8 +187,8 @@ def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> G
     sentences: list[str] = []
     notes: list[str] = []
     for name, campaign in planned.items():
-        missing = unscored(name, campaign.results, len(campaign.manifest.planned))
-        sentences += [missing] if missing else []
+        if missing := unscored(name, campaign):
+            sentences.append(missing)
         try:
             comparison = compare(baseline, campaign)
         except UsageError as error:
@@ -209,14 +197,15 @@ def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> G
         verdict = verdict_sentence(comparison, "the baseline", name)
         shut = comparison.regression or comparison.test is None
         (sentences if shut else notes).append(f"{name}: {verdict}" if comparison.test is None else verdict)
-        notes += _differing(name, comparison)
+        if comparison.conditions:
+            said = "; ".join(f"{c.name}: {c.first} | {c.second}" for c in comparison.conditions)
+            notes.append(f"{name} differs from the baseline in {said}")
     if not planned:
         sentences.append("no trial was planned, so nothing was compared with the baseline")
-    return GateVerdict(name=NAME, words=WORDS, ok=not sentences, sentences=tuple(sentences), notes=tuple(notes))
-
-
-def _differing(name: str, comparison: Comparison) -> list[str]:
-    if not comparison.conditions:
-        return []
-    said = "; ".join(f"{c.name}: {c.first} | {c.second}" for c in comparison.conditions)
-    return [f"{name} differs from the baseline in {said}"]
+    return GateVerdict(
+        name="regression gate",
+        words=("passed", "NOT passed"),
+        ok=not sentences,
+        sentences=tuple(sentences),
+        notes=tuple(notes),
+    )

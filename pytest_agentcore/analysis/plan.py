@@ -1,4 +1,4 @@
-"""How many runs settle a question, and what they cost: one value, and its lines."""
+"""Plans how many runs settle a question, and what they cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pytest_agentcore.analysis.compare import check_counts
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count, dollars, estimate, fraction, labelled, latency, percent, points
-from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import ALPHA
 from pytest_agentcore.stats.power import Expected, detectable, learned, runs_against, runs_to_detect, unknown
@@ -16,7 +15,7 @@ from pytest_agentcore.stats.power import Expected, detectable, learned, runs_aga
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """An answer."""
+    """Two campaigns that would show a change, if there is one."""
 
     change: float
     """Of the mean pass rate: a fall, or a rise where there is no room to fall."""
@@ -25,8 +24,7 @@ class Plan:
     runs: int
     """Of every task, in each of two campaigns."""
     earlier: Campaign | None
-    figures: CampaignFigures | None
-    """Of the earlier campaign."""
+    """What rates, seconds and prices were learned from."""
     runs_against_earlier: int | None
     """Where the earlier campaign is one of the two; None: it has too few runs for that, or there is none."""
     found_by_earlier: float | None
@@ -50,39 +48,45 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
     Raises:
         UsageError: the earlier campaign is a selection or has no score, or no pass rate can change by so much.
     """
-    figures = None
+    expected, had = unknown(tasks, -detect), 0
     if earlier:
         check_counts(earlier)
-        figures = earlier.figures
-        if not figures.overall.distinct.n:
+        if not earlier.figures.overall.distinct.n:
             raise UsageError(f"{earlier.folder.id} has no scored trial to learn from")
-    expected = learned([task.distinct for task in figures.tasks]) if figures else unknown(tasks, -detect)
+        expected = learned([task.distinct for task in earlier.figures.tasks])
+        had = min(task.rates.scored for task in earlier.figures.tasks)
     change = _direction(detect, expected)
-    had = min((task.rates.scored for task in figures.tasks), default=0) if figures else 0
     return Plan(
         change=change,
         power=power,
         expected=expected,
         runs=runs_to_detect(change, power, expected),
         earlier=earlier,
-        figures=figures,
         runs_against_earlier=runs_against(change, power, expected, had) if had else None,
         found_by_earlier=detectable(had, power, expected, rise=change > 0) if had else None,
     )
 
 
 def plan_lines(plan: Plan, width: int = 80) -> Iterator[str]:
-    """Question, what it rests on, runs, cost."""
+    """Write question, what it rests on, runs, cost."""
+    runs, trials = count(plan.runs, "run"), count(plan.trials, "trial")
     yield from labelled("question", _question(plan), width)
     yield from labelled("from", _source(plan), width)
-    yield from labelled("runs", _runs(plan), width)
-    if plan.earlier and plan.figures:
-        yield from labelled("", _against(plan, plan.earlier), width)
-        yield from labelled("cost", _cost(plan, plan.figures), width)
-        if warning := _repeats_itself(plan.figures):
-            yield from labelled("CAUTION", warning, width)
-    else:
-        yield from labelled("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one", width)
+    yield from labelled("runs", f"{runs} of every task in each of the two: {trials} a campaign", width)
+    if not plan.earlier:
+        text = "not known: --from CAMPAIGN takes seconds and prices from an earlier one"
+        yield from labelled("cost", text, width)
+        return
+    yield from labelled("", _against(plan, plan.earlier), width)
+    yield from labelled("cost", _cost(plan, plan.earlier), width)
+    overall = plan.earlier.figures.overall
+    if overall.distinct.n < overall.rates.scored:
+        text = (
+            f"{overall.distinct.n} of {count(overall.rates.scored, 'scored trial')} were distinct: trials that repeat "
+            "each other word for word count once, so plan for more runs than this (at temperature 0, where all do, no "
+            "number is enough)"
+        )
+        yield from labelled("CAUTION", text, width)
 
 
 def _direction(detect: float, expected: Expected) -> float:
@@ -106,22 +110,18 @@ def _question(plan: Plan) -> str:
 
 
 def _source(plan: Plan) -> str:
-    if not (plan.earlier and plan.figures):
+    if not plan.earlier:
         return (
             f"no earlier campaign: every task is taken to pass {percent(plan.expected.mean)} of the time and "
             f"{percent(plan.expected.mean + plan.change)} after it, which asks for the most runs"
         )
-    rates = plan.figures.overall.rates
+    rates = plan.earlier.figures.overall.rates
     mean, variance = plan.expected.mean, plan.expected.variance
     return (
         f"{plan.earlier.folder.id}: {fraction(rates.passed, rates.scored)} of the scored trials passed; expected from "
         f"then on {percent(mean)}, and within tasks {percent(variance / (mean * (1 - mean)))} of the variance that "
         "equal tasks would have"
     )
-
-
-def _runs(plan: Plan) -> str:
-    return f"{count(plan.runs, 'run')} of every task in each of the two: {count(plan.trials, 'trial')} a campaign"
 
 
 def _against(plan: Plan, earlier: Campaign) -> str:
@@ -137,23 +137,13 @@ def _against(plan: Plan, earlier: Campaign) -> str:
     return f"{against}; two campaigns of its size would find {least}"
 
 
-def _cost(plan: Plan, figures: CampaignFigures) -> str:
-    """Of one campaign: seconds run one after the other, money by what a run cost."""
-    effort = figures.overall.effort
+def _cost(plan: Plan, earlier: Campaign) -> str:
+    """Take seconds as run one after the other, and money by what a run cost."""
+    effort = earlier.figures.overall.effort
     seconds, per_run = effort.seconds.mean or 0.0, effort.cost.per_run
     money = "prices not known" if per_run is None else dollars(per_run * plan.trials)
     both = "" if per_run is None else f", {dollars(2 * per_run * plan.trials)}"
     return (
         f"{estimate(seconds * plan.trials)} and {money} a campaign ({latency(seconds)} a trial, one after the other); "
         f"{estimate(2 * seconds * plan.trials)}{both} for two"
-    )
-
-
-def _repeats_itself(figures: CampaignFigures) -> str:
-    scored, distinct = figures.overall.rates.scored, figures.overall.distinct.n
-    if distinct == scored:
-        return ""
-    return (
-        f"{distinct} of {count(scored, 'scored trial')} were distinct: trials that repeat each other word for word "
-        "count once, so plan for more runs than this (at temperature 0, where all do, no number is enough)"
     )

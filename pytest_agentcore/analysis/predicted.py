@@ -1,12 +1,11 @@
-"""Predictions against what happened: a hit or a miss per item, and a plain word where none were filed."""
+"""Scores predictions against what happened, item by item, and writes the form in which they are made."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count, dollars, interval, percent
@@ -39,7 +38,7 @@ class ScoredItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionScore:
-    """What became of the predictions of one campaign."""
+    """How the predictions of one campaign came out."""
 
     filed: bool
     sentences: tuple[str, ...]
@@ -57,7 +56,7 @@ class PredictionScore:
         return sum(item.hit is not None for item in self.items)
 
 
-def score_predictions(campaign: Campaign, figures: CampaignFigures) -> PredictionScore:
+def score_predictions(campaign: Campaign) -> PredictionScore:
     """Score what the manifest says was filed, from the copy in the pack."""
     filed = campaign.manifest.predictions
     if not filed:
@@ -71,7 +70,7 @@ def score_predictions(campaign: Campaign, figures: CampaignFigures) -> Predictio
         predictions = parse_predictions(file.read_text(encoding="utf-8"))
     except UsageError as error:
         return PredictionScore(filed=True, sentences=(when, f"They cannot be read: {error}."))
-    items = tuple(_items(predictions, campaign, figures))
+    items = tuple(_items(predictions, campaign))
     empty = () if items else ("They are empty: no item was filled in, so there is nothing to score.",)
     return PredictionScore(filed=True, sentences=(when, *empty), items=items)
 
@@ -87,29 +86,23 @@ def _when(campaign: Campaign) -> str:
     return f"{filed['file']} (sha256 {filed['digest'][:12]}) {known} committed before the first trial: {filed['note']}."
 
 
-def _items(predictions: Predictions, campaign: Campaign, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    """In the order of the form; what was predicted of all trials together is scored only of all of them."""
-    together = partial(_scored_if, not_scored=_why_not_together(predictions, campaign, figures))
-    yield from together(_score(predictions, figures))
-    yield from _tasks(predictions, figures)
-    yield from together(_modes(predictions, figures))
-    yield from together(_cost(predictions, figures))
+def _items(predictions: Predictions, campaign: Campaign) -> Iterator[ScoredItem]:
+    """Score in the order of the form; what was predicted of all trials together is scored only of all of them."""
+    figures, partly = campaign.figures, _why_not_together(predictions, campaign)
+    for items, together in ((_score, True), (_tasks, False), (_modes, True), (_cost, True)):
+        for item in items(predictions, figures):
+            yield replace(item, observed="", hit=None, why=partly) if together and partly else item
 
 
-def _scored_if(items: Iterable[ScoredItem], *, not_scored: str) -> Iterator[ScoredItem]:
-    for item in items:
-        yield _undecided(item.item, item.predicted, not_scored) if not_scored else item
-
-
-def _why_not_together(predictions: Predictions, campaign: Campaign, figures: CampaignFigures) -> str:
-    """Why nothing can be said about what was predicted of all trials together; empty where it can."""
+def _why_not_together(predictions: Predictions, campaign: Campaign) -> str:
+    """Say why nothing can be said about what was predicted of all trials together; empty where it can."""
     manifest = campaign.manifest
     predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
     if not manifest.scope:
         return f"{predicted}; whether the campaign is that is not known"
     if manifest.runs != predictions.runs or set(manifest.scope) != {WHOLE_SUITE}:
         return f"{predicted}; the campaign is not that"
-    missing = sum(figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
+    missing = sum(campaign.figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
     return f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end" if missing else ""
 
 
@@ -138,18 +131,14 @@ def _tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[Score
     known = {task.task: task.rates for task in figures.tasks}
     for task, expected in predictions.tasks.items():
         rates = known.get(task)
-        if rates is None or rates.planned != predictions.runs or rates.scored != rates.planned:
+        item = ScoredItem(item=f"tasks.{task}", predicted=_numbers(expected), observed="", hit=None, why="")
+        if rates and predictions.runs == rates.planned == rates.scored:
+            hit, why = rates.passed in expected, f"passes of {rates.scored}"
+            yield replace(item, observed=str(rates.passed), hit=hit, why=why)
+        else:
             planned, scored = (rates.planned, rates.scored) if rates else (0, 0)
             why = f"predicted for {predictions.runs} runs; {planned} were planned and {scored} scored"
-            yield _undecided(f"tasks.{task}", _numbers(expected), why)
-        else:
-            yield ScoredItem(
-                item=f"tasks.{task}",
-                predicted=_numbers(expected),
-                observed=str(rates.passed),
-                hit=rates.passed in expected,
-                why=f"passes of {rates.scored}",
-            )
+            yield replace(item, why=why)
 
 
 def _modes(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
@@ -178,18 +167,42 @@ def _cost(predictions: Predictions, figures: CampaignFigures) -> Iterator[Scored
     )
 
 
-def _undecided(item: str, predicted: str, why: str) -> ScoredItem:
-    return ScoredItem(item=item, predicted=predicted, observed="", hit=None, why=why)
-
-
 def _numbers(expected: Expected) -> str:
     if expected.low == expected.high:
         return f"{expected.low:g}"
     return f"{expected.low:g} to {expected.high:g}"
 
 
-def forecast_lines(*, model: str, suite: str, tasks: Sequence[str], runs: int) -> Iterator[str]:
-    """predictions.md line by line. Nothing is predicted until somebody takes a `#` away.
+FORM = """\
++++
+# Written before the first trial. Take the # away from what you predict and put in what you expect.
+schema = {schema}
+model = {model}
+suite = {suite}
+runs = {runs}
+# policy = "native"  # native, lenient or constrained; without it any
+
+[score]  # effective pass rate over all tasks, 0 to 1
+# point = 0.5
+# range = [0.0, 1.0]
+
+[tasks]  # passes out of {runs}: a number, or [from, to]
+{tasks}
+
+[failure_modes]  # trials out of {trials}: a number, or [from, to]
+{modes}
+
+[cost]  # USD of the whole campaign: a number, or [from, to]
+# total = 0.00
++++
+
+# What I expect of {name}, and why
+
+"""
+
+
+def forecast(*, model: str, suite: str, tasks: Sequence[str], runs: int) -> str:
+    """Write a predictions.md in which nothing is predicted until somebody takes a `#` away.
 
     Args:
         model: its slug.
@@ -197,27 +210,14 @@ def forecast_lines(*, model: str, suite: str, tasks: Sequence[str], runs: int) -
         tasks: their ids.
         runs: of each task.
     """
-    yield "+++"
-    yield "# Written before the first trial. Take the # away from what you predict and put in what you expect."
-    yield f"schema = {PREDICTIONS_SCHEMA}"
-    yield f"model = {json.dumps(model)}"
-    yield f"suite = {json.dumps(suite)}"
-    yield f"runs = {runs}"
-    yield '# policy = "native"  # native, lenient or constrained; without it any'
-    yield ""
-    yield "[score]  # effective pass rate over all tasks, 0 to 1"
-    yield "# point = 0.5"
-    yield "# range = [0.0, 1.0]"
-    yield ""
-    yield f"[tasks]  # passes out of {runs}: a number, or [from, to]"
-    yield from (f"# {task} = [0, {runs}]" for task in tasks)
-    yield ""
-    yield f"[failure_modes]  # trials out of {runs * len(tasks)}: a number, or [from, to]"
-    yield from (f"# {mode} = [0, {runs * len(tasks)}]" for mode in FailureMode)
-    yield ""
-    yield "[cost]  # USD of the whole campaign: a number, or [from, to]"
-    yield "# total = 0.00"
-    yield "+++"
-    yield ""
-    yield f"# What I expect of {model}, and why"
-    yield ""
+    trials = runs * len(tasks)
+    return FORM.format(
+        schema=PREDICTIONS_SCHEMA,
+        model=json.dumps(model),
+        suite=json.dumps(suite),
+        runs=runs,
+        tasks="\n".join(f"# {task} = [0, {runs}]" for task in tasks),
+        trials=trials,
+        modes="\n".join(f"# {mode} = [0, {trials}]" for mode in FailureMode),
+        name=model,
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Self
@@ -11,10 +12,11 @@ from typing import Self
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count
 from pytest_agentcore.pack.digests import read_results
-from pytest_agentcore.pack.figures import CampaignFigures
+from pytest_agentcore.pack.figures import Effort
 from pytest_agentcore.pack.folder import campaigns
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.stats.counting import Rates
 
 AGENTS = ("oracle", "null")
 """Agents without a model: what they reach says something about the suite."""
@@ -29,8 +31,22 @@ class Standing:
 
     rank: int
     """From 1; equal scores share a rank, and the next one counts them all."""
-    manifest: Manifest
-    figures: CampaignFigures
+    campaign: Campaign
+
+    @property
+    def manifest(self) -> Manifest:
+        """What was run."""
+        return self.campaign.manifest
+
+    @property
+    def rates(self) -> Rates:
+        """Over all tasks."""
+        return self.campaign.figures.overall.rates
+
+    @property
+    def effort(self) -> Effort:
+        """Over all tasks."""
+        return self.campaign.figures.overall.effort
 
     @property
     def tier(self) -> str:
@@ -39,24 +55,18 @@ class Standing:
         return str(entry.get("tier") or ("local" if entry.get("backend") == "llama_cpp" else ""))
 
     @property
-    def incomplete(self) -> bool:
-        """Whether planned trials have no score."""
-        rates = self.figures.overall.rates
-        return rates.scored < rates.planned
-
-    @property
     def overlapped(self) -> bool:
         """Whether trials ran at the same time, so that their seconds say less."""
         return self.manifest.parallel > 1
 
     def notes(self, harness: str = "") -> Iterator[str]:
-        """What a reader should know before believing the place.
+        """Say what a reader should know before believing the place.
 
         Args:
             harness: version of pytest-agentcore; another one is noted.
         """
-        rates = self.figures.overall.rates
-        if self.incomplete:
+        rates = self.rates
+        if rates.scored < rates.planned:
             n, done = (rates.recorded, "ran") if rates.recorded < rates.planned else (rates.scored, "scored")
             yield f"incomplete: {n} of {count(rates.planned, 'planned trial')} {done}"
         if (sandbox := self.manifest.sandbox.get("name")) != CONFINED:
@@ -83,7 +93,7 @@ class Terms:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
-        """Of one campaign."""
+        """Take them from one campaign."""
         return cls(
             suite=manifest.suite.title,
             digest=manifest.judged_by,
@@ -105,33 +115,25 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A campaign that is ranked nowhere, and why."""
-
-    campaign: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
     """All rankings, and what is in none."""
 
     rankings: tuple[Ranking, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: Mapping[str, str]
+    """Campaigns that are ranked nowhere, and why."""
 
 
 def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
     """Rank by passes out of planned trials; where those are equal, the cheaper stands first, then by name."""
-    groups: dict[Terms, list[tuple[Manifest, CampaignFigures]]] = {}
-    left_out = []
+    groups: dict[Terms, list[Campaign]] = {}
+    left_out = {}
     for campaign in campaigns:
-        manifest = campaign.manifest
-        if why := _why_not(manifest):
-            left_out.append(LeftOut(campaign=campaign.folder.id, why=why))
-            continue
-        groups.setdefault(Terms.of(manifest), []).append((manifest, campaign.figures))
+        if why := _why_not(campaign.manifest):
+            left_out[campaign.folder.id] = why
+        else:
+            groups.setdefault(Terms.of(campaign.manifest), []).append(campaign)
     rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
-    return Leaderboard(rankings=tuple(rankings), left_out=tuple(left_out))
+    return Leaderboard(rankings=tuple(rankings), left_out=left_out)
 
 
 def _why_not(manifest: Manifest) -> str:
@@ -142,22 +144,17 @@ def _why_not(manifest: Manifest) -> str:
     return "" if manifest.planned else "nothing was planned"
 
 
-def _rank(found: Sequence[tuple[Manifest, CampaignFigures]]) -> tuple[Standing, ...]:
-    ordered = sorted(found, key=lambda item: (-_score(item[1]), *_tie(*item)))
-    scores = [_score(figures) for _, figures in ordered]
-    return tuple(
-        Standing(rank=scores.index(score) + 1, manifest=manifest, figures=figures)
-        for score, (manifest, figures) in zip(scores, ordered, strict=True)
-    )
+def _rank(found: Sequence[Campaign]) -> tuple[Standing, ...]:
+    def score(campaign: Campaign) -> float:
+        return campaign.figures.overall.rates.raw or 0.0
 
+    def place(campaign: Campaign) -> tuple[float, float, str, str]:
+        cost = campaign.figures.overall.effort.cost.per_run
+        return -score(campaign), math.inf if cost is None else cost, campaign.manifest.model, campaign.manifest.campaign
 
-def _score(figures: CampaignFigures) -> float:
-    return figures.overall.rates.raw or 0.0
-
-
-def _tie(manifest: Manifest, figures: CampaignFigures) -> tuple[float, str, str]:
-    cost = figures.overall.effort.cost.per_run
-    return float("inf") if cost is None else cost, manifest.model, manifest.campaign
+    ordered = sorted(found, key=place)
+    scores = [score(campaign) for campaign in ordered]
+    return tuple(Standing(rank=scores.index(score(campaign)) + 1, campaign=campaign) for campaign in ordered)
 
 
 HEADING = "Published scores: other tasks under the same name, not comparable"
@@ -183,22 +180,21 @@ class PublishedScore:
 
 
 def published_scores() -> list[PublishedScore]:
-    """All of them, the best first; equal scores in the order in which the file has them."""
+    """Read all of them, the best first; equal scores in the order in which the file has them."""
     text = files(__package__).joinpath("published.csv").read_text(encoding="utf-8")
     rows = sorted(csv.DictReader(text.splitlines()), key=lambda row: -int(row["passes"]))
     passes = [int(row["passes"]) for row in rows]
-    return [_published_score(row, passes) for row in rows]
-
-
-def _published_score(row: dict[str, str], passes: Sequence[int]) -> PublishedScore:
-    return PublishedScore(
-        rank=passes.index(int(row["passes"])) + 1,
-        model=row["model"],
-        passed=int(row["passes"]),
-        planned=int(row["planned"]),
-        dollars=float(row["cost_usd"]) if row["cost_usd"] else None,
-        tier=row["tier"],
-    )
+    return [
+        PublishedScore(
+            rank=passes.index(int(row["passes"])) + 1,
+            model=row["model"],
+            passed=int(row["passes"]),
+            planned=int(row["planned"]),
+            dollars=float(row["cost_usd"]) if row["cost_usd"] else None,
+            tier=row["tier"],
+        )
+        for row in rows
+    ]
 
 
 NEWEST = 50
@@ -206,14 +202,14 @@ NEWEST = 50
 
 
 def ranking_of(campaign: Campaign) -> Ranking | None:
-    """The ranking that the campaign stands in, of its results folder as it is now; None where it is ranked nowhere."""
+    """Rank a campaign within its results folder as it is now; None where it is ranked nowhere."""
     rankings = leaderboard([campaign, *_siblings(campaign)]).rankings
     me = campaign.manifest.campaign
     return next((r for r in rankings if any(s.manifest.campaign == me for s in r.standings)), None)
 
 
 def _siblings(campaign: Campaign) -> Iterator[Campaign]:
-    """Those that ran the same tasks on the same terms; one that cannot be read is no sibling."""
+    """Read those that ran the same tasks on the same terms; one that cannot be read is no sibling."""
     mine = Terms.of(campaign.manifest)
     folders = [folder for folder in campaigns(campaign.folder.path.parent) if folder.id != campaign.folder.id]
     for folder in folders[-NEWEST:]:

@@ -13,7 +13,8 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.group import GroupFolder, members
 from pytest_agentcore.pack.identity import identity, told
 from pytest_agentcore.pack.read import Campaign, read_campaign
-from pytest_agentcore.reports.group_text import group_lines, group_title, write_group
+from pytest_agentcore.reports.group_text import group_lines, group_title
+from pytest_agentcore.reports.write import write_group
 
 APART = ("policy", "context load")
 """Facets of a campaign's identity in which the campaigns of a group differ; one of them does not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_agentcore.analysis.predicted import forecast_lines
+from pytest_agentcore.analysis.predicted import forecast
 from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.cli.__main__ import positive, write_lines
 from pytest_agentcore.errors import UsageError
@@ -32,12 +32,12 @@ def run(options: argparse.Namespace) -> int:
     """0; a file that is there is never written over."""
     suite = Suite.load(find_suite(options.suite))
     entry = open_registry(project_above(Path.cwd())).get(options.model)
-    lines = forecast_lines(
+    form = forecast(
         model=entry.slug if entry else options.model, suite=suite.name, tasks=task_ids(suite.path), runs=options.runs
     )
     try:
         with options.out.open("x", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.write(form)
     except FileExistsError:
         raise UsageError(f"{options.out}: is there already and is not written over; -o names another") from None
     except OSError as error:

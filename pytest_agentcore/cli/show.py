@@ -9,7 +9,7 @@ from pytest_agentcore.cli.__main__ import write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import Campaign, find_trial, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.reports.build import build_report
+from pytest_agentcore.reports.report import build_report
 from pytest_agentcore.reports.show import campaign_lines, trial_lines
 
 

@@ -1,8 +1,7 @@
-"""A group on the terminal."""
+"""What the campaigns of a group say together: in lines for a terminal, in sentences, and as group.json."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,12 +22,6 @@ from pytest_agentcore.format import (
     points_interval,
     table,
 )
-from pytest_agentcore.pack.folder import write_atomically
-from pytest_agentcore.pack.group import GroupFolder
-from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.reports.markdown import OBSERVED, heading, paragraph, pipe_table, verified
-from pytest_agentcore.stats import Rates
-from pytest_agentcore.untrusted import for_markdown
 
 LABELS = {StepKind.tax: "format tax", StepKind.forced: "forced", StepKind.mixed: "both"}
 
@@ -127,77 +120,8 @@ def share(of: Share) -> str:
     return f"{fraction(of.trials, of.of)} (95%: {interval(of.interval)})"
 
 
-FILE = "group.json"
-
-_EQUAL = (
-    "Native and lenient ask in the same words with the same seeds. Their replies are therefore equal until the parsers "
-    "part: where one reads a call that the other does not, the conversations go on apart."
-)
-
-
-def group_page(group: Group) -> Iterator[str]:
-    """Line by line, each with its line end."""
-    for section in (_head, _campaigns, _steps, _depths):
-        for line in section(group):
-            yield f"{line}\n"
-
-
-def _head(group: Group) -> Iterator[str]:
-    suite = group.campaigns[0].manifest.suite
-    yield f"# {for_markdown(group.model)} on {for_markdown(suite.title)}: campaigns side by side"
-    yield ""
-    yield from paragraph("Trials are paired by task and run; seeds and instances of a pair are the same.")
-
-
-def _campaigns(group: Group) -> Iterator[str]:
-    yield from heading("Campaigns", OBSERVED)
-    rows = [_row(campaign) for campaign in group.campaigns]
-    files = [f"../{campaign.folder.id}/verification/pass_rate_by_task.csv" for campaign in group.campaigns]
-    yield from pipe_table(("Policy", "Context load", "Passed of planned", "Scored", "Folder"), rows, *files)
-
-
-def _row(campaign: Campaign) -> tuple[str, ...]:
-    manifest, rates = campaign.manifest, Rates.of(campaign.results, len(campaign.manifest.planned))
-    folder = f"[{campaign.folder.id}](../{campaign.folder.id}/)"
-    passed = fraction(rates.passed, rates.planned)
-    return manifest.policy, str(manifest.context_load), passed, fraction(rates.scored, rates.planned), folder
-
-
-def _steps(group: Group) -> Iterator[str]:
-    if not group.steps:
-        return
-    yield from heading("Format tax", OBSERVED)
-    if any(step.kind is StepKind.tax for step in group.steps):
-        yield from paragraph(_EQUAL)
-    for step in group.steps:
-        where = f", context load {step.load}" if group.depths else ""
-        yield f"- **{LABELS[step.kind]}{where}**: {step_sentence(step)}. Points {MEANINGS[step.kind]}."
-    yield ""
-    yield verified(FILE)
-    yield ""
-
-
-def _depths(group: Group) -> Iterator[str]:
-    if not group.depths:
-        return
-    yield from heading("Context load", OBSERVED)
-    for depth in group.depths:
-        yield f"- **{depth.policy}, {depth.load} tokens**"
-        yield from (f"  - {sentence}" for sentence in depth_sentences(depth))
-    yield ""
-    yield verified(FILE)
-    yield ""
-
-
 GROUP_SCHEMA = 1
 """Of group.json; raised when a field changes its meaning or goes away."""
-
-
-def write_group(folder: GroupFolder, group: Group) -> None:
-    """Replace both files."""
-    text = json.dumps(as_json(group), indent=2, allow_nan=False)
-    write_atomically(folder.comparison, f"{text}\n".encode("ascii"))
-    write_atomically(folder.page, "".join(group_page(group)).encode("utf-8"))
 
 
 def as_json(group: Group) -> dict[str, Any]:

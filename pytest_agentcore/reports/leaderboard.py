@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_agentcore.analysis.rank import HEADING, Leaderboard, PublishedScore, Standing, Terms
-from pytest_agentcore.format import UNDEFINED, count, dollars, fraction, interval, latency, percent
+from pytest_agentcore.format import count
 from pytest_agentcore.pack.csv import to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.untrusted import for_csv, for_markdown
-
-Cell = str | int | float | None
-
-HEADER = (
-    *("Rank", "Model", "Score", "95% interval", "Effective", "Cost", "Cost per pass", "Tier", "Seconds"),
-    *("Policy", "Harness", "Suite", "Campaign", "Notes"),
-)
+from pytest_agentcore.reports.csv import Cell, csv_text
+from pytest_agentcore.reports.rendering import pipes
+from pytest_agentcore.reports.tables import PUBLISHED, STANDING, table_of
+from pytest_agentcore.untrusted import for_markdown
 
 NOTES = (
     "Score is passed of planned trials. Effective is passed of scored ones, and the interval is for that rate on the "
@@ -33,46 +27,36 @@ COLUMNS = (
 
 
 def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore] = ()) -> Iterator[str]:
-    """Line by line: a table per ranking, what is in none, and published scores apart from all."""
-    yield "# Leaderboard"
-    yield ""
+    """Write a table per ranking, what is in none, and published scores apart from all, line by line."""
+    yield from ("# Leaderboard", "")
     for ranking, title in zip(board.rankings, _titles(board), strict=True):
-        yield f"## {for_markdown(title)}"
-        yield ""
-        yield from _table(HEADER, [_cells(standing) for standing in ranking.standings])
-        yield ""
+        yield from (f"## {for_markdown(title)}", "")
+        yield from (*pipes(table_of(STANDING, ranking.standings)).splitlines(), "")
     yield NOTES if board.rankings else "No campaign to rank."
     if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
         yield "Seconds with a star: trials ran at the same time."
-    for why in dict.fromkeys(left.why for left in board.left_out):
-        names = [for_markdown(left.campaign) for left in board.left_out if left.why == why]
-        yield ""
-        yield f"Left out ({why}): {', '.join(names)}."
+    for why in dict.fromkeys(board.left_out.values()):
+        names = [for_markdown(campaign) for campaign, reason in board.left_out.items() if reason == why]
+        yield from ("", f"Left out ({why}): {', '.join(names)}.")
     if published:
-        yield ""
-        yield from _published(published)
+        yield from ("", f"## {HEADING}", "", *pipes(table_of(PUBLISHED, published)).splitlines())
 
 
 def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> str:
-    """One line per campaign, published scores under a `ranking` of their own; undefined is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    """Write a line per campaign, published scores under a `ranking` of their own; undefined is empty."""
     titled = zip(board.rankings, _titles(board), strict=True)
     rows = [_row(title, standing) for ranking, title in titled for standing in ranking.standings]
-    for row in (*rows, *map(_published_row, published)):
-        cells = [row.get(column) for column in COLUMNS]
-        writer.writerow([for_csv(cell) if isinstance(cell, str) else cell for cell in cells])
-    return text.getvalue()
+    return csv_text(COLUMNS, [*rows, *map(_published_row, published)])
 
 
 def _titles(board: Leaderboard) -> list[str]:
     """One per ranking, no two alike."""
     plain = [_title(ranking.terms) for ranking in board.rankings]
-    return [
-        f"{title}, {_apart(ranking.terms)}" if plain.count(title) > 1 else title
-        for title, ranking in zip(plain, board.rankings, strict=True)
-    ]
+    titles = []
+    for title, ranking in zip(plain, board.rankings, strict=True):
+        apart = f", digest {ranking.terms.digest[:8]}: {', '.join(ranking.terms.tasks)}"
+        titles.append(f"{title}{apart}" if plain.count(title) > 1 else title)
+    return titles
 
 
 def _title(terms: Terms) -> str:
@@ -81,33 +65,9 @@ def _title(terms: Terms) -> str:
     return f"{terms.suite}, policy {terms.policy}{load}, {count(len(terms.tasks), 'task')}, {limits}"
 
 
-def _apart(terms: Terms) -> str:
-    return f"digest {terms.digest[:8]}: {', '.join(terms.tasks)}"
-
-
-def _cells(standing: Standing) -> list[str]:
-    manifest, rates, effort = standing.manifest, standing.figures.overall.rates, standing.figures.overall.effort
-    return [
-        str(standing.rank),
-        for_markdown(manifest.model),
-        f"{fraction(rates.passed, rates.planned)} ({percent(rates.raw)})",
-        interval(standing.figures.same_tasks),
-        f"{fraction(rates.passed, rates.scored)} ({percent(rates.effective)})",
-        dollars(effort.cost.total),
-        dollars(effort.cost.per_pass),
-        for_markdown(standing.tier or UNDEFINED),
-        latency(effort.seconds.mean) + ("\\*" if standing.overlapped else ""),
-        for_markdown(manifest.policy),
-        for_markdown(manifest.harness),
-        for_markdown(f"{manifest.suite.version} ({manifest.judged_by[:8]})"),
-        for_markdown(manifest.campaign),
-        for_markdown("; ".join(standing.notes())),
-    ]
-
-
 def _row(title: str, standing: Standing) -> Mapping[str, Cell]:
-    manifest, figures = standing.manifest, standing.figures
-    rates, effort, found = figures.overall.rates, figures.overall.effort, figures.same_tasks
+    manifest, rates, effort = standing.manifest, standing.rates, standing.effort
+    found = standing.campaign.figures.same_tasks
     return {
         "ranking": title,
         "rank": standing.rank,
@@ -139,23 +99,6 @@ def _row(title: str, standing: Standing) -> Mapping[str, Cell]:
     }
 
 
-def _published(scores: Sequence[PublishedScore]) -> Iterator[str]:
-    yield f"## {HEADING}"
-    yield ""
-    rows = [
-        [
-            str(score.rank),
-            for_markdown(score.model),
-            f"{fraction(score.passed, score.planned)} ({percent(score.passed / score.planned)})",
-            dollars(score.dollars),
-            dollars(score.per_pass),
-            for_markdown(score.tier),
-        ]
-        for score in scores
-    ]
-    yield from _table(("Rank", "Model", "Score", "Cost", "Cost per pass", "Tier"), rows)
-
-
 def _published_row(score: PublishedScore) -> Mapping[str, Cell]:
     return {
         "ranking": HEADING,
@@ -168,8 +111,3 @@ def _published_row(score: PublishedScore) -> Mapping[str, Cell]:
         "cost_per_pass_usd": to_micro_dollars(score.per_pass),
         "tier": score.tier,
     }
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for cells in (header, ["---"] * len(header), *rows):
-        yield f"| {' | '.join(cells)} |"

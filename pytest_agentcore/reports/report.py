@@ -1,64 +1,37 @@
-"""The one report value: what report.md, report.html and the terminal show. Text in it is raw; renderers escape it.
+"""The one value that report.md, report.html and `agentcore show` render. Text in it is raw; renderers escape it.
 
-Transcripts are not in it: it holds addresses, short excerpts, and `Report.turns_of`, which reads one when it is asked.
+It is made by `build_report`, which reads every transcript once, one at a time, and keeps short excerpts of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_agentcore.analysis.compare import Comparison
-from pytest_agentcore.analysis.predicted import PredictionScore
-from pytest_agentcore.analysis.rank import Ranking
+from pytest_agentcore.analysis.compare import Comparison, compare
+from pytest_agentcore.analysis.predicted import PredictionScore, score_predictions
+from pytest_agentcore.analysis.rank import Ranking, ranking_of
+from pytest_agentcore.format import count, fraction, interval
 from pytest_agentcore.pack.figures import CampaignFigures
+from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.pack.transcript import Turn, played, read_transcript
-from pytest_agentcore.trial.detectors import Hit
+from pytest_agentcore.pack.transcript import read_outline
+from pytest_agentcore.reports.facts import MANIFEST, TRIALS, Statement, facts, warnings
+from pytest_agentcore.trial.detectors import DETECTORS, Detector, Finding, Hit, examine
+from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One line of what was run."""
-
-    label: str
-    text: str
-    file: str
-    """Of the pack, with `#key` where the file is JSON."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A recorded trial that did not pass."""
-
-    result: TrialResult
-    turn: int
-    """The last one; 0 when there was none."""
-    address: str
-    """`data/transcripts/<uuid>.jsonl#turn=N`."""
-    excerpt: str
-    """What the model wrote last, at most `EXCERPT` characters; empty when it wrote nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorHit:
-    """One place where a detector fired, in whatever trial: passed ones too."""
-
-    result: TrialResult
-    hit: Hit
-    address: str
-    """Of `hit.turn`."""
+EXCERPT = 400
+"""Characters that are kept of what a failed trial wrote last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """What one detector found in the whole campaign; every hit is a row of `sources.DETECTOR_HITS`."""
+    """What one detector found in the whole campaign; every hit is a row of `verification/detectors.csv`."""
 
-    name: str
-    meaning: str
-    needs: str
-    """What a trial must have to be looked at."""
-    hits: tuple[DetectorHit, ...]
+    detector: Detector
+    hits: tuple[tuple[TrialResult, Hit], ...]
+    """Places where it fired, in passed trials too."""
     trials: int
     """Trials with at least one hit."""
     examined: int
@@ -68,113 +41,146 @@ class Detected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """A sentence of the tool's own, with the file that bears it out."""
-
-    text: str
-    file: str
-    """Of the pack, with `#key` where the file is JSON."""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One campaign, ready to be shown."""
 
     campaign: Campaign
-    baseline: Campaign | None
-    """What it is compared with, if anything."""
     comparison: Comparison | None
-    """With the baseline, which is its `first`; in `sources.COMPARISON`."""
-    facts: tuple[Fact, ...]
+    """With the baseline, which is its `first`, if there is one."""
+    facts: tuple[Statement, ...]
     """What was run."""
-    figures: CampaignFigures
-    """The numbers, overall and per task; `reports.sources` says which file holds each."""
-    failures: tuple[Failure, ...]
-    """By task and run."""
-    not_run: tuple[TrialKey, ...]
-    """Planned trials without a result."""
+    excerpts: Mapping[str, str]
+    """By attempt, what the model of a trial that did not pass wrote last; absent where it wrote nothing."""
     detected: tuple[Detected, ...]
     """Every detector, also those that never fired."""
     ranking: Ranking | None
     """Among the campaigns of its results folder; None for a selection and for an agent without a model."""
     predictions: PredictionScore
-    """In `sources.PREDICTIONS`; says so when none were filed."""
+    """Says so when none were filed."""
     warnings: tuple[Statement, ...]
     """What casts doubt on the numbers."""
     unobserved: tuple[Statement, ...]
     """What this campaign does not say."""
 
     @property
+    def figures(self) -> CampaignFigures:
+        """The numbers, overall and per task."""
+        return self.campaign.figures
+
+    @property
     def results(self) -> tuple[TrialResult, ...]:
-        """Every recorded trial, by task and run; their values are in `sources.TRIALS`."""
+        """Every recorded trial, by task and run."""
         return self.campaign.results
 
-    def turns_of(self, result: TrialResult) -> list[Turn]:
-        """A trial turn by turn, read from the disk now; empty where its transcript is missing.
+    @property
+    def failures(self) -> list[TrialResult]:
+        """Recorded trials that did not pass, by task and run."""
+        return [result for result in self.results if not result.passed]
 
-        Raises:
-            UsageError: the transcript is damaged; names file and line.
-        """
-        return played(read_transcript(self.campaign.folder.transcript(result.attempt)))
-
-
-MANIFEST = "manifest.json"
-RESULTS = "data/results.jsonl"
-PASS_RATES = "verification/pass_rate_by_task.csv"  # noqa: S105 - no password
-HISTOGRAM = "verification/failure_mode_histogram.csv"
-LATENCY = "verification/latency_distribution.csv"
-TOOL_CALLS = "verification/tool_calls_by_task.csv"
-COST = "verification/cost_breakdown.csv"
-TRIALS = "verification/trials.csv"
-INTERVALS = "verification/intervals.csv"
-REPEATS = "verification/repeats.csv"
-DETECTOR_HITS = "verification/detectors.csv"
-COMPARISON = "verification/comparison.csv"
-PREDICTIONS = "verification/predictions.csv"
+    @property
+    def not_run(self) -> list[TrialKey]:
+        """Planned trials without a result."""
+        recorded = {result.key for result in self.results}
+        return [key for key in self.campaign.manifest.keys if key not in recorded]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A column of a table; the row is that of the task, `*` for all of them."""
+def build_report(campaign: Campaign, baseline: Campaign | None = None) -> Report:
+    """Gather everything that is shown of a campaign.
 
-    file: str
-    """Relative to the campaign's folder."""
-    column: str
+    Args:
+        campaign: complete or not.
+        baseline: what it is compared with, if anything.
+
+    Raises:
+        UsageError: a transcript is damaged, or the baseline cannot be compared; says which.
+    """
+    findings: dict[str, Mapping[str, Finding]] = {}
+    excerpts: dict[str, str] = {}
+    for result in campaign.results:
+        events = read_outline(campaign.folder.transcript(result.attempt))
+        if events:
+            findings[result.attempt] = examine(events)
+            if not result.passed and (words := _last_words(events)):
+                excerpts[result.attempt] = words
+    detected = tuple(_detected(detector, campaign.results, findings) for detector in DETECTORS)
+    ranking = ranking_of(campaign)
+    return Report(
+        campaign=campaign,
+        comparison=compare(baseline, campaign) if baseline else None,
+        facts=tuple(facts(campaign.manifest)),
+        excerpts=excerpts,
+        detected=detected,
+        ranking=ranking,
+        predictions=score_predictions(campaign),
+        warnings=tuple(warnings(campaign)),
+        unobserved=(*_unknown_rates(campaign), *_not_tried(campaign.manifest, ranking), *_not_seen(campaign, detected)),
+    )
 
 
-SOURCES = {
-    "rates.planned": Source(PASS_RATES, "planned"),
-    "rates.recorded": Source(PASS_RATES, "recorded"),
-    "rates.scored": Source(PASS_RATES, "scored"),
-    "rates.passed": Source(PASS_RATES, "passed"),
-    "rates.raw": Source(PASS_RATES, "raw_rate"),
-    "rates.effective": Source(PASS_RATES, "effective_rate"),
-    "distinct.n": Source(PASS_RATES, "distinct"),
-    "effort.basis": Source(LATENCY, "over"),
-    "effort.seconds.mean": Source(LATENCY, "mean_seconds"),
-    "effort.seconds.p50": Source(LATENCY, "p50_seconds"),
-    "effort.seconds.p95": Source(LATENCY, "p95_seconds"),
-    "effort.seconds.least": Source(LATENCY, "min_seconds"),
-    "effort.seconds.most": Source(LATENCY, "max_seconds"),
-    "effort.turns.mean": Source(TOOL_CALLS, "mean_turns"),
-    "effort.turns.most": Source(TOOL_CALLS, "max_turns"),
-    "effort.tool_calls.mean": Source(TOOL_CALLS, "mean_tool_calls"),
-    "effort.tool_calls.p50": Source(TOOL_CALLS, "p50_tool_calls"),
-    "effort.tool_calls.most": Source(TOOL_CALLS, "max_tool_calls"),
-    "effort.model_seconds": Source(COST, "model_seconds"),
-    "effort.tool_seconds": Source(COST, "tool_seconds"),
-    "effort.prompt_tokens": Source(COST, "prompt_tokens"),
-    "effort.cached_tokens": Source(COST, "cached_tokens"),
-    "effort.reply_tokens": Source(COST, "reply_tokens"),
-    "effort.tokens_per_second": Source(COST, "tokens_per_second"),
-    "effort.cost.total": Source(COST, "cost_usd"),
-    "effort.cost.per_run": Source(COST, "cost_per_trial_usd"),
-    "effort.cost.per_pass": Source(COST, "cost_per_pass_usd"),
-}
-"""By the way from a `campaign.figures.Figures` to the value.
+def _last_words(events: Sequence[Event]) -> str:
+    """What the model wrote last: its words, else its raw text."""
+    last = next((event for event in reversed(events) if event["event"] == "reply"), None)
+    if last is None:
+        return ""
+    return str(last["content"] if last["content"].strip() else last["text"]).strip()[:EXCERPT]
 
-`outcomes` and `causes` are in `HISTOGRAM`, intervals in `INTERVALS`, `repeats` in `REPEATS`.
-"""
+
+def _detected(
+    detector: Detector, results: Sequence[TrialResult], findings: Mapping[str, Mapping[str, Finding]]
+) -> Detected:
+    found = [(result, findings[result.attempt][detector.name]) for result in results if result.attempt in findings]
+    return Detected(
+        detector=detector,
+        hits=tuple((result, hit) for result, finding in found for hit in finding.hits),
+        trials=sum(bool(finding.hits) for _, finding in found),
+        examined=len(found),
+        applicable=sum(finding.applicable for _, finding in found),
+    )
+
+
+def _unknown_rates(campaign: Campaign) -> Iterator[Statement]:
+    """Tasks and trials without a score, and the task whose rate is known worst."""
+    figures, rates = campaign.figures, campaign.figures.overall.rates
+    for task in figures.tasks:
+        if task.rates.planned and not task.rates.scored:
+            text = f"{task.task}: {fraction(0, task.rates.planned)} trials were scored, so nothing is known about it."
+            yield Statement(text=text, file="verification/pass_rate_by_task.csv")
+    if rates.planned > rates.scored:
+        text = f"{fraction(rates.planned - rates.scored, rates.planned)} planned trials have no score; each could pass."
+        yield Statement(text=text, file=TRIALS)
+    known = [(task.wilson.high - task.wilson.low, task) for task in figures.tasks if task.wilson]
+    if known:
+        _, widest = max(known, key=lambda pair: pair[0])
+        most = max(task.distinct.n for _, task in known)
+        text = (
+            f"What one task's rate is: {count(len(known), 'task')} had at most {count(most, 'distinct run')} each. "
+            f"{widest.task} is known worst, {fraction(widest.rates.passed, widest.rates.scored)} means "
+            f"{interval(widest.wilson)}."
+        )
+        yield Statement(text=text, file="verification/intervals.csv")
+
+
+def _not_tried(manifest: Manifest, ranking: Ranking | None) -> Iterator[Statement]:
+    """Conditions under which the campaign was not run, and campaigns that it could be ranked with."""
+    text = f"How it goes under another policy than {manifest.policy}, with other sampling values or another seed."
+    yield Statement(text=text, file=f"{MANIFEST}#policy")
+    if not manifest.context_load:
+        text = "How it goes behind a long earlier conversation: no context load was asked for."
+        yield Statement(text=text, file=f"{MANIFEST}#context_load")
+    if manifest.preflight is None:
+        yield Statement(text="Whether plumbing is at fault: no preflight was made.", file=f"{MANIFEST}#preflight")
+    if ranking and len(ranking.standings) == 1:
+        text = "How others do: no other campaign of its folder planned the same tasks under the same policy and limits."
+        yield Statement(text=text, file=f"{MANIFEST}#suite")
+
+
+def _not_seen(campaign: Campaign, detected: Sequence[Detected]) -> Iterator[Statement]:
+    """Missing transcripts, and detectors that had nothing to look at."""
+    missing = len(campaign.results) - max((found.examined for found in detected), default=0)
+    if missing:
+        text = f"How {count(missing, 'trial')} went: the transcripts are missing, so their addresses lead nowhere."
+        yield Statement(text=text, file=TRIALS)
+    for found in detected:
+        if found.examined and not found.applicable:
+            text = f"{found.detector.name}: no trial had {found.detector.needs}, so that it never fired says nothing."
+            yield Statement(text=text, file="verification/detectors.csv")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_agentcore.format import count, fraction, joined, labelled, latency, percent
 from pytest_agentcore.pack.transcript import Turn, address_of, played
-from pytest_agentcore.reports.report import Failure, Report
-from pytest_agentcore.reports.terminal import summary_lines, verdict_lines
+from pytest_agentcore.reports.report import Report
+from pytest_agentcore.reports.tables import HIT
+from pytest_agentcore.reports.terminal import Line, labelled_lines, summary_lines, verdict_lines
 from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines
@@ -20,26 +21,55 @@ BODY = "    "
 
 
 def campaign_lines(report: Report, width: int = 80) -> Iterator[str]:
-    """What was run, how it went, what failed and where, what detectors found, what is not known."""
-    campaign = report.campaign
-    for fact in report.facts:
-        yield from labelled(fact.label, fact.text, width)
+    """Show what was run, how it went, what failed and where, what detectors found, what is not known."""
+    yield from labelled_lines(((fact.label, fact.text) for fact in report.facts), width)
     yield ""
-    yield from summary_lines(campaign.manifest, campaign.results, campaign.folder.path, width, cautions=False)
+    yield from summary_lines(report.campaign, report.campaign.folder.path, width, doubts=False)
     yield ""
-    yield from _repeats(report, width)
-    yield from _failures(report, width)
-    yield from _detected(report, width)
-    yield from _place(report, width)
-    for number, sentence in enumerate(report.predictions.sentences):
-        yield from labelled("" if number else "predicted", sentence, width)
+    yield from labelled_lines(_campaign(report, width), width)
+
+
+def _campaign(report: Report, width: int) -> Iterator[Line]:
+    for repeated in report.figures.overall.repeats:
+        if repeated.k > 1 and repeated.any_of is not None:
+            text = f"pass@{repeated.k} {percent(repeated.any_of)} · pass^{repeated.k} {percent(repeated.all_of)}"
+            yield "repeats", f"{text} (over {count(repeated.tasks, 'task')})"
+
+    yield from _once("failed", [_failure(result) for result in report.failures[:FAILURES_LISTED]])
+    if (left := len(report.failures) - FAILURES_LISTED) > 0:
+        yield "", f"{left} more, see verification/trials.csv"
+
+    for found in report.detected:
+        seen = f"{found.detector.name} {fraction(found.trials, found.examined)} trials"
+        part = f" ({found.applicable} had {found.detector.needs})" if found.applicable < found.examined else ""
+        yield "detector", f"{seen}{part}"
+        for result, hit in found.hits[:HITS_LISTED]:
+            yield "", clip(f"{result.task}:{result.run} {hit.note}", 2 * width)
+        if (left := len(found.hits) - HITS_LISTED) > 0:
+            yield "", f"{left} more, see verification/detectors.csv"
+
+    standings = report.ranking.standings if report.ranking else ()
+    mine = [standing for standing in standings if standing.manifest.campaign == report.campaign.manifest.campaign]
+    if mine and len(standings) > 1:
+        among = f"{len(standings)} campaigns of its results folder under the same policy and limits"
+        yield "place", f"rank {mine[0].rank} of {among}"
+
+    yield from _once("predicted", report.predictions.sentences)
     for item in report.predictions.items:
-        word = {True: "hit", False: "miss", None: "not scored"}[item.hit]
-        yield from labelled("", f"{word}: {item.item} {item.predicted}, observed {item.observed or 'nothing'}", width)
-    for warning in report.warnings:
-        yield from labelled("CAUTION", warning.text, width)
-    for number, statement in enumerate(report.unobserved):
-        yield from labelled("" if number else "not known", statement.text, width)
+        yield "", f"{HIT[item.hit]}: {item.item} {item.predicted}, observed {item.observed or 'nothing'}"
+    yield from (("CAUTION", warning.text) for warning in report.warnings)
+    yield from _once("not known", [statement.text for statement in report.unobserved])
+
+
+def _once(label: str, texts: Iterable[str]) -> Iterator[Line]:
+    """Write a label before the first text only."""
+    for number, text in enumerate(texts):
+        yield "" if number else label, text
+
+
+def _failure(result: TrialResult) -> str:
+    where = f"turn {result.turns}" if result.turns else "no turn"
+    return joined([f"{result.task}:{result.run}", result.cause or result.outcome, where, result.attempt[:8]])
 
 
 def trial_lines(result: TrialResult, events: Sequence[Event], width: int = 80) -> Iterator[str]:
@@ -96,46 +126,3 @@ def _call(call: Event) -> Iterator[str]:
 def _block(label: str, text: str) -> Iterator[str]:
     yield f"  {visible(label)}:"
     yield from (f"{BODY}{line}" for line in visible_lines(text))
-
-
-def _repeats(report: Report, width: int) -> Iterator[str]:
-    for found in report.figures.overall.repeats:
-        if found.k > 1 and found.any_of is not None:
-            text = f"pass@{found.k} {percent(found.any_of)} · pass^{found.k} {percent(found.all_of)}"
-            yield from labelled("repeats", f"{text} (over {count(found.tasks, 'task')})", width)
-
-
-def _place(report: Report, width: int) -> Iterator[str]:
-    standings = report.ranking.standings if report.ranking else ()
-    mine = [standing for standing in standings if standing.manifest.campaign == report.campaign.manifest.campaign]
-    if mine and len(standings) > 1:
-        text = (
-            f"rank {mine[0].rank} of {len(standings)} campaigns of its results folder under the same policy and limits"
-        )
-        yield from labelled("place", text, width)
-
-
-def _failures(report: Report, width: int) -> Iterator[str]:
-    for number, failure in enumerate(report.failures[:FAILURES_LISTED]):
-        yield from labelled("" if number else "failed", _failure(failure), width)
-    left = len(report.failures) - FAILURES_LISTED
-    if left > 0:
-        yield from labelled("", f"{left} more, see verification/trials.csv", width)
-
-
-def _failure(failure: Failure) -> str:
-    result = failure.result
-    where = f"turn {failure.turn}" if failure.turn else "no turn"
-    return joined([f"{result.task}:{result.run}", result.cause or result.outcome, where, result.attempt[:8]])
-
-
-def _detected(report: Report, width: int) -> Iterator[str]:
-    for found in report.detected:
-        seen = f"{found.name} {fraction(found.trials, found.examined)} trials"
-        if found.applicable < found.examined:
-            seen += f" ({found.applicable} had {found.needs})"
-        yield from labelled("detector", seen, width)
-        for hit in found.hits[:HITS_LISTED]:
-            yield from labelled("", clip(f"{hit.result.task}:{hit.result.run} {hit.hit.note}", 2 * width), width)
-        if len(found.hits) > HITS_LISTED:
-            yield from labelled("", f"{len(found.hits) - HITS_LISTED} more, see verification/detectors.csv", width)

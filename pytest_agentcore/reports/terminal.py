@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,34 +21,28 @@ from pytest_agentcore.format import (
     percent,
     table,
 )
-from pytest_agentcore.pack.figures import figures_of
 from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import Turn
-from pytest_agentcore.stats import (
-    NOT_RUN,
-    Rates,
-    basis,
-    by_task,
-    cause_counts,
-    distinct,
-    made_no_call,
-    mean,
-    outcome_counts,
-)
+from pytest_agentcore.reports.facts import cautions, facts, named
+from pytest_agentcore.reports.tables import failure_notes
+from pytest_agentcore.stats.counting import NOT_RUN, by_task, mean
 from pytest_agentcore.trial.fold import Event
-from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
+from pytest_agentcore.trial.modes import FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 from pytest_agentcore.untrusted import clip, clip_middle
 
-DIGEST_SHOWN = 12
-"""Characters of a sha256 that are shown; the manifest has all."""
+Line = tuple[str, str]
+"""A label, empty where the line goes on with what the line before is about, and a text."""
 
-NULL = "null"
-"""The agent that does nothing: its silence is no suspicion."""
+
+def labelled_lines(lines: Iterable[Line], width: int) -> list[str]:
+    """Write each text behind its label, wrapped."""
+    return [written for label, text in lines for written in labelled(label, text, width)]
 
 
 def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "") -> list[str]:
-    """What is about to run, on what and how, and where it is written; warnings last.
+    """Say what is about to run, on what and how, and where it is written; warnings last.
 
     Args:
         manifest: as written at the start.
@@ -56,180 +50,83 @@ def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "
         width: columns; only single words such as paths may be wider.
         why: what is continued, or why nothing is; empty when there is nothing to say.
     """
-    suite = manifest.suite
-    lines = [
-        *labelled("agentcore", manifest.harness, width),
-        *labelled("suite", joined([suite.title, f"digest {suite.digest[:DIGEST_SHOWN]}"]), width),
-        *labelled("model", joined([manifest.model, *_backend(manifest.backend)]), width),
-        *labelled("device", str(manifest.backend.get("device") or "none"), width),
-        *labelled("policy", _policy(manifest), width),
-        *_preflight(manifest, width),
-        *labelled("sandbox", _sandbox(manifest.sandbox), width),
-        *labelled("plan", _plan(manifest), width),
-        *(labelled("campaign", why, width) if why else ()),
-        *labelled("results", str(folder), width),
-    ]
-    return lines + [line for warning in manifest.warnings for line in labelled("WARNING", warning, width)]
+    known = {fact.label: fact.text for fact in facts(manifest)}
+    file, context = named(manifest.backend, "file", "quant"), manifest.backend.get("context")
+    load = f"context load {manifest.context_load} tokens" if manifest.context_load else ""
+    lines = {
+        "agentcore": manifest.harness,
+        "suite": known["suite"],
+        "model": joined([manifest.model, *file, f"context {context}" if context else ""]),
+        "device": known["device"],
+        "policy": joined([known["policy"], load]),
+        "preflight": known.get("preflight", ""),
+        "sandbox": known["sandbox"],
+        "plan": joined([known["plan"], known["budget"]]),
+        "campaign": why,
+        "results": str(folder),
+    }
+    shown = [line for line in lines.items() if line[1]]
+    return labelled_lines([*shown, *(("WARNING", warning) for warning in manifest.warnings)], width)
 
 
 def summary_title(manifest: Manifest) -> str:
-    """For the rule above the summary: model, policy and sandbox."""
+    """Name model, policy and sandbox, for the rule above the summary."""
     return joined([manifest.model, f"policy {manifest.policy}", f"sandbox {manifest.sandbox.get('name', '')}"])
 
 
-def summary_lines(
-    manifest: Manifest, results: Sequence[TrialResult], folder: Path, width: int = 80, *, cautions: bool = True
-) -> list[str]:
-    """How a campaign ended: a table per task, rates, failures by mode and cause, cautions, where the files are."""
-    rates = Rates.of(results, len(manifest.planned))
-    return [
-        *_task_table(manifest, results, width),
-        "",
-        *labelled("raw", f"{_rate(rates.passed, rates.planned, rates.raw)} of the planned trials passed", width),
-        *labelled("effective", _effective(rates), width),
-        *_intervals(manifest, results, width),
-        *labelled("distinct", f"{count(rates.scored, 'scored trial')}, {distinct(results)} distinct", width),
-        *labelled("failures", _modes(results, len(manifest.planned)), width),
-        *_causes(results, width),
-        *(_cautions(manifest, results, width) if cautions else []),
-        *labelled("files", str(folder), width),
-        *labelled("", "manifest.json, data/ (results, transcripts, workspaces), verification/ (CSV)", width),
-    ]
+def summary_lines(campaign: Campaign, folder: Path, width: int = 80, *, doubts: bool = True) -> list[str]:
+    """Say how a campaign ended: a table per task, rates, failures by mode and cause, doubts, where the files are.
+
+    Args:
+        campaign: complete or not.
+        folder: the campaign's folder as the user may type it.
+        width: columns.
+        doubts: False where they are shown elsewhere.
+    """
+    lines: list[Line] = [*_rates(campaign), *_failures(campaign)]
+    if doubts:
+        lines += [(caution.label, caution.text) for caution in cautions(campaign)]
+    inside = "manifest.json, data/ (results, transcripts, workspaces), verification/ (CSV)"
+    lines += [("files", str(folder)), ("", inside)]
+    return [*_task_table(campaign, width), "", *labelled_lines(lines, width)]
 
 
-def _backend(described: Mapping[str, object]) -> Iterable[str]:
-    """File, quant, context: those that the backend knows."""
-    context = described.get("context")
-    named = (described.get("file"), described.get("quant"), f"context {context}" if context else "")
-    return (str(value) for value in named if value)
-
-
-def _policy(manifest: Manifest) -> str:
-    dialect = manifest.backend.get("dialect")
-    load = f"context load {manifest.context_load} tokens" if manifest.context_load else ""
-    return joined([manifest.policy, f"dialect {dialect}" if dialect else "", load])
-
-
-def _preflight(manifest: Manifest, width: int) -> list[str]:
-    return labelled("preflight", str(manifest.preflight["verdict"]), width) if manifest.preflight else []
-
-
-def _sandbox(described: Mapping[str, object]) -> str:
-    python = described.get("python")
-    return joined([described.get("name", ""), described.get("version") or "", f"python {python}" if python else ""])
-
-
-def _plan(manifest: Manifest) -> str:
-    """Under xdist the plan is known only once the workers have collected."""
-    runs = count(manifest.runs, "run")
-    tasks, trials = count(len(manifest.tasks), "task"), count(len(manifest.planned), "trial")
-    budget = manifest.budget
-    return joined(
-        [
-            f"{tasks}, {runs}: {trials}" if manifest.planned else f"{runs} of each task",
-            manifest.order,
-            f"seed {manifest.seed}",
-            count(round(budget["turns"]), "turn"),
-            f"{round(budget['reply_tokens'])} tokens a reply",
-            f"{duration(budget['seconds'])} a trial",
-        ]
-    )
-
-
-def _task_table(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
-    per_task = by_task(results, manifest.tasks)
+def _task_table(campaign: Campaign, width: int) -> list[str]:
+    """Show means over the scored trials, or over all that were recorded where none was scored."""
+    manifest, figures = campaign.manifest, campaign.figures
+    grouped = by_task(campaign.results, manifest.tasks)
     rows = [[f"task (policy {manifest.policy})", "passed", overlapping("latency", manifest.parallel), "calls", "turns"]]
-    rows += [_task_row(task, manifest.tasks.get(task, 0), found) for task, found in per_task.items()]
-    rows.append(_task_row("all", len(manifest.planned), list(results)))
-    notes = ["notes", *(_notes(found, manifest.tasks.get(task, 0)) for task, found in per_task.items()), ""]
+    notes = ["notes"]
+    for task in (*figures.tasks, figures.overall):
+        effort, is_all = task.effort, task is figures.overall
+        means = [latency(effort.seconds.mean), average(effort.tool_calls.mean), average(effort.turns.mean)]
+        rows.append(["all" if is_all else task.task, fraction(task.rates.passed, task.rates.planned), *means])
+        notes.append("" if is_all else failure_notes(grouped[task.task], task.rates.planned))
     return table(rows, notes, width)
 
 
-def _task_row(name: str, planned: int, results: Sequence[TrialResult]) -> list[str]:
-    """Means are over the scored trials, or over all that were recorded where none was scored."""
-    _, counted = basis(results)
-    return [
-        name,
-        fraction(sum(result.passed is True for result in results), planned),
-        latency(mean([result.seconds for result in counted])),
-        average(mean([result.tool_calls for result in counted])),
-        average(mean([result.turns for result in counted])),
-    ]
+def _rates(campaign: Campaign) -> Iterator[Line]:
+    figures, rates = campaign.figures, campaign.figures.overall.rates
+    yield "raw", f"{fraction(rates.passed, rates.planned)}  {percent(rates.raw)} of the planned trials passed"
+    if rates.scored:
+        shown = f"{fraction(rates.passed, rates.scored)}  {percent(rates.effective)}"
+        yield "effective", f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
+    else:
+        yield "effective", f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
+    same, others = (interval(each) if each else "undefined" for each in (figures.same_tasks, figures.other_tasks))
+    yield "95%", f"{same} for the same tasks again"
+    yield "", f"{others} for other tasks like these"
+    yield "distinct", f"{count(rates.scored, 'scored trial')}, {figures.overall.distinct.n} distinct"
 
 
-def _notes(results: Sequence[TrialResult], planned: int) -> str:
-    """Which runs did not pass, by what they died of."""
-    runs: dict[str, list[int]] = {}
-    for result in results:
-        if not result.passed:
-            runs.setdefault(_why(result), []).append(result.run)
-    notes = [f"run {', '.join(map(str, found))}: {why}" for why, found in runs.items()]
-    if planned > len(results):
-        notes.append(f"{planned - len(results)} not run")
-    return "; ".join(notes)
-
-
-def _why(result: TrialResult) -> str:
-    """The cause; a budget also says which."""
-    cause = result.cause or result.outcome
-    return f"{cause} ({result.stop_reason})" if cause is Cause.budget_exhausted else str(cause)
-
-
-def _rate(passed: int, of: int, rate: float | None) -> str:
-    return f"{fraction(passed, of)}  {percent(rate)}"
-
-
-def _effective(rates: Rates) -> str:
-    if not rates.scored:
-        return f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
-    shown = _rate(rates.passed, rates.scored, rates.effective)
-    return f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
-
-
-def _intervals(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
-    """Of the effective rate, each named by its question."""
-    found = figures_of(manifest, results)
-    same, others = (interval(each) if each else "undefined" for each in (found.same_tasks, found.other_tasks))
-    return [
-        *labelled("95%", f"{same} for the same tasks again", width),
-        *labelled("", f"{others} for other tasks like these", width),
-    ]
-
-
-def _modes(results: Sequence[TrialResult], planned: int) -> str:
+def _failures(campaign: Campaign) -> Iterator[Line]:
     """The three headline modes always; interrupted and not run when there are any."""
-    counts = outcome_counts(results, planned)
+    counts = campaign.figures.outcomes
     modes = [f"{counts[mode]} {mode.value}" for mode in FailureMode]
     others = [f"{counts[name]} {name}" for name in (StopReason.interrupted.value, NOT_RUN) if counts[name]]
-    return joined(modes + others)
-
-
-def _causes(results: Sequence[TrialResult], width: int) -> list[str]:
-    counts = cause_counts(results)
-    return labelled("causes", joined(f"{n} {cause}" for (_, cause), n in counts.items()), width) if counts else []
-
-
-def _cautions(manifest: Manifest, results: Sequence[TrialResult], width: int) -> list[str]:
-    lines: list[str] = []
-    timed_out = sum(result.stop_reason is StopReason.time_limit for result in results)
-    if timed_out:
-        text = (
-            f"{count(timed_out, 'trial')} ended by time_limit, which depends on the machine: on a faster one "
-            "the same replies could have passed."
-        )
-        lines += labelled("CAUTION", text, width)
-    if made_no_call(results) and manifest.model != NULL:
-        lines += labelled("SUSPECT", _suspicion(manifest, results), width)
-    return lines
-
-
-def _suspicion(manifest: Manifest, results: Sequence[TrialResult]) -> str:
-    problems = sum(result.problems for result in results)
-    seen = f"{count(problems, 'call')} could not be read or run" if problems else "none was even begun"
-    return (
-        f"not one trial of {manifest.model} made a tool call that could be run ({seen}). Suspect the harness before "
-        f"the model: chat template, dialect or policy (now {manifest.policy}) may not fit it."
-    )
+    yield "failures", joined(modes + others)
+    if campaign.figures.causes:
+        yield "causes", joined(f"{n} {cause}" for (_, cause), n in campaign.figures.causes.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,7 +172,8 @@ class Presenting:
         for campaign in self._recording.campaigns.values():
             terminalreporter.write_sep("=", summary_title(campaign.manifest))
             folder = self._relative(campaign.folder.path)
-            for line in summary_lines(campaign.manifest, campaign.results, folder, terminalreporter._tw.fullwidth):
+            ended = Campaign(folder=campaign.folder, manifest=campaign.manifest, results=tuple(campaign.results))
+            for line in summary_lines(ended, folder, terminalreporter._tw.fullwidth):
                 terminalreporter.write_line(line)
         for sentence in (*self._recording.lost, *self._recording.broken):
             terminalreporter.write_line(visible(sentence), red=True)
@@ -243,11 +244,8 @@ class Grouping:
         # statistics are loaded now that nobody waits for a first trial
         from pytest_agentcore.analysis.groups import build_group  # noqa: PLC0415
         from pytest_agentcore.pack.group import members  # noqa: PLC0415
-        from pytest_agentcore.reports.group_text import (  # noqa: PLC0415
-            group_lines,
-            group_title,
-            write_group,
-        )
+        from pytest_agentcore.reports.group_text import group_lines, group_title  # noqa: PLC0415
+        from pytest_agentcore.reports.write import write_group  # noqa: PLC0415
 
         path = folder.path
         shown = path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
@@ -265,12 +263,6 @@ class Grouping:
             terminalreporter.write_sep("=", title)
             for line in lines:
                 terminalreporter.write_line(line)
-
-
-WORTH_CHARTS = 10.0
-"""Seconds that the trials took, about, with those that ran side by side counted once. Drawing takes half a second, a
-third of what a short scripted campaign takes; such a campaign is made to try something out, and `agentcore report`
-draws its charts too."""
 
 
 class Reporting:
@@ -300,7 +292,7 @@ class Reporting:
             from pytest_agentcore.reports.write import write_reports  # noqa: PLC0415 - now that nobody waits
 
             campaign = read_campaign(folder.path)
-            written = write_reports(campaign, self._baseline, charts=_took(campaign) >= WORTH_CHARTS)
+            written = write_reports(campaign, self._baseline)
             return [("report", str(self._relative(path))) for path in written]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a report, the run stands
             why = f"{type(error).__name__}: {error}"
@@ -308,8 +300,3 @@ class Reporting:
 
     def _relative(self, path: Path) -> Path:
         return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
-
-
-def _took(campaign: Campaign) -> float:
-    """Seconds on the clock, as if every place for a trial had been taken all the time."""
-    return sum(result.seconds for result in campaign.results) / max(1, campaign.manifest.parallel)

@@ -14,8 +14,8 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import address, last_turns
+from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
-from pytest_agentcore.reports.write import properties
 from pytest_agentcore.runner import Finished
 from pytest_agentcore.session.items import key_of, task_of
 from pytest_agentcore.session.trials import FINISHED, SPAN, Running

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.reports.write import properties
+from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.session.lifecycle import runs_nothing
 from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.terminal import shown

@@ -365,7 +365,7 @@ def test_charts_are_drawn_and_said_in_words(visit: Open, small: Path) -> None:
     ]
     assert "wrong_answer 1, gave_up_mid_plan 1, infrastructure_error 1" in names[1]
     assert page.locator("figure svg").count() == 5
-    colours = page.locator("figure svg path[fill^='var(--']").count()
+    colours = page.locator("figure svg rect[fill^='var(--']").count()
     assert colours > 5
 
 

@@ -14,7 +14,7 @@ from pytest_agentcore.analysis.rank import published_scores
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.format import average, latency, percent
 from pytest_agentcore.pack.csv import TABLES
-from pytest_agentcore.pack.figures import CampaignFigures, figures_of
+from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.reports.terminal import summary_lines
 
@@ -62,7 +62,7 @@ def large() -> Campaign:
 
 @pytest.fixture(scope="module")
 def figures(small: Campaign) -> CampaignFigures:
-    return figures_of(small.manifest, small.results)
+    return small.figures
 
 
 def test_raw_and_effective_rate(figures: CampaignFigures) -> None:
@@ -86,7 +86,7 @@ def test_table_per_task(small: Campaign, figures: CampaignFigures) -> None:
         for task in figures.tasks
     }
     assert shown == TABLE
-    terminal = "\n".join(summary_lines(small.manifest, small.results, small.folder.path, 120))
+    terminal = "\n".join(summary_lines(small, small.folder.path, 120))
     for task, cells in TABLE.items():
         (line,) = (line for line in terminal.splitlines() if line.startswith(task))
         assert tuple(line.split()[1:4]) == cells

@@ -16,14 +16,44 @@ from tiny import COUNT, HELLO, campaign, say, write
 
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.cli.__main__ import CUT_OFF
-from pytest_agentcore.pack.figures import EVERY, Figures, figures_of
+from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.read import read_campaign
-from pytest_agentcore.reports.report import SOURCES
-from pytest_agentcore.reports.write import REPORT_TABLES
+from pytest_agentcore.reports.csv import REPORT_TABLES
 
 VERIFIED = re.compile(r"\((?:verified|ref|transcript): ((?:`[^`]+`(?:, )?)+)\)")
 LIST = {"tool_calls": [{"name": "shell", "arguments": {"command": "ls"}}]}
 
+
+SOURCES = {
+    "rates.planned": ("pass_rate_by_task", "planned"),
+    "rates.recorded": ("pass_rate_by_task", "recorded"),
+    "rates.scored": ("pass_rate_by_task", "scored"),
+    "rates.passed": ("pass_rate_by_task", "passed"),
+    "rates.raw": ("pass_rate_by_task", "raw_rate"),
+    "rates.effective": ("pass_rate_by_task", "effective_rate"),
+    "distinct.n": ("pass_rate_by_task", "distinct"),
+    "effort.basis": ("latency_distribution", "over"),
+    "effort.seconds.mean": ("latency_distribution", "mean_seconds"),
+    "effort.seconds.p50": ("latency_distribution", "p50_seconds"),
+    "effort.seconds.p95": ("latency_distribution", "p95_seconds"),
+    "effort.seconds.least": ("latency_distribution", "min_seconds"),
+    "effort.seconds.most": ("latency_distribution", "max_seconds"),
+    "effort.turns.mean": ("tool_calls_by_task", "mean_turns"),
+    "effort.turns.most": ("tool_calls_by_task", "max_turns"),
+    "effort.tool_calls.mean": ("tool_calls_by_task", "mean_tool_calls"),
+    "effort.tool_calls.p50": ("tool_calls_by_task", "p50_tool_calls"),
+    "effort.tool_calls.most": ("tool_calls_by_task", "max_tool_calls"),
+    "effort.model_seconds": ("cost_breakdown", "model_seconds"),
+    "effort.tool_seconds": ("cost_breakdown", "tool_seconds"),
+    "effort.prompt_tokens": ("cost_breakdown", "prompt_tokens"),
+    "effort.cached_tokens": ("cost_breakdown", "cached_tokens"),
+    "effort.reply_tokens": ("cost_breakdown", "reply_tokens"),
+    "effort.tokens_per_second": ("cost_breakdown", "tokens_per_second"),
+    "effort.cost.total": ("cost_breakdown", "cost_usd"),
+    "effort.cost.per_run": ("cost_breakdown", "cost_per_trial_usd"),
+    "effort.cost.per_pass": ("cost_breakdown", "cost_per_pass_usd"),
+}
+"""Table and column by the way from `Figures` to the value; the row is that of the task, `*` for all of them."""
 
 REPLIES = {
     "task_01_hello": [LIST, LIST, write("hello.txt", "hello"), say("done")],
@@ -82,10 +112,10 @@ def test_every_block_with_a_number_is_followed_by_the_file_that_holds_it(mixed: 
 
 def test_every_number_stands_in_the_file_that_it_is_said_to_stand_in(mixed: Path) -> None:
     found = read_campaign(mixed)
-    figures = figures_of(found.manifest, found.results)
-    for way, source in SOURCES.items():
-        with (mixed / source.file).open(encoding="utf-8", newline="") as file:
-            rows = {row["task"]: row[source.column] for row in csv.DictReader(file)}
+    figures = found.figures
+    for way, (table, column) in SOURCES.items():
+        with (mixed / "verification" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            rows = {row["task"]: row[column] for row in csv.DictReader(file)}
         assert set(rows) == {EVERY, "task_01_hello", "task_02_count"}
         for each in (figures.overall, *figures.tasks):
             written, value = rows[each.task], _value(each, way)

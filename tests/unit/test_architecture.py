@@ -72,19 +72,17 @@ HEAVY = {
     "referencing",
     "scipy",
     "sqlite3",
-    "vl_convert",
     "xdist",
 }
 HOME_OF_HEAVY = {
     "llama_cpp": {"backends.llama.engine"},
-    "jinja2": {"backends.llama.template", "reports.html.page"},
+    "jinja2": {"backends.llama.template", "reports.rendering"},
     "numpy": {"backends.llama.sampler", "stats.chance"},
     "jsonschema": {"tools.toolbox", "pack.validate", "catalogue.registry"},
     "huggingface_hub": {"catalogue.hub"},
     "openai": {"backends.openai.client"},
     "pandas": {"pack.csv"},
     "referencing": {"pack.validate"},
-    "vl_convert": {"reports.html.charts"},
     "scipy": {"stats.chance", "stats.intervals"},
 }
 """The only modules that may import a heavy library."""

@@ -1,226 +1,258 @@
-"""What the charts of a report show: Vega-Lite specifications over counts that were made here, so they stay small."""
+"""The charts of a report as SVG shapes: the template writes them, so every text in them is escaped.
+
+Colours are the page's CSS variables, so that charts follow the light or dark setting.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from pytest_agentcore.analysis.compare import Comparison
-from pytest_agentcore.format import average, count, latency, overlapping, percent, thousands
-from pytest_agentcore.pack.figures import CampaignFigures, Figures
-from pytest_agentcore.stats import OUTCOMES, Distribution, basis
+from pytest_agentcore.format import average, count, latency, overlapping, percent, short, thousands
+from pytest_agentcore.pack.figures import CampaignFigures
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.stats.counting import OUTCOMES, Distribution, basis
 from pytest_agentcore.trial.modes import FailureMode
 from pytest_agentcore.trial.result import TrialResult
+from pytest_agentcore.untrusted import clip, columns
 
-WIDTH = 190
-"""Of the plot in pixels; with labels beside it a chart is as wide as a phone."""
-WIDE = 310
-"""Of a plot without labels beside it."""
+WIDTH = 360
+"""Units of every drawing, which are pixels where there is room: as wide as a phone."""
+ROW = 22
+PLOT = 150
+"""Height of a histogram without its axis."""
+AXIS = 20
+"""Height of the tick labels below a plot."""
+LETTER = 6.1
+"""Mean width of a letter at 11 units: SVG cannot be asked how wide a text is."""
+LONGEST = 24
+"""Letters of a row's label; the whole of it is in the tooltip."""
 BINS = 20
 TICKS = 6
+PLAIN, FIRST, SECOND = "var(--muted)", "var(--first)", "var(--second)"
 
-Spec = dict[str, Any]
+Attributes = Mapping[str, str | float]
 
-PLAIN: Spec = {"ticks": False, "domain": False, "labelPadding": 8}
-"""An axis that is only its labels."""
+PERCENTS = tuple((share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1))
 
-RATE: Spec = {
-    "type": "quantitative",
-    "scale": {"domain": [0, 1]},
-    "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1], "title": None},
-}
+
+class Shape(NamedTuple):
+    """One SVG element."""
+
+    tag: str
+    attributes: Attributes
+    text: str = ""
+    tooltip: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One chart and what it says in words, for those who do not see it."""
+    """One chart, and the same in words for those who do not see it."""
 
     title: str
     summary: str
-    spec: Spec
+    height: float
+    shapes: Sequence[Shape]
+    legend: Sequence[tuple[str, str]] = ()
+    """CSS class of each colour, and its meaning."""
 
 
-def charts(figures: CampaignFigures, results: Sequence[TrialResult], parallel: int) -> Iterator[Chart]:
-    """Pass rates, failure modes, latencies, turns, tokens."""
-    _, counted = basis(results)
-    effort = figures.overall.effort
-    yield Chart(
-        title="Pass rate by task",
-        summary="Point: passed of scored trials. Line: Wilson's 95% interval of the task.",
-        spec=_pass_rates(figures),
-    )
-    yield Chart(title="How trials failed", summary=_failures_in_words(figures), spec=_failures(figures))
-    yield Chart(
-        title=overlapping("Time of a trial", parallel),
-        summary=_in_words(effort.seconds, latency, effort.basis),
-        spec=_histogram(counted, [result.seconds for result in counted], "seconds", whole=False),
-    )
-    yield Chart(
-        title="Turns of a trial",
-        summary=_in_words(effort.turns, average, effort.basis),
-        spec=_histogram(counted, [float(result.turns) for result in counted], "turns", whole=True),
-    )
-    yield Chart(title="Tokens of a trial, by task", summary=_tokens_in_words(figures), spec=_tokens(figures))
+class Mark(NamedTuple):
+    """Something in a row, in the units of its axis."""
+
+    kind: str
+    """`line`, `bar`, `dot` or `ring`; the last two stand at `end`."""
+    start: float
+    end: float
+    colour: str
+    opacity: float = 1
+    text: str = ""
+    """Written behind it."""
+
+
+def charts(campaign: Campaign) -> Iterator[Chart]:
+    """Draw pass rates, failure modes, times, turns and tokens of a campaign."""
+    figures, effort = campaign.figures, campaign.figures.overall.effort
+    over, counted = basis(campaign.results)
+    rates = [
+        (_short(task.task), [Mark("line", task.wilson.low, task.wilson.high, FIRST, 0.45), _dot(task.rates.effective)])
+        for task in figures.tasks
+        if task.wilson
+    ]
+    summary = "Point: passed of scored trials. Line: Wilson's 95% interval of the task."
+    yield _rows("Pass rate by task", summary, rates, most=1, ticks=PERCENTS)
+    yield _failures(figures)
+    title, words = overlapping("Time of a trial", campaign.manifest.parallel), _in_words(effort.seconds, latency, over)
+    yield _histogram(title, words, counted, lambda result: result.seconds, "seconds", whole=False)
+    words = _in_words(effort.turns, average, over)
+    yield _histogram("Turns of a trial", words, counted, lambda result: result.turns, "turns", whole=True)
+    yield _tokens(figures)
 
 
 def compared(comparison: Comparison) -> Chart:
-    """Both pass rates of each task, with a line from one to the other."""
-    return Chart(
-        title="Pass rate by task",
-        summary="Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out.",
-        spec=_compared(comparison),
-    )
+    """Draw both pass rates of each task, with a line from one to the other."""
+    rows = []
+    for task in comparison.tasks:
+        before, now = task.first.rates.effective, task.second.rates.effective
+        if before is not None and now is not None:
+            line, ring = Mark("line", min(before, now), max(before, now), PLAIN), Mark("ring", 0, before, SECOND)
+            rows.append((_short(task.task), [line, ring, _dot(now)]))
+    summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
+    return _rows("Pass rate by task", summary, rows, most=1, ticks=PERCENTS)
 
 
-def _compared(comparison: Comparison) -> Spec:
-    rows = [
-        {"task": short(task.task), "baseline": task.first.rates.effective, "now": task.second.rates.effective}
-        for task in comparison.tasks
-        if task.difference is not None
-    ]
-    return {
-        "data": {"values": rows},
-        "width": WIDTH + 60,
-        "height": {"step": 24},
-        "encoding": {"y": _task_axis()},
-        "layer": [
-            {
-                "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--muted)"},
-                "encoding": {"x": {"field": "baseline", **RATE}, "x2": {"field": "now"}},
-            },
-            {
-                "mark": {"type": "point", "filled": False, "size": 90, "strokeWidth": 2, "color": "var(--second)"},
-                "encoding": {"x": {"field": "baseline", **RATE}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "color": "var(--first)"},
-                "encoding": {"x": {"field": "now", **RATE}},
-            },
-        ],
-    }
-
-
-def short(task: str) -> str:
+def _short(task: str) -> str:
     """A task's id without the word that all have."""
     return task.removeprefix("task_")
 
 
-def _pass_rates(figures: CampaignFigures) -> Spec:
-    rows = [
-        {"task": short(task.task), "rate": task.rates.effective, "low": task.wilson.low, "high": task.wilson.high}
-        for task in figures.tasks
-        if task.wilson
-    ]
-    return {
-        "data": {"values": rows},
-        "width": WIDTH,
-        "height": {"step": 20},
-        "encoding": {"y": _task_axis()},
-        "layer": [
-            {
-                "mark": {"type": "rule", "strokeWidth": 3, "color": "var(--first)", "opacity": 0.45},
-                "encoding": {"x": {"field": "low", **RATE}, "x2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": "var(--first)"},
-                "encoding": {"x": {"field": "rate", **RATE}},
-            },
-        ],
-    }
+def _dot(rate: float | None) -> Mark:
+    return Mark("dot", 0, rate or 0, FIRST)
 
 
-def _failures(figures: CampaignFigures) -> Spec:
-    rows: list[Spec] = []
+def _failures(figures: CampaignFigures) -> Chart:
+    rows = []
     for mode in FailureMode:
-        rows.append({"what": mode.value, "outcome": mode.value, "trials": figures.outcomes[mode.value], "weight": 1})
-        rows += [
-            {"what": f"- {cause.value}", "outcome": outcome, "trials": trials, "weight": 0.55}
-            for (outcome, cause), trials in figures.causes.items()
-            if outcome == mode.value
-        ]
-    order = [row["what"] for row in rows]
-    most = max((row["trials"] for row in rows), default=0)
-    encoding = {
-        "y": {"field": "what", "type": "nominal", "sort": order, "title": None, "axis": PLAIN},
-        "x": {
-            "field": "trials",
-            "type": "quantitative",
-            "scale": {"domain": [0, max(1, most) * 1.12]},
-            "axis": {"title": "trials", "values": whole_ticks(most), "format": "d"},
-        },
-    }
-    return {
-        "data": {"values": rows},
-        "width": WIDTH,
-        "height": {"step": 22},
-        "encoding": encoding,
-        "layer": [
-            {
-                "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}},
-                "encoding": {
-                    "color": _by_outcome(legend=False),
-                    "opacity": {"field": "weight", "type": "quantitative", "scale": None},
-                },
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 4},
-                "encoding": {"text": {"field": "trials", "type": "quantitative"}},
-            },
-        ],
-    }
+        found = [(mode.value, figures.outcomes[mode.value], 1.0)]
+        found += [(f"- {cause.value}", n, 0.55) for (outcome, cause), n in figures.causes.items() if outcome == mode]
+        rows += [(name, [Mark("bar", 0, n, f"var(--{mode.value})", shade, str(n))]) for name, n, shade in found]
+    most = max(figures.outcomes[mode.value] for mode in FailureMode)
+    modes = ", ".join(f"{mode.value} {figures.outcomes[mode.value]}" for mode in FailureMode)
+    summary = f"Trials of {figures.overall.rates.planned} planned: {modes}; below each mode its causes."
+    ticks = [(n, str(n)) for n in whole_ticks(most)]
+    # a little room behind the longest bar for its number
+    return _rows("How trials failed", summary, rows, most=max(1, most) * 1.12, ticks=ticks)
 
 
-def _histogram(results: Sequence[TrialResult], values: Sequence[float], unit: str, *, whole: bool) -> Spec:
-    """Trials by value from 0 on, stacked by outcome."""
-    step = bin_width(max(values, default=1.0), whole=whole)
-    counts = Counter((math.floor(value / step), result.outcome) for value, result in zip(values, results, strict=True))
-    shift = 0.5 if whole and step == 1 else 0.0  # a bar stands over its whole number, not right of it
-    rows = [
-        {"from": place * step - shift, "to": (place + 1) * step - shift, "outcome": outcome, "trials": n}
-        for (place, outcome), n in sorted(counts.items())
-    ]
-    last = max((place for place, _ in counts), default=0)
-    reach = {"scale": {"domain": [-shift, (last + 1) * step - shift], "nice": False}}
-    ticks: Spec = {"values": whole_ticks(int(last * step))} if shift else {"tickCount": 5}
-    return {
-        "data": {"values": rows},
-        "width": WIDE,
-        "height": 170,
-        "mark": {"type": "bar", "stroke": "var(--card)", "strokeWidth": 1},
-        "encoding": {
-            "x": {
-                "field": "from",
-                "bin": {"binned": True, "step": step},
-                "type": "quantitative",
-                "axis": ticks | {"title": unit, "format": ",.2~f", "grid": False, "labelFlush": False},
-                **reach,
-            },
-            "x2": {"field": "to"},
-            "y": {
-                "field": "trials",
-                "type": "quantitative",
-                "stack": "zero",
-                "axis": PLAIN | {"title": "trials", "values": whole_ticks(_highest(counts)), "format": "d"},
-            },
-            "color": _by_outcome(legend=True, present={result.outcome for result in results}),
-            "order": {"field": "outcome", "sort": "ascending"},
-        },
-    }
+def _tokens(figures: CampaignFigures) -> Chart:
+    rows, most = [], 1
+    for task in figures.tasks:
+        if trials := task.rates.recorded:
+            evaluated = round((task.effort.prompt_tokens - task.effort.cached_tokens) / trials)
+            total = evaluated + round(task.effort.reply_tokens / trials)
+            most = max(most, total)
+            rows.append((_short(task.task), [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]))
+    effort = figures.overall.effort
+    cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
+    summary = (
+        f"Mean of a recorded trial. All trials: {thousands(effort.prompt_tokens)} prompt tokens, {percent(cached)} of "
+        f"them cached and not drawn; {thousands(effort.reply_tokens)} reply tokens, "
+        f"{average(effort.tokens_per_second)} per second of model time."
+    )
+    ticks, legend = [(n, short(n)) for n in whole_ticks(most)], [("first", "prompt, evaluated"), ("second", "reply")]
+    return _rows("Tokens of a trial, by task", summary, rows, most=most, ticks=ticks, legend=legend)
 
 
-def _highest(counts: Mapping[tuple[int, str], int]) -> int:
-    """Trials in the fullest bin, whatever their outcome."""
-    bins: Counter[int] = Counter()
+def _in_words(found: Distribution, show: Callable[[float | None], str], over: str) -> str:
+    if not found.n:
+        return "There is no trial yet."
+    return (
+        f"Mean {show(found.mean)}, median {show(found.p50)}, p95 {show(found.p95)}, "
+        f"from {show(found.least)} to {show(found.most)}, over {count(found.n, f'{over} trial')}."
+    )
+
+
+def _rows(
+    title: str,
+    summary: str,
+    rows: Sequence[tuple[str, Sequence[Mark]]],
+    *,
+    most: float,
+    ticks: Sequence[tuple[float, str]],
+    legend: Sequence[tuple[str, str]] = (),
+) -> Chart:
+    """Draw a row per label over one horizontal axis from 0 to `most`."""
+    left = min(LONGEST, max((columns(label) for label, _ in rows), default=0)) * LETTER + 10
+    bottom = ROW * len(rows)
+
+    def x(value: float) -> float:
+        return round(left + (WIDTH - 14 - left) * value / most, 1)
+
+    shapes = [shape for value, text in ticks for shape in _tick(x(value), text, bottom)]
+    for number, (label, marks) in enumerate(rows):
+        y = ROW * number + ROW / 2
+        place: Attributes = {"x": left - 8, "y": y + 4, "text-anchor": "end"}
+        shapes.append(Shape("text", place, clip(label, LONGEST), tooltip=label))
+        for mark in marks:
+            shapes.append(_marked(mark, x(mark.start), x(mark.end), y))
+            if mark.text:
+                shapes.append(Shape("text", {"x": x(mark.end) + 4, "y": y + 4}, mark.text))
+    return Chart(title=title, summary=summary, height=bottom + AXIS, shapes=shapes, legend=legend)
+
+
+def _marked(mark: Mark, start: float, end: float, y: float) -> Shape:
+    if mark.kind == "bar":
+        place: Attributes = {"x": start, "y": y - 7, "width": round(end - start, 1), "height": 14, "rx": 2}
+        return Shape("rect", {**place, "fill": mark.colour, "opacity": mark.opacity})
+    if mark.kind == "line":
+        line: Attributes = {"x1": start, "x2": end, "y1": y, "y2": y, "stroke-width": 3, "stroke-linecap": "round"}
+        return Shape("line", {**line, "stroke": mark.colour, "opacity": mark.opacity})
+    ring: Attributes = {"fill": "none", "stroke": mark.colour, "stroke-width": 2}
+    ink = {"fill": mark.colour} if mark.kind == "dot" else ring
+    return Shape("circle", {"cx": end, "cy": y, "r": 4.5, **ink})
+
+
+def _tick(x: float, text: str, bottom: float) -> Iterator[Shape]:
+    yield Shape("line", {"x1": x, "x2": x, "y1": 0, "y2": bottom, "stroke": "var(--line)"})
+    yield _label(x, bottom + 14, "middle", text)
+
+
+def _label(x: float, y: float, anchor: str, text: str) -> Shape:
+    return Shape("text", {"x": round(x, 1), "y": y, "text-anchor": anchor, "class": "tick"}, text)
+
+
+def _histogram(
+    title: str,
+    summary: str,
+    results: Sequence[TrialResult],
+    value: Callable[[TrialResult], float],
+    unit: str,
+    *,
+    whole: bool,
+) -> Chart:
+    """Draw how many trials had which value, from 0 on, stacked by outcome."""
+    step = bin_width(max(map(value, results), default=1.0), whole=whole)
+    counts = Counter((math.floor(value(result) / step), result.outcome) for result in results)
+    heights: Counter[int] = Counter()
     for (place, _), n in counts.items():
-        bins[place] += n
-    return max(bins.values(), default=0)
+        heights[place] += n
+    bins, most = max(heights, default=0) + 1, max(heights.values(), default=0)
+    left = len(str(most)) * LETTER + 12
+    wide = (WIDTH - 14 - left) / bins
+
+    def y(trials: float) -> float:
+        return round(6 + PLOT * (1 - trials / max(1, most)), 1)
+
+    shapes: list[Shape] = []
+    for n in whole_ticks(most):
+        shapes.append(Shape("line", {"x1": left, "x2": WIDTH - 14, "y1": y(n), "y2": y(n), "stroke": "var(--line)"}))
+        shapes.append(_label(left - 6, y(n) + 4, "end", str(n)))
+    for place in sorted(heights):
+        below = 0
+        for outcome in OUTCOMES:
+            if n := counts[place, outcome]:
+                where = {"x": round(left + wide * place, 1), "y": y(below + n), "width": round(wide - 1, 1)}
+                fill: Attributes = {"height": round(y(below) - y(below + n), 1), "fill": f"var(--{outcome})"}
+                shapes.append(Shape("rect", {**where, **fill}))
+                below += n
+    # a bar of one whole number has that number below its middle, any other bar its bounds below its sides
+    middle = 0.5 if whole and step == 1 else 0.0
+    for place in range(0, bins + (not middle), math.ceil(bins / TICKS)):
+        at: Attributes = {
+            "x": round(left + wide * (place + middle), 1),
+            "y": y(0) + 14,
+            "text-anchor": "middle",
+            "class": "tick",
+        }
+        shapes.append(Shape("text", at, f"{place * step:g}"))
+    shapes.append(Shape("text", {"x": WIDTH - 14, "y": y(0) + 28, "text-anchor": "end", "class": "tick"}, unit))
+    present = {result.outcome for result in results}
+    legend = [(outcome, outcome) for outcome in OUTCOMES if outcome in present]
+    return Chart(title=title, summary=summary, height=PLOT + 6 + 2 * AXIS, shapes=shapes, legend=legend)
 
 
 def whole_ticks(most: int) -> list[int]:
@@ -235,140 +267,7 @@ def bin_width(most: float, *, whole: bool) -> float:
     """The smallest of 1, 2, 5, 10 … that cuts 0 to `most` into at most `BINS` bins; below 1 too, unless `whole`."""
     if most <= 0:
         return 1.0
-    exponent = math.floor(math.log10(most / BINS)) if most > 0 else 0
+    exponent = math.floor(math.log10(most / BINS))
     steps = (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5))
     fitting = next(step for step in steps if most / step < BINS)
     return max(1.0, fitting) if whole else fitting
-
-
-def _tokens(figures: CampaignFigures) -> Spec:
-    rows = [
-        {"task": short(task.task), "kind": kind, "tokens": round(tokens / task.rates.recorded)}
-        for task in figures.tasks
-        if task.rates.recorded
-        for kind, tokens in _token_kinds(task)
-    ]
-    kinds = ["prompt, evaluated", "reply"]
-    return {
-        "data": {"values": rows},
-        "width": WIDTH,
-        "height": {"step": 20},
-        "mark": {"type": "bar", "height": {"band": 0.72}},
-        "encoding": {
-            "y": _task_axis(),
-            "x": {
-                "field": "tokens",
-                "type": "quantitative",
-                "aggregate": "sum",
-                "axis": {"title": "tokens, mean of a recorded trial", "tickCount": 5, "format": "~s"},
-            },
-            "color": {
-                "field": "kind",
-                "type": "nominal",
-                "scale": {"domain": kinds, "range": ["var(--first)", "var(--second)"]},
-            },
-        },
-    }
-
-
-def _token_kinds(task: Figures) -> Iterable[tuple[str, int]]:
-    effort = task.effort
-    return (("prompt, evaluated", effort.prompt_tokens - effort.cached_tokens), ("reply", effort.reply_tokens))
-
-
-def _task_axis() -> Spec:
-    return {"field": "task", "type": "nominal", "sort": None, "title": None, "axis": PLAIN}
-
-
-def _by_outcome(*, legend: bool, present: set[str] | None = None) -> Spec:
-    domain = [outcome for outcome in OUTCOMES if present is None or outcome in present]
-    scale = {"domain": domain, "range": [f"var(--{outcome})" for outcome in domain]}
-    return {"field": "outcome", "type": "nominal", "scale": scale, **({} if legend else {"legend": None})}
-
-
-def _in_words(found: Distribution, show: Any, over: str) -> str:
-    if not found.n:
-        return "There is no trial yet."
-    return (
-        f"Mean {show(found.mean)}, median {show(found.p50)}, p95 {show(found.p95)}, "
-        f"from {show(found.least)} to {show(found.most)}, over {count(found.n, f'{over} trial')}."
-    )
-
-
-def _failures_in_words(figures: CampaignFigures) -> str:
-    modes = [f"{mode.value} {figures.outcomes[mode.value]}" for mode in FailureMode]
-    planned = figures.overall.rates.planned
-    return f"Trials of {planned} planned: {', '.join(modes)}; below each mode its causes."
-
-
-def _tokens_in_words(figures: CampaignFigures) -> str:
-    effort = figures.overall.effort
-    share = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
-    return (
-        f"All trials: {thousands(effort.prompt_tokens)} prompt tokens, {percent(share)} of them cached and not drawn; "
-        f"{thousands(effort.reply_tokens)} reply tokens, {average(effort.tokens_per_second)} per second of model time."
-    )
-
-
-MISSING = "Charts are not drawn: vl-convert-python is not installed (pip install vl-convert-python)."
-
-LEFT_OUT = (
-    "Charts are left out: this campaign took less time than drawing them. `agentcore report CAMPAIGN` draws them."
-)
-
-VEGA_LITE = "6.1"
-
-LOOK: Mapping[str, Any] = {
-    "background": None,
-    "padding": {"left": 14, "right": 8, "top": 2, "bottom": 2},
-    "config": {
-        "aria": False,  # the page says what a chart shows
-        "font": "sans-serif",
-        "view": {"stroke": None},
-        "axis": {
-            "labelColor": "var(--ink)",
-            "titleColor": "var(--muted)",
-            "titleFontWeight": "normal",
-            "gridColor": "var(--line)",
-            "domainColor": "var(--line)",
-            "tickColor": "var(--line)",
-            "labelFontSize": 11,
-            "titleFontSize": 11,
-            "labelLimit": 150,
-        },
-        "legend": {
-            "labelColor": "var(--ink)",
-            "labelFontSize": 11,
-            "labelLimit": 200,
-            "columnPadding": 20,
-            "orient": "top",
-            "title": None,
-            "symbolType": "square",
-        },
-        "text": {"color": "var(--ink)", "fontSize": 11},
-    },
-}
-
-
-def can_draw() -> bool:
-    """Whether the library is installed; asks without loading it."""
-    return importlib.util.find_spec("vl_convert") is not None
-
-
-@contextmanager
-def drawing(specs: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[Mapping[str, Any]], str]]:
-    """Begins to draw, and gives what waits for the drawing of one of `specs`.
-
-    The library works without Python's lock, so a large page is put together meanwhile.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="agentcore-drawing") as pool:
-        drawings = {id(spec): pool.submit(draw, spec) for spec in specs}
-        yield lambda spec: drawings[id(spec)].result()
-
-
-def draw(spec: Mapping[str, Any]) -> str:
-    """An `<svg>` element; every text of the specification is escaped in it."""
-    import vl_convert  # noqa: PLC0415 - half a second of CPU for the first drawing
-
-    svg: str = vl_convert.vegalite_to_svg(json.dumps({**LOOK, **spec}), vl_version=VEGA_LITE)
-    return svg

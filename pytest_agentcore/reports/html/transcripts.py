@@ -16,9 +16,19 @@ from typing import Any
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import read_lines, to_line
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.reports.html.overview import SIGNS
 from pytest_agentcore.reports.report import Report
+from pytest_agentcore.stats.counting import NOT_RUN
 from pytest_agentcore.trial.result import TrialResult
+
+SIGNS: Mapping[str, str] = {
+    "passed": "✓",
+    "wrong_answer": "✗",
+    "gave_up_mid_plan": "…",
+    "infrastructure_error": "!",
+    "interrupted": "‖",
+    NOT_RUN: "·",
+}
+"""Beside the colour of an outcome, for those who do not see it and for paper."""
 
 WHOLE_BYTES = 256 * 2**10
 """A transcript of this size or less is taken as it is."""
@@ -129,9 +139,9 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
     """Everything page.js works with, transcripts aside."""
     earlier = earlier_attempts(report.campaign.folder)
     hits: dict[str, list[list[Any]]] = {}
-    for detector in report.detected:
-        for hit in detector.hits:
-            hits.setdefault(hit.result.attempt, []).append([detector.name, hit.hit.turn, hit.hit.note])
+    for found in report.detected:
+        for result, hit in found.hits:
+            hits.setdefault(result.attempt, []).append([found.detector.name, hit.turn, hit.note])
     return {
         "title": title,
         "signs": dict(SIGNS),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from results import GAVE_UP, INTERRUPTED, LOST, WRONG, result
+from results import GAVE_UP, INTERRUPTED, LOST, WRONG, manifest, result
 
 from pytest_agentcore.analysis.gate import Gate
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.trial.result import TrialKey, TrialResult
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.trial.result import TrialResult
 
 TASKS = ("task_01_fix_failing_test", "task_05_minimal_fix", "task_10_sql_investigation", "task_1_other")
 
@@ -81,9 +84,9 @@ OK: dict[str, Any] = {}
 def test_the_gate_is_open_when_every_rate_is_reached_and_everything_scored(
     values: list[str], results: list[TrialResult], ok: bool, sentence: str
 ) -> None:
-    planned = [TrialKey("tiny", "task_05_minimal_fix", run) for run in (1, 2, 3)]
+    planned = [("task_05_minimal_fix", run) for run in (1, 2, 3)]
 
-    verdict = Gate.parse(values).resolve(TASKS).check({"tiny": results}, {"tiny": planned})
+    verdict = Gate.parse(values).resolve(TASKS).check({"tiny": _campaign(results, planned)})
 
     assert verdict.ok is ok
     assert verdict.ok is not bool(verdict.sentences)
@@ -100,22 +103,21 @@ def test_a_task_s_rate_looks_at_that_task_alone() -> None:
 def test_each_model_must_reach_every_rate() -> None:
     good = _trials(OK)
     bad = [result("task_05_minimal_fix", 1, model="other", **WRONG)]
-    planned = {model: [TrialKey(model, "task_05_minimal_fix", 1)] for model in ("tiny", "other")}
 
-    verdict = Gate.parse(["1"]).check({"tiny": good, "other": bad}, planned)
+    verdict = Gate.parse(["1"]).check({"tiny": _campaign(good), "other": _campaign(bad, model="other")})
 
     assert [sentence.partition(":")[0] for sentence in verdict.sentences] == ["other"]
 
 
-@pytest.mark.parametrize("planned", [{}, {"tiny": []}])
-def test_nothing_planned_never_opens_the_gate(planned: dict[str, Sequence[TrialKey]]) -> None:
-    assert not Gate.parse(["0"]).check({}, planned).ok
+def test_nothing_planned_never_opens_the_gate() -> None:
+    assert not Gate.parse(["0"]).check({}).ok
+    assert not Gate.parse(["0"]).check({"tiny": _campaign([])}).ok
 
 
 def test_results_outside_the_plan_do_not_count() -> None:
-    planned = {"tiny": [TrialKey("tiny", "task_05_minimal_fix", 1)]}
+    planned = [("task_05_minimal_fix", 1)]
 
-    assert not Gate.parse(["0.5"]).check({"tiny": _trials(WRONG, OK)}, planned).ok
+    assert not Gate.parse(["0.5"]).check({"tiny": _campaign(_trials(WRONG, OK), planned)}).ok
 
 
 def test_twenty_one_of_thirty_is_seventy_percent() -> None:
@@ -125,16 +127,22 @@ def test_twenty_one_of_thirty_is_seventy_percent() -> None:
     assert _check(["70%"], results).ok
 
 
+def _campaign(
+    results: Sequence[TrialResult], planned: Sequence[tuple[str, int]] | None = None, **changes: Any
+) -> Campaign:
+    plan = [(one.task, one.run) for one in results] if planned is None else planned
+    return Campaign(folder=CampaignFolder(Path("campaign")), manifest=manifest(plan, **changes), results=tuple(results))
+
+
 def _check(values: list[str], results: list[TrialResult]) -> Any:
-    planned = {"tiny": [trial.key for trial in results]}
-    return Gate.parse(values).resolve(TASKS).check({"tiny": results}, planned)
+    return Gate.parse(values).resolve(TASKS).check({"tiny": _campaign(results)})
 
 
 def test_noise_is_told_for_the_answer_that_was_given_where_trials_repeat_each_other() -> None:
     """Nine of ten pass in the same words: the rate is 90%, and two observations show it."""
     same: dict[str, Any] = {"replies_digest": "x" * 64}
     trials = _trials(*[same] * 9, WRONG)
-    verdict = Gate.parse(["0.8"]).check({"m": trials}, {"m": [trial.key for trial in trials]})
+    verdict = Gate.parse(["0.8"]).check({"m": _campaign(trials)})
     assert verdict.ok
     (note,) = verdict.notes
     assert "a model whose true rate is 0.8 passes 90.0% or more of 2 distinct trials" in note

@@ -78,8 +78,8 @@ def test_the_runs_are_those_of_the_formula(earlier: Path) -> None:
     from pytest_agentcore.pack.read import read_campaign  # noqa: PLC0415
 
     plan = make_plan(detect=0.2, power=0.9, earlier=read_campaign(earlier), tasks=10)
-    assert plan.figures
-    assert plan.runs == runs_to_detect(-0.2, 0.9, learned([task.distinct for task in plan.figures.tasks]))
+    assert plan.earlier
+    assert plan.runs == runs_to_detect(-0.2, 0.9, learned([task.distinct for task in plan.earlier.figures.tasks]))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> CampaignFolder:
     if request.param:
         record.finish(exit_status=0, finished=FINISHED)
         baseline = write_campaign(tmp_path / "before", [FIRST, SECOND])
-        write_reports(read_campaign(record.folder.path), read_campaign(baseline.path), charts=False)
+        write_reports(read_campaign(record.folder.path), read_campaign(baseline.path))
     else:
         record._store.seals.attempts()
         record._store.close()  # as the end of the process does

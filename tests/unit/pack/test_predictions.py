@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentcore.analysis.predicted import forecast_lines
+from pytest_agentcore.analysis.predicted import forecast
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.predictions import Expected, parse_predictions
 
@@ -42,7 +42,7 @@ total = [0.1, 0.25]
 
 
 def test_the_form_predicts_nothing_until_it_is_filled_in_and_then_what_was_filled_in() -> None:
-    form = "\n".join(forecast_lines(model='a "quoted" model', suite="tiny", tasks=["task_01", "task_02"], runs=3))
+    form = forecast(model='a "quoted" model', suite="tiny", tasks=["task_01", "task_02"], runs=3)
 
     assert parse_predictions(form).items == 0
     assert parse_predictions(form).model == 'a "quoted" model'

@@ -1,7 +1,8 @@
-"""Header, summary and failed trials on a terminal."""
+"""Header, summary, failed trials and the live line on a terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,22 @@ from typing import Any
 import pytest
 from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, reply_event, result, tool_event
 
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import turns
-from pytest_agentcore.reports.terminal import header_lines, summary_lines, summary_title, turn_lines, verdict_lines
+from pytest_agentcore.reports.terminal import (
+    Progress,
+    header_lines,
+    progress_line,
+    remaining_seconds,
+    summary_lines,
+    summary_title,
+    turn_lines,
+    verdict_lines,
+)
 from pytest_agentcore.trial.modes import Cause, StopReason
-from pytest_agentcore.trial.result import TrialResult
+from pytest_agentcore.trial.result import TrialKey, TrialResult
 from pytest_agentcore.untrusted import columns
 
 FOLDER = Path("agentcore-results/2026-06-10-tiny-agentic-core-v1")
@@ -24,6 +37,10 @@ RESULTS = [
     result("task_06_handle_ambiguous_requirement", 1, **GAVE_UP),
     result("task_06_handle_ambiguous_requirement", 2),
 ]
+
+
+def ended(described: Manifest, results: Sequence[TrialResult]) -> Campaign:
+    return Campaign(folder=CampaignFolder(FOLDER), manifest=described, results=tuple(results))
 
 
 def test_the_header_says_what_runs_on_what_and_how() -> None:
@@ -58,7 +75,7 @@ def test_the_header_of_an_agent_without_a_model() -> None:
 
 
 def test_the_summary_of_a_mixed_campaign() -> None:
-    assert summary_lines(manifest(PLAN), RESULTS, FOLDER) == [
+    assert summary_lines(ended(manifest(PLAN), RESULTS), FOLDER) == [
         "task (policy native)                  passed  latency  calls  turns  notes",
         "task_05_minimal_fix                      1/3    15.0s    3.0    4.0",
         "    run 2: checker_rejected; run 3: backend_unreachable",
@@ -85,11 +102,11 @@ def test_title_and_table_name_the_policy(policy: str) -> None:
     described = manifest(PLAN, policy=policy)
 
     assert f"policy {policy}" in summary_title(described)
-    assert f"(policy {policy})" in summary_lines(described, RESULTS, FOLDER)[0]
+    assert f"(policy {policy})" in summary_lines(ended(described, RESULTS), FOLDER)[0]
 
 
 def test_on_a_wide_terminal_notes_stand_behind_their_row() -> None:
-    lines = summary_lines(manifest(PLAN), RESULTS, FOLDER, width=140)
+    lines = summary_lines(ended(manifest(PLAN), RESULTS), FOLDER, width=140)
 
     assert lines[1].endswith("4.0  run 2: checker_rejected; run 3: backend_unreachable")
 
@@ -97,7 +114,7 @@ def test_on_a_wide_terminal_notes_stand_behind_their_row() -> None:
 def test_a_model_that_repeats_itself_is_seen() -> None:
     results = [result("task_05_minimal_fix", run, replies_digest="d" * 64) for run in (1, 2, 3)]
 
-    assert "distinct   3 scored trials, 1 distinct" in summary_lines(manifest(PLAN), results, FOLDER)
+    assert "distinct   3 scored trials, 1 distinct" in summary_lines(ended(manifest(PLAN), results), FOLDER)
 
 
 def test_trials_ended_by_the_clock_are_a_caution() -> None:
@@ -131,7 +148,7 @@ def test_an_empty_campaign_has_a_summary() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_lines_fit_where_their_words_do(width: int) -> None:
-    for line in summary_lines(manifest(PLAN), RESULTS, FOLDER, width):
+    for line in summary_lines(ended(manifest(PLAN), RESULTS), FOLDER, width):
         assert len(line) <= max(width, 75), line
 
 
@@ -186,4 +203,76 @@ def test_a_reply_without_content_shows_what_was_written_at_all() -> None:
 
 def _text(results: list[TrialResult], **changes: Any) -> str:
     described = replace(manifest(), **changes)
-    return "\n".join(summary_lines(described, results, FOLDER, width=400))
+    return "\n".join(summary_lines(ended(described, results), FOLDER, width=400))
+
+
+MIDWAY = Progress(
+    current=TrialKey("tiny", "task_05_minimal_fix", 2),
+    turn=4,
+    runs=3,
+    done=12,
+    planned=30,
+    elapsed=192.0,
+    remaining=360.0,
+)
+
+
+def test_the_line_says_where_the_run_is() -> None:
+    assert progress_line(MIDWAY, 100) == "task_05_minimal_fix run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"turn": 0}, "task_05_minimal_fix run 2/3 · 12/30 done · 3m12s elapsed · ~6m left"),
+        ({"remaining": None}, "task_05_minimal_fix run 2/3 · turn 4 · 12/30 done · 3m12s elapsed"),
+        ({"current": None}, "12/30 done · 3m12s elapsed · ~6m left"),
+    ],
+)
+def test_what_is_not_known_is_left_out(change: dict[str, Any], line: str) -> None:
+    assert progress_line(replace(MIDWAY, **change), 100) == line
+
+
+@pytest.mark.parametrize("width", [1, 20, 60, 70, 79])
+def test_the_line_never_wraps(width: int) -> None:
+    assert len(progress_line(MIDWAY, width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (72, "task_05_minima… run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left"),
+        (60, "task_05_minimal… run 2/3 · turn 4 · 3m12s elapsed · ~6m left"),
+        (40, "task_05_minimal_… r2/3 t4 3m12s ~6m left"),
+        (20, "t4 3m12s ~6m left"),
+    ],
+)
+def test_on_a_narrow_terminal_the_name_gives_way_first_and_then_words(width: int, line: str) -> None:
+    assert progress_line(MIDWAY, width) == line
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_trial_turn_elapsed_and_remaining_always_stand_there(width: int) -> None:
+    """The longest of all: hours, hundreds of trials, the longest name of the suite."""
+    key = TrialKey("tiny", "task_02_refactor_duplicated_code", 10)
+    longest = replace(MIDWAY, current=key, turn=15, runs=10, done=200, planned=300, elapsed=44_000.0, remaining=4e4)
+    line = progress_line(longest, width)
+    assert line.startswith("task_02_ref")
+    assert all(part in line for part in ("10/10", "turn 15" if width == 80 else "t15", "12h13m", "~11h", " left"))
+
+
+@pytest.mark.parametrize(
+    ("finished", "left", "current", "at_once", "seconds"),
+    [
+        ([], 30, 5.0, 1, None),
+        ([10.0, 20.0], 4, 0.0, 1, 60.0),
+        ([10.0, 20.0], 4, 5.0, 1, 55.0),
+        ([10.0, 20.0], 4, 500.0, 1, 45.0),
+        ([10.0, 20.0], 4, 0.0, 2, 30.0),
+        ([10.0], 0, 0.0, 1, 0.0),
+    ],
+)
+def test_the_estimate_is_the_mean_times_what_is_left(
+    finished: list[float], left: int, current: float, at_once: int, seconds: float | None
+) -> None:
+    assert remaining_seconds(finished, left, current, at_once) == seconds

@@ -1,0 +1,173 @@
+"""The tables that come with a report: what `pack.csv` does not have because transcripts or a baseline are needed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_agentcore.analysis.compare import Comparison
+from pytest_agentcore.pack.csv import to_ratio
+from pytest_agentcore.pack.figures import EVERY
+from pytest_agentcore.pack.transcript import address_of
+from pytest_agentcore.reports.report import Report
+from pytest_agentcore.stats.counting import Rates
+from pytest_agentcore.stats.intervals import Interval
+from pytest_agentcore.untrusted import for_csv
+
+Cell = str | int | float | None
+Row = Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """One CSV below verification/."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Callable[[Report], Iterator[Row]]
+    always: bool = True
+    """Else only where it has rows."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    r"""Write UTF-8 text with commas, `\n` and a header line; what a row does not have is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        cells = [row.get(column) for column in columns]
+        writer.writerow([for_csv(cell) if isinstance(cell, str) else cell for cell in cells])
+    return text.getvalue()
+
+
+def intervals(report: Report) -> Iterator[Row]:
+    """How far off a pass rate may be, per task and for each question about all of them."""
+    figures = report.figures
+    for task in figures.tasks:
+        yield _interval(task.task, "this_task", task.wilson, task.distinct.passed, task.distinct.n)
+    whole = figures.overall.distinct
+    yield _interval(EVERY, "same_tasks", figures.same_tasks, whole.passed, whole.n)
+    yield _interval(EVERY, "other_tasks", figures.other_tasks, whole.passed, whole.n)
+
+
+def repeats(report: Report) -> Iterator[Row]:
+    """pass@k and pass^k."""
+    for figures in (*report.figures.tasks, report.figures.overall):
+        for found in figures.repeats:
+            yield {
+                "task": figures.task,
+                "k": found.k,
+                "pass_at_k": to_ratio(found.any_of),
+                "pass_hat_k": to_ratio(found.all_of),
+                "tasks": found.tasks,
+                "left_out": found.left_out,
+            }
+
+
+def detectors(report: Report) -> Iterator[Row]:
+    """A row per hit, and one without a trial for each detector: how many trials it looked at."""
+    for detected in report.detected:
+        yield {
+            "detector": detected.detector.name,
+            "task": EVERY,
+            "hits": len(detected.hits),
+            "trials": detected.trials,
+            "examined": detected.examined,
+            "applicable": detected.applicable,
+        }
+        for result, hit in detected.hits:
+            yield {
+                "detector": detected.detector.name,
+                "task": result.task,
+                "run": result.run,
+                "outcome": result.outcome,
+                "turn": hit.turn,
+                "last_turn": hit.last_turn,
+                "address": address_of(result, hit.turn),
+                "note": hit.note,
+            }
+
+
+def comparison(report: Report) -> Iterator[Row]:
+    """Nothing without a baseline."""
+    found = report.comparison
+    if found is None:
+        return
+    for task in found.tasks:
+        yield _compared(found, task.task, task.first.rates, task.second.rates) | {
+            "difference": to_ratio(task.difference),
+            **_ends(task.interval),
+            "p": task.p,
+            "least_p": task.least_p,
+            "corrected_p": task.corrected_p,
+        }
+    whole, test = found.first.figures.overall.rates, found.test
+    yield _compared(found, EVERY, whole, found.second.figures.overall.rates) | {
+        "difference": to_ratio(test.difference) if test else None,
+        **_ends(test.interval if test else None),
+        "p": test.p if test else None,
+        "least_p": test.least_p if test else None,
+        "corrected_p": None,
+    }
+
+
+def predictions(report: Report) -> Iterator[Row]:
+    """A row per item; nothing where none were filed."""
+    for item in report.predictions.items:
+        yield {
+            "item": item.item,
+            "predicted": item.predicted,
+            "observed": item.observed,
+            "hit": None if item.hit is None else str(item.hit).lower(),
+            "why": item.why,
+        }
+
+
+def _compared(found: Comparison, task: str, first: Rates, second: Rates) -> dict[str, Cell]:
+    return {
+        "task": task,
+        "baseline": found.first.folder.id,
+        "baseline_passed": first.passed,
+        "baseline_scored": first.scored,
+        "passed": second.passed,
+        "scored": second.scored,
+    }
+
+
+def _ends(found: Interval | None) -> dict[str, Cell]:
+    return {"low": to_ratio(found.low) if found else None, "high": to_ratio(found.high) if found else None}
+
+
+def _interval(task: str, question: str, found: Interval | None, passed: float, n: int) -> Row:
+    return {
+        "task": task,
+        "question": question,
+        **_ends(found),
+        "distinct": n,
+        "distinct_passed": round(passed, 3),
+    }
+
+
+_DETECTOR_COLUMNS = (
+    *("detector", "task", "run", "outcome", "turn", "last_turn", "address", "note"),
+    *("hits", "trials", "examined", "applicable"),
+)
+
+REPORT_TABLES = (
+    ReportTable("intervals", ("task", "question", "low", "high", "distinct", "distinct_passed"), intervals),
+    ReportTable("repeats", ("task", "k", "pass_at_k", "pass_hat_k", "tasks", "left_out"), repeats),
+    ReportTable("detectors", _DETECTOR_COLUMNS, detectors),
+    ReportTable(
+        "comparison",
+        (
+            *("task", "baseline", "baseline_passed", "baseline_scored", "passed", "scored"),
+            *("difference", "low", "high", "p", "least_p", "corrected_p"),
+        ),
+        comparison,
+        always=False,
+    ),
+    ReportTable("predictions", ("item", "predicted", "observed", "hit", "why"), predictions, always=False),
+)
+"""In the order of the docs; columns stay where they are, new ones come last."""

@@ -1,0 +1,145 @@
+"""The tables that several renderings share: heads and rows of cells in words, which each renderer escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from pytest_agentcore.analysis.compare import Comparison, TaskComparison
+from pytest_agentcore.analysis.predicted import PredictionScore
+from pytest_agentcore.analysis.rank import PublishedScore, Ranking, Standing
+from pytest_agentcore.format import (
+    UNDEFINED,
+    dollars,
+    fraction,
+    interval,
+    latency,
+    p_value,
+    percent,
+    points,
+    points_interval,
+)
+from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.result import TrialResult
+
+
+class Table(NamedTuple):
+    """Heads, and rows with a cell below each."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    own: int | None = None
+    """The row that is about the campaign of the report itself, where others are about other campaigns."""
+
+
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[T], str]]
+"""The head of each column, and what its cell says of an item."""
+
+
+def table_of(columns: Columns[T], items: Iterable[T]) -> Table:
+    """Make a table with a row per item."""
+    return Table(tuple(columns), [[cell(item) for cell in columns.values()] for item in items])
+
+
+STANDING: Columns[Standing] = {
+    "Rank": lambda s: str(s.rank),
+    "Model": lambda s: s.manifest.model,
+    "Score": lambda s: score(s.rates.passed, s.rates.planned),
+    "95% interval": lambda s: interval(s.campaign.figures.same_tasks),
+    "Effective": lambda s: score(s.rates.passed, s.rates.scored),
+    "Cost": lambda s: dollars(s.effort.cost.total),
+    "Cost per pass": lambda s: dollars(s.effort.cost.per_pass),
+    "Tier": lambda s: s.tier or UNDEFINED,
+    "Seconds": lambda s: latency(s.effort.seconds.mean) + ("*" if s.overlapped else ""),
+    "Policy": lambda s: s.manifest.policy,
+    "Harness": lambda s: s.manifest.harness,
+    "Suite": lambda s: f"{s.manifest.suite.version} ({s.manifest.judged_by[:8]})",
+    "Campaign": lambda s: s.manifest.campaign,
+    "Notes": lambda s: "; ".join(s.notes()),
+}
+"""A place among campaigns."""
+
+PLACE = ("Rank", "Model", "Score", "95% interval", "Effective", "Cost", "Seconds", "Campaign", "Notes")
+"""The columns that the report of one campaign has."""
+
+PUBLISHED: Columns[PublishedScore] = {
+    "Rank": lambda s: str(s.rank),
+    "Model": lambda s: s.model,
+    "Score": lambda s: score(s.passed, s.planned),
+    "Cost": lambda s: dollars(s.dollars),
+    "Cost per pass": lambda s: dollars(s.per_pass),
+    "Tier": lambda s: s.tier,
+}
+
+
+MOST_PLACES = 30
+"""Campaigns of a ranking that a report lists, its own always."""
+
+
+def places(ranking: Ranking | None, me: Manifest) -> Table | None:
+    """Show a campaign among the others of its results folder; None where there is no other."""
+    if ranking is None or len(ranking.standings) < 2:  # noqa: PLR2004 - one is no ranking
+        return None
+    columns = {head: STANDING[head] for head in PLACE} | {"Notes": lambda s: "; ".join(s.notes(me.harness))}
+    shown = [s for n, s in enumerate(ranking.standings) if n < MOST_PLACES or s.manifest.campaign == me.campaign]
+    own = next(n for n, s in enumerate(shown) if s.manifest.campaign == me.campaign)
+    return table_of(columns, shown)._replace(own=own)
+
+
+def score(passed: int, of: int) -> str:
+    """Write `22/30 (73.3%)`."""
+    return f"{fraction(passed, of)} ({percent(passed / of if of else None)})"
+
+
+def comparison_table(found: Comparison) -> Table:
+    """Show each task of both campaigns, and all of them together in the last row."""
+    columns: Columns[TaskComparison] = {
+        "Task": lambda task: task.task,
+        "A: baseline": lambda task: fraction(task.first.rates.passed, task.first.rates.scored),
+        "B: this campaign": lambda task: fraction(task.second.rates.passed, task.second.rates.scored),
+        "Points": lambda task: points(task.difference),
+        "95% interval": lambda task: points_interval(task.interval),
+        "p": lambda task: p_value(task.p),
+        "Least p possible": lambda task: p_value(task.least_p),
+    }
+    heads, rows, _ = table_of(columns, found.tasks)
+    test, sides = found.test, zip(*((task.first.rates, task.second.rates) for task in found.tasks), strict=True)
+    both = [fraction(sum(r.passed for r in side), sum(r.scored for r in side)) for side in sides]
+    tested = [UNDEFINED] * 4
+    if test:
+        tested = [points(test.difference), points_interval(test.interval), p_value(test.p), p_value(test.least_p)]
+    return Table(heads, [*rows, ["all tasks of both", *both, *tested]])
+
+
+HIT = {True: "hit", False: "miss", None: "not scored"}
+
+
+def predictions_table(found: PredictionScore) -> Table:
+    """Show each predicted item beside what happened."""
+    rows = [[item.item, item.predicted, item.observed, HIT[item.hit], item.why] for item in found.items]
+    return Table(("Item", "Predicted", "Observed", "Score", "Rule"), rows)
+
+
+LISTED_RUNS = 10
+"""Runs that failed alike and are listed one by one; of more only the number is said."""
+
+
+def failure_notes(results: Iterable[TrialResult], planned: int) -> str:
+    """Say which runs of a task did not pass and why: `run 2, 3: checker_rejected; 1 not run`."""
+    runs: dict[str, list[int]] = {}
+    recorded = 0
+    for result in results:
+        recorded += 1
+        if not result.passed:
+            why = str(result.cause or result.outcome)
+            limit = f" ({result.stop_reason})" if result.cause is Cause.budget_exhausted else ""
+            runs.setdefault(f"{why}{limit}", []).append(result.run)
+    notes = [
+        f"run {', '.join(map(str, found))}: {why}" if len(found) <= LISTED_RUNS else f"{len(found)} runs: {why}"
+        for why, found in runs.items()
+    ]
+    if planned > recorded:
+        notes.append(f"{planned - recorded} not run")
+    return "; ".join(notes)

@@ -1,0 +1,99 @@
+"""Transcripts in the page: packed, cut where they are long, left out where there is no room."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from pathlib import Path
+
+import pytest
+from packs import write_pack
+from results import HOSTILE, manifest, reply_event, result, start_event, tool_event
+
+from pytest_agentcore.pack.jsonl import to_line
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.reports.html.transcripts import CUT_BYTES, WHOLE_BYTES, Embedding, for_script, pack, page_data
+from pytest_agentcore.reports.report import Report, build_report
+
+
+def unpacked(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
+
+
+def test_a_transcript_is_packed_as_it_is(report: Report) -> None:
+    path = report.campaign.folder.transcript(report.results[0].attempt)
+    packed = pack(path)
+
+    assert packed is not None
+    assert packed.attempt == path.stem
+    assert unpacked(packed.text) == path.read_bytes()
+    assert re.fullmatch("[A-Za-z0-9+/=]+", packed.text)
+
+
+def test_a_missing_and_an_empty_transcript_are_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+
+    assert pack(tmp_path / "missing.jsonl") is None
+    assert pack(tmp_path / "empty.jsonl") is None
+
+
+@pytest.mark.parametrize("turns", [1, 60])
+def test_a_large_transcript_keeps_both_ends_of_its_texts(tmp_path: Path, turns: int) -> None:
+    trial, path = result(turns=turns), tmp_path / "large.jsonl"
+    long = "first " + "x" * 150_000 + " last"
+    events = [start_event(trial)]
+    for turn in range(1, turns + 1):
+        events += [reply_event(turn, {"command": long}, content=long), tool_event(turn, 0, {"command": long}, long)]
+    path.write_bytes(b"".join(map(to_line, events)))
+    assert path.stat().st_size > WHOLE_BYTES
+
+    packed = pack(path)
+
+    assert packed is not None
+    lines = unpacked(packed.text)
+    assert len(lines) <= CUT_BYTES
+    kept = [json.loads(line) for line in lines.splitlines()]
+    assert kept[0] == events[0]
+    argument = kept[1]["tool_calls"][0]["arguments"]["command"]
+    assert argument["head"].startswith("first x")
+    assert argument["tail"].endswith("x last")
+    assert len(argument["head"]) + argument["left_out"] + len(argument["tail"]) == len(long)
+
+
+def test_failed_trials_come_first_when_the_page_is_full(report: Report) -> None:
+    embedding = Embedding(report, limit=1500)
+    list(embedding.transcripts())
+
+    outcomes = {one.outcome for one in report.results if one.attempt in embedding.state}
+    assert embedding.state
+    assert "passed" not in outcomes
+    assert len(embedding.state) < len(report.results)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "</script><script>alert(1)</script>", "<!-- <script>", "&lt;"])
+def test_data_never_ends_its_element_and_comes_back_exactly(text: str) -> None:
+    written = for_script({text: [text]})
+
+    assert not set("<>&") & set(written)
+    assert json.loads(written) == {text: [text]}
+
+
+def test_replaced_attempts_are_in_the_page_the_oldest_first(tmp_path: Path) -> None:
+    trial = result("task_01_x", 1, attempts=3)
+    pack_folder = write_pack(tmp_path / "campaign", manifest([("task_01_x", 1)]), [trial])
+    pack_folder.attempts.mkdir()
+    for attempt, minute in (("b" * 8, 1), ("a" * 8, 2)):
+        event = {**start_event(trial), "attempt": attempt, "started": f"2026-06-10T07:0{minute}:00+00:00"}
+        (pack_folder.attempts / f"{attempt}.jsonl").write_bytes(to_line(event))
+    (pack_folder.attempts / "torn.jsonl").write_bytes(b'{"event":"sta')
+    report = build_report(read_campaign(pack_folder.path))
+    embedding = Embedding(report, 10**6)
+
+    packed = [one.attempt for one in embedding.transcripts()]
+    data = page_data(report, embedding.state, "title")
+    (row,) = (dict(zip(data["columns"], values, strict=True)) for values in data["rows"])
+
+    assert row["earlier"] == ["b" * 8, "a" * 8]
+    assert {*row["earlier"], trial.attempt} <= set(packed)
