@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TAKEN = pytest.StashKey[Sequence[str]]()
 """Bare spellings that belong to somebody else."""
+EXAMINING = pytest.StashKey[bool]()
+"""Set where a command collects tasks in order to examine them: the project's own `--model` runs nothing then."""
 _ONLY_SHOW = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 """Options of pytest with which no trial runs; `--help` does not even read the paths."""
 
@@ -76,7 +78,7 @@ def _is_free(parser: pytest.Parser, spelling: str) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Hand over to the active part if, and only if, a model is given."""
     config.addinivalue_line("markers", "agentcore: a task of pytest-agentcore (set by the plugin)")
-    if any(config.getoption(name, None) for name in _ONLY_SHOW):
+    if EXAMINING in config.stash or any(config.getoption(name, None) for name in _ONLY_SHOW):
         return
     asked = config.getoption("agentcore_model", None) or config.getini("agentcore_model")
     if asked or hasattr(config, "workerinput"):

@@ -1,23 +1,24 @@
-"""What a checker says about a trial: accepted, rejected by an assertion, or broken."""
+"""Asking a checker about a finished trial: it accepts, rejects by an assertion, or is broken."""
 
 from __future__ import annotations
 
 import linecache
-import sys
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+
+import pytest
 
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.untrusted import clip
 
 SHOWN = 300
-"""Columns of what a checker said."""
+"""Columns of a checker's words."""
 
 
 class Said(StrEnum):
-    """What a checker makes of a trial."""
+    """The three answers of a checker."""
 
     accepted = "accepted"
     rejected = "rejected"
@@ -26,30 +27,40 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a checker said about one trial, and in which words."""
+    """A checker's answer about one trial, and its words for it."""
 
     said: Said
     words: str = ""
 
     def __str__(self) -> str:
-        return f"{self.said}: {clip(self.words, SHOWN)}" if self.words else self.said.value
+        return f"{self.said}: {one_line(self.words)}" if self.words else self.said.value
+
+
+def one_line(words: str) -> str:
+    """A checker's words fit for one line: an assertion's message, or pytest's explanation of one without a message."""
+    message = words.partition("\nassert ")[0]  # pytest puts its explanation behind a message
+    return clip(" ".join(message.split()), SHOWN)
 
 
 def ask(task: Task, trial: Trial) -> Opinion:
-    """What the task's checker says. Anything but an assertion (or `pytest.fail`) is a broken checker."""
+    """Ask the task's checker. Anything but an assertion (or `pytest.fail`) that it raises is a broken checker."""
     try:
-        task.check(trial)
+        task.refuse_verdict(task.checker(trial))  # type: ignore[func-returns-value]
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - what a checker raises is what is being examined
-        said = Said.rejected if isinstance(error, (AssertionError, _pytest_fail())) else Said.broken
-        return Opinion(said, describe(task, error))
+    except BaseException as error:  # noqa: BLE001 - a checker may raise anything, and that is its answer
+        return Opinion(Said.rejected if is_rejection(error) else Said.broken, describe(task, error))
     return Opinion(Said.accepted)
+
+
+def is_rejection(error: BaseException) -> bool:
+    """Whether a checker's exception speaks about the trial; any other is a mistake of the checker."""
+    return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
 def describe(task: Task, error: BaseException) -> str:
     """An assertion's message; without one, and for any other exception, the line of the module that raised it too."""
-    if isinstance(error, (AssertionError, _pytest_fail())) and str(error):
+    if is_rejection(error) and str(error):
         return str(error)
     text = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(task.module)]
@@ -57,10 +68,3 @@ def describe(task: Task, error: BaseException) -> str:
         return text
     line = frames[-1].lineno or 0
     return f"{text} at line {line}: {linecache.getline(str(task.module), line).strip()}".strip()
-
-
-def _pytest_fail() -> type[BaseException]:
-    """What `pytest.fail` raises, if the task module or anybody else has loaded pytest."""
-    fail = getattr(sys.modules.get("pytest"), "fail", None)
-    kind: type[BaseException] = getattr(fail, "Exception", AssertionError)
-    return kind

@@ -13,7 +13,7 @@ from random import Random
 
 from pytest_agentcore.agent.actor import Actor, FunctionAgent
 from pytest_agentcore.agent.session import Limit
-from pytest_agentcore.checks.ask import Opinion, Said, ask, describe
+from pytest_agentcore.checks.ask import Opinion, Said, ask, describe, one_line
 from pytest_agentcore.errors import AgentcoreError
 from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
@@ -23,7 +23,6 @@ from pytest_agentcore.tasks.task import Solution, Task
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
-from pytest_agentcore.untrusted import clip
 
 HUGE = 20 * 1024 * 1024
 """Bytes; more than any reader takes."""
@@ -206,7 +205,7 @@ class _Trials:
         finished = run_attempt(self.job, lambda instance: FunctionAgent(agent, instance.facts), lambda _event: None)
         try:
             if raised:
-                self._note(about, f"its function raised {clip(describe(self.job.task, raised[0]), 300)}")
+                self._note(about, f"its function raised {one_line(describe(self.job.task, raised[0]))}")
             if finished.failure:
                 self._note(about, f"could not be run: {finished.failure}")
             yield finished
@@ -230,7 +229,7 @@ def unsteady(task: Task, jobs: list[Job]) -> str:
         draws = [(job.instance(), job.instance()) for job in jobs]
         digests = [(first.digest(), second.digest()) for first, second in draws]
     except Exception as error:  # noqa: BLE001 - a function of the task's
-        return f"files: its function raised {clip(describe(task, error), 300)}"
+        return f"files: its function raised {one_line(describe(task, error))}"
     for job, (first, second) in zip(jobs, digests, strict=True):
         if first != second:
             return f"files: two draws of instance {job.key.run} differ; all chance must come from the given generator"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from pytest_agentcore.checks.load import load
 from pytest_agentcore.checks.selfcheck import Examiner, summary, task_lines
 from pytest_agentcore.cli.__main__ import positive, write_lines
 from pytest_agentcore.sandbox.open import open_sandbox
+from pytest_agentcore.session.collect import Collected, collect
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,15 +34,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """1 when a checker is weak or a file cannot be read, else 0."""
-    loaded = load(options.places)
-    write_lines(f"error: {line}" for line in loaded.errors)
-    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in loaded.tasks])
+    return collect(options.places, lambda found: _examine(options, found))
+
+
+def _examine(options: argparse.Namespace, found: Collected) -> int:
+    write_lines(f"error: {line}" for line in found.errors)
+    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
     write_lines([f"sandbox {sandbox.name}"])
-    examiner = Examiner(sandbox=sandbox, tools=loaded.tools, instances=options.instances)
-    width = max((len(task.id) for _, task in loaded.tasks), default=0)
+    examiner = Examiner(sandbox=sandbox, tools=found.tools, instances=options.instances)
+    width = max((len(task.id) for _, task in found.tasks), default=0)
     examined = []
-    for suite, task in loaded.tasks:
+    for suite, task in found.tasks:
         examined.append(examiner.examine(suite, task))
         write_lines(task_lines(examined[-1], width))
-    write_lines([summary(examined, len(loaded.errors))])
-    return int(bool(loaded.errors) or not examined or any(found.problems for found in examined))
+    write_lines([summary(examined, len(found.errors))])
+    return int(bool(found.errors) or not examined or any(each.problems for each in examined))

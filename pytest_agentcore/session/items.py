@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -15,9 +15,9 @@ import pytest
 from pytest_agentcore.errors import TaskDeclarationError, UsageError
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import Campaign, list_campaigns, read_campaign
-from pytest_agentcore.tasks.declare import check_alone, check_oracle, check_tools
+from pytest_agentcore.tasks.declare import check_in_module, check_oracle, same_ids
 from pytest_agentcore.tasks.suite import Suite
-from pytest_agentcore.tasks.task import Task
+from pytest_agentcore.tasks.task import Task, task_id
 from pytest_agentcore.trial.modes import Cause, FailureMode
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -55,7 +55,7 @@ def task_of_id(nodeid: str, models: Iterable[str]) -> str:
     path, _, name = nodeid.partition("::")
     labels = "|".join(map(re.escape, models))
     is_trial = re.search(rf"\[(?:{labels})-run\d+\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
-    return PurePosixPath(path).stem.removeprefix("test_") if is_trial else ""
+    return task_id(PurePosixPath(path)) if is_trial else ""
 
 
 class Collecting:
@@ -71,18 +71,27 @@ class Collecting:
             metafunc.parametrize("trial", params, indirect=True, ids=str)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_pycollect_makeitem(self, collector: pytest.Module | pytest.Class, name: str, obj: object) -> object:
-        """What is wrong with a declaration beyond its own module is an error at collection."""
-        del name
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> Generator[None, object, object]:
+        """Make an error at collection of what is wrong with a declaration beyond the decorator's own arguments."""
+        made = yield
         declared = getattr(obj, "agentcore", None)
         if isinstance(declared, Task):
-            self._check(declared, collector)
-        return (yield)
+            collected = made is not None or name != declared.checker.__name__
+            try:
+                check_place(declared, self._suite)
+                check_in_module(declared, vars(collector.obj), self._tools, collected=collected)
+                check_oracle(declared)
+            except TaskDeclarationError as error:
+                raise collector.CollectError(str(error)) from error
+        return made
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Model after model, since each is loaded once; then interleaved or task by task; other tests keep place."""
-        refuse_duplicates(items)
+        for error in same_ids(filter(None, map(task_of, items))):
+            raise pytest.UsageError(str(error))
         trials = [item for item in items if key_of(item)]
         tasks = {task: n for n, task in enumerate(dict.fromkeys(_key(item).task for item in trials))}
         ordered = iter(sorted(trials, key=lambda item: self._rank(_key(item), tasks)))
@@ -94,15 +103,6 @@ class Collecting:
         model, task = self._models.index(key.model), tasks[key.task]
         return (model, task, key.run) if self._order == "by-task" else (model, key.run, task)
 
-    def _check(self, task: Task, collector: pytest.Collector) -> None:
-        try:
-            check_place(task, self._suite)
-            check_tools(task, self._tools)
-            check_alone(task, vars(getattr(collector, "obj", None) or object))
-            check_oracle(task)
-        except TaskDeclarationError as error:
-            raise collector.CollectError(str(error)) from error
-
 
 def check_place(task: Task, suite: Suite) -> None:
     """Raise TaskDeclarationError for a task of another suite: scores rest on what the campaign's digest is over."""
@@ -111,16 +111,6 @@ def check_place(task: Task, suite: Suite) -> None:
             f"a campaign is of one suite, here {suite.path}; run the task by a command of its own, or move it there"
         )
         raise TaskDeclarationError(task.module, "suite", sentence)
-
-
-def refuse_duplicates(items: Sequence[pytest.Item]) -> None:
-    """Raise UsageError when two modules give the same task id, which would make one trial of two."""
-    modules: dict[str, Path] = {}
-    for task in filter(None, map(task_of, items)):
-        if modules.setdefault(task.id, task.module) != task.module:
-            raise pytest.UsageError(
-                f"{task.module}: id: {task.id!r} is also the id of {modules[task.id]}; rename one of the modules"
-            )
 
 
 def _key(item: pytest.Item) -> TrialKey:

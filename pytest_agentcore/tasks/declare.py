@@ -1,4 +1,4 @@
-"""What a task file says: `@task(...)` over the checker, oracle and counterexamples beside it, all of it checked."""
+"""The declaration in a task file: `@task(...)` over the checker, solutions beside it, and the checks of all of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_agentcore.errors import TaskDeclarationError
 from pytest_agentcore.options import LONGEST
-from pytest_agentcore.tasks.task import (
-    Budget,
-    Files,
-    Task,
-    files_problem,
-    is_utf8,
-    kind_of,
-    path_problem,
-)
+from pytest_agentcore.tasks.task import Budget, Files, Task, files_problem, is_utf8, kind_of, path_problem, task_id
 from pytest_agentcore.tools.base import Fault
 
 if TYPE_CHECKING:
@@ -33,25 +25,6 @@ if TYPE_CHECKING:
 
 Checker = Callable[["Trial"], None]
 Solution = Callable[["Actor"], str | None]
-
-
-def check_tools(task: Task, tools: Mapping[str, object]) -> None:
-    """Raise TaskDeclarationError for a tool that nobody registered."""
-    for name in task.tools:
-        if name not in tools:
-            raise TaskDeclarationError(task.module, "tools", f"unknown tool {name!r}; there are {', '.join(tools)}")
-
-
-def check_alone(task: Task, namespace: Mapping[str, object]) -> None:
-    """Raise TaskDeclarationError when a module holds two tasks: the module's name is the task's id."""
-    others = [
-        function.__name__
-        for function in cast("Sequence[TaskFunction]", list(namespace.values()))
-        if isinstance(getattr(function, "agentcore", None), Task) and function.agentcore.module == task.module
-    ]
-    if len(set(others)) > 1:
-        raise TaskDeclarationError(task.module, "id", f"one module is one task, but it declares {', '.join(others)}")
-
 
 AS_THE_SESSION = Budget()
 
@@ -101,19 +74,21 @@ def task(
     """
 
     def decorate(checker: Checker) -> TaskFunction:
-        _check_declaration(
-            _file_of(checker),
-            {
-                "checker": checker,
-                "prompt": prompt,
-                "files": files,
-                "tools": tools,
-                "artifacts": artifacts,
-                "protected": protected,
-                "budget": budget,
-                "faults": faults,
-            },
-        )
+        # A task file may hold anything, whatever the annotations above say: every check takes any object.
+        module = _file_of(checker)
+        problems = {
+            "checker": _checker_problem(checker),
+            "prompt": _prompt_problem(prompt),
+            "files": _files_problem(files, module.parent / "files"),
+            "tools": _tools_problem(tools),
+            "artifacts": _artifacts_problem(artifacts),
+            "protected": _names_problem(protected),
+            "budget": _budget_problem(budget),
+            "faults": _faults_problem(faults),
+        }
+        for field, problem in problems.items():
+            if problem:
+                raise TaskDeclarationError(module, field, problem)
         declared = Task(
             checker=checker,
             prompt=textwrap.dedent(prompt).strip(),
@@ -124,9 +99,55 @@ def task(
             budget=budget,
             faults=tuple(faults),
         )
-        return _as_task_function(checker, declared)
+        vars(checker).update(
+            agentcore=declared,
+            oracle=partial(_keep, declared.oracles),
+            alternative=partial(_keep, declared.alternatives),
+            counterexample=partial(_keep, declared.counterexamples),
+        )
+        return cast("TaskFunction", checker)
 
     return decorate
+
+
+def _keep(kept: list[Solution], solution: Solution) -> Solution:
+    kept.append(solution)
+    return solution
+
+
+def _file_of(checker: object) -> Path:
+    """The task module's file, also when something else than a function is decorated in it."""
+    code = getattr(checker, "__code__", None)
+    module = sys.modules.get(getattr(checker, "__module__", ""))
+    return Path(code.co_filename if code else getattr(module, "__file__", None) or "a task module")
+
+
+def check_in_module(
+    declared: Task, namespace: Mapping[str, object], tools: Mapping[str, object], *, collected: bool
+) -> None:
+    """Check a task in its module, which pytest has imported.
+
+    Args:
+        declared: the task.
+        namespace: of the module.
+        tools: all that are registered, by name.
+        collected: whether pytest makes a test of the checker.
+
+    Raises:
+        TaskDeclarationError: another task is declared in the module, whose name is the task's id; a tool is not
+            registered; or pytest does not take the checker for a test.
+    """
+    for name in declared.tools:
+        if name not in tools:
+            raise TaskDeclarationError(declared.module, "tools", f"unknown tool {name!r}; there are {', '.join(tools)}")
+    tasks = (getattr(value, "agentcore", None) for value in namespace.values())
+    here = [task for task in tasks if isinstance(task, Task) and task.module == declared.module]
+    names = list(dict.fromkeys(task.checker.__name__ for task in here))
+    if len(names) > 1:
+        raise TaskDeclarationError(declared.module, "id", f"one module is one task, but it declares {', '.join(names)}")
+    if not collected:
+        problem = f"{names[0]} must be named test_…, or pytest does not collect it"
+        raise TaskDeclarationError(declared.module, "checker", problem)
 
 
 def check_oracle(declared: Task) -> None:
@@ -136,44 +157,18 @@ def check_oracle(declared: Task) -> None:
         raise TaskDeclarationError(declared.module, "oracle", f"exactly one must be declared, and there is {names}")
 
 
-def _as_task_function(checker: Checker, declared: Task) -> TaskFunction:
-    def adder(into: list[Solution]) -> Callable[[Solution], Solution]:
-        def add(solution: Solution) -> Solution:
-            into.append(solution)
-            return solution
-
-        return add
-
-    vars(checker).update(
-        agentcore=declared,
-        oracle=adder(declared.oracles),
-        alternative=adder(declared.alternatives),
-        counterexample=adder(declared.counterexamples),
-    )
-    return cast("TaskFunction", checker)
+def same_ids(tasks: Iterable[Task]) -> Iterator[TaskDeclarationError]:
+    """Give an error for every task whose id an earlier one has: one trial would be two."""
+    modules: dict[str, Path] = {}
+    for each in tasks:
+        if modules.setdefault(each.id, each.module) != each.module:
+            yield same_id(each.module, modules[each.id])
 
 
-def _file_of(checker: object) -> str:
-    code = getattr(checker, "__code__", None)
-    module = sys.modules.get(getattr(checker, "__module__", ""))
-    return str(code.co_filename if code else getattr(module, "__file__", "a task module"))
-
-
-def _check_declaration(file: str, given: Mapping[str, object]) -> None:
-    """Raise TaskDeclarationError for the first field that cannot be used, whatever types the author gave them."""
-    problems: dict[str, Callable[[object], str]] = {
-        "checker": _checker_problem,
-        "prompt": _prompt_problem,
-        "files": partial(_files_problem, home=Path(file).parent / "files"),
-        "tools": _tools_problem,
-        "artifacts": _artifacts_problem,
-        "protected": _words_problem,
-        "budget": _budget_problem,
-        "faults": _faults_problem,
-    }
-    for field, problem in problems.items():
-        if found := problem(given[field]):
-            raise TaskDeclarationError(file, field, found)
+def same_id(module: Path, earlier: Path) -> TaskDeclarationError:
+    """The error for a module whose task has the id of an earlier module's."""
+    problem = f"{task_id(module)!r} is also the id of {earlier}; rename one of the modules"
+    return TaskDeclarationError(module, "id", problem)
 
 
 def _checker_problem(checker: object) -> str:
@@ -197,7 +192,7 @@ def _is_empty(checker: Callable[..., object]) -> bool:
     """Whether the body is only a docstring, `pass` or `...`."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(checker)))
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError):  # the source cannot be found, or dedenting broke a string in it
         return False
     function = cast("ast.FunctionDef", tree.body[0])
     return all(
@@ -222,16 +217,16 @@ def _files_problem(files: object, home: Path) -> str:
     return "" if callable(files) else f"must be a folder's name, a dict or a function, and is {kind_of(files)}"
 
 
-def _words_problem(words: object) -> str:
-    if isinstance(words, str):
-        return f"must be a list of names: [{words!r}]"
-    if not isinstance(words, Sequence):
-        return f"must be a list of names, and is {kind_of(words)}"
-    return next((f"{word!r} is no name" for word in words if not isinstance(word, str) or not word), "")
+def _names_problem(names: object) -> str:
+    if isinstance(names, str):
+        return f"must be a list of names: [{names!r}]"
+    if not isinstance(names, Sequence):
+        return f"must be a list of names, and is {kind_of(names)}"
+    return next((f"{name!r} is no name" for name in names if not isinstance(name, str) or not name), "")
 
 
 def _tools_problem(tools: object) -> str:
-    if problem := _words_problem(tools):
+    if problem := _names_problem(tools):
         return problem
     names = Counter(cast("Sequence[str]", tools))
     twice = next((name for name, count in names.items() if count > 1), "")
@@ -241,7 +236,7 @@ def _tools_problem(tools: object) -> str:
 
 
 def _artifacts_problem(artifacts: object) -> str:
-    if problem := _words_problem(artifacts):
+    if problem := _names_problem(artifacts):
         return problem
     return next(filter(None, map(path_problem, cast("Sequence[object]", artifacts))), "")
 
@@ -271,5 +266,6 @@ def _faults_problem(faults: object) -> str:
 
 
 def _is_number(value: object, *, whole: bool) -> bool:
+    """Whether it is a finite number; True and False are numbers to Python only."""
     kinds = (int,) if whole else (int, float)
     return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)

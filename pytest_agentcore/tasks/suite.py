@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.tasks.task import IGNORED
+from pytest_agentcore.tasks.task import IGNORED, task_id
 
 SYSTEM_PROMPT = """\
 You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
@@ -128,7 +128,7 @@ def overshadowed(name: str, home: Path = Path()) -> str:
 
 def task_ids(folder: Path) -> tuple[str, ...]:
     """Ids of the task modules in a suite's folder by their files' names; nothing is imported."""
-    return tuple(sorted(path.stem.removeprefix("test_") for path in modules_in(folder)))
+    return tuple(sorted(map(task_id, modules_in(folder))))
 
 
 def modules_in(folder: Path) -> list[Path]:

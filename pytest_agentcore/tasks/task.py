@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from random import Random
 from typing import Any
 
@@ -79,8 +79,8 @@ class Task:
 
     @property
     def id(self) -> str:
-        """The module's stem without `test_`, e.g. `task_05_minimal_fix`."""
-        return self.module.stem.removeprefix("test_")
+        """The name that options, tables and transcripts call it by."""
+        return task_id(self.module)
 
     @property
     def varies(self) -> bool:
@@ -99,15 +99,6 @@ class Task:
             return Instance(read_folder(self.module.parent / "files" / self.files))
         return Instance(self.files)
 
-    def check(self, trial: object) -> None:
-        """Let the checker speak: it accepts by returning.
-
-        Raises:
-            AssertionError: the trial is rejected.
-            InfrastructureError: the checker returned something, which says neither.
-        """
-        self.refuse_verdict(self.checker(trial))  # type: ignore[func-returns-value]
-
     def refuse_verdict(self, returned: object) -> None:
         """Raise InfrastructureError for anything that the checker returned: it neither accepts nor rejects."""
         if returned is not None:
@@ -124,6 +115,11 @@ class Task:
             name = getattr(self.files, "__name__", "the function")
             raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
         return drawn
+
+
+def task_id(module: PurePath) -> str:
+    """The module's stem without `test_`, e.g. `task_05_minimal_fix`."""
+    return module.stem.removeprefix("test_")
 
 
 def database(sql: str) -> bytes:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import pytest
 from suite_modules import SUITE
 
-from pytest_agentcore.checks.load import Loaded, load
 from pytest_agentcore.checks.selfcheck import Examiner
 from pytest_agentcore.sandbox.open import open_sandbox
+from pytest_agentcore.session.collect import Collected, collect
 
 
 @pytest.fixture(scope="module")
-def loaded() -> Loaded:
+def collected() -> Collected:
     """The shipped suite."""
-    return load([str(SUITE.path)])
+    return collect([str(SUITE.path)], lambda found: found)
 
 
 @pytest.fixture(scope="module")
-def examiner(loaded: Loaded) -> Examiner:
+def examiner(collected: Collected) -> Examiner:
     """Looks at one instance of each task; `agentcore selfcheck` looks at more."""
     sandbox = open_sandbox(may_fall_back=True, hidden=[SUITE.path])
-    return Examiner(sandbox=sandbox, tools=loaded.tools, instances=1)
+    return Examiner(sandbox=sandbox, tools=collected.tools, instances=1)
 
 
-def test_every_module_can_be_loaded(loaded: Loaded) -> None:
-    assert loaded.errors == ()
-    assert len(loaded.tasks) == 10
+def test_every_module_can_be_used(collected: Collected) -> None:
+    assert collected.errors == ()
+    assert len(collected.tasks) == 10
 
 
 @pytest.mark.parametrize("number", range(1, 11), ids=lambda number: f"task_{number:02}")
-def test_checker_can_be_trusted(loaded: Loaded, examiner: Examiner, number: int) -> None:
-    suite, task = loaded.tasks[number - 1]
+def test_checker_can_be_trusted(collected: Collected, examiner: Examiner, number: int) -> None:
+    suite, task = collected.tasks[number - 1]
 
     found = examiner.examine(suite, task)
 

@@ -156,9 +156,8 @@ def test_what_a_checker_returns_is_no_verdict(value: object) -> None:
     def returns(trial: Trial) -> Any:
         return value
 
-    trial: Any = None
     with pytest.raises(InfrastructureError, match=f"returns returned {value!r}; it must assert") as broken:
-        declare(returns).check(trial)
+        declare(returns).refuse_verdict(value)
     assert broken.value.cause is Cause.checker_broken
 
 

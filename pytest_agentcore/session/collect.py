@@ -1,0 +1,181 @@
+"""Tasks as pytest collects them, for the commands that examine tasks instead of running them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import pytest
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.plugin import EXAMINING
+from pytest_agentcore.session.activate import Registering
+from pytest_agentcore.session.items import task_of
+from pytest_agentcore.tasks.declare import check_in_module, same_id, same_ids
+from pytest_agentcore.tasks.suite import Suite, find_suite
+from pytest_agentcore.tasks.task import Task, task_id
+from pytest_agentcore.tools.base import Tool
+
+T = TypeVar("T")
+
+_LEFT_OUT = ("cacheprovider", "stepwise", "junitxml", "pastebin", "xdist")
+"""Plugins that remember, write down or distribute tests. Their options stay known: a project's `addopts` are
+taken as they are, since they also say how modules are imported (`-p`, `--import-mode`, `-W`)."""
+_AROUND_AN_ITEM = ("assertion", "warnings")
+"""Plugins whose part in running an item makes a checker say what it says in a run."""
+_ARGUMENTS = ("-p", "agentcore", "--maxfail=0", "--color=no", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""This plugin even where plugins are not loaded by themselves, every error, plain text, and no word about this package,
+which was imported before its assertions could be rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The tasks of the places that were named, and a sentence for each module that cannot be used."""
+
+    tasks: tuple[tuple[Suite, Task], ...]
+    tools: Mapping[str, Tool]
+    errors: tuple[str, ...]
+
+
+def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
+    """Let pytest collect as it does for a run, and do `work` inside that session, where conftests and modules live.
+
+    Args:
+        places: names of shipped suites, folders, task files.
+        work: gets what was collected; what it returns or raises comes out of here.
+
+    Raises:
+        UsageError: a place is none of these or holds no test module, or pytest cannot begin to collect.
+    """
+    paths = [Path(place).absolute() if Path(place).is_file() else find_suite(place) for place in places]
+    session = _Session(paths, work)
+    with _imports_forgotten(paths):
+        pytest.main([*_ARGUMENTS, *map(str, paths)], plugins=[session])
+    if session.raised is not None:
+        raise session.raised
+    if not session.made:
+        raise UsageError("pytest cannot collect these tasks; its own message is above")
+    return session.made[0]
+
+
+class _Session(Generic[T]):
+    """A plugin that makes of pytest's session a collection, followed by one piece of work."""
+
+    def __init__(self, paths: Sequence[Path], work: Callable[[Collected], T]) -> None:
+        self._paths, self._work = paths, work
+        self._modules: list[Path] = []
+        self._tasks: dict[Path, tuple[Suite, Task]] = {}
+        self._items: list[pytest.Item] = []
+        self._errors: list[str] = []
+        self.made: list[T] = []
+        self.raised: BaseException | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
+        """Take care, before anything is configured, that no model is run and nothing is written."""
+        config.stash[EXAMINING] = True
+        for name in _LEFT_OUT:
+            if config.pluginmanager.has_plugin(name):
+                config.pluginmanager.unregister(name=name)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Let pytest report to nobody, and ask for tools, also those of conftests that are still to come."""
+        plugins = config.pluginmanager
+        # There must be a reporter: other plugins, and pytest's own explanations of assertions, rely on one.
+        plugins.unregister(name="terminalreporter")
+        plugins.register(pytest.TerminalReporter(config, io.StringIO()), "terminalreporter")
+        self._registering = Registering(config)
+        plugins.register(self._registering)
+
+    def pytest_pycollect_makemodule(self, module_path: Path) -> None:
+        """Remember every test module, whether it holds a task or not."""
+        self._modules.append(module_path)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> Generator[None, object, object]:
+        """Take the task of a module, or say what is wrong with it."""
+        made = yield
+        task = getattr(obj, "agentcore", None)
+        if isinstance(task, Task) and task.module == collector.path:
+            collected = made is not None or name != task.checker.__name__  # another name for it is no test
+            try:
+                check_in_module(task, vars(collector.obj), self._registering.tools, collected=collected)
+                self._tasks[task.module] = (Suite.of(task.module), task)
+            except UsageError as error:
+                raise collector.CollectError(str(error)) from error
+        return made
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember the tasks' items before `-k` and the like leave some out."""
+        if task_of(item):
+            self._items.append(item)
+
+    def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:
+        """Say in one line why a module cannot be used."""
+        if call.excinfo is not None:
+            self._errors.append(" ".join(self._sentence(node.path, call.excinfo.value).split()))
+
+    def _sentence(self, path: Path, error: BaseException) -> str:
+        reason = error.__cause__ or error if isinstance(error, pytest.Collector.CollectError) else error
+        if isinstance(reason, UsageError | pytest.Collector.CollectError):
+            return str(reason)
+        twins = [task.module for _, task in self._tasks.values() if task.id == task_id(path)]
+        if twins and isinstance(reason, ImportError):  # pytest imports no second module of one name
+            return str(same_id(path, twins[0]))
+        return f"{path}: cannot be imported: {type(reason).__name__}: {reason}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Do the work in place of the tests, as a part of the first task's item.
+
+        Only around an item does pytest explain comparisons and apply the project's warning filters. What other plugins
+        do around one, such as a limit of its time, is meant for tests.
+        """
+        for path in self._paths:
+            if not any(module.is_relative_to(path) for module in self._modules):
+                raise UsageError(f"{path}: no test_*.py in it")
+        if not self._items:
+            return self.pytest_runtest_protocol()
+        plugins = session.config.pluginmanager
+        others = [plugin for name, plugin in plugins.list_name_plugin() if name not in _AROUND_AN_ITEM]
+        protocol = plugins.subset_hook_caller("pytest_runtest_protocol", [one for one in others if one is not self])
+        return bool(protocol(item=self._items[0], nextitem=None))
+
+    def pytest_runtest_protocol(self) -> bool:
+        """Do the work where pytest would run an item."""
+        errors = (*self._errors, *map(str, same_ids(task for _, task in self._tasks.values())))
+        self.made.append(self._work(Collected(tuple(self._tasks.values()), self._registering.tools, errors)))
+        return True
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """Let what ended the session, the work's own exceptions among them, go on outside of it."""
+        self.raised = excinfo.value
+        return True
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Do the same for an interrupt, and for a `pytest.exit` of the project's own."""
+        ended = isinstance(excinfo.value, pytest.exit.Exception)
+        self.raised = UsageError(f"pytest was ended: {excinfo.value}") if ended else excinfo.value
+
+
+@contextmanager
+def _imports_forgotten(paths: Sequence[Path]) -> Iterator[None]:
+    """Forget the modules below the paths again, so that a later session in this process reads their files anew."""
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    searched, known = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = searched
+        for name in sys.modules.keys() - known:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and any(Path(file).is_relative_to(folder) for folder in folders):
+                del sys.modules[name]
