@@ -1,1 +1,1 @@
-"""One module per `agentcore` subcommand, each with `add(parser)`; imported when it is the one that was typed."""
+"""The `agentcore` command: its modules are grouped by what a user is about to do."""

@@ -1,4 +1,4 @@
-"""`agentcore dialect`: how a model writes its tool calls, without loading it."""
+"""`agentcore dialect`: how a model is shown tools and writes its calls, read off its chat template alone."""
 
 from __future__ import annotations
 
@@ -15,17 +15,115 @@ from pytest_agentcore.backends.llama.messages import Calls, Results, Thoughts, T
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import resolve
-from pytest_agentcore.cli.__main__ import write_lines
+from pytest_agentcore.cli.arguments import write_lines
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.untrusted import visible, visible_lines
 
+
+def add_dialect(parser: argparse.ArgumentParser) -> None:
+    """Add the model, and another dialect to look at it with."""
+    parser.description = (
+        "Which tool-call dialect a chat template speaks and why, an example prompt with two tools as the model will "
+        "see it, an example call, and that call read back. Only the file's header is read."
+    )
+    parser.add_argument(
+        "model", metavar="MODEL|GGUF|TEMPLATE", help="what --model takes, a .gguf file, or a file that is a template"
+    )
+    parser.add_argument("--dialect", default="", metavar="NAME", help="take this one, whatever the template says")
+    parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
+    parser.set_defaults(run=run_dialect)
+
+
+def run_dialect(options: argparse.Namespace) -> int:
+    """Return 0; what cannot be found or read is a usage error."""
+    path, dialect = _find(options.model, options.models_file)
+    write_lines(dialect_lines(chat_template(source_of(path), options.dialect or dialect)))
+    return 0
+
+
+def _find(name: str, models_file: Path | None) -> tuple[Path, str]:
+    """Find the file, and the dialect that the model's entry asks for."""
+    if Path(name).is_file():
+        return Path(name), ""
+    entry = resolve(name, registry=open_registry(project_above(Path.cwd()), models_file))
+    if entry.backend != "llama_cpp":
+        raise UsageError(f"{name}: there is no chat template on this side, so its dialect is not this project's choice")
+    if entry.path is None:
+        raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
+    return entry.path, entry.dialect
+
+
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 _SPECIAL_KINDS = (2, 3, 4)
 """Unknown, control and user-defined (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)."""
 _LONGEST_TEMPLATE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A chat template, and what else the choice of its dialect rests on."""
+
+    template: str | None
+    """None where the file has none."""
+    tool_template: str = ""
+    """A second template, for tools; empty where there is none."""
+    special_tokens: frozenset[str] = frozenset()
+    bos: str = ""
+    eos: str = ""
+
+
+def source_of(path: Path) -> Source:
+    """Read template and special tokens of a GGUF file, or a file that is a template itself.
+
+    Raises:
+        UsageError: it cannot be read, or is neither.
+    """
+    try:
+        with path.open("rb") as file:
+            begins = file.read(4)
+        if begins == b"GGUF":
+            return _of_gguf(read_header(path, keep=(_TOKENS, _KINDS)))
+        if path.stat().st_size > _LONGEST_TEMPLATE:
+            raise UsageError(f"{path}: neither a GGUF file nor a chat template")
+        return Source(template=path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: neither a GGUF file nor a chat template in UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _of_gguf(header: Header) -> Source:
+    known = header.metadata
+    tokens, kinds = known.get(_TOKENS, ()), known.get(_KINDS, ())
+    special = (token for token, kind in zip(tokens, kinds, strict=False) if kind in _SPECIAL_KINDS)
+
+    def named(key: str) -> str:
+        index = known.get(f"tokenizer.ggml.{key}_token_id", -1)
+        return str(tokens[index]) if 0 <= index < len(tokens) else ""
+
+    return Source(
+        template=known.get("tokenizer.chat_template"),
+        tool_template=known.get("tokenizer.chat_template.tool_use", ""),
+        special_tokens=frozenset(special),
+        bos=named("bos"),
+        eos=named("eos"),
+    )
+
+
+def chat_template(source: Source, wanted: str = "") -> ChatTemplate:
+    """Choose the template's dialect; a template for tools wins over one that knows none.
+
+    Raises:
+        UsageError: no such dialect, or the template cannot be used.
+    """
+    text, choice = source.template, choose_dialect(source.template, source.special_tokens, wanted=wanted)
+    if not choice.taught and source.tool_template:
+        text, choice = source.tool_template, choose_dialect(source.tool_template, source.special_tokens, wanted=wanted)
+    return ChatTemplate(source=text or CHATML, choice=choice, bos=source.bos, eos=source.eos, today=datetime.now(UTC))
+
 
 _TOOLS = (
     ToolSpec(
@@ -77,71 +175,8 @@ _THOUGHTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where a template was found, and what else the choice rests on."""
-
-    template: str | None
-    """None where the file has none."""
-    tool_template: str = ""
-    """A second template, for tools; empty where there is none."""
-    special_tokens: frozenset[str] = frozenset()
-    bos: str = ""
-    eos: str = ""
-
-
-def source_of(path: Path) -> Source:
-    """Template and special tokens of a GGUF file, or a file that is a template itself.
-
-    Raises:
-        UsageError: it cannot be read, or is neither.
-    """
-    try:
-        with path.open("rb") as file:
-            begins = file.read(4)
-        if begins == b"GGUF":
-            return _of_gguf(read_header(path, keep=(_TOKENS, _KINDS)))
-        if path.stat().st_size > _LONGEST_TEMPLATE:
-            raise UsageError(f"{path}: neither a GGUF file nor a chat template")
-        return Source(template=path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: neither a GGUF file nor a chat template in UTF-8") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _of_gguf(header: Header) -> Source:
-    known = header.metadata
-    tokens, kinds = known.get(_TOKENS, ()), known.get(_KINDS, ())
-    special = (token for token, kind in zip(tokens, kinds, strict=False) if kind in _SPECIAL_KINDS)
-
-    def named(key: str) -> str:
-        index = known.get(f"tokenizer.ggml.{key}_token_id", -1)
-        return str(tokens[index]) if 0 <= index < len(tokens) else ""
-
-    return Source(
-        template=known.get("tokenizer.chat_template"),
-        tool_template=known.get("tokenizer.chat_template.tool_use", ""),
-        special_tokens=frozenset(special),
-        bos=named("bos"),
-        eos=named("eos"),
-    )
-
-
-def chat_template(source: Source, wanted: str = "") -> ChatTemplate:
-    """The template with its dialect; one for tools wins over one that knows none.
-
-    Raises:
-        UsageError: no such dialect, or the template cannot be used.
-    """
-    text, choice = source.template, choose_dialect(source.template, source.special_tokens, wanted=wanted)
-    if not choice.taught and source.tool_template:
-        text, choice = source.tool_template, choose_dialect(source.tool_template, source.special_tokens, wanted=wanted)
-    return ChatTemplate(source=text or CHATML, choice=choice, bos=source.bos, eos=source.eos, today=datetime.now(UTC))
-
-
 def dialect_lines(template: ChatTemplate) -> Iterator[str]:
-    """All that is to be said, fit for a terminal.
+    """Write down how the model is shown tools, calls and results, fit for a terminal.
 
     Raises:
         BackendError: the template refuses the conversation.
@@ -194,36 +229,3 @@ def _block(title: str, text: str) -> Iterator[str]:
     yield ""
     yield f"{title}:"
     yield from (f"  | {line}".rstrip() for line in visible_lines(text))
-
-
-def add(parser: argparse.ArgumentParser) -> None:
-    """What to look at, and another dialect to look at it with."""
-    parser.description = (
-        "Which tool-call dialect a chat template speaks and why, an example prompt with two tools as the model will "
-        "see it, an example call, and that call read back. Only the file's header is read."
-    )
-    parser.add_argument(
-        "model", metavar="MODEL|GGUF|TEMPLATE", help="what --model takes, a .gguf file, or a file that is a template"
-    )
-    parser.add_argument("--dialect", default="", metavar="NAME", help="take this one, whatever the template says")
-    parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
-    parser.set_defaults(run=run)
-
-
-def run(options: argparse.Namespace) -> int:
-    """0; what cannot be found or read is a usage error."""
-    path, dialect = _found(options.model, options.models_file)
-    write_lines(dialect_lines(chat_template(source_of(path), options.dialect or dialect)))
-    return 0
-
-
-def _found(name: str, models_file: Path | None) -> tuple[Path, str]:
-    """The file, and the dialect that the model's entry asks for."""
-    if Path(name).is_file():
-        return Path(name), ""
-    entry = resolve(name, registry=open_registry(project_above(Path.cwd()), models_file))
-    if entry.backend != "llama_cpp":
-        raise UsageError(f"{name}: there is no chat template on this side, so its dialect is not this project's choice")
-    if entry.path is None:
-        raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
-    return entry.path, entry.dialect

@@ -1,18 +1,29 @@
-"""`agentcore models`: which models are known by name, and all that is known of one."""
+"""What is known of a model before a campaign: its entry and its file, and whether its tool calls get through."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pytest_agentcore.catalogue.listing import entry_lines, table_lines
-from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
-from pytest_agentcore.catalogue.resolve import fetch, resolve
-from pytest_agentcore.cli.__main__ import write_lines
+from pytest_agentcore.cli.arguments import write_lines
+from pytest_agentcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_agentcore.checks.preflight import Preflight
+    from pytest_agentcore.options import Option
+    from pytest_agentcore.setup import Setup
+
+ASKING = ("tool-calls", "engine", "sampling", "base-url", "api-key-env", "models-file", "trial-timeout")
+"""Options of a campaign that decide how a model is asked; `preflight` spells them without `agentcore-`."""
+LINES = 40
+"""Shown of a check's prompt, and of its reply."""
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Names to show, and where else to look for entries."""
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Add the name to show, and where else to look for entries."""
     parser.description = (
         "Models that --model knows by name: those that ship, and over them those of [tool.agentcore.models] in the "
         "nearest pyproject.toml and of --models-file. With a NAME (or hf:REPO[:QUANT], ollama:NAME, a path): all that "
@@ -21,11 +32,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one model; without it all are listed")
     parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
     parser.add_argument("--fetch", action="store_true", help="put the model's file on this machine")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_models)
 
 
-def run(options: argparse.Namespace) -> int:
-    """0; what cannot be found or fetched is a usage error."""
+def run_models(options: argparse.Namespace) -> int:
+    """Return 0; what cannot be found or fetched is a usage error."""
+    from pytest_agentcore.catalogue.listing import entry_lines, table_lines
+    from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
+    from pytest_agentcore.catalogue.resolve import fetch, resolve
+
     registry = open_registry(project_above(Path.cwd()), options.models_file)
     if options.name is None:
         write_lines(table_lines(registry))
@@ -36,3 +51,70 @@ def run(options: argparse.Namespace) -> int:
         entry = fetch(entry, lambda line: write_lines([line]))
     write_lines(entry_lines(entry, over_shipped=bool(entry.origin) and entry.name in shipped()))
     return 0
+
+
+def add_preflight(parser: argparse.ArgumentParser) -> None:
+    """Add the model, and the options of a campaign that decide how it is asked."""
+    from pytest_agentcore.options import OPTIONS
+
+    parser.description = (
+        "Five checks before a campaign: a structured call, an exchange with a tool's result, a call without text, a "
+        "nested argument, the refusal of an unknown tool. The exit code is 1 when calls do not get through; a model "
+        "that does not care to call is reported and is no failure."
+    )
+    parser.add_argument("model", metavar="MODEL", help="as for pytest --model")
+    for option in OPTIONS:
+        if option.name in ASKING:
+            option.add(parser.add_argument, f"--{option.name}")
+    parser.set_defaults(run=run_preflight)
+
+
+def run_preflight(options: argparse.Namespace) -> int:
+    """Return 1 when something between model and harness is broken, else 0."""
+    from pytest_agentcore.catalogue.registry import open_registry, project_above
+    from pytest_agentcore.plugin import pytest_agentcore_backends
+    from pytest_agentcore.setup import settle, settle_models
+
+    def given(option: Option[Any]) -> Any:
+        return [options.model] if option.name == "model" else getattr(options, option.dest, None)
+
+    settings, backends = settle(given), pytest_agentcore_backends()
+    file = Path(settings.models_file).expanduser() if settings.models_file else None
+    failed = False
+    for setup in settle_models(settings, backends, open_registry(project_above(Path.cwd()), file)):
+        found = _try_calls(setup, backends)
+        write_lines(_preflight_lines(setup, found))
+        failed |= not found.passed
+    return int(failed)
+
+
+def _try_calls(setup: Setup, backends: Any) -> Preflight:
+    from pytest_agentcore.catalogue.resolve import fetch
+    from pytest_agentcore.checks.preflight import Subject, preflight
+    from pytest_agentcore.setup import check_files
+
+    if not setup.has_plumbing:
+        raise UsageError(f"{setup.entry.name}: there is no way to examine, its replies are made here")
+    entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
+    check_files([setup])
+    with closing(backends[entry.backend](entry, setup.engine)) as backend:
+        subject = Subject(
+            backend=backend,
+            model=setup.slug,
+            policy=setup.policy,
+            sampling=setup.sampling,
+            seconds=setup.limit.seconds,
+        )
+        return preflight(subject)
+
+
+def _preflight_lines(setup: Setup, found: Preflight) -> Iterator[str]:
+    from pytest_agentcore.untrusted import clip_middle
+
+    yield f"{setup.slug} · policy {found.policy} · preflight {found.verdict}"
+    for number, check in enumerate(found.checks, 1):
+        yield ""
+        yield f"{number} {check.name}: {check.finding}, {check.says}"
+        for label, text in (("sent", check.sent), ("came", check.came)):
+            for index, line in enumerate(clip_middle(text, LINES)):
+                yield f"  {label if index == 0 else '':<5} {line}"

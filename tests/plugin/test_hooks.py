@@ -96,7 +96,7 @@ def test_two_tools_of_one_name_are_refused(pytester: pytest.Pytester, suite: Pat
 def test_selfcheck_refuses_two_tools_of_one_name(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (suite / "conftest.py").write_text(IMPOSTOR)
     assert main(["selfcheck", str(suite), "--sandbox=process"]) == 2
-    assert "two tools are named 'fs_write', one of pytest-agentcore and one of " in capsys.readouterr().err
+    assert "two tools are named 'fs_write', one of agentcore and one of " in capsys.readouterr().err
 
 
 ANSWERS = {

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_agentcore.checks.load import load
 from tiny import COUNT, HELLO, Script, campaign, result_lines, say, write
 
-from pytest_agentcore.checks.load import load
 from pytest_agentcore.checks.recheck import recheck
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_campaign

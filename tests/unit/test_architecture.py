@@ -56,7 +56,8 @@ MAY_IMPORT = {
 """Rooms of the package by what they may import besides themselves. plugin, session/ and cli/ put it together."""
 
 PUTS_TOGETHER = {"plugin", "session", "cli"}
-PYTEST_FACING = {"plugin", "hookspecs", "session"}
+PYTEST_FACING = {"plugin", "hookspecs", "session", "checks"}
+"""`checks` knows pytest for one reason: a checker may reject by `pytest.fail`."""
 STANDS_ALONE = {"plugin", "hookspecs", "cli.__main__", *CONTRACTS}
 """Entry points and contracts, which may be short however few modules import them."""
 

@@ -1,0 +1,77 @@
+"""Arguments that several commands take, and how a command's lines are written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write each with a line end, and all of it out before this returns."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add the folder in which campaigns are looked up by their ids."""
+    from pytest_agentcore.pack.folder import RESULTS_FOLDER
+
+    parser.add_argument(
+        "--results", type=Path, default=Path(RESULTS_FOLDER), metavar="DIR", help=f"default: {RESULTS_FOLDER}"
+    )
+
+
+def add_sandbox(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the sandbox in which checkers run a workspace's code."""
+    parser.add_argument(
+        "--sandbox", choices=("bubblewrap", "process"), help="default: bubblewrap, or process where it does not work"
+    )
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is less.
+        ValueError: it is no number; argparse has a sentence for that.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def change(text: str) -> float:
+    """Read a difference of rates above 0 and below 1: `10pp`, `10%` or `0.1`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    found = _fraction(text.replace("pp", "%"))
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a difference such as 10pp or 0.1, between 0 and 1")
+    return found
+
+
+def chance(text: str) -> float:
+    """Read a chance to find something: above one half and below 1, as `0.8` or `80%`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    found = _fraction(text)
+    if not 0.5 < found < 1:  # noqa: PLR2004 - below, a coin would do
+        raise argparse.ArgumentTypeError(f"{text!r} must lie between 0.5 and 1, e.g. 0.8")
+    return found
+
+
+def _fraction(text: str) -> float:
+    """A number, or a hundredth of one with a percent sign; 0 where it is neither."""
+    number = text.removesuffix("%")
+    try:
+        return float(number) / (1 if number == text else 100)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,210 @@
+"""What is done with one campaign's folder: show it, write its report, validate, merge and recheck it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_agentcore.cli.arguments import add_results, add_sandbox, write_lines
+from pytest_agentcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_agentcore.pack.read import Campaign
+    from pytest_agentcore.pack.validate import Examination
+    from pytest_agentcore.session.collect import Collected
+
+DIGEST_SHOWN = 12
+"""Characters."""
+
+
+def add_show(parser: argparse.ArgumentParser) -> None:
+    """Add a campaign and perhaps one of its trials."""
+    parser.description = "Show a campaign as its report does, or one of its trials turn by turn and in full."
+    parser.add_argument("campaign", metavar="CAMPAIGN", help="a campaign's folder, or its id in agentcore-results")
+    parser.add_argument(
+        "trial",
+        metavar="TRIAL",
+        nargs="?",
+        help="TASK:RUN such as task_05:2, the first characters of an attempt's UUID, or pytest's id of the item",
+    )
+    parser.set_defaults(run=run_show)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Return 0 when there was something to show."""
+    from pytest_agentcore.pack.read import find_trial, read_campaign
+    from pytest_agentcore.pack.transcript import read_transcript
+    from pytest_agentcore.reports.report import build_report
+    from pytest_agentcore.reports.show import campaign_lines, trial_lines
+
+    campaign = read_campaign(options.campaign)
+    width = shutil.get_terminal_size().columns
+    if not options.trial:
+        write_lines(campaign_lines(build_report(campaign), width))
+        return 0
+    result = find_trial(campaign, options.trial)
+    transcript = campaign.folder.transcript(result.attempt)
+    events = read_transcript(transcript)
+    if not events:
+        raise UsageError(f"{transcript}: this transcript is missing or empty")
+    write_lines(trial_lines(result, events, width))
+    return 0
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add a campaign, one to compare it with, and where to write."""
+    parser.description = (
+        "Write the report of a campaign and the verification tables anew: into its folder, or with -o elsewhere."
+    )
+    parser.add_argument("campaign", metavar="CAMPAIGN", help="a campaign's folder, or its id in agentcore-results")
+    parser.add_argument("--baseline", metavar="CAMPAIGN", help="compare with this one")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write into this folder and leave the campaign")
+    parser.set_defaults(run=run_report)
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Return 0 when everything was written."""
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.reports.write import write_reports
+
+    campaign = read_campaign(options.campaign)
+    baseline = read_campaign(options.baseline) if options.baseline else None
+    write_lines(str(path) for path in write_reports(campaign, baseline, options.out))
+    return 0
+
+
+def add_validate(parser: argparse.ArgumentParser) -> None:
+    """Add the campaigns to look at."""
+    parser.description = (
+        "Holds manifest, result lines, transcripts, workspaces and tables against their schemas, their counts, their "
+        "digests and each other. A file that was edited or cut is named with its line. The exit code is 1 when "
+        "something is wrong."
+    )
+    parser.add_argument("campaigns", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    add_results(parser)
+    parser.set_defaults(run=run_validate)
+
+
+def run_validate(options: argparse.Namespace) -> int:
+    """Return 1 when something is wrong, else 0."""
+    from pytest_agentcore.pack.read import find_campaign
+    from pytest_agentcore.pack.validate import examine
+    from pytest_agentcore.untrusted import visible
+
+    wrong = 0
+    for place in options.campaigns:
+        folder = find_campaign(place, options.results)
+        found = examine(folder)
+        wrong += len(found.problems)
+        write_lines(visible(f"{folder.id}: {problem}") for problem in found.problems)
+        write_lines([f"{folder.id}: {_validated(found)}"])
+    return int(bool(wrong))
+
+
+def _validated(found: Examination) -> str:
+    number = len(found.problems)
+    said = f"{number} problem{'s' if number > 1 else ''}" if number else "as it was written"
+    return f"{said} ({found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces)"
+
+
+def add_merge(parser: argparse.ArgumentParser) -> None:
+    """Add the parts, and where the whole goes."""
+    parser.description = (
+        "Joins shards of one experiment: the same model, suite, policy, sampling, seed, limits, sandbox and harness, "
+        "other tasks, runs or machines. Everything is copied and the parts stay as they are. A trial that two parts "
+        "scored is refused: it has one score."
+    )
+    parser.add_argument("parts", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder of the new campaign")
+    add_results(parser)
+    parser.set_defaults(run=run_merge)
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """Return 0 when the campaign was written."""
+    from pytest_agentcore.pack.merge import merge
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.reports.write import write_reports
+
+    if len(options.parts) == 1:
+        raise UsageError("merge: name at least two campaigns")
+    parts = [read_campaign(place, options.results) for place in options.parts]
+    whole = read_campaign(merge(parts, options.out).path)
+    write_reports(whole)
+    write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
+    planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
+    write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
+    return 0
+
+
+def add_recheck(parser: argparse.ArgumentParser) -> None:
+    """Add the campaign, the suite, and whether what is found is written down."""
+    parser.description = (
+        "Runs today's checkers and classifier over the final workspaces of a campaign, without a model, and says which "
+        "verdicts change. The recorded results stay as they are unless --record is given; then a line for each changed "
+        "verdict is put behind the old one, which is kept."
+    )
+    parser.add_argument("campaign", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    parser.add_argument("--suite", metavar="SUITE", help="a shipped suite's name or a folder (default: the campaign's)")
+    parser.add_argument("--record", action="store_true", help="write changed verdicts into the campaign")
+    add_sandbox(parser)
+    add_results(parser)
+    parser.set_defaults(run=run_recheck)
+
+
+def run_recheck(options: argparse.Namespace) -> int:
+    """Return 0, whatever changes: it is for the reader to judge."""
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.session.collect import collect
+    from pytest_agentcore.tasks.suite import find_suite
+
+    campaign = read_campaign(options.campaign, options.results)
+    place = options.suite or campaign.manifest.suite.name
+    try:
+        find_suite(place)
+    except UsageError as error:
+        raise UsageError(f"{error}; name the suite's folder with --suite") from error
+    collect([place], lambda found: _recheck(options, campaign, place, found))
+    return 0
+
+
+def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
+    from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.pack.validate import examine
+    from pytest_agentcore.reports.write import write_reports
+    from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.tasks.suite import overshadowed
+    from pytest_agentcore.untrusted import visible
+
+    if found.errors or not found.tasks:
+        raise UsageError(found.errors[0] if found.errors else f"{place}: no task in it")
+    examination = examine(campaign.folder)
+    if options.record and examination.problems:
+        more = len(examination.problems) - 1
+        others = f"; and {more} more, see agentcore validate" if more else ""
+        said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
+        raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
+    suites = {suite.path: suite for suite, _ in found.tasks}
+    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
+    then, now = campaign.manifest.suite.digest, next(iter(suites.values())).digest
+    changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
+    write_lines([f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
+    write_lines([f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
+    cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
+    write_lines(visible(f"CAUTION   {text}") for text in cautions if text)
+    tasks = {task.id: (suite, task) for suite, task in found.tasks}
+    doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
+    rechecked = []
+    for one in recheck(campaign, tasks, sandbox, doubted):
+        rechecked.append(one)
+        if one.change is not Change.same:
+            write_lines([changed_line(one)])
+    write_lines(summary_lines(rechecked))
+    if options.record:
+        record(campaign, rechecked, now, datetime.now(UTC))
+        write_reports(read_campaign(campaign.folder.path))
+        write_lines([f"recorded in {campaign.folder.path}"])

@@ -1,0 +1,203 @@
+"""What campaigns say together: compare two, group or rank several, and plan how many runs settle a question."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
+from pytest_agentcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_agentcore.pack.folder import CampaignFolder
+    from pytest_agentcore.pack.read import Campaign
+
+UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
+"""A gate that opens when nothing was scored would pass every broken run."""
+
+APART = ("policy: ", "context load: ")
+"""How those differences begin that the campaigns of a group may have."""
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Add two campaigns, and what to make of the answer."""
+    parser.description = (
+        "Two campaigns task by task, and whether B differs from A by more than chance: one paired permutation test. "
+        "Exit code 0: no significant regression; 1: --fail-on-regression is given and B is significantly worse, or "
+        "nothing can be tested; 2: they cannot be compared."
+    )
+    parser.add_argument("first", metavar="A", help="a campaign's folder: the baseline")
+    parser.add_argument("second", metavar="B", help="the campaign to compare with it")
+    parser.add_argument(
+        "--fail-on-regression",
+        action="store_true",
+        help="exit with 1 when B is significantly worse, or nothing can be tested",
+    )
+    parser.add_argument("--force", action="store_true", help="compare although the suites' digests differ")
+    parser.set_defaults(run=run_compare)
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Return 1 where regressions were asked about and there is one, or nothing to test; else 0."""
+    from pytest_agentcore.analysis.compare import compare
+    from pytest_agentcore.analysis.compare_text import comparison_lines
+    from pytest_agentcore.format import labelled
+    from pytest_agentcore.pack.read import read_campaign
+
+    comparison = compare(read_campaign(options.first), read_campaign(options.second), force=options.force)
+    width = shutil.get_terminal_size((100, 24)).columns
+    write_lines(comparison_lines(comparison, width))
+    if not options.fail_on_regression:
+        return 0
+    if comparison.test is None:
+        write_lines(labelled("failed", UNTESTED, width))
+    return int(comparison.regression or comparison.test is None)
+
+
+def add_group(parser: argparse.ArgumentParser) -> None:
+    """Add a group's folder, or campaigns."""
+    parser.description = (
+        "Format tax and context load. Of a GROUP: from the campaigns beside its folder, whose files are written anew, "
+        "for instance after one of them was continued. Of two or more CAMPAIGNS of one model that differ in policy or "
+        "context load and in nothing else: to look at, nothing is written."
+    )
+    parser.add_argument("places", nargs="+", type=Path, metavar="GROUP|CAMPAIGN", help="folders")
+    parser.set_defaults(run=run_group)
+
+
+def run_group(options: argparse.Namespace) -> int:
+    """Return 0: a comparison has no right answer."""
+    from pytest_agentcore.analysis.groups import build_group
+    from pytest_agentcore.pack.group import GroupFolder, members
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.reports.group_text import group_lines, group_title
+    from pytest_agentcore.reports.write import write_group
+
+    if len(options.places) > 1:
+        campaigns = [read_campaign(place) for place in options.places]
+        _check_one_group(campaigns)
+        group, home = build_group("", campaigns), None
+    else:
+        home = options.places[0]
+        folder = GroupFolder(home.resolve())
+        group = build_group(folder.id, members(folder))
+        write_group(folder, group)
+    write_lines([group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)])
+    return 0
+
+
+def _check_one_group(campaigns: Sequence[Campaign]) -> None:
+    """Raise UsageError where campaigns differ in more than a group's do, or two of them in nothing."""
+    from pytest_agentcore.pack.identity import identity, told
+
+    first = identity(campaigns[0].manifest)
+    for campaign in campaigns[1:]:
+        others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
+        if others:
+            raise UsageError(f"{campaign.folder.path}: not to be grouped with the first campaign: {told(others)}")
+    if len({(each.manifest.policy, each.manifest.context_load) for each in campaigns}) < len(campaigns):
+        raise UsageError("two of the campaigns have one policy and one context load; `agentcore compare` compares them")
+
+
+def add_leaderboard(parser: argparse.ArgumentParser) -> None:
+    """Add the places where campaigns are, and the form of the answer."""
+    parser.description = (
+        "Rank campaigns by passed of planned trials. Campaigns are ranked against each other only if they ran the same "
+        "tasks of the same suite under the same policy and limits; selections and agents without a model are left out."
+    )
+    parser.add_argument("places", nargs="+", metavar="DIR", help="a campaign's folder, or a folder of campaigns")
+    parser.add_argument("--format", choices=("markdown", "csv"), default="markdown", help="default: markdown")
+    parser.add_argument(
+        "--with-published",
+        action="store_true",
+        help="add published scores in a table of their own: other tasks under the same name, not comparable",
+    )
+    parser.set_defaults(run=run_leaderboard)
+
+
+def run_leaderboard(options: argparse.Namespace) -> int:
+    """Return 0: being last is no error, and neither is a damaged campaign beside others that can be ranked.
+
+    Raises:
+        UsageError: a place has no campaign, or nothing can be ranked and damage may be the reason.
+    """
+    from pytest_agentcore.analysis.rank import leaderboard, published_scores
+    from pytest_agentcore.pack.read import read_campaign
+    from pytest_agentcore.reports.leaderboard import leaderboard_csv, leaderboard_markdown
+
+    campaigns, damaged = [], []
+    for folder in _campaign_folders(options.places):
+        try:
+            campaigns.append(read_campaign(folder.path))
+        except UsageError as error:
+            damaged.append(str(error))
+    board = leaderboard(campaigns)
+    if damaged and not board.rankings:
+        raise UsageError("; ".join(damaged))
+    sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {error}\n" for error in damaged)
+    published = published_scores() if options.with_published else []
+    if options.format == "csv":
+        write_lines(leaderboard_csv(board, published).splitlines())
+    else:
+        write_lines(leaderboard_markdown(board, published))
+    return 0
+
+
+def _campaign_folders(places: Sequence[str]) -> Iterator[CampaignFolder]:
+    """Find every campaign that is meant, once, in the order in which it was named.
+
+    Raises:
+        UsageError: a place has none.
+    """
+    from pytest_agentcore.pack.folder import campaigns
+    from pytest_agentcore.pack.read import find_campaign
+
+    seen: set[Path] = set()
+    for place in places:
+        path = Path(place).expanduser()
+        found = []
+        if not (path / "manifest.json").is_file():
+            found = campaigns(path)
+            if not found and Path(place).is_dir():
+                sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
+                raise UsageError(f"{place}: {sentence}")
+        for folder in found or [find_campaign(place)]:
+            if folder.path.resolve() not in seen:
+                seen.add(folder.path.resolve())
+                yield folder
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the question, and what is known beforehand."""
+    parser.description = (
+        "How many runs of every task two campaigns need so that agentcore compare finds a difference of a given size, "
+        "and what a campaign of that size costs."
+    )
+    parser.add_argument(
+        "--detect", type=change, required=True, metavar="10pp", help="difference of pass rates, in percentage points"
+    )
+    parser.add_argument(
+        "--power", type=chance, default=0.8, metavar="P", help="chance to find it (default: 0.8; between 0.5 and 1)"
+    )
+    parser.add_argument(
+        "--from", dest="earlier", metavar="CAMPAIGN", help="learn rates, seconds and prices from this campaign"
+    )
+    parser.add_argument(
+        "--tasks", type=positive, default=10, metavar="N", help="tasks of the suite, without --from (default: 10)"
+    )
+    parser.set_defaults(run=run_plan)
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    """Return 0."""
+    from pytest_agentcore.analysis.plan import make_plan, plan_lines
+    from pytest_agentcore.pack.read import read_campaign
+
+    earlier = read_campaign(options.earlier) if options.earlier else None
+    plan = make_plan(detect=options.detect, power=options.power, earlier=earlier, tasks=options.tasks)
+    write_lines(plan_lines(plan, shutil.get_terminal_size((100, 24)).columns))
+    return 0

@@ -1,0 +1,96 @@
+"""Before a campaign: whether a suite's checkers can be trusted, and what somebody expects of its tasks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_agentcore.cli.arguments import add_sandbox, positive, write_lines
+from pytest_agentcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_agentcore.session.collect import Collected
+
+
+def add_selfcheck(parser: argparse.ArgumentParser) -> None:
+    """Add the places to examine, where their code runs, and how many instances."""
+    parser.description = (
+        "Whether checkers can be trusted: the oracle passes, doing nothing fails, every counterexample is rejected, "
+        "every alternative accepted, and no spoilt artifact breaks them. The exit code is 1 when a checker is weak."
+    )
+    parser.add_argument(
+        "places",
+        nargs="*",
+        default=["agentic-core-v1"],
+        metavar="SUITE|FILE",
+        help="a shipped suite's name, a folder, a task file",
+    )
+    add_sandbox(parser)
+    parser.add_argument(
+        "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
+    )
+    parser.set_defaults(run=run_selfcheck)
+
+
+def run_selfcheck(options: argparse.Namespace) -> int:
+    """Return 1 when a checker is weak or a file cannot be used, else 0."""
+    from pytest_agentcore.session.collect import collect
+
+    return collect(options.places, lambda found: _examine(options, found))
+
+
+def _examine(options: argparse.Namespace, found: Collected) -> int:
+    from pytest_agentcore.checks.selfcheck import Examiner, summary, task_lines
+    from pytest_agentcore.sandbox.open import open_sandbox
+
+    write_lines(f"error: {line}" for line in found.errors)
+    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
+    write_lines([f"sandbox {sandbox.name}"])
+    examiner = Examiner(sandbox=sandbox, tools=found.tools, instances=options.instances)
+    width = max((len(task.id) for _, task in found.tasks), default=0)
+    examined = []
+    for suite, task in found.tasks:
+        examined.append(examiner.examine(suite, task))
+        write_lines(task_lines(examined[-1], width))
+    write_lines([summary(examined, len(found.errors))])
+    return int(bool(found.errors) or not examined or any(each.problems for each in examined))
+
+
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the model, the suite, and where the form is written."""
+    from pytest_agentcore.pack.predictions import PREDICTIONS
+
+    parser.description = (
+        "Write predictions.md, a form for what is expected of a campaign: rate, range, tasks, failure modes, cost. "
+        "Fill it in and commit it; a campaign that finds it records that, and its report scores it."
+    )
+    parser.add_argument("model", metavar="MODEL", help="as --model will be given")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path(PREDICTIONS), metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument("--suite", default="agentic-core-v1", metavar="SUITE", help="default: %(default)s")
+    parser.add_argument("--runs", type=positive, default=3, metavar="N", help="of each task (default: %(default)s)")
+    parser.set_defaults(run=run_predict)
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Return 0; a file that is there is never written over."""
+    from pytest_agentcore.analysis.predicted import forecast
+    from pytest_agentcore.catalogue.registry import open_registry, project_above
+    from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
+
+    suite = Suite.load(find_suite(options.suite))
+    entry = open_registry(project_above(Path.cwd())).get(options.model)
+    form = forecast(
+        model=entry.slug if entry else options.model, suite=suite.name, tasks=task_ids(suite.path), runs=options.runs
+    )
+    try:
+        with options.out.open("x", encoding="utf-8") as file:
+            file.write(form)
+    except FileExistsError:
+        raise UsageError(f"{options.out}: is there already and is not written over; -o names another") from None
+    except OSError as error:
+        raise UsageError(f"{options.out}: cannot be written: {error.strerror or error}") from error
+    write_lines([f"{options.out}: fill it in, then commit it before the first trial"])
+    return 0
