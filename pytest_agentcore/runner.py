@@ -143,7 +143,7 @@ def run_attempt(
     folders = ExitStack()
     home = Path(folders.enter_context(scratch("trial")))
     workspace = create_workspace(home / "live", instance.files)
-    toolbox = Toolbox(tuple(job.tools.values()), names=job.task.tools, faults=job.task.faults)
+    toolbox = Toolbox([job.tools[name] for name in job.task.tools], job.task.faults)
     session = Session(
         key=job.key,
         tools=toolbox,

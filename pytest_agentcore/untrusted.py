@@ -12,13 +12,13 @@ _NOT_FOR_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0
 """Outside `Char` of XML 1.0 (section 2.2), and DEL, CR and the C1 controls, which it allows but discourages."""
 
 _NOT_PLAIN = re.compile("[^\x20-\x7e]")
-"""What may not be printable; the rest of ASCII is."""
+"""Characters that may not be printable; the rest of ASCII is."""
 
 _FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide forms for formulas too
-"""What makes a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
+"""Starts that make a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
 
 _MARKDOWN = re.compile(r"([\\`*{}\[\]<>#|~!&@$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.)")
-"""What CommonMark and the tables, links, mentions and formulas of code hosts give a meaning inside a line."""
+"""Characters to which CommonMark, or a code host's tables, links, mentions and formulas, give a meaning in a line."""
 
 ELLIPSIS = "…"
 

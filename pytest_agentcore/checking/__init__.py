@@ -1,1 +1,1 @@
-"""What a checker gets: readers over the final workspace, and code under test run where it can do no harm."""
+"""The trial that a checker sees: readers over the final workspace, and its code, run where it can do no harm."""

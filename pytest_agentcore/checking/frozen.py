@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_agentcore.sandbox.tree import Kind, walk
+from pytest_agentcore.sandbox.workspace import clear
 from pytest_agentcore.tasks.task import IGNORED, Instance
 
 
@@ -41,7 +41,7 @@ def drop_caches(root: Path) -> None:
     """Remove by-products: compiled code is not what the checker reads in the source."""
     for entry in list(walk(root)):
         if is_cache(entry.path):
-            _clear(root / entry.path)
+            clear(root / entry.path)
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:
@@ -71,14 +71,7 @@ def put(root: Path, path: str, content: bytes) -> None:
     for part in folders:
         folder = folder / part
         if not folder.is_dir():
-            _clear(folder)
+            clear(folder)
             folder.mkdir()
-    _clear(folder / name)
+    clear(folder / name)
     (folder / name).write_bytes(content)
-
-
-def _clear(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -9,30 +9,22 @@ import json
 import os
 import re
 import sqlite3
-import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_agentcore.sandbox.tree import Kind, kind_of
 from pytest_agentcore.sandbox.workspace import scratch
 from pytest_agentcore.untrusted import clip
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of a file that is read as text."""
+"""The largest file that is read as text."""
 LONGEST_PATH = 1024
 EXCERPT = 60
 """Columns of the model's text that an assertion quotes."""
 
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _WORDS = {dict: "an object", list: "a list", str: "a text", int: "an integer", float: "a number", bool: "true or false"}
 
@@ -53,7 +45,8 @@ def read_bytes(files: Files, path: str, most: int = MOST_BYTES) -> bytes:
         ValueError: `path` is not a relative path inside the workspace: the checker's own mistake.
     """
     target = _inside(files, path)
-    if kind := files.skipped.get(path) or kind_of(target):
+    kind = files.skipped.get(path) or _kind(target)
+    if kind not in (None, Kind.file):
         raise AssertionError(f"{path} is {kind}, not a file")
     try:
         with target.open("rb") as file:
@@ -142,18 +135,9 @@ def read_csv(files: Files, path: str) -> list[list[str]]:
 def exists(files: Files, path: str) -> bool:
     """Whether a regular file or a folder stands at the path, reached without a link."""
     try:
-        found = os.lstat(_inside(files, path))
-    except (OSError, AssertionError):
+        return _kind(_inside(files, path)) in (Kind.file, Kind.folder)
+    except AssertionError:
         return False
-    return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
-
-
-def kind_of(target: Path) -> str:
-    """`a folder`, `a symbolic link` …; empty for a regular file and for nothing."""
-    try:
-        return _KINDS.get(stat.S_IFMT(os.lstat(target).st_mode), "")
-    except OSError:
-        return ""
 
 
 def excerpt(text: str) -> str:
@@ -167,10 +151,18 @@ def _inside(files: Files, path: str) -> Path:
         raise ValueError(f"{path!r} is not a path inside the workspace")
     for depth in range(1, len(parts)):
         above = PurePosixPath(*parts[:depth])
-        kind = files.skipped.get(str(above)) or kind_of(files.root / above)
-        if kind and kind != "a folder":
+        kind = files.skipped.get(str(above)) or _kind(files.root / above)
+        if kind not in (None, Kind.folder):
             raise AssertionError(f"{path} is missing: {above} is {kind}")
     return files.root / path
+
+
+def _kind(target: Path) -> Kind | None:
+    """None where nothing is, or where the path leads nowhere."""
+    try:
+        return kind_of(os.lstat(target).st_mode)
+    except OSError:
+        return None
 
 
 def _refuse_constant(name: str) -> None:
@@ -215,10 +207,13 @@ def diff(before: str, after: str) -> Diff:
     if max(len(old), len(new)) > MOST_LINES:
         return Diff(len(new), len(old), f"a rewrite: {len(old)} lines became {len(new)}")
     added = removed = 0
-    for _tag, i1, i2, j1, j2 in _edits(old, new):
-        removed += i2 - i1
-        added += j2 - j1
-    shown = (line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in _unified(old, new))
+    # Not the default's junk heuristic: it overlooks lines that a file repeats, and finds larger changes then.
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            removed += i2 - i1
+            added += j2 - j1
+    lines = difflib.unified_diff(old, new, "given", "final", n=1)
+    shown = (line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
     return Diff(added, removed, "".join(shown))
 
 
@@ -226,15 +221,6 @@ def _lines(text: str) -> list[str]:
     # str.splitlines also splits at form feeds and at separators that no diff tool knows.
     *whole, rest = text.split("\n")
     return [f"{line}\n" for line in whole] + ([rest] if rest else [])
-
-
-def _edits(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
-    opcodes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    return [opcode for opcode in opcodes if opcode[0] != "equal"]
-
-
-def _unified(old: list[str], new: list[str]) -> list[str]:
-    return list(difflib.unified_diff(old, new, "given", "final", n=1))
 
 
 MOST_DATABASE_BYTES = 64 * 1024 * 1024

@@ -1,4 +1,7 @@
-"""Running code of the frozen workspace in the sandbox: each run on its own copy, which is thrown away."""
+"""Running code of the frozen workspace in the sandbox: a shell command, calls of a function, given tests.
+
+Each run has its own copy of the workspace, which is thrown away.
+"""
 
 from __future__ import annotations
 
@@ -16,79 +19,11 @@ from pytest_agentcore.checking.inside.wire import MOST_BYTES, WireError, decode,
 from pytest_agentcore.checking.readers import excerpt
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
+from pytest_agentcore.sandbox.reaper import NOT_FOUND
 from pytest_agentcore.sandbox.workspace import freeze, remove_workspace, scratch
 from pytest_agentcore.untrusted import clip, visible_lines
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opaque:
-    """A value that is no plain data. It equals nothing, itself included, and says nothing but what it looked like."""
-
-    type_name: str
-    repr: str
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    def __ne__(self, other: object) -> bool:
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one call of the code under test gave."""
-
-    value: Any
-    """Plain data, or an `Opaque`; also an `Opaque` when the call raised."""
-    raised: str = ""
-    """The exception's class name; empty when it returned."""
-    message: str = ""
-    """What the exception said."""
-
-    def returned(self, kind: type[T]) -> T:
-        """The value, which must be of this type, so that a checker can calculate with it.
-
-        `float` takes integers too; `bool` is no integer.
-
-        Raises:
-            AssertionError: it raised, or returned something else.
-        """
-        if self.raised:
-            raise AssertionError(f"raised {clip(self.raised, 40)} ({excerpt(self.message)})")
-        fits = type(self.value) is kind or (kind is float and type(self.value) is int and abs(self.value) < 1 << 53)
-        if not fits:
-            raise AssertionError(f"returned {excerpt(repr(self.value))}, not {kind.__name__}")
-        return kind(self.value)  # type: ignore[call-arg]
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A finished shell command. No verdict should rest on it alone: the code under test chose both."""
-
-    exit_code: int
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class TestRun:
-    """What became of the tests in given unittest files."""
-
-    __test__ = False  # pytest collects by name
-
-    passed: int
-    failed: int
-    """Those that could not be run or did not report included; skipped ones are in neither count."""
-    names_passed: frozenset[str]
-    """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
-    report: str
-    """A line per test that did not pass, and what it said, escaped."""
-
-
 INSIDE = Path(__file__).parent / "inside"
 GRACE = 10.0
 """Seconds on top of what the code gets: for starting processes and reporting."""
@@ -146,6 +81,14 @@ def bench(frozen: Workspace, sandbox: Sandbox, pristine: Mapping[str, bytes] = {
             remove_workspace(copy)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished shell command. No verdict should rest on it alone: the code under test chose both."""
+
+    exit_code: int
+    output: str
+
+
 def run_shell(on: Bench, command: str, seconds: float) -> Ran:
     """Run a shell command.
 
@@ -158,7 +101,55 @@ def run_shell(on: Bench, command: str, seconds: float) -> Ran:
     return Ran(done.exit_code, done.output.decode("utf-8", "replace"))
 
 
-Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
+def _ended(done: Completed, seconds: float) -> str:
+    if done.killed_for == "wall_seconds":
+        return f"did not end within {seconds:g} seconds"
+    return f"was stopped at its limit ({done.killed_for or 'killed'})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opaque:
+    """A value that is no plain data. It equals nothing, itself included, and says nothing but what it looked like."""
+
+    type_name: str
+    repr: str
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of one call of the code under test: a value or an exception."""
+
+    value: Any
+    """Plain data, or an `Opaque`; also an `Opaque` when the call raised."""
+    raised: str = ""
+    """The exception's class name; empty when it returned."""
+    message: str = ""
+    """The exception's own text."""
+
+    def returned(self, kind: type[T]) -> T:
+        """The value, which must be of this type, so that a checker can calculate with it.
+
+        `float` takes integers too; `bool` is no integer.
+
+        Raises:
+            AssertionError: it raised, or returned something else.
+        """
+        if self.raised:
+            raise AssertionError(f"raised {clip(self.raised, 40)} ({excerpt(self.message)})")
+        # Beyond 53 bits a float no longer holds every integer.
+        fits = type(self.value) is kind or (kind is float and type(self.value) is int and abs(self.value) < 1 << 53)
+        if not fits:
+            raise AssertionError(f"returned {excerpt(repr(self.value))}, not {kind.__name__}")
+        return kind(self.value)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +158,9 @@ class Answer:
 
     outcome: Outcome
     lines: frozenset[tuple[str, int]]
+
+
+Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
 
 
 def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bool = False) -> list[Answer]:
@@ -187,10 +181,13 @@ def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bo
         "trace": trace,
     }
     done = on.python("direct", order, seconds=seconds)
-    said = [message for line in done.output.split(b"\n") if (message := _message(line, token.encode()))]
-    if problem := next((message["unusable"] for message in said if "unusable" in message), None):
-        raise AssertionError(clip(str(problem), 400))
-    answers = {message["n"]: message for message in reversed(said) if type(message.get("n")) is int}
+    answers: dict[int, Mapping[str, Any]] = {}
+    for line in done.output.split(b"\n"):
+        message = _message(line, token.encode())
+        if "unusable" in message:
+            raise AssertionError(clip(str(message["unusable"]), 400))
+        if type(message.get("n")) is int:
+            answers.setdefault(message["n"], message)
     for number in range(len(calls)):
         if number not in answers:
             raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
@@ -217,35 +214,34 @@ def _plain(value: Any) -> Any:
     return encode(value, refuse, containers=True)
 
 
-def _message(line: bytes, token: bytes) -> dict[str, Any] | None:
-    if not line.startswith(token):
-        return None
+def _message(line: bytes, token: bytes) -> dict[str, Any]:
+    """The object in a line that begins with the token; empty for any other line."""
     try:
-        message = json.loads(line.removeprefix(token))
+        message = json.loads(line.removeprefix(token)) if line.startswith(token) else None
     except (ValueError, RecursionError):
-        return None
-    return message if isinstance(message, dict) else None
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _answer(message: Mapping[str, Any]) -> Answer:
+    said = message.get("lines")
+    lines = frozenset(
+        (pair[0], pair[1])
+        for pair in (said if isinstance(said, list) else ())
+        if isinstance(pair, list) and [type(part) for part in pair] == [str, int]
+    )
     if "raised" in message:
-        name, said = str(message["raised"]), str(message.get("message", ""))
-        return Answer(Outcome(Opaque("exception", name), name or "unnamed", said), _lines(message))
+        name = str(message["raised"])
+        return Answer(Outcome(Opaque("exception", name), name or "unnamed", str(message.get("message", ""))), lines)
     try:
         value = decode(message.get("value"), _opaque)
     except WireError:
         value = Opaque("unreadable", "")
-    return Answer(Outcome(value), _lines(message))
+    return Answer(Outcome(value), lines)
 
 
 def _opaque(data: Mapping[str, Any]) -> Opaque:
     return Opaque(str(data.get("type", ""))[:200], str(data.get("repr", ""))[:200])
-
-
-def _lines(message: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
-    lines = message.get("lines")
-    pairs = [tuple(pair) for pair in lines if isinstance(pair, list)] if isinstance(lines, list) else []
-    return frozenset((p[0], p[1]) for p in pairs if len(p) == 2 and type(p[0]) is str and type(p[1]) is int)  # noqa: PLR2004
 
 
 def _unanswered(target: str, number: int, count: int, done: Completed, seconds: float) -> str:
@@ -254,15 +250,24 @@ def _unanswered(target: str, number: int, count: int, done: Completed, seconds: 
         return f"{which} {_ended(done, seconds)}"
     if done.dropped_bytes:
         return f"{which} gave more output than is read"
-    if done.exit_code == 127:  # noqa: PLR2004 - the shell's and setpriv's "command not found"
+    if done.exit_code == NOT_FOUND:
         raise SandboxError(f"no Python in the sandbox: {clip(done.output.decode(errors='replace'), 200)}")
     return f"{which} ended its process (exit code {done.exit_code}) instead of returning"
 
 
-def _ended(done: Completed, seconds: float) -> str:
-    if done.killed_for == "wall_seconds":
-        return f"did not end within {seconds:g} seconds"
-    return f"was stopped at its limit ({done.killed_for or 'killed'})"
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """The results of the tests in given unittest files."""
+
+    __test__ = False  # pytest collects by name
+
+    passed: int
+    failed: int
+    """Tests that could not be run or did not report count here; skipped ones are in neither count."""
+    names_passed: frozenset[str]
+    """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
+    report: str
+    """A line per test that did not pass, and what it said, escaped."""
 
 
 def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], list[str]]:
@@ -274,12 +279,20 @@ def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], 
         ValueError: nothing of that name was given: the checker's own mistake.
     """
     path = path.rstrip("/")
-    files = [path] if path in given else sorted(p for p in given if p.startswith(f"{path}/") and _is_test(p))
+    folder = str(PurePosixPath(path).parent) if path in given else path
+    files = [path] if path in given else sorted(p for p in given if _is_below(p, path) and _is_test(p))
     if not files:
         raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
-    folder = path if path not in given else str(PurePosixPath(path).parent)
-    tree = {p: content for p, content in given.items() if folder != "." and p.startswith(f"{folder}/")}
-    return {**tree, **{file: given[file] for file in files}}, files
+    tree = {p: content for p, content in given.items() if p in files or _is_below(p, folder)}
+    return tree, files
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
+
+
+def _is_test(path: str) -> bool:
+    return PurePosixPath(path).match("test*.py")
 
 
 def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], seconds: float) -> TestRun:
@@ -304,27 +317,16 @@ def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], secon
         raise AssertionError(f"the tests in {', '.join(files)} were ended before they could report ({why})")
     if "exposed" in report:
         raise SandboxError(str(report["exposed"]))
-    return _test_run(report["results"])
-
-
-def _is_test(path: str) -> bool:
-    return PurePosixPath(path).match("test*.py")
-
-
-def _test_run(results: list[dict[str, str]]) -> TestRun:
+    results = report["results"]
     passed = [result["name"] for result in results if result["outcome"] == "passed"]
-    others = [result for result in results if result["outcome"] != "passed"]
-    lines = [
-        line
-        for result in others
-        for line in [
-            f"{result['outcome']}: {result['name']}",
-            *(f"    {t}" for t in visible_lines(result["text"]) if t),
-        ]
-    ]
+    lines = []
+    for result in results:
+        if result["outcome"] != "passed":
+            lines.append(f"{result['outcome']}: {result['name']}")
+            lines += [f"    {line}" for line in visible_lines(result["text"]) if line]
     return TestRun(
         passed=len(passed),
-        failed=sum(result["outcome"] == "failed" for result in others),
+        failed=sum(result["outcome"] == "failed" for result in results),
         names_passed=frozenset(passed),
         report="\n".join(lines),
     )

@@ -1,4 +1,4 @@
-"""What a checker gets: one finished trial."""
+"""The finished trial that a checker gets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Trial:
     run: int
     """Run index, counted from 1."""
     facts: Mapping[str, Any]
-    """Of the instance; never shown to the model."""
+    """The instance's facts, which are never shown to the model."""
     answer: str
     """The text of the last reply."""
     stop_reason: StopReason
@@ -146,7 +146,7 @@ class Trial:
         return self._given[path].decode()
 
     def diff(self, path: str) -> Diff:
-        """What was changed in a given file, by lines."""
+        """The lines that were changed in a given file."""
         return diff(self.original(path), self.text(path))
 
     def shell(self, command: str, seconds: float = SHELL_SECONDS) -> Ran:
@@ -155,7 +155,7 @@ class Trial:
             return run_shell(on, command, seconds)
 
     def call(self, target: str, *args: Any, **kwargs: Any) -> Outcome:
-        """What a function gives: `trial.call("src/price.py:total", [1, 2], currency="EUR")`.
+        """Call a function of the workspace: `trial.call("src/price.py:total", [1, 2], currency="EUR")`.
 
         Arguments and values are plain data; expected values never enter the process. A function that ends its process,
         does not answer within 20 seconds or cannot be loaded is an AssertionError.

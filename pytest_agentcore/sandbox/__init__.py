@@ -1,1 +1,1 @@
-"""Where tools and checkers run code: workspaces and the two sandboxes around them."""
+"""Workspaces, and the two sandboxes in which tools and checkers run code."""

@@ -15,18 +15,18 @@ class Workspace:
     """The folders of one trial."""
 
     root: Path
-    """What the agent sees as its working folder; inside the sandbox it is `/workspace`."""
+    """The agent's working folder; inside the sandbox it is `/workspace`."""
     tmp: Path
-    """What the agent sees as `/tmp`; lives as long as the trial, never recorded."""
+    """The agent's `/tmp`; lives as long as the trial, never recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one process tree in the sandbox may use."""
+    """Limits of one process tree in the sandbox."""
 
     wall_seconds: float = 60.0
     cpu_seconds: int = 60
-    """Per process."""
+    """Processor time of each process."""
     memory_bytes: int = 1024 * MIB
     """The whole process tree together."""
     processes: int = 128
@@ -55,7 +55,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run."""
+    """A program to run, and what it is given."""
 
     argv: Sequence[str]
     stdin: bytes = b""

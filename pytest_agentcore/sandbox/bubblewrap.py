@@ -155,7 +155,7 @@ def _accounts(uid: int | None) -> tuple[bytes, bytes]:
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SHOWN = ("/usr", "/nix/store", "/etc/alternatives", "/etc/ld.so.cache")
 HIDDEN = ("/usr/src",)
-"""Below what is shown; containers like to keep a project there."""
+"""Folders below those that are shown; containers like to keep a project there."""
 
 
 def _fixed_mounts(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]:
@@ -230,7 +230,7 @@ NEW_NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 X32 = 0x40000000
-"""Set in the numbers of x86-64's second interface, which would be a way around all rules by number."""
+"""The bit in the call numbers of x86-64's second interface, which would be a way around all rules by number."""
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """AUDIT_ARCH_*; the order is that of the columns below."""
 CLONE, SOCKET = (56, 220), (41, 198)
@@ -300,7 +300,7 @@ def _refuse(number: int) -> bytes:
 
 
 def rlimits_of(limits: Limits, *, counted: bool) -> dict[int, int]:
-    """What the kernel limits, none above what this process may set; `counted`: the number of processes too."""
+    """The kernel's limits, none above what this process may set; with `counted` one on the number of processes, too."""
     wanted = rlimits(limits)
     return {kind: reaper.settable(kind, wanted[kind]) for kind in wanted if counted or kind != resource.RLIMIT_NPROC}
 

@@ -23,9 +23,9 @@ from pytest_agentcore.sandbox.supervise import Running, rlimits, supervise
 from pytest_agentcore.sandbox.workspace import clear, require
 
 PYTHON = ".python"
-"""In the trial's tmp: an environment without packages around the base interpreter."""
+"""The folder in the trial's tmp that holds an environment without packages around the base interpreter."""
 MOUNTS = ".mounts"
-"""In the trial's tmp: copies of what a command is to see read-only."""
+"""The folder in the trial's tmp that holds copies of what a command is to see read-only."""
 MARK = "AGENTCORE_CALL"
 """A variable by which processes are found that killed their reaper to get away."""
 SWEEPS, CLEAN_SWEEPS = 100, 4

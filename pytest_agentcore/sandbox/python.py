@@ -23,7 +23,7 @@ PACKAGE_FOLDERS = (
     "envs",
     "pkgs",
 )
-"""Where packages lie below a prefix: upstream's, Debian's and Fedora's layouts; environments of pyenv and conda."""
+"""Folders of packages below a prefix: upstream's, Debian's and Fedora's layouts; environments of pyenv and conda."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def environment(*, path: str, home: str, extra: Mapping[str, str]) -> dict[str, 
 
 NAMES = ("python3", "python")
 TRIES = 10
-"""Of putting it in the place of something else; only other threads can make more than two necessary."""
+"""Attempts to put it in the place of something else; only other threads can make more than two necessary."""
 
 
 def make_python(folder: Path, interpreter: Interpreter) -> None:

@@ -27,7 +27,7 @@ LONGEST_PAUSE = 0.1
 SHARE = 0.1
 """Part of the wall clock that measuring may take."""
 OVERFULL = 4
-"""How many times the limit on disk is counted when the command found more than the limit."""
+"""A disk that is found overfull is counted up to so many times its limit."""
 BLOCK = 65536
 PIPE_BLOCKS = 64
 """More than a pipe holds, whatever size a process gave it."""
@@ -37,7 +37,7 @@ SPARE_PROCESSES = 64
 tree, and it counts threads."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 INODE = 4096
-"""What every name counts on top of its blocks: a million empty files fill a disk too."""
+"""Bytes that every name counts on top of its blocks: a million empty files fill a disk too."""
 
 
 def rlimits(limits: Limits) -> dict[int, int]:
@@ -154,7 +154,7 @@ class _Meter:
         self._running, self._folders = running, (workspace.root, workspace.tmp)
         self._pause = FIRST_LOOK
         self._disk_cap = 0
-        """Set by the first look."""
+        """The disk that may be used; zero until the first look, which finds how much there was."""
 
     def look(self) -> str:
         """The limit that the tree exceeds now, or nothing."""

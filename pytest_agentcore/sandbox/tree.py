@@ -17,7 +17,7 @@ REGULAR = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Kind(StrEnum):
-    """What a name stands for; the value completes the sentence `<path> is …`."""
+    """The kind of thing at a path; the value completes the sentence `<path> is …`."""
 
     file = "a regular file"
     folder = "a folder"

@@ -25,7 +25,7 @@ from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 FROZEN_BYTES = 256 * MIB
-"""What a frozen copy holds at most; the sandbox's cap on disk is the same."""
+"""The most that a frozen copy holds; the sandbox's cap on disk is the same."""
 PREFIX = "agentcore-process-"
 """Begins the name of a process's temporary folder."""
 

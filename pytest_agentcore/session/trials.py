@@ -215,7 +215,7 @@ class Running:
         if self._loaded and self._loaded[0].same_model(setup):
             return self._loaded[1]
         self.close()
-        import pytest_agentcore.tools.toolbox  # noqa: F401, PLC0415 - heavy, and the first call's time would hold it
+        import pytest_agentcore.tools.arguments  # noqa: F401, PLC0415 - heavy, and the first call's time would hold it
 
         if setup.entry.is_agent:
             self.described.setdefault(label, {"name": setup.entry.backend})

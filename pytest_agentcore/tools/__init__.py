@@ -1,1 +1,1 @@
-"""What an agent can do: the tool contract and the four tools."""
+"""Tools of an agent: their contract, the four that are built in, and the toolbox around them."""

@@ -20,7 +20,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
-    """What a model is told about a tool."""
+    """A tool as a model is told of it."""
 
     name: str
     """`[a-z][a-z0-9_]*`"""
@@ -28,12 +28,12 @@ class ToolSpec:
     parameters: Mapping[str, Any]
     """A JSON schema of type object with `additionalProperties: false`; arguments are validated against it."""
     see_more: str = "ask for less at once"
-    """How to see what was clipped from a result; ends the note that stands in its place."""
+    """Advice on how to see what was clipped from a result; ends the note that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """Where a call acts."""
+    """The place where a call acts, and the time it has."""
 
     workspace: Workspace
     sandbox: Sandbox

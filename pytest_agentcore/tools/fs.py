@@ -1,4 +1,8 @@
-"""`fs_read` and `fs_write`: files of the workspace."""
+"""`fs_read` and `fs_write`: files of the workspace, read and written by the harness's own process.
+
+No sandbox helps here, and an agent's process may have put anything into the workspace. So a path is walked folder by
+folder through descriptors, no symlink is followed, and only regular files are opened.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,10 @@ from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, decode, harmless
 
 SEEN_AS = "/workspace"
+READ_BYTES = 64 * MIB
+"""The largest file that is looked at; the sandbox lets no process write a larger one."""
+BINARY_PROBE = 8192
+"""A NUL among the first so many bytes means that a file is no text."""
 _THE_AGENTS_DOING = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOENT),
@@ -26,124 +34,6 @@ _THE_AGENTS_DOING = frozenset(
     }
 )
 """Failures that a path or its permissions cause. Others (a full disk of the host) are not the model's business."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A name in an open folder of the workspace."""
-
-    folder_fd: int
-    name: str
-    """`.` is the folder itself."""
-    path: str
-    """Relative to the workspace, for sentences."""
-
-    def kind(self) -> Kind | None:
-        """None when nothing has this name."""
-        try:
-            return kind_of(os.stat(self.name, dir_fd=self.folder_fd, follow_symlinks=False).st_mode)
-        except FileNotFoundError:
-            return None
-
-
-@contextlib.contextmanager
-def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[Place]:
-    """The place that `path` names; folders on the way are created if `create`.
-
-    Raises:
-        ToolError: the path leaves the workspace, passes through something that is no folder, or a folder is missing.
-    """
-    parts = _parts(context, path)
-    with _sentences("/".join(parts)), contextlib.ExitStack() as stack:
-        fd = os.open(context.workspace.root, DIRECTORY)
-        stack.callback(os.close, fd)
-        for index, part in enumerate(parts[:-1]):
-            fd = _enter(fd, part, "/".join(parts[: index + 1]), create=create)
-            stack.callback(os.close, fd)
-        yield Place(fd, parts[-1] if parts else ".", "/".join(parts) or ".")
-
-
-def open_file(context: ToolContext, where: Place, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of the regular file at `where`, which has no name outside the workspace.
-
-    Raises:
-        ToolError: there is none, or it is a link, a FIFO, a device ….
-    """
-    kind = where.kind()
-    if kind is None and not flags & os.O_CREAT:
-        raise ToolError(f"{where.path}: there is no such file")
-    if kind not in (None, Kind.file):
-        raise ToolError(f"{where.path} is {kind}, not a regular file")
-    fd = os.open(where.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644, dir_fd=where.folder_fd)
-    status = os.fstat(fd)
-    if stat.S_ISREG(status.st_mode) and not _is_linked_outside(context, status):
-        own(fd, where.folder_fd)
-        return fd
-    os.close(fd)
-    raise ToolError(f"{where.path} is not a regular file of the workspace alone: it is linked to a file outside it")
-
-
-def own(fd: int, folder_fd: int) -> None:
-    """Give what root has created to the owner of its folder: the sandbox's user must be able to go on with it."""
-    owner = os.fstat(folder_fd)
-    if os.geteuid() == 0 and os.fstat(fd).st_uid != owner.st_uid:
-        os.fchown(fd, owner.st_uid, owner.st_gid)
-
-
-def _parts(context: ToolContext, path: str) -> list[str]:
-    if "\0" in path:
-        raise ToolError("a path cannot contain a NUL character")
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        raise ToolError(f"{harmless(path)!r} cannot be the name of a file") from None
-    relative = path
-    for root in (SEEN_AS, context.sandbox.path(context.workspace, SEEN_AS)):
-        if path == root or path.startswith(f"{root}/"):
-            relative = path.removeprefix(root).lstrip("/")
-    parts = PurePosixPath(relative).parts
-    if relative.startswith("/") or ".." in parts:
-        raise ToolError(f"{harmless(path)!r} is outside {SEEN_AS}; use a path below it, without `..`")
-    return list(parts)
-
-
-def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
-    if create:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(part, 0o755, dir_fd=fd)
-    try:
-        entered = os.open(part, DIRECTORY, dir_fd=fd)
-    except FileNotFoundError:
-        raise ToolError(f"{path}: there is no such folder") from None
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            kind = Place(fd, part, path).kind()
-            raise ToolError(f"{path} is {kind}, not a folder of the workspace") from None
-        raise
-    if create:
-        own(entered, fd)
-    return entered
-
-
-def _is_linked_outside(context: ToolContext, status: os.stat_result) -> bool:
-    identity = status.st_dev, status.st_ino
-    return status.st_nlink > 1 and identity in linked_outside(context.workspace.root)
-
-
-@contextlib.contextmanager
-def _sentences(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _THE_AGENTS_DOING:
-            raise ToolError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-        raise
-
-
-READ_BYTES = 64 * MIB
-"""The largest file that is looked at; the sandbox lets no process write a larger one."""
-BINARY_PROBE = 8192
-"""A NUL among the first so many bytes means that a file is no text."""
 
 
 class FsRead:
@@ -170,7 +60,13 @@ class FsRead:
         with place(context, arguments["path"]) as where:
             if where.kind() is Kind.folder:
                 return _listing(where)
-            text = _read_text(context, where)
+            with os.fdopen(open_file(context, where), "rb") as file:
+                content = file.read(READ_BYTES + 1)
+        if len(content) > READ_BYTES:
+            raise ToolError(f"{where.path} has more than {READ_BYTES} bytes")
+        if b"\0" in content[:BINARY_PROBE]:
+            raise ToolError(f"{where.path} is a binary file of {len(content)} bytes, not text")
+        text = decode(content)
         offset, lines = arguments.get("offset", 1), arguments.get("lines")
         if offset == 1 and lines is None:
             return text or f"({where.path} is empty)"
@@ -203,23 +99,13 @@ class FsWrite:
             if where.name == ".":
                 raise ToolError("the path names the workspace itself, not a file in it")
             with os.fdopen(open_file(context, where, os.O_WRONLY | os.O_CREAT), "wb") as file:
-                file.truncate(0)
+                file.truncate(0)  # not O_TRUNC: before it was opened nobody knew that it is a file of the workspace
                 file.write(content)
         return f"wrote {len(content)} bytes to {where.path}"
 
 
-def _read_text(context: ToolContext, where: Place) -> str:
-    with os.fdopen(open_file(context, where), "rb") as file:
-        content = file.read(READ_BYTES + 1)
-    if len(content) > READ_BYTES:
-        raise ToolError(f"{where.path} has more than {READ_BYTES} bytes")
-    if b"\0" in content[:BINARY_PROBE]:
-        raise ToolError(f"{where.path} is a binary file of {len(content)} bytes, not text")
-    return decode(content)
-
-
 def _page(path: str, text: str, offset: int, count: int | None, see_more: str) -> str:
-    """Clipped here, where the numbers of the file's lines are known."""
+    """Lines of a file and which they are; clipped here, where the numbers of the file's lines are known."""
     lines = text.split("\n")
     total = len(lines) - (lines[-1] == "")
     if offset > total:
@@ -245,3 +131,107 @@ def _listed(name: str, status: os.stat_result) -> str:
     if kind is Kind.folder:
         return f"{name}/"
     return f"{name}  {status.st_size} bytes" if kind is Kind.file else f"{name}  ({kind})"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name in an open folder of the workspace."""
+
+    folder_fd: int
+    name: str
+    """`.` is the folder itself."""
+    path: str
+    """Relative to the workspace, for sentences."""
+
+    def kind(self) -> Kind | None:
+        """None when nothing has this name."""
+        try:
+            return kind_of(os.stat(self.name, dir_fd=self.folder_fd, follow_symlinks=False).st_mode)
+        except FileNotFoundError:
+            return None
+
+
+@contextlib.contextmanager
+def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[Place]:
+    """The place that `path` names; folders on the way are created if `create`.
+
+    Raises:
+        ToolError: the path leaves the workspace, passes through something that is no folder, or a folder is missing;
+            so does whatever fails in the `with` block for a reason that is the agent's doing.
+    """
+    parts = _parts(context, path)
+    try:
+        with contextlib.ExitStack() as stack:
+            fd = os.open(context.workspace.root, DIRECTORY)
+            stack.callback(os.close, fd)
+            for index, part in enumerate(parts[:-1]):
+                fd = _enter(fd, part, "/".join(parts[: index + 1]), create=create)
+                stack.callback(os.close, fd)
+            yield Place(fd, parts[-1] if parts else ".", "/".join(parts) or ".")
+    except OSError as error:
+        if error.errno in _THE_AGENTS_DOING:
+            raise ToolError(f"{'/'.join(parts)}: {(error.strerror or str(error)).lower()}") from error
+        raise
+
+
+def _parts(context: ToolContext, path: str) -> list[str]:
+    if "\0" in path:
+        raise ToolError("a path cannot contain a NUL character")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ToolError(f"{harmless(path)!r} cannot be the name of a file") from None
+    relative = path
+    for root in (SEEN_AS, context.sandbox.path(context.workspace, SEEN_AS)):
+        if path == root or path.startswith(f"{root}/"):
+            relative = path.removeprefix(root).lstrip("/")
+    parts = PurePosixPath(relative).parts
+    if relative.startswith("/") or ".." in parts:
+        raise ToolError(f"{harmless(path)!r} is outside {SEEN_AS}; use a path below it, without `..`")
+    return list(parts)
+
+
+def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
+    if create:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part, 0o755, dir_fd=fd)
+    try:
+        entered = os.open(part, DIRECTORY, dir_fd=fd)
+    except FileNotFoundError:
+        raise ToolError(f"{path}: there is no such folder") from None
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise ToolError(f"{path} is {Place(fd, part, path).kind()}, not a folder of the workspace") from None
+        raise
+    if create:
+        _hand_over(entered, fd)
+    return entered
+
+
+def open_file(context: ToolContext, where: Place, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of the regular file at `where`, which has no name outside the workspace.
+
+    Raises:
+        ToolError: there is none, or it is a link, a FIFO, a device ….
+    """
+    kind = where.kind()
+    if kind is None and not flags & os.O_CREAT:
+        raise ToolError(f"{where.path}: there is no such file")
+    if kind not in (None, Kind.file):
+        raise ToolError(f"{where.path} is {kind}, not a regular file")
+    fd = os.open(where.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644, dir_fd=where.folder_fd)
+    status = os.fstat(fd)  # of what was opened, which need not be what was looked at above
+    identity = status.st_dev, status.st_ino
+    linked = status.st_nlink > 1 and identity in linked_outside(context.workspace.root)
+    if stat.S_ISREG(status.st_mode) and not linked:
+        _hand_over(fd, where.folder_fd)
+        return fd
+    os.close(fd)
+    raise ToolError(f"{where.path} is not a regular file of the workspace alone: it is linked to a file outside it")
+
+
+def _hand_over(fd: int, folder_fd: int) -> None:
+    """Give what root has created to the owner of its folder: the sandbox's user must be able to go on with it."""
+    owner = os.fstat(folder_fd)
+    if os.geteuid() == 0 and os.fstat(fd).st_uid != owner.st_uid:
+        os.fchown(fd, owner.st_uid, owner.st_gid)

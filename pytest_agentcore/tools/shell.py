@@ -11,7 +11,7 @@ from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.tools.text import decode
 
 LEAST_SECONDS = 1.0
-"""What a command gets even when the trial's time is up in less."""
+"""A command gets this much even when the trial's time is up in less."""
 ARGUMENT_BYTES = 128 * 1024 - 1
 """Linux' limit on one argument of a program."""
 

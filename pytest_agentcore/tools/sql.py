@@ -25,7 +25,7 @@ GRACE = 2.0
 LIMITS = Limits(cpu_seconds=15, memory_bytes=256 * MIB, output_bytes=4 * MIB)
 MOST_ROWS = 200
 MOST_BYTES = 200_000
-"""Of all cells; one cell more may pass it."""
+"""The size of all cells together; one more cell may pass it."""
 ONLY_READING = "only reading is allowed: SELECT, WITH, EXPLAIN and PRAGMA table_info"
 SENTENCES = {
     "not authorized": ONLY_READING,
@@ -80,7 +80,7 @@ def _database(context: ToolContext, path: str) -> str:
 
 
 def _answer(completed: Completed) -> Mapping[str, Any]:
-    """What the reader said. The file is the agent's, so a reader that crashed over it is the agent's error."""
+    """The reader's answer. The file is the agent's, so a reader that crashed over it is the agent's error."""
     try:
         said: Mapping[str, Any] = json.loads(completed.output)
     except ValueError:

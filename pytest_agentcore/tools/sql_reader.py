@@ -24,12 +24,12 @@ PRAGMAS = frozenset(
         "table_xinfo",
     }
 )
-"""Those that only describe the schema."""
+"""Pragmas that only describe the schema."""
 STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock."""
 VALUE_BYTES = 1_000_000
 SHOWN_CHARACTERS = 500
-"""Of one cell."""
+"""The most that is shown of one cell."""
 
 
 def main(order: dict[str, object]) -> dict[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 MESSAGE_CHARACTERS = 300
-"""Of an objection to a call, which quotes what was called."""
+"""The length of an objection to a call, which quotes what was called."""
 RESULT_CHARACTERS = 4000
-"""What a model reads of one result, the same for every model."""
+"""The most that a model reads of one result, the same for every model."""
 
 _HARMFUL = re.compile(
     "\r(?!\n)"  # alone it overwrites the line
@@ -66,6 +66,6 @@ def _whole_lines(part: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """Of somebody else's words: clipped, and safe to show."""
+    """Foreign words as one line, clipped and safe to show."""
     line = harmless(" ".join(message.split()))
     return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} ..."

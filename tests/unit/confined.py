@@ -73,7 +73,7 @@ MakeCell = Callable[..., Cell]
 def make_cell(sandbox: Sandbox, folder: Path, instance: Instance | None = None, faults: tuple[Fault, ...] = ()) -> Cell:
     """A fresh workspace in `folder` under `sandbox`."""
     workspace = create_workspace(folder, instance.files if instance else {})
-    return Cell(sandbox, workspace, Toolbox(builtin_tools(), names=NAMES, faults=faults))
+    return Cell(sandbox, workspace, Toolbox(builtin_tools(), faults))
 
 
 def sandbox_of(kind: str) -> Sandbox:

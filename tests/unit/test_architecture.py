@@ -79,7 +79,7 @@ HOME_OF_HEAVY = {
     "llama_cpp": {"backends.llama.engine"},
     "jinja2": {"backends.llama.template", "reports.rendering"},
     "numpy": {"backends.llama.sampler", "stats.chance"},
-    "jsonschema": {"tools.toolbox", "pack.validate", "catalogue.registry"},
+    "jsonschema": {"tools.arguments", "pack.validate", "catalogue.registry"},
     "huggingface_hub": {"catalogue.hub"},
     "openai": {"backends.openai.client"},
     "pandas": {"pack.csv"},

@@ -1,4 +1,4 @@
-"""What runs inside the sandbox to check code: standard library only, loaded by `run.py` from a read-only folder.
+"""Programs that check code inside the sandbox: standard library only, loaded by `run.py` from a read-only folder.
 
 Two kinds of process. A *worker* loads the model's code and answers requests about it; nothing it says is believed
 beyond being the value that the code gave. The *judge* runs the given unittest files, never loads the model's code,

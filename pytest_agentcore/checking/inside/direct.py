@@ -85,7 +85,7 @@ def traced(act: Callable[[], Any], workspace: str, lines: set[tuple[str, int]] |
 
 
 def opaque(value: Any) -> dict[str, Any]:
-    """What stands for a value that is no plain data: the name of its type and how it shows itself."""
+    """The stand-in for a value that is no plain data: the name of its type and how it shows itself."""
     try:
         shown = str(repr(value))[:200]
     except BaseException:  # noqa: BLE001 - the code under test may raise anything

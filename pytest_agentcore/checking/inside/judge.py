@@ -92,7 +92,7 @@ def run_file(file: str, outcome: _Outcomes) -> None:
 
 
 class _Outcomes(unittest.TestResult):
-    """What became of each test. Only a test that ended without a failure while the worker was alive has passed."""
+    """The results so far. Only a test that ended without a failure while the worker was alive has passed."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()

@@ -25,11 +25,11 @@ class OneTimeKey:
         self._secrets = [(os.urandom(_SIZE), os.urandom(_SIZE)) for _ in range(8 * _SIZE)]
 
     def commitment(self) -> str:
-        """What a signature is verified against, hex."""
+        """The digest of all secrets' digests, hex; a signature is verified against it."""
         return sha256(b"".join(sha256(secret).digest() for pair in self._secrets for secret in pair)).hexdigest()
 
     def sign(self, message: bytes) -> str:
-        """Per bit of the digest the secret of its value, then the hash of the other one; hex."""
+        """Reveal, for each bit of the digest, the secret of its value and then the hash of the other one; hex."""
         pairs = zip(self._secrets, _bits(message), strict=True)
         return b"".join(pair[bit] + sha256(pair[1 - bit]).digest() for pair, bit in pairs).hex()
 

@@ -1,4 +1,4 @@
-"""What passes between processes that do not trust each other: values as JSON, one message per line of a pipe.
+"""Values as JSON, and pipes with one message per line, between processes that do not trust each other.
 
 None, bool, int, float, str and list are JSON's own; the other plain types are `{"t": tag, "v": [parts]}`. Objects with
 behaviour never cross: what is no plain data is written by the caller's own function, or refused.
@@ -21,15 +21,15 @@ from typing import Any
 from uuid import UUID
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Of one message."""
+"""The longest message."""
 MOST_VALUES = 500_000
-"""Of one encoded value, nested ones counted."""
+"""How many values one message holds at most, nested ones counted."""
 CHARACTERS = 64
-"""Of a text, or bytes, that count as one value."""
+"""So many of a text, or of bytes, count as one value more."""
 DEEPEST = 60
 """Levels of nesting."""
 MOST_BITS = 13_000
-"""Of an integer: about 3900 decimal digits."""
+"""The largest integer has so many: about 3900 decimal digits."""
 _JSON_INT = 1 << 62
 
 BEHAVIOUR = (
@@ -49,7 +49,7 @@ Other = Callable[[Any], Any]
 
 
 class WireError(ValueError):
-    """What came is no value: it does not parse, is nested too deep or too large."""
+    """A message holds no value: it does not parse, is nested too deep or too large."""
 
 
 def _quiet(number: Decimal) -> Decimal:

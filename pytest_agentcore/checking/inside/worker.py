@@ -123,7 +123,7 @@ class Worker:
         return callback
 
     def _mutated(self, request: dict[str, Any], args: list[Any]) -> dict[str, Any]:
-        """What a call left in those of its arguments that can change, where that differs from what was sent."""
+        """The arguments that a call has changed, by position, as they are now."""
         if request["op"] != "call" or not args[1]:
             return {}
         sent = request["args"][1]["v"]

@@ -12,8 +12,10 @@ from confined import Cell, make_cell
 
 from pytest_agentcore.errors import BackendError, InfrastructureError, SandboxError, ToolError, UsageError
 from pytest_agentcore.sandbox.open import open_sandbox
-from pytest_agentcore.tools.base import Fault, ToolContext, ToolSpec
-from pytest_agentcore.tools.toolbox import Toolbox, builtin_tools
+from pytest_agentcore.tools.base import Fault, Tool, ToolContext, ToolSpec
+from pytest_agentcore.tools.fs import FsRead
+from pytest_agentcore.tools.shell import Shell
+from pytest_agentcore.tools.toolbox import KnownTools, Toolbox, builtin_tools
 from pytest_agentcore.trial.modes import Attribution, Cause
 from pytest_agentcore.trial.result import CallOutcome
 
@@ -36,8 +38,8 @@ def cell(tmp_path: Path) -> Cell:
     return make_cell(open_sandbox("process"), tmp_path / "trial")
 
 
-def with_tools(cell: Cell, *tools: Any, names: tuple[str, ...]) -> Cell:
-    return Cell(cell.sandbox, cell.workspace, Toolbox(tools, names=names))
+def with_tools(cell: Cell, *tools: Tool) -> Cell:
+    return Cell(cell.sandbox, cell.workspace, Toolbox(tools))
 
 
 def test_the_built_in_tools_have_closed_schemas_and_valid_names() -> None:
@@ -50,13 +52,13 @@ def test_the_built_in_tools_have_closed_schemas_and_valid_names() -> None:
     assert [tool.spec.name for tool in builtin_tools()] == ["fs_read", "fs_write", "shell", "sql_query"]
 
 
-def test_a_task_gets_the_tools_it_names_in_its_order() -> None:
-    toolbox = Toolbox(builtin_tools(), names=("shell", "fs_read"))
+def test_a_model_is_told_of_the_tools_in_their_order() -> None:
+    toolbox = Toolbox([Shell(), FsRead()])
     assert [spec.name for spec in toolbox.specs] == ["shell", "fs_read"]
 
 
 def test_a_tool_that_the_task_does_not_give_is_unknown(cell: Cell) -> None:
-    only = with_tools(cell, *builtin_tools(), names=("fs_read",))
+    only = with_tools(cell, FsRead())
     done = only.call("shell", command="touch made")
     assert (done.outcome, done.result) == (CallOutcome.unknown, "there is no tool 'shell'; the tools are fs_read")
     assert not (cell.root / "made").exists()
@@ -99,14 +101,14 @@ def test_a_violated_schema_is_one_readable_line(cell: Cell, tool: str, arguments
 
 
 def test_a_refusal_is_the_tools_own_sentence(cell: Cell) -> None:
-    done = with_tools(cell, Raising(ToolError("not today")), names=("raising",)).call("raising")
+    done = with_tools(cell, Raising(ToolError("not today"))).call("raising")
     assert (done.outcome, done.result) == (CallOutcome.refused, "not today")
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), KeyError("x"), OSError(28, "No space left on device")])
 def test_a_tool_that_breaks_is_an_infrastructure_error(cell: Cell, error: Exception) -> None:
     with pytest.raises(InfrastructureError, match=f"tool raising broke: {type(error).__name__}") as raised:
-        with_tools(cell, Raising(error), names=("raising",)).call("raising")
+        with_tools(cell, Raising(error)).call("raising")
     assert raised.value.__cause__ is error
     assert (raised.value.cause, raised.value.cause.attribution) == (Cause.tool_broken, Attribution.harness)
 
@@ -150,7 +152,7 @@ def test_a_tool_gets_an_int_where_its_schema_says_integer(
     cell: Cell, given: dict[str, Any], seen: dict[str, Any]
 ) -> None:
     """A model's 2.0 is valid against `integer`, and no index in Python."""
-    done = with_tools(cell, Repeating(), names=("repeating",)).call("repeating", **given)
+    done = with_tools(cell, Repeating()).call("repeating", **given)
     assert (done.outcome, done.result) == (CallOutcome.ok, json.dumps(seen))
     assert json.dumps(done.arguments) == json.dumps(given), "the record says what the model sent"
 
@@ -170,7 +172,7 @@ def test_what_is_no_whole_number_goes_back_to_the_model(cell: Cell, number: floa
 @pytest.mark.parametrize("error", [SandboxError("x"), BackendError("x"), KeyboardInterrupt()])
 def test_what_already_has_a_name_passes_through(cell: Cell, error: BaseException) -> None:
     with pytest.raises(type(error)) as raised:
-        with_tools(cell, Raising(error), names=("raising",)).call("raising")
+        with_tools(cell, Raising(error)).call("raising")
     assert raised.value is error
 
 
@@ -193,17 +195,35 @@ def test_faults_fail_the_first_calls_that_mention_them(tmp_path: Path) -> None:
     assert outcome("echo 'say \"hi\"'")[0] is CallOutcome.fault
 
 
+def named(name: Any) -> Raising:
+    tool = Raising(ToolError("x"))
+    tool.spec = ToolSpec(name=name, description="Raises.", parameters=ANYTHING)
+    return tool
+
+
 @pytest.mark.parametrize(
-    ("tools", "names", "said"),
+    ("found", "said"),
     [
-        (builtin_tools(), ("fs_raed",), "no tool is named 'fs_raed'; did you mean 'fs_read'?"),
-        (builtin_tools(), ("browser",), "no tool is named 'browser'; there are fs_read, fs_write, shell, sql_query"),
-        ((*builtin_tools(), *builtin_tools()), ("shell",), "two tools are named 'fs_read'; rename one"),
+        (
+            [named("fs_read")],
+            "two tools are named 'fs_read', one of pytest-agentcore and one of a conftest; rename one",
+        ),
+        (
+            [named("one"), named("one")],
+            "two tools are named 'one', one of a conftest and one of a conftest; rename one",
+        ),
+        ([named("Browse")], "a conftest: 'Browse' is no name of a tool; use letters a to z, digits and _"),
+        ([named(None)], "a conftest: None is no name of a tool; use letters a to z, digits and _"),
+        ("browse", "a conftest: tools must come as a list, not as str"),
+        (None, "a conftest: tools must come as a list, not as NoneType"),
+        ([3], "a conftest: 3 is no tool: it needs a `spec`, a ToolSpec, and a `__call__`"),
     ],
 )
-def test_a_wrong_choice_of_tools_is_a_usage_error(tools: Any, names: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_a_tool_of_the_session_is_a_usage_error(found: object, said: str) -> None:
+    known = KnownTools()
+    known.add(builtin_tools(), "pytest-agentcore")
     with pytest.raises(UsageError) as raised:
-        Toolbox(tools, names=names)
+        known.add(found, "a conftest")
     assert str(raised.value) == said
 
 
