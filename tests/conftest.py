@@ -70,13 +70,19 @@ def gemma4_vocabulary() -> Path:
 
 @pytest.fixture(scope="session")
 def llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppBackend]:
-    """The demo model, loaded once, in a small context; one thread stands a busy machine better than two."""
+    """The demo model, loaded once, in a small context; one thread stands a busy machine better than two.
+
+    AGENTCORE_TEST_THREADS takes more: the numbers then come out otherwise, as on another processor.
+    """
     from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
     from pytest_agentcore.catalogue.entry import EngineSettings  # noqa: PLC0415
     from pytest_agentcore.catalogue.resolve import resolve  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        backend = open_backend(resolve("smollm2-135m"), EngineSettings(n_ctx=1024, threads=1))
+        backend = open_backend(
+            resolve("smollm2-135m"),
+            EngineSettings(n_ctx=1024, threads=int(os.environ.get("AGENTCORE_TEST_THREADS", "1"))),
+        )
     yield backend
     backend.close()
