@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from pytest_agentcore.stats import Observed
+from pytest_agentcore.stats.counting import Observed
 from pytest_agentcore.stats.intervals import Interval, clustered, stratified, wilson
 
 CAMPAIGNS = 4000

@@ -1,6 +1,6 @@
-"""How numbers are rounded and written: every rule a function; no format string with digits stands elsewhere in reports.
+"""Rounds and writes numbers, one function per rule; no format string with digits stands elsewhere in reports.
 
-Undefined is a dash. For the CSVs, which keep more digits, see campaign/rounding.py.
+Undefined is a dash. CSV tables keep more digits, see `pack.csv`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def fraction(part: int, whole: int) -> str:
     return f"{part}/{whole}"
 
 
+def score(part: int, whole: int) -> str:
+    """`22/30 (73.3%)`."""
+    return f"{fraction(part, whole)} ({percent(part / whole if whole else None)})"
+
+
 def average(value: float | None) -> str:
     """One decimal: `4.3`."""
     return UNDEFINED if value is None else f"{value:.1f}"
@@ -75,7 +80,7 @@ def estimate(seconds: float) -> str:
 
 
 def latency_interval(found: Interval | None) -> str:
-    """Of a mean in seconds: `8.1s to 21.0s`."""
+    """Interval of a mean in seconds: `8.1s to 21.0s`."""
     return UNDEFINED if found is None else f"{latency(found.low)} to {latency(found.high)}"
 
 
@@ -85,7 +90,7 @@ def count(n: int, noun: str, plural: str = "") -> str:
 
 
 def between(low: float, high: float) -> str:
-    """Of a rate, one decimal: `3.7% to 27.2%`."""
+    """Two rates, one decimal: `3.7% to 27.2%`."""
     return f"{percent(low)} to {percent(high)}"
 
 
@@ -121,12 +126,12 @@ def points(change: float | None) -> str:
 
 
 def interval(found: Interval | None) -> str:
-    """Of a rate: `54.1% to 87.7%`."""
+    """Interval of a rate: `54.1% to 87.7%`."""
     return UNDEFINED if found is None else between(found.low, found.high)
 
 
 def points_interval(found: Interval | None) -> str:
-    """Of a difference, in percentage points: `-24.9 to +11.3`."""
+    """Interval of a difference, in percentage points: `-24.9 to +11.3`."""
     return UNDEFINED if found is None else f"{points(found.low)} to {points(found.high)}"
 
 
@@ -142,18 +147,18 @@ def p_value(p: float | None) -> str:
 
 
 def p_is(p: float) -> str:
-    """For a sentence: `p = 0.40`, `p < 0.001`."""
+    """p within a sentence: `p = 0.40`, `p < 0.001`."""
     return f"p < {TINY:g}" if p < TINY else f"p = {p_value(p)}"
 
 
 def threshold(p: float) -> str:
-    """What a p must not exceed: two significant digits, rounded down, for the same reason."""
+    """The limit of a p: two significant digits, rounded down, for the same reason."""
     decimals = 1 - math.floor(math.log10(p))
     return f"{math.floor(p * 10**decimals + _NOTHING) / 10**decimals:g}"
 
 
 def odds(p: float) -> str:
-    """How often: `63 of 100`, `16 of 1000`, `fewer than 1 of 1000`; rounded up, and never `0 of`."""
+    """A frequency: `63 of 100`, `16 of 1000`, `fewer than 1 of 1000`; rounded up, and never `0 of`."""
     if p < TINY:
         return "fewer than 1 of 1000"
     for whole in (100, 1000):

@@ -1,1 +1,1 @@
-"""From results to answers: comparisons, rankings, groups, gates, plans and checked predictions."""
+"""Turns results into answers: comparisons, rankings, groups, gates, plans and scored predictions."""

@@ -12,8 +12,8 @@ from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.stats import Observed
 from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher, mantel_haenszel, paired_permutation
+from pytest_agentcore.stats.counting import Observed
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
@@ -33,7 +33,7 @@ class Condition:
 
 
 def conditions(first: Campaign, second: Campaign) -> Iterator[Condition]:
-    """What differs, in a fixed order. System prompt and tools are named, not quoted."""
+    """List what differs, in a fixed order. System prompt and tools are named, not quoted."""
     mine, yours = dict(_conditions(first)), dict(_conditions(second))
     for name in dict.fromkeys([*mine, *yours]):
         one, two = mine.get(name, "-"), yours.get(name, "-")
@@ -74,19 +74,19 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
 
 
 def _content(manifest: Manifest) -> str:
-    """sha256 of the weights: a file of the same name may hold others."""
+    """Give the sha256 of the weights: a file of the same name may hold others."""
     return str(manifest.backend.get("sha256") or manifest.entry.get("sha256") or "-")
 
 
 def _engine(manifest: Manifest) -> Mapping[str, Any]:
-    """What the backend made of the engine settings; of those that it does not tell, what was asked for."""
+    """Give engine settings as the backend reports them; those that it does not report, as they were asked for."""
     made = manifest.backend.get("engine")
     settings = {**(manifest.engine or {}), **(made if isinstance(made, Mapping) else {})}
     return {name: value for name, value in settings.items() if name != "n_ctx"}  # has a name of its own
 
 
 def _bindings(manifest: Manifest) -> str:
-    """What is installed beside an endpoint has no part in its replies."""
+    """Name the installed version, unless the model is behind an endpoint: there it has no part in the replies."""
     is_loaded = manifest.backend.get("backend") == "llama_cpp"
     return _known(manifest.packages, "llama-cpp-python") if is_loaded else "-"
 
@@ -105,7 +105,7 @@ def _verdicts(manifest: Manifest) -> str:
 
 
 def _tools(first: Manifest, second: Manifest) -> Iterator[Condition]:
-    """Of the tools that both gave; which were given at all depends on the tasks that were planned."""
+    """Compare the tools that both gave; which were given at all depends on the tasks that were planned."""
     mine, yours = ({str(tool["name"]): tool for tool in manifest.tools} for manifest in (first, second))
     for name in sorted(mine.keys() & yours.keys()):
         if mine[name] != yours[name]:
@@ -117,7 +117,7 @@ def _known(facts: Mapping[str, Any], *names: str) -> str:
 
 
 def _thinking(campaign: Campaign) -> str:
-    """Whether any reply holds reasoning beside its text: nothing else says whether a template let the model think."""
+    """Say whether a reply holds reasoning beside its text: nothing else tells that a template lets the model think."""
     firsts: dict[str, TrialResult] = {}
     for result in campaign.results:
         if result.turns:
@@ -127,7 +127,7 @@ def _thinking(campaign: Campaign) -> str:
 
 
 def _thought(campaign: Campaign, result: TrialResult) -> bool | None:
-    """Of one trial; None where its transcript is missing or damaged."""
+    """Look into one trial; None where its transcript is missing or damaged."""
     try:
         replies = [e for e in read_transcript(campaign.folder.transcript(result.attempt)) if e.get("event") == "reply"]
     except UsageError:
@@ -156,7 +156,7 @@ class TaskComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What two campaigns say about each other. `first` is the baseline where there is one."""
+    """Two campaigns side by side. `first` is the baseline where there is one."""
 
     first: Campaign
     second: Campaign
@@ -184,12 +184,12 @@ class Comparison:
 
     @property
     def regression(self) -> bool:
-        """Whether the second is significantly worse."""
+        """True if the second is significantly worse."""
         return self.test is not None and self.test.significant and self.test.difference < 0
 
     @property
     def improvement(self) -> bool:
-        """Whether the second is significantly better."""
+        """True if the second is significantly better."""
         return self.test is not None and self.test.significant and self.test.difference > 0
 
 
@@ -231,7 +231,7 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
 
 
 def check_comparable(campaign: Campaign, digest: str, title: str, *, force: bool = False) -> None:
-    """Whether a campaign can be compared with one of the suite of this digest.
+    """Refuse a campaign that cannot be compared with one of the suite of this digest.
 
     Raises:
         UsageError: it is a selection, or of another suite and `force` is not given.
@@ -247,7 +247,7 @@ def check_comparable(campaign: Campaign, digest: str, title: str, *, force: bool
 
 
 def check_counts(campaign: Campaign) -> None:
-    """Whether a campaign's rates mean something.
+    """Refuse a campaign whose rates mean nothing.
 
     Raises:
         UsageError: it is a selection.
@@ -283,6 +283,6 @@ def _change(first: float | None, second: float | None) -> float | None:
 
 
 def _interval(first: Observed, second: Observed) -> Interval | None:
-    """From exact intervals: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3."""
+    """Combine exact intervals: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3."""
     one, two = exact(first.passed, first.n), exact(second.passed, second.n)
     return difference(first.passed / first.n, one, second.passed / second.n, two) if one and two else None

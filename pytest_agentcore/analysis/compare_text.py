@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_agentcore.analysis.compare import Comparison, TaskComparison
 from pytest_agentcore.format import (
@@ -18,19 +18,20 @@ from pytest_agentcore.format import (
     percent,
     points,
     points_interval,
+    score,
     table,
     threshold,
 )
 from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.stats import Observed, Rates
-from pytest_agentcore.stats.chance import ALPHA, is_significant
+from pytest_agentcore.stats.chance import ALPHA, PairedTest, is_significant
+from pytest_agentcore.stats.counting import Rates
 
 FIRST, SECOND = "A", "B"
 
 
 def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
-    """Who, what differs, a table, what each changed task says for itself, the verdict."""
+    """Write who is compared, what differs, a table, what each changed task says for itself, the verdict."""
     return [
         *_side(FIRST, comparison.first, width),
         *_side(SECOND, comparison.second, width),
@@ -45,7 +46,7 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
 
 
 def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = SECOND) -> str:
-    """The one conclusion, from the one overall test.
+    """Draw the one conclusion, from the one overall test.
 
     Args:
         comparison: of two campaigns.
@@ -76,7 +77,7 @@ def _confounders(comparison: Comparison) -> str:
 
 
 def task_sentence(task: TaskComparison) -> str:
-    """What one task can say by itself; empty where both sides have the same rate or one has none."""
+    """Say what one task shows by itself; empty where both sides have the same rate or one has none."""
     if task.p is None or task.least_p is None or not task.difference:
         return ""
     first, second = task.first.distinct, task.second.distinct
@@ -93,7 +94,7 @@ def _reach(least: float) -> str:
 
 
 def looks_sentence(comparison: Comparison) -> str:
-    """What looking at many tasks asks for, and which of them meet it."""
+    """Say which p a task needs since many are looked at, and which tasks have it."""
     looks = comparison.looks
     if not looks:
         return "no task has scored trials in both campaigns"
@@ -106,39 +107,18 @@ def looks_sentence(comparison: Comparison) -> str:
 
 
 def _scores(comparison: Comparison, first: str, second: str) -> str:
-    """Over the tasks that the test is about."""
+    """Say what both sides scored over the tasks that the test is about."""
     used = [task for task in comparison.tasks if task.p is not None]
-    one, two = (_sum(rates) for rates in ([task.first.rates for task in used], [task.second.rates for task in used]))
-    where = f"on the {count(len(used), 'task')} that both have scored trials of"
-    return f"{second} passed {_rate(two)} and {first} {_rate(one)} of the scored trials {where}{_duplicates(used)}"
-
-
-def _duplicates(tasks: Sequence[TaskComparison]) -> str:
-    distinct = [sum(side.n for side in sides) for sides in zip(*(_distinct(task) for task in tasks), strict=True)]
-    scored = [
-        sum(task.first.rates.scored for task in tasks),
-        sum(task.second.rates.scored for task in tasks),
-    ]
-    if distinct == scored:
-        return ""
-    return f" (identical trials count once: {distinct[1]} and {distinct[0]})"
-
-
-def _distinct(task: TaskComparison) -> tuple[Observed, Observed]:
-    return task.first.distinct, task.second.distinct
-
-
-def _sum(rates: Sequence[Rates]) -> Rates:
-    return Rates(
-        planned=sum(r.planned for r in rates),
-        recorded=sum(r.recorded for r in rates),
-        scored=sum(r.scored for r in rates),
-        passed=sum(r.passed for r in rates),
+    one, two = (
+        Rates.sum(rates) for rates in zip(*((task.first.rates, task.second.rates) for task in used), strict=True)
     )
-
-
-def _rate(rates: Rates) -> str:
-    return f"{fraction(rates.passed, rates.scored)} ({percent(rates.effective)})"
+    distinct = sum(task.first.distinct.n for task in used), sum(task.second.distinct.n for task in used)
+    once = ""
+    if distinct != (one.scored, two.scored):
+        once = f" (identical trials count once: {distinct[1]} and {distinct[0]})"
+    where = f"on the {count(len(used), 'task')} that both have scored trials of"
+    scored = f"{second} passed {score(two.passed, two.scored)} and {first} {score(one.passed, one.scored)}"
+    return f"{scored} of the scored trials {where}{once}"
 
 
 def _share(figures: Figures) -> str:
@@ -173,46 +153,23 @@ def _differing(comparison: Comparison, width: int) -> Iterator[str]:
 
 
 def _table(comparison: Comparison, width: int) -> list[str]:
-    rows = [["task", FIRST, SECOND, "points", "p", "least p"]]
-    rows += [_row(task) for task in comparison.tasks]
-    first, second = (_sum([side(task) for task in comparison.tasks]) for side in (_first_rates, _second_rates))
-    test = comparison.test
-    rows.append(
-        [
-            "all",
-            fraction(first.passed, first.planned),
-            fraction(second.passed, second.planned),
-            points(test.difference if test else None),
-            p_value(test.p if test else None),
-            p_value(test.least_p if test else None),
-        ]
-    )
+    def tested(of: TaskComparison | PairedTest | None) -> list[str]:
+        return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
+
+    test, rows = comparison.test, [["task", FIRST, SECOND, "points", "p", "least p"]]
+    for task in comparison.tasks:
+        sides = [fraction(rates.passed, rates.planned) for rates in (task.first.rates, task.second.rates)]
+        rows.append([task.task, *sides, *tested(task)])
+    both = [Rates.sum(task.first.rates for task in comparison.tasks)]
+    both.append(Rates.sum(task.second.rates for task in comparison.tasks))
+    rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in both), *tested(test)])
     partly = test is not None and test.tasks < len(comparison.tasks)
     about = f"points and p: {count(test.tasks, 'task')}" if test and partly else ""
     return table(rows, ["", *(_note(task) for task in comparison.tasks), about], width)
 
 
-def _first_rates(task: TaskComparison) -> Rates:
-    return task.first.rates
-
-
-def _second_rates(task: TaskComparison) -> Rates:
-    return task.second.rates
-
-
-def _row(task: TaskComparison) -> list[str]:
-    return [
-        task.task,
-        fraction(task.first.rates.passed, task.first.rates.planned),
-        fraction(task.second.rates.passed, task.second.rates.planned),
-        points(task.difference),
-        p_value(task.p),
-        p_value(task.least_p),
-    ]
-
-
 def _note(task: TaskComparison) -> str:
-    """Trials that did not count, by side."""
+    """Say how many trials of either side did not count."""
     missing = ((FIRST, task.first.rates), (SECOND, task.second.rates))
     return joined(
         f"{label}: {rates.planned - rates.scored} unscored" for label, rates in missing if rates.planned > rates.scored

@@ -51,7 +51,7 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Every rate that was asked for. Without any it is false and must not be asked."""
+    """All `--min-pass-rate` values of a session. Without any it is false and must not be asked."""
 
     thresholds: tuple[Threshold, ...]
 

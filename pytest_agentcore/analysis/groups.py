@@ -1,4 +1,4 @@
-"""From the campaigns of a group to its value."""
+"""Compares the campaigns of a group: what tool-call syntax alone costs a model, and what a long conversation does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 from pytest_agentcore.dialects.resemblance import leaks_template
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.stats import Rates, mean
+from pytest_agentcore.stats.counting import Rates, mean
 from pytest_agentcore.stats.intervals import Interval, mean_interval, wilson
 from pytest_agentcore.stats.pairs import PairedDifference, paired_difference
 from pytest_agentcore.trial.fold import Event
@@ -24,7 +24,7 @@ _RESULT = re.compile(r"</?tool_(?:response|result)\b|<\|?tool_response\|?>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """The replies of one trial."""
+    """Facts about the replies of one trial, read from its transcript."""
 
     result: TrialResult
     texts: tuple[str, ...]
@@ -43,26 +43,16 @@ class Course:
     """How those were counted; empty without any."""
 
 
-def courses(campaign: Campaign) -> list[Course]:
-    """Of every scored trial, by task and run; one transcript is read at a time.
-
-    Raises:
-        UsageError: a transcript is damaged; names file and line.
-    """
-    return [_course(campaign, result) for result in campaign.results if result.scored]
-
-
 def _course(campaign: Campaign, result: TrialResult) -> Course:
     events = read_transcript(campaign.folder.transcript(result.attempt))
     load = events[0].get("load", {}) if events else {}
     replies = [event for event in events if event["event"] == "reply"]
-    resembled = Counter(Resemblance(reply["resembles"]) for reply in replies if reply["resembles"])
     return Course(
         result=result,
         texts=tuple(str(reply["text"]) for reply in replies),
         calls=sum(len(reply["tool_calls"]) for reply in replies),
         malformed=sum(len(reply["problems"]) for reply in replies),
-        resembled=resembled,
+        resembled=Counter(Resemblance(reply["resembles"]) for reply in replies if reply["resembles"]),
         leaked=sum(_leaks(reply) for reply in replies),
         loaded=load.get("tokens", 0),
         counted=load.get("counted", ""),
@@ -70,7 +60,7 @@ def _course(campaign: Campaign, result: TrialResult) -> Course:
 
 
 def _leaks(reply: Event) -> bool:
-    """Calls that were read are not looked into: a file may hold anything."""
+    """Say whether a reply leaks. Calls that were read are not looked into: a file may hold anything."""
     content = str(reply["content"])
     return (
         reply["resembles"] == Resemblance.template_tokens
@@ -80,7 +70,7 @@ def _leaks(reply: Event) -> bool:
 
 
 class StepKind(StrEnum):
-    """What a step from one policy to another shows."""
+    """The question that a step from one policy to another answers."""
 
     tax = "tax"
     """native → lenient: the same decoding and another parser, so what is gained was lost to syntax alone."""
@@ -189,7 +179,8 @@ def build_group(group: str, campaigns: Sequence[Campaign]) -> Group:
         UsageError: a transcript is damaged; names file and line.
     """
     ordered = sorted(campaigns, key=lambda c: (c.manifest.context_load, ORDER.index(c.manifest.policy)))
-    read = {campaign.folder.id: courses(campaign) for campaign in ordered}
+    # every scored trial by task and run; one transcript is in memory at a time
+    read = {c.folder.id: [_course(c, result) for result in c.results if result.scored] for c in ordered}
     loads = {campaign.manifest.context_load for campaign in ordered}
     return Group(
         id=group,

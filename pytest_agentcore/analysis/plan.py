@@ -32,7 +32,7 @@ class Plan:
 
     @property
     def trials(self) -> int:
-        """Of one campaign."""
+        """Trials of one campaign."""
         return self.runs * len(self.expected.rates)
 
 

@@ -38,7 +38,7 @@ class ScoredItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionScore:
-    """How the predictions of one campaign came out."""
+    """The outcome of one campaign's predictions."""
 
     filed: bool
     sentences: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Campaigns ranked by score: only those against each other that ran the same tasks on the same terms."""
+"""Ranks campaigns by score: only those against each other that ran the same tasks on the same terms."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ class Standing:
 
     @property
     def manifest(self) -> Manifest:
-        """What was run."""
+        """The manifest of the campaign."""
         return self.campaign.manifest
 
     @property
     def rates(self) -> Rates:
-        """Over all tasks."""
+        """Rates over all tasks."""
         return self.campaign.figures.overall.rates
 
     @property
     def effort(self) -> Effort:
-        """Over all tasks."""
+        """Effort over all tasks."""
         return self.campaign.figures.overall.effort
 
     @property
     def tier(self) -> str:
-        """As the registry has it; `local` for a model in this process that it says nothing about."""
+        """The price tier as the registry has it; `local` for a model in this process that it says nothing about."""
         entry = self.manifest.entry
         return str(entry.get("tier") or ("local" if entry.get("backend") == "llama_cpp" else ""))
 
     @property
     def overlapped(self) -> bool:
-        """Whether trials ran at the same time, so that their seconds say less."""
+        """True if trials ran at the same time, so that their seconds say less."""
         return self.manifest.parallel > 1
 
     def notes(self, harness: str = "") -> Iterator[str]:
@@ -77,7 +77,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Terms:
-    """What campaigns must share to be ranked against each other."""
+    """Conditions that campaigns must share to be ranked against each other."""
 
     suite: str
     """Its title."""

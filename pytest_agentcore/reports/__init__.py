@@ -1,1 +1,1 @@
-"""From results and figures to what people read: terminal, Markdown, HTML, junit."""
+"""Renders campaigns for people: terminal, Markdown, HTML, CSV, junit."""

@@ -1,4 +1,4 @@
-"""The tables that come with a report: what `pack.csv` does not have because transcripts or a baseline are needed."""
+"""The CSV tables that need more than results: transcripts, a baseline or predictions. The others are in `pack.csv`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def intervals(report: Report) -> Iterator[Row]:
-    """How far off a pass rate may be, per task and for each question about all of them."""
+    """Give the intervals of the pass rates: per task, and for each question about all tasks."""
     figures = report.figures
     for task in figures.tasks:
         yield _interval(task.task, "this_task", task.wilson, task.distinct.passed, task.distinct.n)
@@ -53,7 +53,7 @@ def intervals(report: Report) -> Iterator[Row]:
 
 
 def repeats(report: Report) -> Iterator[Row]:
-    """pass@k and pass^k."""
+    """Give pass@k and pass^k."""
     for figures in (*report.figures.tasks, report.figures.overall):
         for found in figures.repeats:
             yield {
@@ -67,7 +67,7 @@ def repeats(report: Report) -> Iterator[Row]:
 
 
 def detectors(report: Report) -> Iterator[Row]:
-    """A row per hit, and one without a trial for each detector: how many trials it looked at."""
+    """Give a row per hit, and one without a trial for each detector: how many trials it looked at."""
     for detected in report.detected:
         yield {
             "detector": detected.detector.name,
@@ -91,7 +91,7 @@ def detectors(report: Report) -> Iterator[Row]:
 
 
 def comparison(report: Report) -> Iterator[Row]:
-    """Nothing without a baseline."""
+    """Give a row per task of both campaigns and one for all; nothing without a baseline."""
     found = report.comparison
     if found is None:
         return
@@ -114,7 +114,7 @@ def comparison(report: Report) -> Iterator[Row]:
 
 
 def predictions(report: Report) -> Iterator[Row]:
-    """A row per item; nothing where none were filed."""
+    """Give a row per predicted item; nothing where none were filed."""
     for item in report.predictions.items:
         yield {
             "item": item.item,

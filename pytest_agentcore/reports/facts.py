@@ -1,4 +1,4 @@
-"""What a campaign's header and its report say of how it was run, and what casts doubt on its numbers."""
+"""States how a campaign was run, and what casts doubt on its numbers, for headers and reports alike."""
 
 from __future__ import annotations
 

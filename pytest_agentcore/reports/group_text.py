@@ -1,4 +1,4 @@
-"""What the campaigns of a group say together: in lines for a terminal, in sentences, and as group.json."""
+"""Writes a group's comparison: lines for the terminal, sentences for group.md, values for group.json."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ MEANINGS = {
 
 
 def group_title(group: Group) -> str:
-    """For the rule above."""
+    """Name model and number of campaigns, for the rule above the lines."""
     return joined([group.model, f"group of {count(len(group.campaigns), 'campaign')}"])
 
 
 def group_lines(group: Group, folder: Path | None, width: int = 80) -> list[str]:
-    """What the campaigns say together, and where that is written, if anywhere."""
+    """Write steps and depths, and the folder of the group's files, if it has one."""
     lines = [line for step in group.steps for line in _step(step, len(group.depths) > 0, width)]
     if group.depths:
         lines += ["", *_depth_table(group, width), *(line for depth in group.depths for line in _depth(depth, width))]
@@ -90,7 +90,7 @@ def _depth(depth: Depth, width: int) -> list[str]:
 
 
 def depth_sentences(depth: Depth) -> Iterator[str]:
-    """Every number of a depth with its interval."""
+    """Write every number of a depth with its interval."""
     yield f"pass rate {percent(depth.rates.effective)} (95%: {interval(depth.passing)})"
     yield f"trials that leak {share(depth.leaking)}"
     yield f"trials with a malformed call {share(depth.malforming)}"
@@ -125,7 +125,7 @@ GROUP_SCHEMA = 1
 
 
 def as_json(group: Group) -> dict[str, Any]:
-    """Plain types only."""
+    """Give the content of group.json, in plain types only."""
     return {
         "schema": GROUP_SCHEMA,
         "group": group.id,

@@ -1,4 +1,4 @@
-"""What junit's XML gets to know of a trial."""
+"""Describes a trial for junit's XML."""
 
 from __future__ import annotations
 

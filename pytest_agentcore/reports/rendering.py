@@ -84,7 +84,7 @@ class Markdown(str):
 
 
 def markdown_environment() -> Environment:
-    """Where *.md.jinja is rendered: what a template writes is escaped for Markdown unless it is `Markdown`."""
+    """Make the environment of *.md.jinja: it escapes every value for Markdown that is not `Markdown` already."""
     environment = _environment(
         finalize=lambda value: value if isinstance(value, Markdown) else for_markdown(str(value))
     )
@@ -106,7 +106,7 @@ def _escaped(value: object) -> Markdown:
 
 
 def html_environment() -> Environment:
-    """Where *.html.jinja is rendered, with Jinja's own escaping."""
+    """Make the environment of *.html.jinja, with Jinja's own escaping."""
     environment = _environment(autoescape=True)
     environment.filters |= {name: getattr(numbers, name) for name in NUMBERS}
     environment.filters["when"] = lambda moment: moment.replace("T", " ").replace("+00:00", " UTC")
@@ -127,7 +127,7 @@ def _environment(**options: Any) -> Environment:
 
 
 def resource(name: str) -> str:
-    """The text of a file that stands in the page as it is."""
+    """Read a file that stands in the page as it is."""
     return (files("pytest_agentcore.reports") / FOLDER / name).read_text(encoding="utf-8")
 
 
@@ -146,7 +146,7 @@ def verified(*names: str) -> str:
 
 
 def pipes(table: Table, code: Sequence[str] = ()) -> str:
-    """A Markdown table; the cells below the heads of `code` are code spans."""
+    """Write a Markdown table; the cells below the heads of `code` are code spans."""
     lines = [list(table.heads), ["---"] * len(table.heads)]
     for number, row in enumerate(table.rows):
         pairs = zip(table.heads, row, strict=True)

@@ -27,7 +27,7 @@ EXCERPT = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """What one detector found in the whole campaign; every hit is a row of `verification/detectors.csv`."""
+    """The findings of one detector in the whole campaign; every hit is a row of `verification/detectors.csv`."""
 
     detector: Detector
     hits: tuple[tuple[TrialResult, Hit], ...]
@@ -118,7 +118,7 @@ def build_report(campaign: Campaign, baseline: Campaign | None = None) -> Report
 
 
 def _last_words(events: Sequence[Event]) -> str:
-    """What the model wrote last: its words, else its raw text."""
+    """Cut out the model's last words; where it had none, its last raw text."""
     last = next((event for event in reversed(events) if event["event"] == "reply"), None)
     if last is None:
         return ""

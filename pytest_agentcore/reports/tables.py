@@ -15,11 +15,12 @@ from pytest_agentcore.format import (
     interval,
     latency,
     p_value,
-    percent,
     points,
     points_interval,
+    score,
 )
 from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
 
@@ -28,7 +29,7 @@ class Table(NamedTuple):
     """Heads, and rows with a cell below each."""
 
     heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: list[list[str]]
     own: int | None = None
     """The row that is about the campaign of the report itself, where others are about other campaigns."""
 
@@ -88,11 +89,6 @@ def places(ranking: Ranking | None, me: Manifest) -> Table | None:
     return table_of(columns, shown)._replace(own=own)
 
 
-def score(passed: int, of: int) -> str:
-    """Write `22/30 (73.3%)`."""
-    return f"{fraction(passed, of)} ({percent(passed / of if of else None)})"
-
-
 def comparison_table(found: Comparison) -> Table:
     """Show each task of both campaigns, and all of them together in the last row."""
     columns: Columns[TaskComparison] = {
@@ -105,12 +101,13 @@ def comparison_table(found: Comparison) -> Table:
         "Least p possible": lambda task: p_value(task.least_p),
     }
     heads, rows, _ = table_of(columns, found.tasks)
-    test, sides = found.test, zip(*((task.first.rates, task.second.rates) for task in found.tasks), strict=True)
-    both = [fraction(sum(r.passed for r in side), sum(r.scored for r in side)) for side in sides]
+    both = [Rates.sum(task.first.rates for task in found.tasks), Rates.sum(task.second.rates for task in found.tasks)]
     tested = [UNDEFINED] * 4
-    if test:
+    if test := found.test:
         tested = [points(test.difference), points_interval(test.interval), p_value(test.p), p_value(test.least_p)]
-    return Table(heads, [*rows, ["all tasks of both", *both, *tested]])
+    return Table(
+        heads, [*rows, ["all tasks of both", *(fraction(rates.passed, rates.scored) for rates in both), *tested]]
+    )
 
 
 HIT = {True: "hit", False: "miss", None: "not scored"}

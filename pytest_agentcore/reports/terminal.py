@@ -1,4 +1,4 @@
-"""What the terminal shows before and after a campaign: pure functions from values to lines."""
+"""Writes what the terminal shows before, during and after a campaign: pure functions from values to lines."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _rates(campaign: Campaign) -> Iterator[Line]:
 
 
 def _failures(campaign: Campaign) -> Iterator[Line]:
-    """The three headline modes always; interrupted and not run when there are any."""
+    """Count the three headline modes always; interrupted and not run when there are any."""
     counts = campaign.figures.outcomes
     modes = [f"{counts[mode]} {mode.value}" for mode in FailureMode]
     others = [f"{counts[name]} {name}" for name in (StopReason.interrupted.value, NOT_RUN) if counts[name]]
@@ -131,7 +131,7 @@ def _failures(campaign: Campaign) -> Iterator[Line]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run is."""
+    """The state of a run that the live line shows."""
 
     current: TrialKey | None
     """None between trials."""
@@ -193,7 +193,7 @@ TEXT_LINES = 8
 
 
 def verdict_lines(result: TrialResult) -> list[str]:
-    """Outcome, cause and what ended the trial, two lines."""
+    """Write outcome, cause and what ended the trial, two lines."""
     spent = [count(result.turns, "turn"), count(result.tool_calls, "tool call"), latency(result.seconds)]
     return [
         joined([result.outcome, f"cause {result.cause}" if result.cause else "", f"policy {result.policy}"]),
@@ -202,7 +202,7 @@ def verdict_lines(result: TrialResult) -> list[str]:
 
 
 def turn_lines(turns: Iterable[Turn], width: int = 80) -> list[str]:
-    """Each turn: what the model said and called, what it read in return."""
+    """Write each turn: the model's words and calls, and the results that it read."""
     return [clip(line, width) for turn in turns for line in _turn(turn)]
 
 

@@ -40,6 +40,13 @@ class Rates:
         return ratio(self.passed, self.scored)
 
     @classmethod
+    def sum(cls, parts: Iterable[Rates]) -> Self:
+        """Add up the rates of several tasks."""
+        columns = zip(*((part.planned, part.recorded, part.scored, part.passed) for part in parts), strict=True)
+        planned, recorded, scored, passed = map(sum, columns)
+        return cls(planned=planned, recorded=recorded, scored=scored, passed=passed)
+
+    @classmethod
     def of(cls, results: Sequence[TrialResult], planned: int) -> Self:
         """Count `results` of one model and policy."""
         return cls(
@@ -52,7 +59,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """Of a quantity over trials; every value is None where there is no trial."""
+    """The distribution of a quantity over trials; every value is None where there is no trial."""
 
     n: int
     mean: float | None
@@ -100,7 +107,7 @@ def quantile(values: Sequence[float], q: float) -> float | None:
 
 
 def distinct(results: Iterable[TrialResult]) -> int:
-    """How many observations the scored trials are: trials of one task with equal replies and one verdict are one."""
+    """Count distinct scored trials: those of one task with equal replies and one verdict are one."""
     return observed(results).n
 
 
@@ -121,7 +128,7 @@ class Observed:
 
     @classmethod
     def of(cls, sightings: Iterable[Sighting]) -> Self:
-        """From every distinct trial."""
+        """Make it from every distinct trial."""
         seen = tuple(sightings)
         if all(times == 1 for times, _ in seen):
             return cls(n=len(seen), passed=sum(passed for _, passed in seen))
@@ -130,13 +137,13 @@ class Observed:
 
     @property
     def sightings(self) -> tuple[Sighting, ...]:
-        """Every distinct trial."""
+        """How often each distinct trial came, and whether it passed."""
         passed = int(self.passed)
         return self.repeated or ((1, True),) * passed + ((1, False),) * (self.n - passed)
 
     @property
     def rate(self) -> Fraction:
-        """Of all scored trials, exact; there must be one."""
+        """The pass rate of all scored trials, exact; there must be one."""
         return _share(self.repeated) if self.repeated else Fraction(int(self.passed), self.n)
 
     def all(self, *, passed: bool) -> Observed:
@@ -191,14 +198,14 @@ def basis(results: Sequence[TrialResult]) -> tuple[str, list[TrialResult]]:
 
 
 def made_no_call(results: Sequence[TrialResult]) -> bool:
-    """Whether none of at least one scored trial made a call that could be run: then suspect the harness first."""
+    """True if trials were scored and none of them made a call that could be run: suspect the harness first."""
     scored = [result for result in results if result.scored]
     return bool(scored) and not any(result.tool_calls for result in scored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """Both, for one k; None where fewer than k runs were scored."""
+    """pass@k and pass^k for one k; None where fewer than k runs were scored."""
 
     k: int
     any_of: float | None

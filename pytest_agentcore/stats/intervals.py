@@ -17,7 +17,7 @@ PRIOR_WEIGHT = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From `low` to `high`, both between 0 and 1 for a rate and between -1 and 1 for a difference."""
+    """A range from `low` to `high`, both between 0 and 1 for a rate and between -1 and 1 for a difference."""
 
     low: float
     high: float
@@ -121,7 +121,7 @@ def _size_between(strata: Sequence[Observed], shares: Sequence[float], rate: flo
 
 
 def difference(first: float, first_interval: Interval, second: float, second_interval: Interval) -> Interval:
-    """Of `second - first`, from the two rates and their intervals, which must be independent.
+    """Give the interval of `second - first` from the two rates and their intervals, which must be independent.
 
     Newcombe (1998), Statistics in Medicine 17, 873 (method 10) for Wilson intervals of two groups; Zou and Donner
     (2008), Statistics in Medicine 27, 1693, for any others. No edges: both rates passed all gives an interval around 0.
@@ -134,7 +134,7 @@ def difference(first: float, first_interval: Interval, second: float, second_int
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
-    """For a mean of values of any size, by Student's t; fewer than two are undefined."""
+    """Give the interval of a mean of any values, by Student's t; fewer than two are undefined."""
     n, centre = len(values), mean(values)
     if n < 2 or centre is None:  # noqa: PLR2004 - a variance needs two
         return None

@@ -1,4 +1,4 @@
-"""Differences between trials that belong together: the same task, the same run, asked in two ways."""
+"""Compares trials that belong together: the same task, the same run, asked in two ways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_agentcore.stats.intervals import CONFIDENCE, Interval, wilson
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """Of two pass rates, second minus first, over pairs of trials."""
+    """The difference of two pass rates, second minus first, over pairs of trials."""
 
     pairs: int
     distinct: int
@@ -36,7 +36,7 @@ PairSighting = tuple[tuple[bool, bool], int]
 
 
 def paired_difference(sightings: Iterable[PairSighting]) -> PairedDifference | None:
-    """What changed from the first to the second; undefined without a pair.
+    """Compare the second trials with the first; undefined without a pair.
 
     The difference is that of all pairs. Those that came more than once are one observation each, so the interval is
     that of as many pairs as are distinct, at the same rates.
@@ -68,7 +68,7 @@ def paired_difference(sightings: Iterable[PairSighting]) -> PairedDifference | N
 def paired_interval(
     *, both: float, first_only: float, second_only: float, neither: float, confidence: float = CONFIDENCE
 ) -> Interval:
-    """For the difference of two paired proportions, second minus first.
+    """Give the interval of the difference of two paired proportions, second minus first.
 
     Newcombe (1998), Statistics in Medicine 17, 2635, method 10: Wilson intervals of the two proportions put together
     with their correlation, which is corrected for continuity and taken as 0 where a margin is empty.

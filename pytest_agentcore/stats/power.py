@@ -1,4 +1,4 @@
-"""How many runs settle a question: before the runs, from what earlier ones showed."""
+"""Computes how many runs settle a question, from what earlier runs showed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a campaign is expected to be like: the pass rate of each task."""
+    """The pass rate that each task of a campaign is expected to have."""
 
     rates: tuple[float, ...]
     """By task, between 0 and 1."""
 
     @property
     def mean(self) -> float:
-        """Over the tasks."""
+        """Mean rate of the tasks."""
         return math.fsum(self.rates) / len(self.rates)
 
     @property
     def variance(self) -> float:
-        """Of one run of one task, averaged over the tasks."""
+        """Variance of one run of one task, averaged over the tasks."""
         return math.fsum(rate * (1 - rate) for rate in self.rates) / len(self.rates)
 
     def moved(self, by: float) -> Expected:
-        """With the mean moved by `by`: every task by the same share of the way to 0 or to 1.
+        """Move the mean by `by`: every task by the same share of its way to 0 or to 1.
 
         Raises:
             ValueError: there is less room than that.
@@ -48,7 +48,7 @@ class Expected:
 
 
 def unknown(tasks: int, change: float = 0.0) -> Expected:
-    """Without an earlier campaign: all tasks alike, and as far above one half as they are below it after `change`.
+    """Expect all tasks to be alike, as far above one half as they are below it after `change`: nothing is known yet.
 
     No other rates that differ by so much ask for more runs.
     """
@@ -56,7 +56,7 @@ def unknown(tasks: int, change: float = 0.0) -> Expected:
 
 
 def learned(strata: Sequence[Observed]) -> Expected:
-    """From an earlier campaign. Rates are (passed + 1/2) / (n + 1): nobody knows from 3/3 that a task never fails.
+    """Learn rates from an earlier campaign: (passed + 1/2) / (n + 1), since 3/3 does not show that a task never fails.
 
     Jeffreys' prior (Brown, Cai and DasGupta 2001, Statistical Science 16, 101). A task without observations is taken
     for one that passes half the time.
@@ -87,7 +87,7 @@ def runs_to_detect(change: float, power: float, of: Expected, alpha: float = ALP
 
 
 def runs_against(change: float, power: float, of: Expected, runs: int, alpha: float = ALPHA) -> int | None:
-    """As `runs_to_detect`, where the first campaign is there already and has `runs` runs of every task.
+    """Do as `runs_to_detect`, where the first campaign exists already and has `runs` runs of every task.
 
     None: it has too few; not even endless runs of the second would find the change against it.
 
@@ -115,6 +115,6 @@ def detectable(runs: int, power: float, of: Expected, rise: bool = False, alpha:
 
 
 def _deviations(power: float, alpha: float) -> float:
-    """How many standard errors the change must be away from nothing, squared."""
+    """Give the squared number of standard errors that the change must be away from 0."""
     normal = NormalDist()
     return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) ** 2

@@ -111,7 +111,7 @@ class Embedding:
     used: int = 0
 
     def transcripts(self) -> Iterator[Packed]:
-        """Each packed transcript once; `state` is whole when this has ended."""
+        """Yield each packed transcript once; `state` is whole when this has ended."""
         folder = self.report.campaign.folder
         ordered = sorted(self.report.results, key=lambda result: bool(result.passed))
         paths = [folder.transcript(result.attempt) for result in ordered]

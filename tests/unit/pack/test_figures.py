@@ -6,8 +6,7 @@ import pytest
 from results import GAVE_UP, INTERRUPTED, LOST, WRONG, manifest, result
 
 from pytest_agentcore.pack.figures import EVERY, CampaignFigures, figures, figures_of
-from pytest_agentcore.stats import Observed, Rates
-from pytest_agentcore.stats.counting import Repeats
+from pytest_agentcore.stats.counting import Observed, Rates, Repeats
 from pytest_agentcore.stats.intervals import clustered, stratified, wilson
 from pytest_agentcore.trial.result import Prices
 

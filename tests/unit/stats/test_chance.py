@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from pytest_agentcore.stats import Observed, chance
+from pytest_agentcore.stats import chance
 from pytest_agentcore.stats.chance import decided_by_noise, fisher, holm, least_fisher, paired_permutation
-from pytest_agentcore.stats.counting import Sighting
+from pytest_agentcore.stats.counting import Observed, Sighting
 
 
 def of(passed: int, n: int) -> Observed:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from pytest_agentcore.stats import Observed
+from pytest_agentcore.stats.counting import Observed
 from pytest_agentcore.stats.intervals import Interval, clustered, difference, stratified, wilson
 
 

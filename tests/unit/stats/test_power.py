@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from pytest_agentcore.stats import Observed
 from pytest_agentcore.stats.chance import paired_permutation
+from pytest_agentcore.stats.counting import Observed
 from pytest_agentcore.stats.power import Expected, detectable, learned, runs_to_detect, unknown
 
 
