@@ -189,3 +189,11 @@ def test_a_suite_that_is_not_shipped_must_be_named(pack: Path, capsys: pytest.Ca
     (pack.parents[1] / "tiny").rename(pack.parents[1] / "moved")
     assert main(["recheck", str(pack)]) == 2
     assert "name the suite's folder with --suite" in capsys.readouterr().err
+
+
+def test_a_suite_without_a_task_is_refused(
+    pack: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytester.mkdir("ordinary").joinpath("test_ordinary.py").write_text("def test_ordinary(): pass\n")
+    assert command(pack, Path("ordinary")) == 2
+    assert capsys.readouterr().err == "agentcore: error: ordinary: no task in it\n"

@@ -204,6 +204,7 @@ DECLARATIONS = {
     "artifacts": (HELLO.replace('("hello.txt",)', '("../hello.txt",)'), "'../hello.txt' must be relative*"),
     "budget": (HELLO.replace("artifacts", "budget=5, artifacts"), "must be a Budget*and is of type int"),
     "oracle": (HELLO.replace("@test_hello.oracle", ""), "exactly one must be declared, and there is none"),
+    "checker ": (HELLO.replace("test_hello", "hello"), "hello must be named test_*, or pytest does not collect it"),
     "id": (HELLO + COUNT, "one module is one task, but it declares test_hello, test_count"),
 }
 
@@ -215,7 +216,7 @@ def test_a_wrong_declaration_is_a_collection_error(pytester: pytest.Pytester, su
     result = pytester.runpytest("--model=oracle", "--runs=1", suite)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*test_task_03_wrong.py: *{field}*: {sentence}"])
+    result.stdout.fnmatch_lines([f"*test_task_03_wrong.py: *{field.strip()}*: {sentence}"])
     assert not (pytester.path / "agentcore-results").exists()
 
 
