@@ -115,6 +115,8 @@ class Bubblewrap:
 
 
 def _namespaces(*, as_root: bool) -> list[str]:
+    # A session of its own keeps a command from typing into the harness's terminal (TIOCSTI). A harness that is killed
+    # takes its commands along. Not every kernel has namespaces for control groups.
     shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     if not as_root:
@@ -160,7 +162,7 @@ HIDDEN = ("/usr/src",)
 
 def _fixed_mounts(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]:
     """Programs and the interpreter, read-only; packages, sources and `hidden` folders among them are covered."""
-    words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]
+    words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]  # of its own, with next to nothing in them
     for path in filter(os.path.exists, SHOWN):
         words += ["--ro-bind", path, path]
     # Links into /usr on most distributions, folders on the others.
@@ -173,6 +175,7 @@ def _fixed_mounts(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]
     if not interpreter.in_system:
         words += [*_parents(prefix), "--ro-bind", prefix, prefix]
     words += [*_parents(PYTHON), "--dir", PYTHON]
+    # Found first on PATH, whatever else is installed below /usr; by its real path it finds its standard library.
     for name in ("python3", "python"):
         words += ["--symlink", str(interpreter.executable), f"{PYTHON}/{name}"]
     # An empty, read-only folder over each that is not to be seen, unless it is empty anyway: every mount costs time.

@@ -36,11 +36,12 @@ class Shell:
         command = arguments["command"]
         if "\0" in command:
             raise ToolError("a command cannot contain a NUL character")
-        if len(command.encode("utf-8", errors="replace")) > ARGUMENT_BYTES:
+        encoded = command.encode("utf-8", errors="replace")  # lone surrogates become `?`, as in `fs_write`
+        if len(encoded) > ARGUMENT_BYTES:
             raise ToolError(f"the command is longer than {ARGUMENT_BYTES} bytes; write a file and run that")
-        argv = ["sh", "-c", command.encode("utf-8", errors="replace").decode()]
         limits = Limits(wall_seconds=min(Limits().wall_seconds, max(LEAST_SECONDS, context.seconds_left)))
-        completed = context.sandbox.run(context.workspace, Command(argv=argv, limits=limits))
+        run = Command(argv=["sh", "-c", encoded.decode()], limits=limits)
+        completed = context.sandbox.run(context.workspace, run)
         text = _output(completed)
         if completed.killed_for:
             raise ToolError(f"{text}{killed_sentence(completed, limits)}")

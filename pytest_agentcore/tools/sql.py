@@ -54,14 +54,14 @@ class SqlQuery:
 
     def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
         seconds = min(QUERY_SECONDS, max(LEAST_SECONDS, context.seconds_left))
-        path = _database(context, arguments["database"])
         order = {
-            "database": path,
+            "database": _database(context, arguments["database"]),
             "query": arguments["query"],
             "rows": MOST_ROWS,
             "bytes": MOST_BYTES,
             "seconds": seconds,
         }
+        # Nothing of the package shows in the sandbox, so the reader goes there as text.
         script = Path(sql_reader.__file__).read_text(encoding="utf-8")
         limits = replace(LIMITS, wall_seconds=seconds + GRACE)
         command = Command(argv=["python3", "-I", "-S", "-c", script], stdin=json.dumps(order).encode(), limits=limits)

@@ -44,6 +44,7 @@ class Link:
         """
         request = {"op": op, "args": [self._encode(arg) for arg in args]}
         value, error = self._settled(request, args)
+        # Raised out here: in there, what the code has raised would be taken for a message that cannot be read.
         if error is not None:
             raise error
         return value

@@ -1,13 +1,13 @@
-"""Workspaces: created, walked, frozen, packed, removed, whatever an agent left in them."""
+"""Workspaces: created, walked, frozen, removed, whatever an agent left in them; and the folders that they lie in."""
 
 from __future__ import annotations
 
 import errno
-import gzip
-import io
 import os
-import socket
-import tarfile
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,50 +16,8 @@ from pytest_agentcore.sandbox.archive import pack, unpack
 from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.supervise import disk
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Kind, walk
-from pytest_agentcore.sandbox.workspace import create_workspace, freeze, remove_workspace
-
-FILES: dict[str, str | bytes] = {"a.txt": "a", "src/deep/b.py": "b = 1\n", "raw.bin": b"\0\xff"}
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return create_workspace(tmp_path / "trial", FILES)
-
-
-@pytest.fixture
-def hostile(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Every kind of name that is no file, and a hard link to a file outside."""
-    outside = tmp_path / "outside.txt"
-    outside.write_text("outside")
-    root = workspace.root
-    (root / "link").symlink_to(outside)
-    (root / "loop").symlink_to("loop")
-    (root / "up").symlink_to("..")
-    (root / "twin").hardlink_to(outside)
-    (root / "twice").hardlink_to(root / "a.txt")
-    os.mkfifo(root / "pipe")
-    monkeypatch.chdir(root)
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind("socket")
-    return workspace
-
-
-def content(root: Path) -> dict[str, bytes]:
-    return {entry.path: (root / entry.path).read_bytes() for entry in walk(root) if entry.kind is Kind.file}
-
-
-def as_bytes(files: dict[str, str | bytes]) -> dict[str, bytes]:
-    return {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
-
-
-SKIPPED = {
-    "link": "a symbolic link",
-    "loop": "a symbolic link",
-    "pipe": "a FIFO",
-    "socket": "a socket",
-    "twin": "a hard link to a file outside the workspace",
-    "up": "a symbolic link",
-}
+from pytest_agentcore.sandbox.workspace import PREFIX, create_workspace, freeze, remove_workspace, scratch, sweep
+from sandbox.conftest import FILES, SKIPPED, as_bytes, content
 
 
 def test_a_workspace_holds_the_instance_and_an_empty_tmp(workspace: Workspace) -> None:
@@ -151,67 +109,78 @@ def test_names_that_are_no_text_survive(workspace: Workspace, tmp_path: Path) ->
     assert (tmp_path / "restored" / name).read_text() == "x"
 
 
-def test_an_archive_restores_what_was_packed(hostile: Workspace, tmp_path: Path) -> None:
-    (hostile.root / "empty").mkdir()
-    assert pack(hostile.root, tmp_path / "w.tar.gz") == SKIPPED
-    unpack(tmp_path / "w.tar.gz", tmp_path / "restored")
-    assert content(tmp_path / "restored") == {**as_bytes(FILES), "twice": b"a"}
-    assert (tmp_path / "restored" / "empty").is_dir()
+HOLDER = """
+import sys
+from pathlib import Path
+from pytest_agentcore.sandbox.workspace import scratch
+kept = scratch("trial")
+folder = Path(kept.name)
+(folder / "left.txt").write_text("by an agent")
+print(folder, flush=True)
+sys.stdin.read()
+"""
 
 
-def test_equal_files_give_equal_archives(tmp_path: Path) -> None:
-    archives: list[bytes] = []
-    for name in ("one", "two"):
-        workspace = create_workspace(tmp_path / name, dict(reversed(FILES.items())) if name == "two" else FILES)
-        os.utime(workspace.root / "a.txt", (1, 1 + len(archives)))
-        pack(workspace.root, tmp_path / f"{name}.tar.gz")
-        archives.append((tmp_path / f"{name}.tar.gz").read_bytes())
-    assert archives[0] == archives[1]
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made, in this process and below it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
 
 
-def test_packing_leaves_no_half_archive(workspace: Workspace, tmp_path: Path) -> None:
-    pack(workspace.root, tmp_path / "w.tar.gz")
-    assert [path.name for path in tmp_path.glob("*w.tar*")] == ["w.tar.gz"]
-    assert list(tmp_path.glob(".*")) == []
+def start() -> tuple[subprocess.Popen[str], Path]:
+    """Another process, and its folder."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
 
 
-def archive_with(path: Path, member: tarfile.TarInfo, data: bytes = b"") -> Path:
-    with gzip.open(path, "wb") as compressed, tarfile.open(fileobj=compressed, mode="w") as tar:
-        member.size = len(data)
-        tar.addfile(member, io.BytesIO(data))
-    return path
+def test_a_folder_is_its_owners_and_goes_with_all_that_is_in_it(temporary: Path) -> None:
+    with scratch("trial") as folder:
+        path = Path(folder)
+        assert (path.stat().st_mode & 0o777, path.parent.parent) == (0o700, temporary)
+        (path / "closed").mkdir(mode=0)
+    assert not path.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("../out.txt", tarfile.REGTYPE),
-        ("/tmp/out.txt", tarfile.REGTYPE),
-        ("a/../../out.txt", tarfile.REGTYPE),
-        ("link", tarfile.SYMTYPE),
-        ("link", tarfile.LNKTYPE),
-        ("pipe", tarfile.FIFOTYPE),
-        ("device", tarfile.CHRTYPE),
-    ],
-)
-def test_an_archive_of_somebody_else_cannot_write_outside(tmp_path: Path, name: str, kind: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = kind, "../out.txt"
-    archive = archive_with(tmp_path / "evil.tar.gz", member)
-    with pytest.raises(ValueError, match="no file or folder inside the archive"):
-        unpack(archive, tmp_path / "restored")
-    assert not (tmp_path / "out.txt").exists()
-    assert list((tmp_path / "restored").iterdir()) == []
+def test_what_is_in_use_is_left_alone_and_what_a_kill_left_is_removed(temporary: Path) -> None:
+    process, folder = start()
+    with scratch("trial") as mine:
+        sweep()
+        assert (folder / "left.txt").exists()
+        process.kill()
+        process.communicate()
+        sweep()
+        assert not folder.parent.exists()
+        assert Path(mine).exists()
+    assert len(list(temporary.glob(f"{PREFIX}*"))) == 1
 
 
-def test_an_archive_that_swells_is_refused(tmp_path: Path) -> None:
-    archive = archive_with(tmp_path / "bomb.tar.gz", tarfile.TarInfo("zeros"), bytes(100_000))
-    with pytest.raises(ValueError, match="more than 1000 bytes"):
-        unpack(archive, tmp_path / "restored", max_bytes=1000)
+@pytest.mark.usefixtures("temporary")
+def test_a_process_that_ends_takes_its_folder_along() -> None:
+    process, folder = start()
+    process.communicate()
+    assert not folder.parent.exists()
 
 
-def test_the_count_of_disk_ends_at_its_cap(workspace: Workspace) -> None:
-    for number in range(50):
-        (workspace.root / str(number)).write_bytes(bytes(4096))
-    assert disk([workspace.root, workspace.tmp], 10**9) > 50 * 4096
-    assert disk([workspace.root], 10_000) < 50 * 4096
+@pytest.mark.usefixtures("temporary")
+def test_a_folder_that_somebody_removed_is_made_again() -> None:
+    with scratch("one") as first:
+        pass
+    shutil.rmtree(Path(first).parent)
+    with scratch("two") as second:
+        assert Path(second).is_dir()
+
+
+def test_what_is_no_folder_of_ours_is_left_alone(temporary: Path) -> None:
+    victim = temporary / "victim"
+    victim.mkdir()
+    (temporary / f"{PREFIX}link").symlink_to(victim)
+    (temporary / f"{PREFIX}file").write_text("")
+    sweep()
+    assert sorted(path.name for path in temporary.iterdir() if not path.is_dir() or path == victim) == [
+        f"{PREFIX}file",
+        "victim",
+    ]
+    assert os.path.lexists(temporary / f"{PREFIX}link")

@@ -1,4 +1,4 @@
-"""What the model changed, what is restored before the check, and how a diff is counted."""
+"""What the model changed, and what is restored before the check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from checking.conftest import Finish
 from pytest_agentcore.checking.frozen import matches
-from pytest_agentcore.checking.readers import MOST_LINES, diff
 
 GIVEN = {"src/price.py": "def total(): ...\n", "tests/test_price.py": "expected = 1\n", "data.csv": "a,b\n"}
 
@@ -118,32 +117,3 @@ def test_what_was_given_stays_available(finish: Finish) -> None:
 )
 def test_patterns(path: str, pattern: str, covered: bool) -> None:
     assert matches(path, [pattern]) is covered
-
-
-DIFFS: list[tuple[str, str, int, int]] = [
-    ("a\nb\n", "a\nb\n", 0, 0),
-    ("", "", 0, 0),
-    ("", "a\n", 1, 0),
-    ("a\n", "", 0, 1),
-    ("a\nb\nc\n", "a\nB\nc\n", 1, 1),
-    ("a\nb\n", "a\nx\nb\n", 1, 0),
-    ("a\nb\n", "a\nb", 1, 1),
-    ("a\nb", "a\nb\n", 1, 1),
-    ("a\nb\n", "a\r\nb\r\n", 2, 2),
-    ("a\x0cb\u2028c\n", "a\x0cb\u2028d\n", 1, 1),
-    ("a\n", "a\n\n", 1, 0),
-    ("\n" * 300, "\n" * 300 + "x\n", 1, 0),
-    ("a\n" * 500 + "b\n" + "a\n" * 500, "a\n" * 1000, 0, 1),
-    ("a\n", "b\n" * (MOST_LINES + 1), MOST_LINES + 1, 1),
-]
-
-
-@pytest.mark.parametrize(("before", "after", "added", "removed"), DIFFS)
-def test_diff_counts_lines(before: str, after: str, added: int, removed: int) -> None:
-    found = diff(before, after)
-    assert (found.added, found.removed, found.changed_lines) == (added, removed, added + removed)
-
-
-def test_diff_of_a_trial(finish: Finish) -> None:
-    trial = finish({"data.csv": "a,b\n1,2"}, given=GIVEN)
-    assert trial.diff("data.csv").text == "--- given\n+++ final\n@@ -1 +1,2 @@\n a,b\n+1,2\n\\ no newline at the end\n"

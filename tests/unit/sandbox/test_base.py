@@ -1,4 +1,4 @@
-"""What a process finds in either sandbox, and what comes back from it."""
+"""The contract of a sandbox, held by each: what a process finds in it, and what comes back."""
 
 from __future__ import annotations
 
