@@ -40,16 +40,15 @@ class Interpreter:
         """Whether it belongs to the distribution's own folders, which both sandboxes show anyway."""
         return self.prefix.is_relative_to("/usr")
 
-    def package_folders(self) -> tuple[Path, ...]:
+    def package_folders(self) -> set[Path]:
         """Existing folders of installed packages, this interpreter's and the system's."""
-        found = {
+        return {
             folder.resolve()
             for prefix in (self.prefix, Path("/usr"))
             for pattern in PACKAGE_FOLDERS
             for folder in prefix.glob(pattern)
             if folder.is_dir()
         }
-        return tuple(sorted(found))
 
 
 def base_interpreter() -> Interpreter:

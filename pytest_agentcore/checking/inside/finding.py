@@ -37,13 +37,11 @@ class WorkspaceFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See MetaPathFinder."""
-        ours = [entry.removeprefix(_MARK) for entry in path or () if entry.startswith(_MARK)]
-        if path is None or not ours:
-            spec = PathFinder.find_spec(fullname, self._library if path is None else path, target)
-            if spec is not None or path is not None:
-                return spec
-            ours = self.search_path()
-        return self._in_workspace(fullname, ours)
+        if path is None:
+            found = PathFinder.find_spec(fullname, self._library, target)
+            return found or self._in_workspace(fullname, self.search_path())
+        ours = [entry.removeprefix(_MARK) for entry in path if entry.startswith(_MARK)]
+        return self._in_workspace(fullname, ours) if ours else PathFinder.find_spec(fullname, path, target)
 
     def search_path(self) -> list[str]:
         """Workspace folders: those that were named, then those that a test put on `sys.path`."""
@@ -60,28 +58,23 @@ class WorkspaceFinder(MetaPathFinder):
         packages = []
         for folder in folders:
             stem = (PurePosixPath(folder) / name).as_posix()
-            for file, package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
+            for file, below in ((f"{stem}/__init__.py", [stem]), (f"{stem}.py", [])):
                 if file in self._tests:
-                    return _spec(fullname, _GivenLoader(self._tests[file], str(self._given / file)), stem, package)
+                    return _spec(fullname, _GivenLoader(self._tests[file], str(self._given / file)), below)
                 if (self._workspace / file).is_file():
-                    return _spec(fullname, _RemoteLoader(self._link, self.search_path()), stem, package)
+                    return _spec(fullname, _RemoteLoader(self._link, self.search_path()), below)
             if (self._workspace / stem).is_dir():
                 packages.append(stem)
-        if not packages:
-            return None
-        spec = ModuleSpec(fullname, None, is_package=True)
-        spec.submodule_search_locations = [_MARK + stem for stem in packages]
-        return spec
+        return _spec(fullname, None, packages) if packages else None
 
     def _refuse_workspace_code(self, event: str, args: tuple[object, ...]) -> None:
         """An audit hook: tests that execute a file of the workspace by hand are told how to ask for it instead."""
         if event != "exec" or not isinstance(args[0], CodeType):
             return
         file = Path(args[0].co_filename)
-        inside = any(file.is_relative_to(home) for home in (self._workspace, self._given))
-        if inside and file.is_relative_to(self._given) and file.relative_to(self._given).as_posix() in self._tests:
+        if file.is_relative_to(self._given) and file.relative_to(self._given).as_posix() in self._tests:
             return
-        if inside:
+        if file.is_relative_to(self._given) or file.is_relative_to(self._workspace):
             raise ImportError(f"{file.name} is code under test: a test must import it by its module name")
 
 
@@ -110,8 +103,9 @@ class _RemoteLoader(Loader):
         module.load(self._link, self._folders)
 
 
-def _spec(fullname: str, loader: Loader, stem: str, package: bool) -> ModuleSpec:
-    spec = ModuleSpec(fullname, loader, is_package=package)
-    if package:
-        spec.submodule_search_locations = [_MARK + stem]
+def _spec(fullname: str, loader: Loader | None, packages: Sequence[str]) -> ModuleSpec:
+    """`packages` are the workspace folders in which its submodules lie; none for a plain module."""
+    spec = ModuleSpec(fullname, loader, is_package=bool(packages))
+    if packages:
+        spec.submodule_search_locations = [_MARK + folder for folder in packages]
     return spec
