@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import cache, wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,8 @@ class Markdown(str):
     __slots__ = ()
 
 
+# Kept for the life of the process: compiling the templates is most of what a report costs.
+@cache
 def markdown_environment() -> Environment:
     """Make the environment of *.md.jinja: it escapes every value for Markdown that is not `Markdown` already."""
     environment = _environment(
@@ -105,6 +107,7 @@ def _escaped(value: object) -> Markdown:
     return value if isinstance(value, Markdown) else Markdown(for_markdown(str(value)))
 
 
+@cache
 def html_environment() -> Environment:
     """Make the environment of *.html.jinja, with Jinja's own escaping."""
     environment = _environment(autoescape=True)
