@@ -36,7 +36,7 @@ class Choice:
     reason: str
     """One clause for header and manifest."""
     taught: bool
-    """Whether the template itself takes tools and teaches this dialect; if not, the prompt must (see prompts.py)."""
+    """Whether the template itself takes tools and teaches this dialect; if not, the prompt must (see `tool_prompt`)."""
     warning: str = ""
     """One sentence where the template has a way of its own with tools and none of the dialects is that way."""
 

@@ -5,16 +5,19 @@ A new family is a new `Dialect` value, and a new codec only where its arguments 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 Schemas = Mapping[str, Mapping[str, Any]]
 """By tool, the JSON schema of its arguments."""
 NO_SCHEMAS: Schemas = MappingProxyType({})
+MAX_DEPTH = 64
+"""Objects and lists inside each other, where the reader is ours."""
 
 
 class RawCall(NamedTuple):
@@ -63,76 +66,74 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
-    """How a codec writes the arguments themselves, where that is not one of its objects."""
+    """How a codec writes a call's arguments where it writes nested objects otherwise."""
 
     open: str
     close: str
     key: Callable[[str, bool], str]
     """A key and what stands before its value; the flag says whether the value is raw text."""
-    after_value: str
-    """Behind a value; behind raw text `raw_close` stands instead, without what pads other values."""
     separator: str = ""
-    raw_close: str = ""
-    """Ends a string that stands as it is, without quotes or escapes; empty where strings are quoted."""
-    after_raw: str = ""
-    """Written behind `raw_close`."""
+    tag: str = ""
+    """Ends each value; strings stand before it without quotes or escapes. Empty: strings are quoted."""
+    pad: str = ""
+    """Between a value and its tag."""
+    behind_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
-    """How a codec writes values, as a grammar needs it; the strings are literal text unless they are called rules."""
+    """How a codec writes a call and its values: as literal text, except for what is called a rule."""
 
-    before_name: str
-    before_arguments: str
-    after_arguments: str
+    before_name: str = ""
+    before_arguments: str = ""
+    after_arguments: str = ""
+    quote: str = '"'
+    """Around a string."""
+    string: Callable[[str], str]
+    """A string with its quotes."""
+    character_rule: str = ""
+    """GBNF body for one character of a string, as the reader counts it; empty: all but the quote stands for itself."""
     key: Callable[[str], str]
-    """A key and what stands between it and its value."""
-    separator: str
-    """Between two pairs and between two items."""
-    literal: Callable[[Any], str]
-    """Any plain value."""
-    null: str
-    string_quote: str
-    string_character_rule: str
-    """GBNF body: one character of a string; nothing that ends the string or that the codec refuses."""
+    """A key of an object and what stands between it and its value."""
     any_key_rule: str
-    """GBNF body: any key and what stands between it and its value; may use the rule `string`."""
+    """GBNF body for any key and what stands between it and its value; may use the rule `string`."""
     sorted_keys: bool = False
-    """Whether pairs are written in the order of their keys instead of the schema's."""
+    """Whether pairs are written in the order of their keys, without regard to case, instead of the schema's."""
+    separator: str = ", "
+    """Between two pairs and between two items."""
+    null: str = "null"
     true: str = "true"
     false: str = "false"
     outer: Outer | None = None
 
-
-class Decodes(Protocol):
-    """The reading half of a codec."""
-
-    def decode(self, text: str, at: int) -> Decoded:
-        """Read from `at` in time linear in what is read.
+    def write(self, value: Any) -> str:
+        """Any plain value on one line.
 
         Raises:
-            MalformedCall: and nothing else, whatever the text.
+            ValueError: there is no way to write it.
         """
+        if isinstance(value, str):
+            return self.string(value)
+        if value is None:
+            return self.null
+        if isinstance(value, bool):
+            return self.true if value else self.false
+        if isinstance(value, int | float) and math.isfinite(value):
+            return repr(value)
+        if isinstance(value, Mapping):
+            pairs = sorted(value.items(), key=lambda pair: pair[0].lower()) if self.sorted_keys else value.items()
+            return "{" + self.separator.join(f"{self.key(key)}{self.write(inner)}" for key, inner in pairs) + "}"
+        if isinstance(value, list | tuple):
+            return "[" + self.separator.join(map(self.write, value)) + "]"
+        raise ValueError(f"cannot be written in this dialect: {value!r}")
 
 
-@runtime_checkable
-class DecodesList(Protocol):
-    """A codec with a way of its own to write a list of calls; others write `[call, call]` and nothing else."""
-
-    def decode_list(self, text: str, at: int) -> Decoded:
-        """Read a list of at least one call, as `decode` reads one.
-
-        Raises:
-            MalformedCall: and nothing else, whatever the text.
-        """
-
-
-class Codec(Decodes, Protocol):
+class Codec(Protocol):
     """How name and arguments of a call are written between the markers."""
 
     @property
     def notation(self) -> Notation:
-        """The same form as a grammar needs it."""
+        """The form as a grammar needs it."""
 
     @property
     def example(self) -> str:
@@ -141,14 +142,33 @@ class Codec(Decodes, Protocol):
     @property
     def last(self) -> str:
         """How every call ends, as far as the codec writes it; may be empty."""
+        return "}"
 
-    def begins(self, names: str, close: str) -> str:
-        """Pattern of how a call begins that lacks its opening marker; empty where others write so too.
+    def decode(self, text: str, at: int) -> Decoded:
+        """Read from `at` in time linear in what is read.
 
-        Args:
-            names: pattern of the tools' names.
-            close: the call's closing marker.
+        Raises:
+            MalformedCall: and nothing else, whatever the text.
         """
+
+    def decode_list(self, text: str, at: int) -> Decoded:
+        """Read `[call, call]`, at least one, as `decode` reads one.
+
+        Raises:
+            MalformedCall: and nothing else, whatever the text.
+        """
+        at = skip_space(text, at)
+        if not text.startswith("[", at):
+            raise MalformedCall("a '[' should stand here", at)
+        calls: list[RawCall] = []
+        while True:
+            decoded = self.decode(text, at + 1)
+            calls += decoded.calls
+            at = skip_space(text, decoded.end)
+            if text.startswith("]", at):
+                return Decoded(tuple(calls), at + 1)
+            if not text.startswith(",", at):
+                raise MalformedCall("a ',' or ']' is missing", at)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """The text that `decode` reads back as the same call.
@@ -156,6 +176,15 @@ class Codec(Decodes, Protocol):
         Raises:
             ValueError: the dialect has no way to write one of the values.
         """
+
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - most forms may be anything without their marker
+        """Pattern of how a call begins that lacks its opening marker; empty where others write so too.
+
+        Args:
+            names: pattern of the tools' names.
+            close: the call's closing marker.
+        """
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +248,8 @@ class Dialect:
     """None of these does: they mark families that share a marker and write their arguments otherwise."""
     prompted_by: tuple[str, ...] = ()
     """Every one of these stands in a template that knows no tools, of a family that was taught this by prompts."""
+    prompt: str = ""
+    """Told where the template knows no tools, with `{tools}` and `{example}` in it; empty: the generic dialect's."""
     result_text: str = '<tool_result name="{name}">\n{content}\n</tool_result>'
     """How a result is shown, as a message of the user, where the template knows no tools."""
 
@@ -247,8 +278,15 @@ class Dialect:
             return written
         return f"{self.section.open}{self.section_pad}{written}{self.section_pad}{self.section.close}"
 
+    def render_result(self, name: str, content: str) -> str:
+        """The result of a call as a message of the user."""
+        return self.result_text.format(name=name, content=content)
+
     def _marked(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-        written = ", ".join(self.codec.encode(name, arguments) for name, arguments in calls)
+        try:
+            written = ", ".join(self.codec.encode(name, arguments) for name, arguments in calls)
+        except RecursionError as error:
+            raise ValueError("the arguments are nested too deeply") from error
         inner = f"[{written}]" if self.listed else written
         return f"{self.call.open}{self.pad}{inner}{self.pad}{self.call.close}"
 
@@ -262,6 +300,23 @@ class Dialect:
     def signs(self) -> tuple[str, ...]:
         """What says that a call in this dialect was meant."""
         return self.open_markers + self.traces
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def joined_surrogates(text: str) -> str:
+    """The text with two escaped halves of a surrogate pair as their one character.
+
+    Raises:
+        ValueError: it holds a half alone, which can be written to no file.
+    """
+    if not _SURROGATE.search(text):
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise ValueError("a string holds half of a surrogate pair") from error
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")

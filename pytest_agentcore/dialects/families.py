@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_agentcore.dialects.dialect import Dialect, Framing, Markers
@@ -12,6 +14,7 @@ from pytest_agentcore.dialects.json_codec import JsonCodec
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec
+from pytest_agentcore.tools.base import ToolSpec
 
 THINK = Markers(open="<think>", close="</think>")
 
@@ -270,6 +273,15 @@ PYTHONIC = Dialect(
 )
 """Templates that ask for a list of Python calls: Llama 3.2 and 4, Gemma 3 as vLLM serves them."""
 
+_PYTHON_PROMPT = """\
+You can call these functions. Each line is one function: its name, what it does, and the JSON schema of its arguments.
+{tools}
+
+To call functions, write Python between these two lines, one call on each line, with keyword arguments and literal \
+values only:
+{example}
+Then stop, and the results will be given to you behind ```tool_output. A reply without a call is your final answer."""
+
 GEMMA3 = Dialect(
     name="gemma3",
     codec=PythonicCodec(several=True),
@@ -282,9 +294,18 @@ GEMMA3 = Dialect(
     end_of_turn=("<end_of_turn>",),
     taught_by=("<start_of_turn>", "tool_code"),
     prompted_by=("<start_of_turn>", "<end_of_turn>"),
+    prompt=_PYTHON_PROMPT,
     result_text="```tool_output\n{content}\n```",
 )
 """Gemma 3, and Gemma 2: their templates know no tools."""
+
+_BARE_JSON_PROMPT = """\
+You can call these functions. Each line is one function: its name, what it does, and the JSON schema of its parameters.
+{tools}
+
+To call a function, write one JSON object on a line of its own, without a code fence, exactly like this:
+{example}
+Then stop, and the result will be given to you. A reply without a call is your final answer."""
 
 GEMMA3_JSON = Dialect(
     name="gemma3_json",
@@ -297,8 +318,19 @@ GEMMA3_JSON = Dialect(
     end_of_turn=("<end_of_turn>",),
     taught_by=("<start_of_turn>", '"name"', '"parameters"'),
     not_taught_by=("tool_code", "[func_name1(param"),
+    prompt=_BARE_JSON_PROMPT,
 )
 """Gemma 3, asked for JSON."""
+
+_PROMPT = """\
+You can call these tools. Each line is one tool: its name, what it does, and the JSON schema of its arguments.
+{tools}
+
+To call a tool, write one JSON object between the two markers, exactly like this:
+{example}
+The arguments must follow the tool's schema; inside strings write line breaks as \\n. You may write several calls, one \
+after the other; then stop, and the results will be given to you.
+A reply without a call is your final answer."""
 
 GENERIC = Dialect(
     name="generic",
@@ -307,8 +339,9 @@ GENERIC = Dialect(
     between="\n",
     reasoning=THINK,
     result_open=("<tool_result",),
+    prompt=_PROMPT,
 )
-"""Ours, for templates that know no tools: prompts.py teaches it in the system message."""
+"""Ours, for templates that know no tools: its prompt teaches it in the system message."""
 
 DIALECTS = (
     HERMES,
@@ -346,3 +379,21 @@ FOREIGN_CALL_MARKERS = (
     "<|START_ACTION|>",
 )
 """What opens a call in families that have no dialect here: LFM2, Nemotron Nano 2, Phi 4 mini, Qwen 1, Command R, …"""
+
+
+def tool_prompt(specs: Sequence[ToolSpec], dialect: Dialect = GENERIC) -> str:
+    """What a model whose chat template knows no tools is told at the end of the system message; empty without tools.
+
+    Dialects that have no prompt of their own get the generic one with their own example.
+    """
+    if not specs:
+        return ""
+    try:
+        example = dialect.render_calls([("<name of a tool>", {"<parameter>": "<value>"})])
+    except ValueError:  # no names in this dialect
+        example = dialect.render_calls([("name_of_a_tool", {"parameter": "value"})])
+    described = (
+        {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)} for spec in specs
+    )
+    lines = (json.dumps(one, ensure_ascii=False) for one in described)
+    return (dialect.prompt or GENERIC.prompt).format(tools="\n".join(lines), example=example)

@@ -1,236 +1,19 @@
-"""The grammar of the constrained policy: an optional short thought, then exactly one well-formed call."""
+"""The grammar of the constrained policy: an optional short thought, then exactly one well-formed call.
+
+GBNF is what llama.cpp reads (https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md).
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import Dialect, Notation, Outer
-from pytest_agentcore.dialects.parse import kinds_of
+from pytest_agentcore.dialects.xml_codec import kinds_of
 from pytest_agentcore.tools.base import ToolSpec
-
-MAX_DIGITS = 15
-"""Digits of an integer, and of a fraction."""
-MAX_COUNTED = 64
-"""Repetitions up to this are counted; llama.cpp unrolls a counted repetition, so longer ones are left open."""
-
-_FRACTION = f' ("." [0-9]{{1,{MAX_DIGITS}}})?'
-
-
-class SchemaRules:
-    """Collects the rules; each method returns an expression that may be used in another rule."""
-
-    def __init__(self, notation: Notation) -> None:
-        self.notation = notation
-        self.rules: dict[str, str] = {}
-
-    def text(self) -> str:
-        """All rules, one a line."""
-        return "".join(f"{name} ::= {body}\n" for name, body in self.rules.items())
-
-    def add(self, name: str, body: str) -> str:
-        """Add a rule under a free name close to `name`, and give that name."""
-        wanted = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "rule"
-        free, number = wanted, 1
-        while free in self.rules:
-            number += 1
-            free = f"{wanted}-{number}"
-        self.rules[free] = body
-        return free
-
-    def once(self, name: str, body: str) -> str:
-        """A rule that every schema shares."""
-        self.rules.setdefault(name, body)
-        return name
-
-    def arguments(self, schema: Mapping[str, Any], name: str) -> str:
-        """The arguments of a call, as the notation writes them.
-
-        Raises:
-            ValueError: see `value`.
-        """
-        outer = self.notation.outer
-        if outer is None:
-            return self.value(schema, name)
-        properties: Mapping[str, Any] = schema.get("properties", {})
-        pairs = [self._outer_pair(outer, key, properties[key], f"{name}-{key}") for key in properties]
-        needed = [key in schema.get("required", ()) for key in properties]
-        members = self._members(pairs, needed, outer.separator)
-        return self.add(name, _in_row(literal(outer.open), members, literal(outer.close)))
-
-    def _outer_pair(self, outer: Outer, key: str, schema: Mapping[str, Any], name: str) -> str:
-        """Strings may stand raw; values of other types never do, and of a union both ways are allowed."""
-        kinds = kinds_of(schema)
-        ways = []
-        if outer.raw_close and "string" in kinds:
-            head = literal(outer.key(key, True))
-            ways.append(_in_row(head, self._raw(outer, schema), literal(outer.after_raw) if outer.after_raw else ""))
-        if not ways or kinds - {"string"}:
-            value = self.value(_without_strings(schema) if ways else schema, name)
-            after = literal(outer.after_value) if outer.after_value else ""
-            ways.append(_in_row(literal(outer.key(key, False)), value, after))
-        return self.add(f"{name}-pair", " | ".join(ways))
-
-    def _raw(self, outer: Outer, schema: Mapping[str, Any]) -> str:
-        """Text up to and with `raw_close`. How long it is, is left to the validation of the arguments."""
-        chosen = [value for value in schema.get("enum", (schema.get("const"),)) if isinstance(value, str)]
-        if chosen:
-            pad = outer.after_value.removesuffix(outer.after_raw).removesuffix(outer.raw_close)
-            return self._one_of(literal(f"{value}{pad}{outer.raw_close}") for value in chosen)
-        return self._up_to(outer.raw_close)
-
-    def _up_to(self, close: str) -> str:
-        """One rule per character of `close` that was just read (the automaton of Knuth, Morris and Pratt)."""
-        if "up-to-0" not in self.rules:
-            for read in range(len(close)):
-                goes = {char: _borders(close, close[:read] + char) for char in sorted(set(close))}
-                known = [
-                    literal(char) + ("" if length == len(close) else f" up-to-{length}")
-                    for char, length in goes.items()
-                    if length
-                ]
-                barred = "".join(in_class(char) for char, length in goes.items() if length)
-                self.rules[f"up-to-{read}"] = " | ".join([f"[^{barred}\\x00-\\x08\\x0B-\\x1F\\x7F] up-to-0", *known])
-        return "up-to-0"
-
-    def value(self, schema: Mapping[str, Any], name: str) -> str:
-        """What the schema allows.
-
-        Raises:
-            ValueError: the schema uses `$ref` or `allOf`.
-        """
-        if refused := {"$ref", "allOf"} & set(schema):
-            raise ValueError(f"a schema with {min(refused)} cannot be made into a grammar")
-        if "const" in schema or "enum" in schema:
-            return self._one_of(literal(self.notation.literal(v)) for v in schema.get("enum", (schema.get("const"),)))
-        if branches := schema.get("anyOf") or schema.get("oneOf"):
-            return self._one_of(self.value(branch, f"{name}-{n}") for n, branch in enumerate(branches))
-        kinds = schema.get("type", "object" if "properties" in schema else "any")
-        if isinstance(kinds, str):
-            return self._kind(kinds, schema, name)
-        return self._one_of(self._kind(kind, schema, f"{name}-{kind}") for kind in kinds)
-
-    def _one_of(self, expressions: Any) -> str:
-        return "(" + " | ".join(dict.fromkeys(expressions)) + ")"
-
-    def _kind(self, kind: str, schema: Mapping[str, Any], name: str) -> str:
-        if kind == "boolean":
-            return f"({literal(self.notation.true)} | {literal(self.notation.false)})"
-        if kind == "null":
-            return literal(self.notation.null)
-        if kind in ("integer", "number"):
-            return _integer(schema) + (_FRACTION if kind == "number" else "")
-        composed = {"string": self._string, "array": self._array, "object": self._object}
-        return composed[kind](schema, name) if kind in composed else self._any()
-
-    def _string(self, schema: Mapping[str, Any], name: str) -> str:
-        self.once("hex", "[0-9A-Fa-f]")
-        self.once("character", self.notation.string_character_rule)
-        quote = literal(self.notation.string_quote)
-        least, most = schema.get("minLength", 0), schema.get("maxLength")
-        if least == 0 and (most is None or most > MAX_COUNTED):
-            return self.once("string", f"{quote} character* {quote}")
-        return self.add(name, f"{quote} character{_counted(least, most)} {quote}")
-
-    def _array(self, schema: Mapping[str, Any], name: str) -> str:
-        item = self.add(f"{name}-item", self.value(schema.get("items", {}), f"{name}-item"))
-        least, most = schema.get("minItems", 0), schema.get("maxItems")
-        if most == 0:
-            return '"[]"'
-        more = _counted(max(0, least - 1), None if most is None else most - 1)
-        items = f"{item} ({literal(self.notation.separator)} {item}){more}"
-        return self.add(name, f'"[" {items if least else f"({items})?"} "]"')
-
-    def _object(self, schema: Mapping[str, Any], name: str) -> str:
-        properties: Mapping[str, Any] = schema.get("properties", {})
-        if not properties:
-            return '"{}"' if schema.get("additionalProperties") is False else self._any_object()
-        keys = sorted(properties, key=str.lower) if self.notation.sorted_keys else list(properties)
-        pairs = [self._pair(key, properties[key], f"{name}-{key}") for key in keys]
-        needed = [key in schema.get("required", ()) for key in keys]
-        return self.add(name, f'"{{" {self._members(pairs, needed, self.notation.separator)} "}}"')
-
-    def _pair(self, key: str, schema: Mapping[str, Any], name: str) -> str:
-        return self.add(f"{name}-pair", f"{literal(self.notation.key(key))} {self.value(schema, name)}")
-
-    def _members(self, pairs: Sequence[str], needed: Sequence[bool], separator: str) -> str:
-        """The pairs in order; those not needed may be left out, and separators stand only between what is there."""
-        tail, head = "", ""
-        for pair, need in reversed(list(zip(pairs, needed, strict=True))):
-            follows = _in_row(literal(separator) if separator else "", pair)
-            head = _in_row(pair, tail) if need else f"({_in_row(pair, tail)} | {head or literal('')})"
-            tail = _in_row(follows if need else f"({follows})?", tail)
-        return head
-
-    def _any_object(self) -> str:
-        self._string({}, "string")
-        self.once("any-pair", f"{self.notation.any_key_rule} {self._any()}")
-        return self.once("any-object", f'"{{" (any-pair ({literal(self.notation.separator)} any-pair)*)? "}}"')
-
-    def _any(self) -> str:
-        if "any" not in self.rules:
-            self.rules["any"] = ""  # in place before the rules that come back to it
-            parts = [self._kind(kind, {}, "any") for kind in ("string", "number", "boolean", "null")]
-            separator = literal(self.notation.separator)
-            self.once("any-list", f'"[" (any ({separator} any)*)? "]"')
-            self.rules["any"] = " | ".join([*parts, "any-list", self._any_object()])
-        return "any"
-
-
-def literal(text: str) -> str:
-    """`text` as a GBNF string literal."""
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def in_class(character: str) -> str:
-    """A character as it stands in `[…]`."""
-    return f"\\{character}" if character in "[]\\^-" else _escaped(character)
-
-
-def _borders(close: str, text: str) -> int:
-    """How many first characters of `close` `text` ends with."""
-    return next((length for length in range(len(text), 0, -1) if text.endswith(close[:length])), 0)
-
-
-def _without_strings(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What is left of a union when strings are written in another way."""
-    if "enum" in schema:
-        return {"enum": [value for value in schema["enum"] if not isinstance(value, str)]}
-    if isinstance(kinds := schema.get("type"), list):
-        return {**schema, "type": [kind for kind in kinds if kind != "string"]}
-    unions = {key: schema[key] for key in ("anyOf", "oneOf") if key in schema}
-    kept = {key: [one for one in union if kinds_of(one) != {"string"}] for key, union in unions.items()}
-    return {**schema, **kept}
-
-
-def _escaped(character: str) -> str:
-    if character in '\\"':
-        return "\\" + character
-    return f"\\x{ord(character):02X}" if ord(character) < 32 else character  # noqa: PLR2004 - the last control character
-
-
-def _in_row(*expressions: str) -> str:
-    return " ".join(filter(None, expressions))
-
-
-def _counted(least: int, most: int | None) -> str:
-    least = min(least, MAX_COUNTED)
-    if most is not None and most <= MAX_COUNTED:
-        return f"{{{least},{most}}}"
-    return f"{{{least},}}" if least else "*"
-
-
-def _integer(schema: Mapping[str, Any]) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if isinstance(least, int) and isinstance(most, int) and 0 <= most - least <= MAX_COUNTED:
-        return "(" + " | ".join(literal(str(number)) for number in range(least, most + 1)) + ")"
-    digits = f"[1-9] [0-9]{{0,{MAX_DIGITS - 1}}}"
-    if least is not None and least >= 1:
-        return f"({digits})"
-    sign = "" if least is not None and least >= 0 else '"-"? '
-    return f'{sign}("0" | {digits})'
-
 
 FINISH = ToolSpec(
     name="finish",
@@ -256,7 +39,7 @@ def call_grammar(
     thought_characters: int = THOUGHT_CHARACTERS,
     reasoning_open: bool = False,
 ) -> str:
-    """GBNF whose every sentence `parse` reads as one call of one of `specs`, without a problem.
+    """GBNF whose every sentence `parse` reads as one valid call of one of `specs`, without a problem.
 
     Args:
         specs: the tools; `finish` need not be among them.
@@ -271,48 +54,27 @@ def call_grammar(
     callable_specs = [spec for spec in specs if spec.name != FINISH.name] + ([FINISH] if allow_finish else [])
     if not callable_specs:
         raise ValueError("a grammar needs at least one tool to call")
-    rules = SchemaRules(dialect.codec.notation)
+    rules = _SchemaRules(dialect.codec.notation)
     root = [*_opening(rules, dialect, thought_characters, reasoning_open=reasoning_open), "call"]
     rules.rules = {"root": " ".join(root), **rules.rules, "call": ""}  # a tool may be called `call`
     choices = [_tool(rules, spec) for spec in callable_specs]
     rules.rules["call"] = _marked(dialect, " | ".join(choices))
-    return rules.text()
+    return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
 
 
-def _opening(rules: SchemaRules, dialect: Dialect, characters: int, *, reasoning_open: bool) -> list[str]:
-    """What may or must stand before the call."""
+def _opening(rules: _SchemaRules, dialect: Dialect, characters: int, *, reasoning_open: bool) -> list[str]:
+    """The thought that may stand before the call, and the end of the reasoning that must."""
     if reasoning_open and dialect.reasoning:
         close = dialect.thought.close if dialect.thought else f"\n{dialect.reasoning.close}\n\n"
         if characters:
             rules.add("thought", _line(dialect, characters))
-        return ["thought?", literal(close)] if characters else [literal(close)]
+        return ["thought?", _literal(close)] if characters else [_literal(close)]
     if not characters:
         return []
     line = _line(dialect, characters)
     marks = dialect.thought
-    rules.add("thought", f"{literal(marks.open)} {line} {literal(marks.close)}" if marks else f'{line} "\\n"')
+    rules.add("thought", f"{_literal(marks.open)} {line} {_literal(marks.close)}" if marks else f'{line} "\\n"')
     return ["thought?"]
-
-
-def _marked(dialect: Dialect, choice: str) -> str:
-    """One of the calls, with the family's markers; a marker that ends the turn is left to the sampler's end of turn."""
-    section, opened = dialect.section, "[" if dialect.listed else ""
-    before = f"{dialect.call.open}{dialect.pad}{opened}"
-    close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
-    after = f"{']' if dialect.listed else ''}{dialect.pad}{close}"
-    if section:
-        before = f"{section.open}{dialect.section_pad}{before}"
-        after = f"{after}{dialect.section_pad}{section.close}"
-    parts = (literal(before) if before else "", f"({choice})", literal(after) if after else "")
-    return " ".join(filter(None, parts))
-
-
-def _tool(rules: SchemaRules, spec: ToolSpec) -> str:
-    notation = rules.notation
-    arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
-    before = literal(notation.before_name + spec.name + notation.before_arguments)
-    after = f" {literal(notation.after_arguments)}" if notation.after_arguments else ""
-    return rules.add(f"tool-{spec.name}", f"{before} {arguments}{after}")
 
 
 def _line(dialect: Dialect, characters: int) -> str:
@@ -321,11 +83,396 @@ def _line(dialect: Dialect, characters: int) -> str:
     Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
     thought, and then has to make another one.
     """
-    markers = [*dialect.open_markers, dialect.reasoning.open if dialect.reasoning else ""]
-    barred = "".join(sorted({in_class(marker[0]) for marker in markers if marker} | set("`{") | _bare(dialect)))
+    first = {
+        marker[0] for marker in (*dialect.open_markers, dialect.reasoning.open if dialect.reasoning else "") if marker
+    }
+    first |= {dialect.bare[1]} if dialect.bare else set()  # the pattern begins with an escaped character
+    barred = "".join(sorted(map(_in_class, first | set("`{"))))
     return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
 
 
-def _bare(dialect: Dialect) -> set[str]:
-    """The first character of a call that no marker opens."""
-    return {in_class(dialect.bare[1])} if dialect.bare else set()
+def _tool(rules: _SchemaRules, spec: ToolSpec) -> str:
+    notation = rules.notation
+    before = notation.before_name + spec.name + notation.before_arguments
+    arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
+    return rules.add(f"tool-{spec.name}", _in_row(_literal(before), arguments, _literal(notation.after_arguments)))
+
+
+def _marked(dialect: Dialect, choice: str) -> str:
+    """One of the calls, with the family's markers; a marker that ends the turn is left to the sampler's end of turn."""
+    close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
+    before = f"{dialect.call.open}{dialect.pad}{'[' if dialect.listed else ''}"
+    after = f"{']' if dialect.listed else ''}{dialect.pad}{close}"
+    if dialect.section:
+        before = f"{dialect.section.open}{dialect.section_pad}{before}"
+        after = f"{after}{dialect.section_pad}{dialect.section.close}"
+    return _in_row(_literal(before), f"({choice})", _literal(after))
+
+
+MAX_DIGITS = 15
+"""Digits of an integer, and of a fraction: as many as a floating-point number holds exactly."""
+MAX_COUNTED = 64
+"""Repetitions up to this are counted; llama.cpp unrolls a counted repetition, so longer ones are left open."""
+
+
+class _SchemaRules:
+    """Collects the rules; each method returns an expression that may be used in another rule."""
+
+    def __init__(self, notation: Notation) -> None:
+        self.notation = notation
+        self.rules: dict[str, str] = {}
+
+    def add(self, name: str, body: str) -> str:
+        """Add a rule under a free name close to `name`, and give that name."""
+        wanted = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "rule"
+        free, number = wanted, 1
+        while free in self.rules:
+            number += 1
+            free = f"{wanted}-{number}"
+        self.rules[free] = body
+        return free
+
+    def _once(self, name: str, body: str) -> str:
+        """A rule that every schema shares."""
+        self.rules.setdefault(name, body)
+        return name
+
+    def arguments(self, schema: Mapping[str, Any], name: str) -> str:
+        """The arguments of a call, as the notation writes them.
+
+        Raises:
+            ValueError: see `value`.
+        """
+        outer = self.notation.outer
+        if outer is None:
+            return self.value(schema, name)
+        properties, needed = _properties(schema)
+        pairs = [self._outer_pair(outer, key, properties[key], f"{name}-{key}") for key in properties]
+        members = _members(pairs, needed, outer.separator)
+        return self.add(name, _in_row(_literal(outer.open), members, _literal(outer.close)))
+
+    def _outer_pair(self, outer: Outer, key: str, schema: Mapping[str, Any], name: str) -> str:
+        """Strings may stand raw; values of other types never do, and of a union both ways are allowed."""
+        kinds = kinds_of(schema)
+        ways = []
+        if outer.tag and "string" in kinds:
+            ways.append(_in_row(_literal(outer.key(key, True)), self._raw(outer, schema), _literal(outer.behind_tag)))
+        if not ways or kinds - {"string"}:
+            value = self.value(_without_strings(schema) if ways else schema, name)
+            behind = _literal(outer.pad + outer.tag + outer.behind_tag)
+            ways.append(_in_row(_literal(outer.key(key, False)), value, behind))
+        return self.add(f"{name}-pair", " | ".join(ways))
+
+    def _raw(self, outer: Outer, schema: Mapping[str, Any]) -> str:
+        """The strings of a schema as they stand raw, up to and with their tag."""
+        end = outer.pad + outer.tag
+        ways: list[str] = []
+        for one in _string_schemas(schema):
+            chosen = [value for value in _chosen(one) or () if isinstance(value, str)]
+            if any(outer.tag in value for value in chosen):
+                raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
+            ways += [_literal(value + end) for value in chosen] or [
+                self._up_to(end, outer.tag, *_counts(one, "Length"))
+            ]
+        return _one_of(ways)
+
+    def _up_to(self, end: str, mark: str, least: int, most: int | None) -> str:
+        """Text of so many characters and then `end`; `mark`, with which `end` closes, stands nowhere in the text.
+
+        A rule stands for what was just read, where that is a beginning of `end` or `mark` (the automaton of Aho and
+        Corasick), and for how many characters are to come. Those of a beginning count once it turns out to be none.
+        """
+        beginnings = {text[:length] for text in (end, mark) for length in range(1, len(text))}
+
+        def rule(begun: str, least: int, most: int | None) -> str:
+            name = f"{'up-to' if end.startswith(begun) else 'bare'}-{len(begun)}"
+            return name + (f"-{least}" if least or most is not None else "") + ("" if most is None else f"-{most}")
+
+        start = ("", least, most)
+        todo: list[tuple[str, int, int | None]] = [start]
+        while todo:
+            begun, least, most = state = todo.pop()
+            if rule(*state) in self.rules:
+                continue
+            goes_on = {"": ""}  # by the next character, the empty one for all others: what it leaves begun
+            closes = ""
+            for char in sorted(set(end)):
+                read = begun + char
+                if read.endswith(mark):
+                    closes = char
+                elif begins := next((read[at:] for at in range(len(read)) if read[at:] in beginnings), ""):
+                    goes_on[char] = begins
+            barred = "".join(map(_in_class, sorted({*goes_on, closes} - {""})))
+            ways = []
+            for char, begins in goes_on.items():
+                text = len(begun) + 1 - len(begins)
+                need, room = max(0, least - text), None if most is None else most - text
+                # A way on must not lead to text that is too long, or to a beginning that can only be text and is.
+                may_end = need == 0 and end.startswith(begins)
+                if room is None or room >= (0 if may_end else len(begins)):
+                    after = (begins, need, room)
+                    todo.append(after)
+                    one = _literal(char) if char else rf"[^{barred}\x00-\x08\x0B-\x1F\x7F]"
+                    ways.append(f"{one} {rule(*after)}")
+            if closes and begun + closes == end and least == 0:
+                ways.append(_literal(closes))
+            self.rules[rule(*state)] = " | ".join(ways)
+        return rule(*start)
+
+    def value(self, schema: Mapping[str, Any], name: str) -> str:
+        """What the schema allows.
+
+        Raises:
+            ValueError: the schema uses `$ref` or `allOf`.
+        """
+        if refused := {"$ref", "allOf"} & set(schema):
+            raise ValueError(f"a schema with {min(refused)} cannot be made into a grammar")
+        if (chosen := _chosen(schema)) is not None:
+            return _one_of(_literal(self.notation.write(value)) for value in chosen)
+        if branches := schema.get("anyOf") or schema.get("oneOf"):
+            return _one_of(self.value(branch, f"{name}-{n}") for n, branch in enumerate(branches))
+        kinds = schema.get("type", "object" if "properties" in schema else "any")
+        if isinstance(kinds, str):
+            return self._kind(kinds, schema, name)
+        return _one_of(self._kind(kind, schema, f"{name}-{kind}") for kind in kinds)
+
+    def _kind(self, kind: str, schema: Mapping[str, Any], name: str) -> str:
+        if kind == "boolean":
+            return f"({_literal(self.notation.true)} | {_literal(self.notation.false)})"
+        if kind == "null":
+            return _literal(self.notation.null)
+        if kind in ("integer", "number"):
+            return _number(schema, fraction=kind == "number")
+        composed = {"string": self._string, "array": self._array, "object": self._object}
+        return composed[kind](schema, name) if kind in composed else self._any()
+
+    def _string(self, schema: Mapping[str, Any], name: str) -> str:
+        quote, (least, most) = self.notation.quote, _counts(schema, "Length")
+        if self.notation.character_rule:
+            self._once("hex", "[0-9A-Fa-f]")
+            self._once("character", self.notation.character_rule)
+            body = f"{_literal(quote)} character{_repeat(least, most)} {_literal(quote)}"
+        else:
+            body = f"{_literal(quote)} {self._up_to(quote, quote, least, most)}"
+        return self._once("string", body) if (least, most) == (0, None) else self.add(name, body)
+
+    def _array(self, schema: Mapping[str, Any], name: str) -> str:
+        least, most = _counts(schema, "Items")
+        if most == 0:
+            return '"[]"'
+        item = self.add(f"{name}-item", self.value(schema.get("items", {}), f"{name}-item"))
+        items = f"{item} ({_literal(self.notation.separator)} {item})"
+        items += _repeat(max(0, least - 1), None if most is None else most - 1)
+        return self.add(name, f'"[" {items if least else f"({items})?"} "]"')
+
+    def _object(self, schema: Mapping[str, Any], name: str) -> str:
+        properties, needed = _properties(schema, in_order=self.notation.sorted_keys)
+        if not properties:
+            return '"{}"' if schema.get("additionalProperties") is False else self._any_object()
+        pairs = [
+            self.add(f"{name}-{key}-pair", f"{_literal(self.notation.key(key))} {self.value(inner, f'{name}-{key}')}")
+            for key, inner in properties.items()
+        ]
+        return self.add(name, f'"{{" {_members(pairs, needed, self.notation.separator)} "}}"')
+
+    def _any_object(self) -> str:
+        self._string({}, "string")
+        self._once("any-pair", f"{self.notation.any_key_rule} {self._any()}")
+        return self._once("any-object", f'"{{" (any-pair ({_literal(self.notation.separator)} any-pair)*)? "}}"')
+
+    def _any(self) -> str:
+        if "any" not in self.rules:
+            self.rules["any"] = ""  # in place before the rules that come back to it
+            parts = [self._kind(kind, {}, "any") for kind in ("string", "number", "boolean", "null")]
+            self._once("any-list", f'"[" (any ({_literal(self.notation.separator)} any)*)? "]"')
+            self.rules["any"] = " | ".join([*parts, "any-list", self._any_object()])
+        return "any"
+
+
+def _properties(schema: Mapping[str, Any], *, in_order: bool = False) -> tuple[dict[str, Any], list[bool]]:
+    """The declared properties, and of each whether it is required."""
+    required = schema.get("required", ())
+    properties = {
+        **schema.get("properties", {}),
+        **{key: {} for key in required if key not in schema.get("properties", {})},
+    }
+    if in_order:
+        properties = {key: properties[key] for key in sorted(properties, key=str.lower)}
+    return properties, [key in required for key in properties]
+
+
+def _members(pairs: Sequence[str], needed: Sequence[bool], separator: str) -> str:
+    """The pairs in order; those not needed may be left out, and separators stand only between what is there."""
+    tail, head = "", ""
+    for pair, need in reversed(list(zip(pairs, needed, strict=True))):
+        follows = _in_row(_literal(separator), pair)
+        head = _in_row(pair, tail) if need else f"({_in_row(pair, tail)} | {head or _EMPTY})"
+        tail = _in_row(follows if need else f"({follows})?", tail)
+    return head
+
+
+def _chosen(schema: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The values that the schema lists; None where it lists none."""
+    return [schema["const"]] if "const" in schema else schema.get("enum")
+
+
+def _string_schemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The branches of a schema that allow strings."""
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if branches and _chosen(schema) is None:
+        for branch in branches:
+            yield from _string_schemas(branch)
+    elif "string" in kinds_of(schema):
+        yield schema
+
+
+def _without_strings(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of a union when strings are written in another way."""
+    if "enum" in schema:
+        return {"enum": [value for value in schema["enum"] if not isinstance(value, str)]}
+    if isinstance(kinds := schema.get("type"), list):
+        return {**schema, "type": [kind for kind in kinds if kind != "string"]}
+    unions = {key: schema[key] for key in ("anyOf", "oneOf") if key in schema}
+    kept = {key: [one for one in union if kinds_of(one) != {"string"}] for key, union in unions.items()}
+    return {**schema, **kept}
+
+
+def _counts(schema: Mapping[str, Any], what: str) -> tuple[int, int | None]:
+    """The least and the greatest length that the schema allows, as far as they are counted."""
+    most = schema.get(f"max{what}")
+    return min(schema.get(f"min{what}", 0), MAX_COUNTED), most if most is None or most <= MAX_COUNTED else None
+
+
+def _repeat(least: int, most: int | None) -> str:
+    if most is not None:
+        return f"{{{least},{most}}}"
+    return f"{{{least},}}" if least else "*"
+
+
+_Bound = tuple[Decimal, bool]
+"""The least number, and whether it is itself excluded."""
+
+
+def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
+    """A number within the schema's bounds, a negative one as a sign and its magnitude.
+
+    Raises:
+        ValueError: no number is.
+    """
+    least = _bound(schema, "minimum", "exclusiveMinimum", 1, fraction=fraction)
+    least_negated = _bound(schema, "maximum", "exclusiveMaximum", -1, fraction=fraction)
+    positive = _magnitude(least, least_negated, fraction=fraction)
+    negative = _magnitude(least_negated, least, fraction=fraction) if least is None or least[0] < 0 else ""
+    if not positive and not negative:
+        raise ValueError(f"no number of {MAX_DIGITS} digits is what a schema asks for")
+    if positive == negative:
+        return f'"-"? ({positive})'
+    below = [f'"-" ({negative})'] if negative else []
+    return _one_of([*below, *([positive] if positive else [])])
+
+
+def _bound(schema: Mapping[str, Any], closed: str, open_: str, sign: int, *, fraction: bool) -> _Bound | None:
+    found = [
+        (sign * Decimal(str(schema[key])) + 0, key == open_)  # no negative zero
+        for key in (closed, open_)
+        if key in schema and not isinstance(schema[key], bool)  # as drafts before the sixth wrote the open one
+    ]
+    if not found:
+        return None
+    least, excluded = max(found)
+    if fraction:
+        return least, excluded
+    return Decimal(math.floor(least) + 1 if excluded else math.ceil(least)), False
+
+
+def _magnitude(low: _Bound | None, high_negated: _Bound | None, *, fraction: bool) -> str:
+    """The numbers from zero on within two bounds, by how many digits stand before the point; empty for none."""
+    low = max(low or (Decimal(0), False), (Decimal(0), False))
+    high = None if high_negated is None else (-high_negated[0], high_negated[1])
+    ways: list[str] = []
+    for width in range(1, MAX_DIGITS + 1):
+        shortest, beyond = (Decimal(10 ** (width - 1) if width > 1 else 0), False), Decimal(10**width)
+        start = max(low, shortest)
+        if high is not None and (high[0] < start[0] or (high[0] == start[0] and (high[1] or start[1]))):
+            break
+        if high is None and start in (shortest, (Decimal(1), False)):  # whatever digits follow
+            more = f"[1-9] [0-9]{{{width - 1},{MAX_DIGITS - 1}}}"
+            ways.append(_in_row(f'("0" | {more})' if start[0] == 0 else more, _FRACTION if fraction else ""))
+            break
+        if start[0] < beyond:
+            stop = _aligned(high, width) if high is not None and high[0] < beyond else None
+            ways.append(_digits(_aligned(start, width), stop, width, fraction=fraction))
+    return " | ".join(filter(None, ways))
+
+
+_EMPTY = '""'
+_FRACTION = f'("." [0-9]{{1,{MAX_DIGITS}}})?'
+
+
+def _aligned(bound: _Bound, width: int) -> tuple[str, bool]:
+    """The bound's digits, with zeros before them up to `width` digits before the point, and without the point."""
+    before, _, behind = f"{bound[0]:f}".partition(".")
+    return before.zfill(width) + behind.rstrip("0"), bound[1]
+
+
+def _digits(low: tuple[str, bool] | None, high: tuple[str, bool] | None, left: int, *, fraction: bool) -> str:
+    """What may follow the digits so far, which are as low as `low` or as high as `high` allows, or free of both.
+
+    `left` digits are to come before the point; behind it, it counts on below zero. Empty: nothing that does may follow.
+    """
+    if low and not low[1] and not low[0].strip("0"):
+        low = None
+    if low is None and high is None:
+        if left < 0:
+            return f"[0-9]{{0,{MAX_DIGITS + left}}}"
+        return _in_row(f"[0-9]{{{left}}}" if left else "", _FRACTION if fraction else "") or _EMPTY
+    may_end = left <= 0 and low is None and not (high and high[1] and not high[0].strip("0"))
+    if (left <= 0 and not fraction) or left == -MAX_DIGITS:
+        return _EMPTY if may_end else ""
+    ways: dict[str, str] = {}
+    for digit in "0123456789":
+        least, most = (low[0][:1] or "0") if low else "0", (high[0][:1] or "0") if high else "9"
+        if least <= digit <= most:
+            after = _digits(
+                (low[0][1:], low[1]) if low and digit == least else None,
+                (high[0][1:], high[1]) if high and digit == most else None,
+                left - 1,
+                fraction=fraction,
+            )
+            if after:
+                ways[after] = ways.get(after, "") + digit
+    point = '"." ' if left == 0 else ""
+    rest = " | ".join(
+        _in_row(
+            f"{point}[{digits[0]}-{digits[-1]}]" if len(digits) > 1 else f'{point}"{digits}"',
+            after.strip('"') and after,
+        )
+        for after, digits in ways.items()
+    )
+    if not may_end:
+        return f"({rest})" if rest else ""
+    return f"({rest})?" if rest else _EMPTY
+
+
+def _one_of(expressions: Iterable[str]) -> str:
+    return "(" + " | ".join(dict.fromkeys(expressions)) + ")"
+
+
+def _in_row(*expressions: str) -> str:
+    return " ".join(filter(None, expressions))
+
+
+def _literal(text: str) -> str:
+    """`text` as a GBNF string literal; empty for no text."""
+    return '"' + "".join(map(_escaped, text)) + '"' if text else ""
+
+
+def _in_class(character: str) -> str:
+    """A character as it stands in `[…]`."""
+    return f"\\{character}" if character in "[]\\^-" else _escaped(character)
+
+
+def _escaped(character: str) -> str:
+    if character in '\\"':
+        return "\\" + character
+    return f"\\x{ord(character):02X}" if ord(character) < 32 else character  # noqa: PLR2004 - the last control character

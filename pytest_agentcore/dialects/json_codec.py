@@ -5,17 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Decoded, MalformedCall, Notation, RawCall, skip_space
+from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
 
 MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
 
 
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+JSON = Notation(
+    string=_string,
+    # No raw control characters (RFC 8259, section 7), no escape that could be half of a surrogate pair, and no `\/`,
+    # which is two characters where Python is written.
+    character_rule=r'[^"\\\x00-\x1F\x7F] | "\\" (["\\bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))',
+    key=lambda key: f"{_string(str(key))}: ",
+    any_key_rule='string ": "',
+)
+"""Values as JSON, which most families write."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JsonCodec:
+class JsonCodec(Codec):
     """One object per call with two keys."""
 
     name_key: str = "name"
@@ -29,25 +44,10 @@ class JsonCodec:
         return f'{{"{self.name_key}": "<tool>", "{self.arguments_key}": {{...}}}}'
 
     @property
-    def last(self) -> str:
-        """See `Codec.last`."""
-        return "}"
-
-    @property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        return Notation(
-            before_name=f'{{"{self.name_key}": "',
-            before_arguments=f'", "{self.arguments_key}": ',
-            after_arguments="}",
-            key=lambda key: f"{written_json(key)}: ",
-            separator=", ",
-            literal=written_json,
-            null="null",
-            string_quote='"',
-            string_character_rule=STRING_CHARACTER,
-            any_key_rule='string ": "',
-        )
+        head = f'{{"{self.name_key}": "'
+        return replace(JSON, before_name=head, before_arguments=f'", "{self.arguments_key}": ', after_arguments="}")
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -57,18 +57,9 @@ class JsonCodec:
         value, end = read_json(text, start)
         return Decoded((self._call(value, start),), end)
 
-    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - an object may be anything
-        """See `Codec.begins`."""
-        return ""
-
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
-        try:
-            return json.dumps(
-                {self.name_key: name, self.arguments_key: dict(arguments)}, ensure_ascii=False, allow_nan=False
-            )
-        except (TypeError, RecursionError) as error:
-            raise ValueError(f"no JSON value: {error}") from error
+        return JSON.write({self.name_key: name, self.arguments_key: arguments})
 
     def _call(self, value: Mapping[str, Any], at: int) -> RawCall:
         name, arguments = value.get(self.name_key), value.get(self.arguments_key)
@@ -132,11 +123,6 @@ def _encodable(value: Any) -> bool:
     return True
 
 
-def written_json(value: Any) -> str:
-    """A value in one line, no character escaped that need not be."""
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _problem(message: str) -> str:
     """Python's message as the end of a sentence of ours: `Expecting ',' delimiter` becomes `a ',' is missing`."""
     missing = re.fullmatch(r"Expecting ('.') delimiter", message)
@@ -156,8 +142,6 @@ _PROBLEMS = {
     "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
     "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",
 }
-# No raw control characters (RFC 8259, section 7), and no escape that could be half of a surrogate pair.
-STRING_CHARACTER = r'[^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))'
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant

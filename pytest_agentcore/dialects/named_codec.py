@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Decoded, MalformedCall, Notation, RawCall, skip_space
-from pytest_agentcore.dialects.json_codec import STRING_CHARACTER, read_json, written_json
+from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
+from pytest_agentcore.dialects.json_codec import JSON, read_json
 
 _FENCE = re.compile(r"[ \t\r\n]{0,8}```")
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NamedJsonCodec:
+class NamedJsonCodec(Codec):
     """What stands around the name and the object, as it is written and as it is read."""
 
     before_name: str = ""
@@ -28,25 +28,9 @@ class NamedJsonCodec:
     """What is read as `between`; empty: exactly that."""
     loosely: str = ""
     """What a forgiving reader takes for `between` besides."""
-    forgiving: bool = False
-    """Whether `before_name` and `behind` may be missing, and `between` need not be exact."""
-    _head: re.Pattern[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        before = re.escape(self.before_name)
-        if self.forgiving:
-            head = rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)"
-        else:
-            head = rf"[ \t\r\n]*{before}({_NAME}){self._between}[ \t\r\n]*"
-        object.__setattr__(self, "_head", re.compile(head))
-
-    @property
-    def _between(self) -> str:
-        return self.between_pattern or re.escape(self.between)
-
-    @property
-    def _between_loosely(self) -> str:
-        return f"(?:{self._between}|{self.loosely})" if self.loosely else self._between
+    read_loosely: Callable[[str, int], tuple[Any, int]] | None = None
+    """Reads arguments that are not quite JSON. `before_name` and `behind` may then be missing, too, and `between` need
+    not be exact."""
 
     @property
     def example(self) -> str:
@@ -61,49 +45,51 @@ class NamedJsonCodec:
     @property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        return Notation(
-            before_name=self.before_name,
-            before_arguments=self.between,
-            after_arguments=self.behind,
-            key=lambda key: f"{written_json(key)}: ",
-            separator=", ",
-            literal=written_json,
-            null="null",
-            string_quote='"',
-            string_character_rule=STRING_CHARACTER,
-            any_key_rule='string ": "',
-        )
+        return replace(JSON, before_name=self.before_name, before_arguments=self.between, after_arguments=self.behind)
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
-        return self.read(text, at, read_json)
-
-    def read(self, text: str, at: int, read: Callable[[str, int], tuple[Any, int]]) -> Decoded:
-        """One call whose arguments are read by `read`.
-
-        Raises:
-            MalformedCall: there is none.
-        """
         head = self._head.match(text, at)
         if not head:
             shown = f"{self.before_name}<tool>{self.between}".replace("\n", "\\n")
             raise MalformedCall(f"{shown} should stand here", skip_space(text, at))
         if not text.startswith("{", head.end()):
             raise MalformedCall("the arguments should be a JSON object", head.end())
-        arguments, end = read(text, head.end())
+        arguments, end = (self.read_loosely or read_json)(text, head.end())
         return Decoded((RawCall(head[1], arguments),), self._behind(text, end))
+
+    @cached_property
+    def _head(self) -> re.Pattern[str]:
+        before = re.escape(self.before_name)
+        if self.read_loosely:
+            return re.compile(rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)")
+        return re.compile(rf"[ \t\r\n]*{before}({_NAME}){self._between}[ \t\r\n]*")
+
+    @property
+    def _between(self) -> str:
+        return self.between_pattern or re.escape(self.between)
+
+    @property
+    def _between_loosely(self) -> str:
+        return f"(?:{self._between}|{self.loosely})" if self.loosely else self._between
 
     def _behind(self, text: str, at: int) -> int:
         if not self.behind:
-            fence = _FENCE.match(text, at) if self.forgiving else None
+            fence = _FENCE.match(text, at) if self.read_loosely else None
             return fence.end() if fence else at
         end = skip_space(text, at)
         wanted = self.behind.strip()
-        if not text.startswith(wanted, end):
-            if self.forgiving:
-                return at
-            raise MalformedCall(f"{wanted} should follow the arguments", end)
-        return end + len(wanted)
+        if text.startswith(wanted, end):
+            return end + len(wanted)
+        if self.read_loosely:
+            return at
+        raise MalformedCall(f"{wanted} should follow the arguments", end)
+
+    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """See `Codec.encode`."""
+        if not re.fullmatch(_NAME, name):
+            raise ValueError(f"not a tool's name in this dialect: {name!r}")
+        return f"{self.before_name}{name}{self.between}{JSON.write(arguments)}{self.behind}"
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
         """See `Codec.begins`."""
@@ -112,13 +98,3 @@ class NamedJsonCodec:
         if any(mark in self.between for mark in "<["):  # else nothing but `before_name` tells it from other text
             named.append(rf"(?:{names}){follows}")
         return "|".join(named)
-
-    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
-        if not re.fullmatch(_NAME, name):
-            raise ValueError(f"not a tool's name in this dialect: {name!r}")
-        try:
-            written = json.dumps(dict(arguments), ensure_ascii=False, allow_nan=False)
-        except (TypeError, RecursionError) as error:
-            raise ValueError(f"no JSON value: {error}") from error
-        return f"{self.before_name}{name}{self.between}{written}{self.behind}"

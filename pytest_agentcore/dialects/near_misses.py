@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
+    Codec,
     Decoded,
-    Decodes,
     Dialect,
     MalformedCall,
     RawCall,
@@ -21,7 +21,7 @@ from pytest_agentcore.dialects.dialect import (
 )
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
 from pytest_agentcore.dialects.loose_json import read_loosely
-from pytest_agentcore.dialects.parse import Part, segments, typed
+from pytest_agentcore.dialects.parse import Part, segments
 from pytest_agentcore.dialects.shapes import (
     ARGUMENT_KEYS,
     NAME_KEYS,
@@ -36,7 +36,7 @@ from pytest_agentcore.dialects.shapes import (
     name_and_object,
     tolerant,
 )
-from pytest_agentcore.dialects.xml_codec import XmlCodec
+from pytest_agentcore.dialects.xml_codec import XmlCodec, typed
 
 MAX_TRIES = 32
 """Places of one text at which a call is looked for."""
@@ -136,7 +136,7 @@ class _Finder:
         if miss := self._decoded(name_and_object(notes), self.dialect, notes):
             yield miss
 
-    def _decoded(self, codec: Decodes, other: Dialect, notes: Collection[str]) -> NearMiss | None:
+    def _decoded(self, codec: Codec, other: Dialect, notes: Collection[str]) -> NearMiss | None:
         at = skip_space(self.text, 0)
         try:
             decoded = codec.decode(self.text, at + 1 if other.listed and self.text.startswith("[", at) else at)

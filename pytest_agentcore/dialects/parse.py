@@ -7,14 +7,12 @@ No marker is looked for twice: after a call that does not parse, reading goes on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
-    Decoded,
-    DecodesList,
     Dialect,
     MalformedCall,
     Parsed,
@@ -24,58 +22,7 @@ from pytest_agentcore.dialects.dialect import (
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import read_json
-
-_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
-_BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
-
-
-def typed(call: RawCall, schemas: Schemas) -> RawCall:
-    """The call with values instead of texts; without a schema, what reads as JSON other than a string is that value."""
-    properties = schemas.get(call.name, {}).get("properties", {})
-    arguments = {key: _value(text, properties.get(key)) for key, text in call.arguments.items()}
-    return RawCall(call.name, arguments)
-
-
-def _value(text: str, schema: Mapping[str, Any] | None) -> Any:
-    if text[:1] not in _BEGINS_VALUE:
-        return text
-    kinds = kinds_of(schema or {})
-    if kinds == {"string"}:
-        return text
-    if text in _WORDS:
-        return _WORDS[text]
-    try:
-        value, end = read_json(text, 0)
-    except MalformedCall:
-        return text
-    quoted = isinstance(value, str) and (not kinds or "string" in kinds)
-    return text if quoted or text[end:].strip() else value
-
-
-def kinds_of(schema: Mapping[str, Any]) -> frozenset[str]:
-    """Types that a schema names, in its branches too; empty where it names none."""
-    if not isinstance(schema, Mapping):
-        return frozenset()
-    if "const" in schema or "enum" in schema:
-        return frozenset(_kind(value) for value in schema.get("enum", (schema.get("const"),)))
-    kinds = schema.get("type", ())
-    found = {kinds} if isinstance(kinds, str) else set(kinds)
-    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        found |= kinds_of(branch)
-    return frozenset(found)
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "object" if isinstance(value, dict) else "array"
-
+from pytest_agentcore.dialects.xml_codec import typed
 
 MAX_PROBLEMS = 8
 """Calls of one reply that are reported as malformed; more would only be noise to the model."""
@@ -122,7 +69,7 @@ class Scanner:
         self.end = _end_of_reply(dialect, text)
         self.search = _markers(dialect).search
         self.again = _again(dialect)
-        self.decode_list = dialect.codec.decode_list if isinstance(dialect.codec, DecodesList) else None
+        self.decode = dialect.codec.decode_list if dialect.listed else dialect.codec.decode
         self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
         self.problems = 0
         self.called = False
@@ -213,30 +160,12 @@ class Scanner:
     def _call(self, start: int, inside: int, *, bare: bool = False) -> Segment:
         self.called = True
         try:
-            decoded = self._listed(inside) if self.dialect.listed else self.dialect.codec.decode(self.text, inside)
+            decoded = self.decode(self.text, inside)
             end = self._closed(decoded.end, "" if bare else self.dialect.call.close)
         except MalformedCall as error:
             return self._broken(start, inside, error, end=self._resume(inside, bare=bare))
         calls = tuple([typed(call, self.schemas) for call in decoded.calls]) if decoded.untyped else decoded.calls
         return Segment(Part.calls, start, end, "", calls)
-
-    def _listed(self, at: int) -> Decoded:
-        """`[call, call]`, at least one."""
-        if self.decode_list:
-            return self.decode_list(self.text, at)
-        text, decode = self.text, self.dialect.codec.decode
-        at = skip_space(text, at)
-        if not text.startswith("[", at):
-            raise MalformedCall("a '[' should stand here", at)
-        calls: list[RawCall] = []
-        while True:
-            decoded = decode(text, at + 1)
-            calls += decoded.calls
-            at = skip_space(text, decoded.end)
-            if text.startswith("]", at):
-                return Decoded(tuple(calls), at + 1)
-            if not text.startswith(",", at):
-                raise MalformedCall("a ',' or ']' is missing", at)
 
     def _unopened(self, again: re.Pattern[str], at: int) -> Segment | None:
         """A call right behind another one that lacks its marker, where nothing closes calls: it is not text."""

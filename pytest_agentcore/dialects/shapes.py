@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Decoded, Decodes, Dialect, MalformedCall, RawCall, skip_space
+from pytest_agentcore.dialects.dialect import Codec, Dialect, MalformedCall, RawCall, skip_space
 from pytest_agentcore.dialects.families import GEMMA4
-from pytest_agentcore.dialects.loose_json import LooseReader, as_object, read_loosely
+from pytest_agentcore.dialects.loose_json import as_object, read_loosely
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 
@@ -110,18 +110,19 @@ def function_arguments(text: str, found: re.Match[str]) -> tuple[dict[str, Any],
             pass
         else:
             return dict(decoded.calls[0].arguments), decoded.end
-    return LooseReader(text).read(found.end())
+    value, end, _notes = read_loosely(text, found.end())
+    return value, end
 
 
 def _keyword_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
     """`path="a", lines=3)`. Raises MalformedCall."""
-    reader, found = LooseReader(text), dict[str, Any]()
+    found: dict[str, Any] = {}
     at = skip_space(text, at)
     while not text.startswith(")", at):
         keyword = _KEYWORD.match(text, at)
         if not keyword:
             raise MalformedCall("a keyword argument is missing", at)
-        found[keyword[1]], at = reader.read(keyword.end())
+        found[keyword[1]], at, _notes = read_loosely(text, keyword.end())
         if comma := _COMMA.match(text, at):
             at = comma.end()
     return found, at + 1
@@ -146,7 +147,7 @@ def behind_remains(text: str, start: int, marker: str) -> int:
     return start
 
 
-def tolerant(codec: Decodes, notes: dict[str, None]) -> Iterator[Decodes]:
+def tolerant(codec: Codec, notes: dict[str, None]) -> Iterator[Codec]:
     """The codec, and the same one forgiving what it can; `notes` then says what."""
     yield codec
     if isinstance(codec, XmlCodec) and codec.kinds:
@@ -156,28 +157,19 @@ def tolerant(codec: Decodes, notes: dict[str, None]) -> Iterator[Decodes]:
         notes[f"a missing {codec.end}"] = None
         yield replace(codec, end="")
     if isinstance(codec, NamedJsonCodec):
-        yield _Loosely(replace(codec, forgiving=True), notes)
+        yield replace(codec, read_loosely=_noting(notes))
 
 
-def name_and_object(notes: dict[str, None]) -> Decodes:
+def name_and_object(notes: dict[str, None]) -> Codec:
     """A reader of a tool's name and an object behind it, which several models write between their markers."""
     notes["a name and then JSON"] = None
-    return _Loosely(NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", forgiving=True), notes)
+    return NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", read_loosely=_noting(notes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Loosely:
-    """Reads arguments that are not quite JSON, and writes nothing."""
+def _noting(notes: dict[str, None]) -> Callable[[str, int], tuple[Any, int]]:
+    def read(text: str, at: int) -> tuple[Any, int]:
+        value, end, found = read_loosely(text, at, ends_open=True)
+        notes.update(dict.fromkeys(found))
+        return value, end
 
-    codec: NamedJsonCodec
-    notes: dict[str, None]
-
-    def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
-
-        def read(text: str, at: int) -> tuple[Any, int]:
-            value, end, notes = read_loosely(text, at, ends_open=True)
-            self.notes.update(dict.fromkeys(notes))
-            return value, end
-
-        return self.codec.read(text, at, read)
+    return read

@@ -1,26 +1,35 @@
 """Calls with one element per argument: Qwen3-Coder, GLM 4.x, MiniMax M2, DeepSeek V3.2.
 
 Strings stand as they are, without escapes; other values are JSON. Only the tool's schema tells the two apart (see
-typed.py), except where the dialect says it itself, as DeepSeek V3.2 does with `string="true"`.
+`typed`), except where the dialect says it itself, as DeepSeek V3.2 does with `string="true"`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Decoded, MalformedCall, Notation, Outer, RawCall, skip_space
-from pytest_agentcore.dialects.json_codec import STRING_CHARACTER, read_json, written_json
+from pytest_agentcore.dialects.dialect import (
+    Codec,
+    Decoded,
+    MalformedCall,
+    Notation,
+    Outer,
+    RawCall,
+    Schemas,
+    skip_space,
+)
+from pytest_agentcore.dialects.json_codec import JSON, read_json
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class XmlCodec:
+class XmlCodec(Codec):
     """What stands around name, keys and values."""
 
     before_name: str = ""
@@ -37,16 +46,6 @@ class XmlCodec:
     """A value stands on lines of its own: one line break before and one behind it do not belong to it."""
     between: str = "\n"
     """Written behind the name and behind each argument; read as any white space."""
-    _named: re.Pattern[str] = field(init=False, repr=False, compare=False)
-    _argument: re.Pattern[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
-        named = rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*"
-        behind = "|".join(_spaced(text) for text in self.kinds or (self.after_key,))
-        argument = rf"{re.escape(self.before_key)}({_KEY})({behind})"
-        object.__setattr__(self, "_named", re.compile(named))
-        object.__setattr__(self, "_argument", re.compile(argument))
 
     @property
     def example(self) -> str:
@@ -67,23 +66,11 @@ class XmlCodec:
             open=self.between,
             close=self.end,
             key=lambda key, raw: f"{self.before_key}{key}{self._after('' if raw else None)}{pad}",
-            after_value=f"{pad}{self.after_value}{self.between}",
-            raw_close=self.after_value,
-            after_raw=self.between,
+            tag=self.after_value,
+            pad=pad,
+            behind_tag=self.between,
         )
-        return Notation(
-            before_name=self.before_name,
-            before_arguments=self.after_name,
-            after_arguments="",
-            key=lambda key: f"{written_json(key)}: ",
-            separator=", ",
-            literal=written_json,
-            null="null",
-            string_quote='"',
-            string_character_rule=STRING_CHARACTER,
-            any_key_rule='string ": "',
-            outer=outer,
-        )
+        return replace(JSON, before_name=self.before_name, before_arguments=self.after_name, outer=outer)
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -97,6 +84,16 @@ class XmlCodec:
             )
         arguments, end = self._arguments(text, named.end())
         return Decoded((RawCall(named[1], arguments),), self._ended(text, end), self.kinds is None)
+
+    @cached_property
+    def _named(self) -> re.Pattern[str]:
+        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
+        return re.compile(rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*")
+
+    @cached_property
+    def _argument(self) -> re.Pattern[str]:
+        behind = "|".join(_spaced(text) for text in self.kinds or (self.after_key,))
+        return re.compile(rf"{re.escape(self.before_key)}({_KEY})({behind})")
 
     def _arguments(self, text: str, at: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
@@ -143,7 +140,7 @@ class XmlCodec:
     def _pair(self, key: str, value: Any) -> str:
         if not re.fullmatch(_KEY, key):
             raise ValueError(f"not an argument's name in this dialect: {key!r}")
-        text = value if isinstance(value, str) else _dumped(value)
+        text = value if isinstance(value, str) else JSON.write(value)
         if self.after_value in text or "\r" in key:
             raise ValueError(f"a value that holds {self.after_value} cannot be written in this dialect")
         return f"{self.before_key}{key}{self._after(value)}{self._padded(text)}{self.after_value}{self.between}"
@@ -174,8 +171,52 @@ def _json(text: str, at: int) -> Any:
     return value
 
 
-def _dumped(value: Any) -> str:
+_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
+
+
+def typed(call: RawCall, schemas: Schemas) -> RawCall:
+    """The call with values instead of texts; without a schema, what reads as JSON other than a string is that value."""
+    properties = schemas.get(call.name, {}).get("properties", {})
+    arguments = {key: _value(text, properties.get(key)) for key, text in call.arguments.items()}
+    return RawCall(call.name, arguments)
+
+
+def _value(text: str, schema: Mapping[str, Any] | None) -> Any:
+    if text[:1] not in _BEGINS_VALUE:
+        return text
+    kinds = kinds_of(schema or {})
+    if kinds == {"string"}:
+        return text
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"no JSON value: {error}") from error
+        value, end = (_WORDS[text], len(text)) if text in _WORDS else read_json(text, 0)
+    except MalformedCall:
+        return text
+    if text[end:].strip():
+        return text
+    if not kinds or "string" in kinds:
+        # Where text is allowed it stands without quotes, and is a value of another type only if that is allowed, too.
+        kind = _kind(value)
+        other = kind != "string" and (not kinds or kind in kinds or (kind == "integer" and "number" in kinds))
+        return value if other else text
+    return value
+
+
+def kinds_of(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Types that a schema names, in its branches too; empty where it names none."""
+    if not isinstance(schema, Mapping):
+        return frozenset()
+    if "const" in schema or "enum" in schema:
+        return frozenset(_kind(value) for value in schema.get("enum", (schema.get("const"),)))
+    kinds = schema.get("type", ())
+    found = {kinds} if isinstance(kinds, str) else set(kinds)
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found |= kinds_of(branch)
+    return frozenset(found)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
+    return kinds.get(type(value), "array")

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.reading import short_id
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.prompts import tool_prompt, tool_result_text
+from pytest_agentcore.dialects.families import tool_prompt
 from pytest_agentcore.tools.base import ToolSpec
 
 Protect = Callable[[str], str]
@@ -113,7 +113,7 @@ def _as_dict(turn: Turn, habits: Habits, dialect: Dialect, protect: Protect) -> 
     if message.role != "tool":
         return {"role": message.role, "content": content}
     if habits.results is Results.user_text:
-        return {"role": "user", "content": tool_result_text(protect(message.name), content, dialect)}
+        return {"role": "user", "content": dialect.render_result(protect(message.name), content)}
     call_id = short_id(message.tool_call_id) if habits.short_ids else message.tool_call_id
     return {"role": "tool", "name": protect(message.name), "tool_call_id": call_id, "content": content}
 

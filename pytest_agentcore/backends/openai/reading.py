@@ -15,7 +15,7 @@ from pytest_agentcore.dialects.families import DIALECTS, GENERIC
 from pytest_agentcore.dialects.grammar import FINISH
 from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.dialects.lenient import parse_leniently
-from pytest_agentcore.dialects.loose_json import LooseReader
+from pytest_agentcore.dialects.loose_json import read_loosely
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError
@@ -96,13 +96,12 @@ def _strict(arguments: str) -> dict[str, Any]:
 
 
 def _mended(call: StreamedCall, repairs: list[str]) -> RawCall | None:
-    reader = LooseReader(call.arguments, ends_open=True)
     try:
-        value, _ = reader.read(0)
+        value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
         arguments = _object(value)
     except MalformedCall:
         return None
-    repairs.append(f"Read the arguments of {call.name} in spite of {', '.join(reader.notes) or 'what follows them'}.")
+    repairs.append(f"Read the arguments of {call.name} in spite of {', '.join(notes) or 'what follows them'}.")
     return RawCall(name=call.name, arguments=arguments)
 
 

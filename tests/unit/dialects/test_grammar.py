@@ -1,8 +1,10 @@
-"""The constrained policy's grammar: its rules as text, and every sentence sampled from it is one valid call."""
+"""The constrained policy's grammar: every sentence of it is one valid call, and every valid call is a sentence."""
 
 from __future__ import annotations
 
 import importlib.util
+import math
+import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 from engine_grammar import accepts
+from gbnf import Grammar
 
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import (
@@ -97,7 +100,7 @@ def test_gemma_writes_its_own_notation_in_the_order_of_its_template() -> None:
     found = rules(READ, dialect=GEMMA4)
     assert found["tool-fs-read"] == '"call:fs_read" fs-read-arguments'
     assert found["fs-read-arguments"].index("offset") < found["fs-read-arguments"].index("path")
-    assert found["string"] == r'"<|\"|>" character* "<|\"|>"'
+    assert found["string"] == r'"<|\"|>" up-to-0'
 
 
 def test_names_that_collide_get_rules_of_their_own() -> None:
@@ -136,6 +139,106 @@ SENTENCES = [
     ('{"name": "everything", "arguments": {"kind": "a", "numbers": [1], "deep": {"none": null}}}', False),
     (FULL, True),
 ]
+
+
+def random_schema(chance: random.Random, depth: int = 0) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
+    """Anything that a grammar carries, with bounds that often leave little room."""
+    kind = chance.choice(("string", "string", "integer", "number", "enum", "union", "boolean", "array", "object"))
+    if kind == "string":
+        least = chance.choice((0, 0, 1, 5, 13))
+        return {"type": kind, "minLength": least, "maxLength": least + chance.choice((0, 1, 3, 12))}
+    if kind in ("integer", "number"):
+        digits = chance.choice((0, 1, 2)) if kind == "number" else 0
+        low, high = sorted(chance.choice((1, 30, 5000)) * chance.uniform(-1, 1) for _ in range(2))
+        bounds = {
+            chance.choice(("minimum", "exclusiveMinimum")): math.floor(low * 10**digits) / 10**digits,
+            chance.choice(("maximum", "exclusiveMaximum")): math.ceil(high * 10**digits) / 10**digits + 2,
+        }
+        return {"type": kind, **{key: bounds[key] for key in bounds if chance.random() < 0.7}}
+    if kind == "enum":
+        return {"enum": chance.sample(["a", 'b "q"', "c\nd", "é", "", 7, 0.5, True, None, "null", "12"], 3)}
+    if kind == "union":
+        short = {"type": "string", "maxLength": chance.choice((0, 2, 11))}
+        return chance.choice(({**short, "type": ["string", "null"]}, {"anyOf": [short, {"type": "integer"}]}))
+    if kind == "boolean" or depth == 2:
+        return {"type": "boolean"}
+    if kind == "array":
+        least = chance.choice((0, 1, 2))
+        items = random_schema(chance, depth + 1)
+        return {"type": kind, "items": items, "minItems": least, "maxItems": least + chance.choice((0, 1, 3))}
+    return random_object(chance, depth + 1)
+
+
+def random_object(chance: random.Random, depth: int = 0) -> dict[str, Any]:
+    keys = chance.sample(["path", "Count", "deep_one", "b", "Zeta", "x1"], chance.randint(1, 4))
+    return {
+        "type": "object",
+        "properties": {key: random_schema(chance, depth) for key in keys},
+        "required": [key for key in keys if chance.random() < 0.6],
+        "additionalProperties": False,
+    }
+
+
+def random_value(schema: Mapping[str, Any], chance: random.Random) -> Any:  # noqa: PLR0911 - one for each kind
+    """Something that the schema allows."""
+    if "enum" in schema:
+        return chance.choice(schema["enum"])
+    if "anyOf" in schema:
+        return random_value(chance.choice(schema["anyOf"]), chance)
+    kind = schema["type"] if isinstance(schema["type"], str) else chance.choice(schema["type"])
+    if kind == "string":
+        length = chance.choice((schema.get("minLength", 0), schema["maxLength"]))
+        return "".join(chance.choice("ab <>|/\\\"'{}[]:,=é✓😀\n\tu0") for _ in range(length))
+    if kind in ("integer", "number"):
+        low = schema.get("minimum", schema.get("exclusiveMinimum", -(10**6)))
+        high = schema.get("maximum", schema.get("exclusiveMaximum", 10**6))
+        places = 0 if kind == "integer" else 2
+        found = [chance.choice((low, high)), round(chance.uniform(low, high), places), (low + high) / 2]
+        found = [int(one) if kind == "integer" or one == int(one) else one for one in found]
+        return next(one for one in found if jsonschema.Draft202012Validator(schema).is_valid(one))
+    if kind == "array":
+        count = chance.choice((schema["minItems"], schema["maxItems"]))
+        return [random_value(schema["items"], chance) for _ in range(count)]
+    if kind == "object":
+        kept = [key for key in schema["properties"] if key in schema["required"] or chance.random() < 0.5]
+        return {key: random_value(schema["properties"][key], chance) for key in kept}
+    return {"boolean": True, "null": None}[kind]
+
+
+SCHEMAS = 30
+"""Random schemas for each dialect."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_every_sentence_is_one_valid_call(dialect: Dialect) -> None:
+    for seed in range(SCHEMAS):
+        chance = random.Random(seed)
+        schema = random_object(chance)
+        tool = ToolSpec(name="a_tool", description="", parameters=schema)
+        grammar = Grammar(call_grammar([tool], dialect=dialect, allow_finish=False, thought_characters=30))
+        valid = jsonschema.Draft202012Validator(schema).validate
+        for _ in range(70):
+            text = grammar.sentence(chance)
+            parsed = parse(dialect, text, schemas={"a_tool": schema})
+            assert parsed.problems == (), (seed, text)
+            (call,) = parsed.calls
+            assert call.name == "a_tool"
+            valid(call.arguments)
+            assert len(parsed.content or parsed.reasoning) <= 30
+            assert is_complete(dialect, text, single=True), (seed, text)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_every_valid_call_is_a_sentence(dialect: Dialect) -> None:
+    for seed in range(SCHEMAS):
+        chance = random.Random(seed)
+        schema = random_object(chance)
+        tool = ToolSpec(name="a_tool", description="", parameters=schema)
+        grammar = Grammar(call_grammar([tool], dialect=dialect, allow_finish=False))
+        for _ in range(10):
+            arguments = random_value(schema, chance)
+            text = written(dialect, arguments, "a_tool")
+            assert grammar.accepts(text), (seed, schema, text)
 
 
 @pytest.fixture(scope="module")
@@ -199,10 +302,9 @@ GOOD: list[dict[str, Any]] = [
 BAD: list[dict[str, Any]] = [{}, {"count": 1}, {"path": "a", "kind": "z"}, {"path": "a", "count": 0}]
 
 
-def written(dialect: Dialect, arguments: dict[str, Any]) -> str:
+def written(dialect: Dialect, arguments: dict[str, Any], tool: str = "fs_write") -> str:
     """One call as a grammar may give it: without the token that ends the turn, pairs as the dialect sorts them."""
-    ordered = dict(sorted(arguments.items())) if dialect.codec.notation.sorted_keys else arguments
-    text = dialect.render_calls([("fs_write", ordered)])
+    text = dialect.render_calls([(tool, arguments)])
     return text.removesuffix(dialect.call.close) if dialect.call.close in dialect.end_of_turn else text
 
 
