@@ -16,6 +16,8 @@ from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze, scratch
 from pytest_agentcore.tasks.suite import Suite
@@ -40,7 +42,7 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One trial to run: everything about it but who works on it."""
+    """One trial to run: everything about it but who works on it and where it is recorded."""
 
     key: TrialKey
     task: Task
@@ -52,8 +54,13 @@ class Job:
     """The model's slug, where the key's name for the campaign is another."""
     policy: str = "native"
     load: ContextLoad | None = None
-    base_seed: int = 0
     seed: int = 0
+    nodeid: str = ""
+    """pytest's name for the trial, by which a dead worker's transcript is found again."""
+    attempts: int = 0
+    """Attempts that were made at the trial before."""
+    retries: int = 0
+    """Further attempts after one that the infrastructure failed."""
 
     @property
     def budget(self) -> Limit:
@@ -78,8 +85,6 @@ class Finished:
     """Why the agent could not go on."""
     record: Recorder
     folders: ExitStack
-    kept: bool = False
-    """Whether the workspace that was left is in the pack."""
 
     @property
     def judged(self) -> bool:
@@ -127,13 +132,38 @@ class Finished:
         self.folders.close()
 
 
+def run_trial(
+    job: Job, agent: Callable[[Instance], Agent], folder: CampaignFolder, cancel: threading.Event | None = None
+) -> Finished:
+    """Make the attempts at a trial: one, and as many more as it has retries while the infrastructure fails.
+
+    The last attempt is the trial's, whatever became of it. Those before it are judged as infrastructure errors, and
+    only their transcripts are kept.
+
+    Raises:
+        RecordError: the disk takes no more.
+    """
+    for tried in range(job.retries + 1):
+        attempt_id = str(uuid.uuid4())
+        record = TranscriptWriter(folder.transcript(attempt_id))
+        finished = run_attempt(
+            job, agent, record, attempt_id=attempt_id, number=job.attempts + tried + 1, cancel=cancel
+        )
+        finished.folders.callback(record.close)
+        if not finished.failure or tried == job.retries:
+            break
+        finished.judge(None)
+        finished.close()
+        record.supersede(folder.attempts)
+    return finished
+
+
 def run_attempt(
     job: Job,
     agent: Callable[[Instance], Agent],
     record: Recorder,
     *,
     attempt_id: str = "",
-    nodeid: str = "",
     number: int = 1,
     cancel: threading.Event | None = None,
 ) -> Finished:
@@ -153,7 +183,7 @@ def run_attempt(
         record=record,
         cancel=cancel or threading.Event(),
     )
-    session.begin({"attempt": attempt_id, "number": number, "nodeid": nodeid, **_facts(job, toolbox, instance)})
+    session.begin({"attempt": attempt_id, "number": number, "nodeid": job.nodeid, **_facts(job, toolbox, instance)})
     attempt, failure = _work(_Hindered(broken) if broken else agent(instance), session)
     return Finished(
         job=job,

@@ -1,8 +1,10 @@
-"""Puts the active part together, once a model is given."""
+"""From the command line to the plugin object: everything that was asked for, settled and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,101 +13,29 @@ import pytest
 from pytest_agentcore.analysis.compare import check_comparable
 from pytest_agentcore.analysis.gate import Gate
 from pytest_agentcore.backends.base import BackendFactory
+from pytest_agentcore.catalogue.entry import LLAMA
 from pytest_agentcore.catalogue.registry import Registry, open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
-from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.manifest import Manifest, Selection
 from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import sweep
-from pytest_agentcore.session.gates import Gating, Stopping
-from pytest_agentcore.session.items import Collecting, Selecting, picked, picked_by_pytest
-from pytest_agentcore.session.lifecycle import Conducting
-from pytest_agentcore.session.parallel import Ahead, processes, refuse_too_many
-from pytest_agentcore.session.recording import Filed, Recording, find_predictions
-from pytest_agentcore.session.terminal import Grouping, Presenting, Reporting
-from pytest_agentcore.session.trials import Running
+from pytest_agentcore.session.extensions import RegisteredTools, registered_backends
+from pytest_agentcore.session.gates import Breaker, Gates
+from pytest_agentcore.session.items import Items, picked, picked_by_pytest
+from pytest_agentcore.session.lifecycle import CampaignSession, Controller
+from pytest_agentcore.session.parallel import Ahead, OnTurn, Serial
+from pytest_agentcore.session.recording import Filed, Recording, find_predictions, initial_manifest
+from pytest_agentcore.session.terminal import Screen
+from pytest_agentcore.session.trials import Campaigns, Models, Runner, Spans, Trials
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
-from pytest_agentcore.session.verdicts import Judging, Replaying
-from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, take_over
+from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, processes, take_over
 from pytest_agentcore.setup import Setup, check_files, settle, settle_models
 from pytest_agentcore.tasks.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
-from pytest_agentcore.tools.base import Tool
-from pytest_agentcore.tools.toolbox import KnownTools
 from pytest_agentcore.trial.result import TrialKey
-
-_TOOLS, _BACKENDS = "pytest_agentcore_tools", "pytest_agentcore_backends"
-
-
-class Registering:
-    """Knows every tool that was registered so far; pytest loads a conftest only when it collects beside it."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        """Ask whoever is there.
-
-        Raises:
-            UsageError: two tools of one name, or an answer that is none.
-        """
-        self._config = config
-        self._asked: list[object] = []
-        self._known = KnownTools()
-        self._ask()
-
-    @property
-    def tools(self) -> Mapping[str, Tool]:
-        """By name; grows while tasks are collected."""
-        return self._known.tools
-
-    def pytest_plugin_registered(self) -> None:
-        """A conftest beside the tasks may have come."""
-        try:
-            self._ask()
-        except UsageError as error:
-            raise pytest.Collector.CollectError(str(error)) from error
-
-    def _ask(self) -> None:
-        for origin, found in _answers(self._config, _TOOLS, self._asked):
-            self._known.add(found, origin)
-
-
-def registered_backends(config: pytest.Config) -> dict[str, BackendFactory]:
-    """Factories by the prefix that asks for them.
-
-    Raises:
-        UsageError: two of one prefix, or an answer that is none.
-    """
-    factories: dict[str, BackendFactory] = {}
-    origins: dict[str, str] = {}
-    for origin, found in _answers(config, _BACKENDS, []):
-        if not isinstance(found, Mapping) or not all(isinstance(name, str) and callable(found[name]) for name in found):
-            raise UsageError(f"{origin}: backends must come as a dict of factories by name")
-        for name, factory in found.items():
-            if name in factories:
-                raise UsageError(
-                    f"two backends are named {name!r}, one of {origins[name]} and one of {origin}; rename one"
-                )
-            factories[name], origins[name] = factory, origin
-    return factories
-
-
-def _answers(config: pytest.Config, hook: str, asked: list[object]) -> Iterator[tuple[str, object]]:
-    """What everybody answers who was not asked before, and who it is."""
-    implementations = getattr(config.hook, hook).get_hookimpls()
-    for one in implementations:
-        if one.plugin in asked:
-            continue
-        asked.append(one.plugin)
-        others = [other.plugin for other in implementations if other.plugin is not one.plugin]
-        try:
-            found = [
-                list(answer) if isinstance(answer, Iterator) else answer
-                for answer in config.pluginmanager.subset_hook_caller(hook, others)(config=config)
-            ]
-        except Exception as error:
-            raise UsageError(f"{one.plugin_name}: {hook} raised {type(error).__name__}: {error}") from error
-        yield from ((one.plugin_name, answer) for answer in found)
-
 
 ACTIVE = "agentcore-active"
 """Name of the plugin object that the `trial` fixture asks."""
@@ -117,51 +47,171 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
     Raises:
         pytest.UsageError: something cannot be done as asked; nothing has been loaded or written.
     """
-    worker = getattr(config, "workerinput", {WORKER_INPUT: None}).get(WORKER_INPUT, None)
-    if hasattr(config, "workerinput"):
-        if worker:
-            _activate_worker(config, worker)
-        return
-    with usage_errors():
-        _activate_main(config, settle(lambda option: _given(config, option)), taken)
+    if not hasattr(config, "workerinput"):
+        with usage_errors():
+            _activate_main(config, settle(lambda option: _given(config, option)), taken)
+    elif given := config.workerinput.get(WORKER_INPUT):
+        _activate_worker(config, given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """What the main process and a worker begin with alike."""
+
+    settings: Settings
+    suite: Suite
+    registered: RegisteredTools
+    backends: Mapping[str, BackendFactory]
+    campaigns: Campaigns
+    sandbox: Sandbox
+    spans: Spans = field(default_factory=Spans)
+
+
+def _ground(config: pytest.Config, settings: Settings) -> _Ground:
+    suite = _suite_of(config, settings)
+    registered, backends = RegisteredTools(config), registered_backends(config)
+    setups = {setup.label: setup for setup in settle_models(settings, backends, _registry(config, settings))}
+    # what agents and scripts do is known beforehand: without bubblewrap they may run less confined
+    may_fall_back = not any(setup.has_plumbing for setup in setups.values())
+    return _Ground(
+        settings=settings,
+        suite=suite,
+        registered=registered,
+        backends=backends,
+        campaigns=Campaigns(setups=setups),
+        sandbox=open_sandbox(settings.sandbox, may_fall_back=may_fall_back, hidden=(suite.path.resolve(),)),
+    )
 
 
 def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
     sweep()
-    suite = _suite_of(config, settings)
-    running = _running(config, settings, suite)
+    ground, workers = _ground(config, settings), processes(config)
+    suite, setups, sandbox = ground.suite, ground.campaigns.setups, ground.sandbox
     results = _home_of(config, "results") / Path(settings.results).expanduser()
-    selection = _select(running, suite, results) or picked_by_pytest(config)
-    if settings.resume and (selection or len(running.setups) != 1):
-        what = "a selection, which is a campaign of its own" if selection else f"{len(running.setups)} models"
+    keys, selection = _select(ground, results) if settings.rerun else (frozenset(), picked_by_pytest(config))
+    settings = settings.replace(runs=max([settings.runs, *(key.run for key in keys)]))
+    if settings.resume and (selection or len(setups) != 1):
+        what = "a selection, which is a campaign of its own" if selection else f"{len(setups)} models"
         raise UsageError(f"--agentcore-resume {settings.resume}: continues one campaign, but {what} was asked for")
-    check_files(tuple(running.setups.values()), processes=config.getoption("numprocesses", None) or 1)
+    check_files(tuple(setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
-    recording = Recording(running, suite, results, config.invocation_params.args)
-    recording.warnings.extend(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
-    recording.scope, recording.selection = scope_of(config, suite), selection
-    recording.filed = _predictions(config, settings, suite, running)
-    register = config.pluginmanager.register
-    register(recording, "agentcore-recording")
-    presenting = Presenting(config, recording, config.invocation_params.dir)
-    register(presenting, "agentcore-presenting")
-    if any(setup.grouped for setup in running.setups.values()):
-        register(Grouping(recording, config.invocation_params.dir), "agentcore-grouping")
-    running.on_turn = presenting.on_turn
-    if workers := processes(config):
-        running.at_once = workers
-    elif settings.parallel > 1:
-        refuse_too_many(running.setups, settings.parallel)
-        register(Ahead(running, settings.parallel), "agentcore-ahead")
+    warnings = tuple(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
+    scope, session_id = scope_of(config, suite), str(uuid.uuid4())
+    filed = _predictions(config, ground)
+    if not workers:
+        _refuse_too_many(setups.values(), settings.parallel)
     baseline, refusal = _baseline(config, settings, suite, results)
-    register(Reporting(recording, baseline, config.invocation_params.dir), "agentcore-reporting")
-    if gate or baseline or refusal:
-        typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
-        gating = Gating(gate, baseline, recording, presenting, typed=typed, refusal=refusal)
-        register(gating, "agentcore-gating")
-    if config.pluginmanager.has_plugin("xdist") and config.getoption("dist", "no") != "no":
-        register(Distributing(running, recording), "agentcore-distributing")
-    _register_trials(config, running, suite, recording, presenting)
+
+    def manifest(setup: Setup) -> Manifest:
+        return replace(
+            initial_manifest(setup, settings, suite, sandbox),
+            arguments=tuple(config.invocation_params.args),
+            warnings=warnings,
+            scope=scope,
+            session=session_id,
+            selection=selection,
+            predictions=filed.facts(setup) if filed and not selection else None,
+        )
+
+    recording = Recording(
+        campaigns=ground.campaigns,
+        manifest=manifest,
+        results=results,
+        resume=settings.resume,
+        kept=filed.kept if filed else {},
+        spans=ground.spans,
+    )
+    typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
+    controller = Controller(
+        recording=recording,
+        screen=Screen(config, recording, at_once=workers or settings.parallel),
+        gates=Gates(gate, baseline, selection, typed=typed, refusal=refusal),
+    )
+    ground = replace(ground, settings=settings)
+    models = _register(config, ground, keys, controller, 1 if workers else settings.parallel)
+    if workers:
+        config.pluginmanager.register(
+            Distributing(
+                config=config,
+                settings=settings,
+                sandbox=sandbox.name,
+                campaigns=ground.campaigns,
+                picked=keys,
+                models=models,
+                recording=recording,
+                gates=controller.gates,
+            ),
+            "agentcore-distributing",
+        )
+
+
+def _activate_worker(config: pytest.Config, given: Mapping[str, Any]) -> None:
+    ground = _ground(config, Settings(given["settings"]).replace(sandbox=given["sandbox"]))
+    _register(config, ground, take_over(ground.campaigns, given), None, 1)
+
+
+def _register(
+    config: pytest.Config,
+    ground: _Ground,
+    picked: Collection[TrialKey],
+    controller: Controller | None,
+    conversations: int,
+) -> Models:
+    """Put the parts together that run trials, and register the plugin object; so many trials run here at a time."""
+    settings, campaigns, tools = ground.settings, ground.campaigns, ground.registered.tools
+    models = Models(
+        setups=campaigns.setups, backends=ground.backends, tools=tools, settings=settings, conversations=conversations
+    )
+    run = Runner(campaigns, models, settings, ground.spans)
+    on_turn: OnTurn = controller.screen.on_turn if controller else lambda _key, _turn: None
+    executor = Ahead(run, on_turn, conversations) if conversations > 1 else Serial(run, on_turn)
+    session = CampaignSession(
+        config=config,
+        registered=ground.registered,
+        items=Items(
+            labels=tuple(campaigns.setups),
+            runs=settings.runs,
+            order=settings.order,
+            suite=ground.suite,
+            tools=tools,
+            picked=picked,
+        ),
+        campaigns=campaigns,
+        models=models,
+        trials=Trials(
+            campaigns=campaigns,
+            models=models,
+            executor=executor,
+            settings=settings,
+            sandbox=ground.sandbox,
+            tools=tools,
+        ),
+        spans=ground.spans,
+        breaker=Breaker(settings.max_infra_errors, executor.cancel),
+        controller=controller,
+    )
+    config.pluginmanager.register(session, ACTIVE)
+    return models
+
+
+def _select(ground: _Ground, results: Path) -> tuple[frozenset[TrialKey], Selection]:
+    """Pick the trials that are run again by how they had ended, in the newest campaign of each model."""
+    words, found, sources = ground.settings.rerun, set(), []
+    for label in ground.campaigns.setups:
+        campaign, keys = picked(words, results, label, ground.suite.name)
+        found |= {TrialKey(label, key.task, key.run) for key in keys}
+        sources.append(campaign.folder.id)
+    return frozenset(found), Selection(asked=("--agentcore-rerun", *words), of=", ".join(sources))
+
+
+def _refuse_too_many(setups: Iterable[Setup], most: int) -> None:
+    """Raise UsageError where trials are asked for at the same time of a model that is loaded in this process."""
+    for setup in setups:
+        if most > 1 and setup.entry.backend == LLAMA:
+            raise UsageError(
+                f"--agentcore-parallel {most}: {setup.slug} runs in this process and takes one conversation at a time; "
+                "leave the option out, or serve the model and give --agentcore-base-url"
+            )
 
 
 def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> tuple[Campaign | None, str]:
@@ -182,47 +232,10 @@ def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: 
     return campaign, ""
 
 
-def _predictions(config: pytest.Config, settings: Settings, suite: Suite, running: Running) -> Filed | None:
-    asked = settings.predictions and _home_of(config, "predictions") / Path(settings.predictions).expanduser()
-    return find_predictions(asked or None, config.rootpath, suite, running.setups.values())
-
-
-def _activate_worker(config: pytest.Config, given: dict[str, Any]) -> None:
-    settings = Settings(given["settings"]).replace(sandbox=given["sandbox"])
-    suite = _suite_of(config, settings)
-    running = _running(config, settings, suite)
-    take_over(running, given)
-    _register_trials(config, running, suite, None, None)
-
-
-def _register_trials(
-    config: pytest.Config, running: Running, suite: Suite, recording: Recording | None, presenting: Presenting | None
-) -> None:
-    settings, register = running.settings, config.pluginmanager.register
-    collecting = Collecting(tuple(running.setups), settings.runs, settings.order, running.tools, suite)
-    register(collecting, "agentcore-collecting")
-    if running.picked:
-        register(Selecting(running.picked), "agentcore-selecting")
-    register(Judging(running), "agentcore-judging")
-    register(Replaying(running), "agentcore-replaying")
-    register(Stopping(running), "agentcore-stopping")
-    register(Conducting(running, recording, presenting), ACTIVE)
-
-
-def _running(config: pytest.Config, settings: Settings, suite: Suite) -> Running:
-    registering, backends = Registering(config), registered_backends(config)
-    config.pluginmanager.register(registering, "agentcore-registering")
-    setups = settle_models(settings, backends, _registry(config, settings))
-    return Running(
-        setups={setup.label: setup for setup in setups},
-        folders={},
-        sandbox=open_sandbox(
-            settings.sandbox, may_fall_back=not any(map(_is_real, setups)), hidden=(suite.path.resolve(),)
-        ),
-        tools=registering.tools,
-        backends=backends,
-        settings=settings,
-    )
+def _predictions(config: pytest.Config, ground: _Ground) -> Filed | None:
+    given = ground.settings.predictions
+    asked = _home_of(config, "predictions") / Path(given).expanduser() if given else None
+    return find_predictions(asked, config.rootpath, ground.suite, ground.campaigns.setups.values())
 
 
 def _registry(config: pytest.Config, settings: Settings) -> Registry:
@@ -230,25 +243,6 @@ def _registry(config: pytest.Config, settings: Settings) -> Registry:
     given = settings.models_file
     file = _home_of(config, "models_file") / Path(given).expanduser() if given else None
     return open_registry(config.rootpath, file)
-
-
-def _select(running: Running, suite: Suite, results: Path) -> Selection | None:
-    """Pick the trials that are run again, in as many runs as they were made in."""
-    words, sources = running.settings.rerun, []
-    for slug in running.setups if words else ():
-        campaign, keys = picked(words, results, slug, suite.name)
-        running.picked |= {TrialKey(slug, key.task, key.run) for key in keys}
-        sources.append(campaign.folder.id)
-    if not words:
-        return None
-    most = max(key.run for key in running.picked)
-    running.settings = running.settings.replace(runs=max(running.settings.runs, most))
-    return Selection(asked=("--agentcore-rerun", *words), of=", ".join(sources))
-
-
-def _is_real(setup: Setup) -> bool:
-    """Whether its replies come from a model: what the others do is known beforehand."""
-    return not setup.entry.is_agent and setup.entry.backend != "scripted"
 
 
 def _suite_of(config: pytest.Config, settings: Settings) -> Suite:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.plugin import EXAMINING
-from pytest_agentcore.session.activate import Registering
+from pytest_agentcore.session.extensions import RegisteredTools
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.tasks.declare import check_in_module, same_id, same_ids
 from pytest_agentcore.tasks.suite import Suite, find_suite
@@ -72,6 +72,7 @@ class _Session(Generic[T]):
         self._tasks: dict[Path, tuple[Suite, Task]] = {}
         self._items: list[pytest.Item] = []
         self._errors: list[str] = []
+        self._registered: RegisteredTools | None = None
         self.made: list[T] = []
         self.raised: BaseException | None = None
 
@@ -90,8 +91,19 @@ class _Session(Generic[T]):
         # There must be a reporter: other plugins, and pytest's own explanations of assertions, rely on one.
         plugins.unregister(name="terminalreporter")
         plugins.register(pytest.TerminalReporter(config, io.StringIO()), "terminalreporter")
-        self._registering = Registering(config)
-        plugins.register(self._registering)
+        self._registered = RegisteredTools(config)
+
+    def pytest_plugin_registered(self) -> None:
+        """Ask a conftest beside the tasks for its tools."""
+        try:
+            if self._registered:
+                self._registered.ask()
+        except UsageError as error:
+            raise pytest.Collector.CollectError(str(error)) from error
+
+    @property
+    def _tools(self) -> Mapping[str, Tool]:
+        return self._registered.tools if self._registered else {}
 
     def pytest_pycollect_makemodule(self, module_path: Path) -> None:
         """Remember every test module, whether it holds a task or not."""
@@ -107,7 +119,7 @@ class _Session(Generic[T]):
         if isinstance(task, Task) and task.module == collector.path:
             collected = made is not None or name != task.checker.__name__  # another name for it is no test
             try:
-                check_in_module(task, vars(collector.obj), self._registering.tools, collected=collected)
+                check_in_module(task, vars(collector.obj), self._tools, collected=collected)
                 self._tasks[task.module] = (Suite.of(task.module), task)
             except UsageError as error:
                 raise collector.CollectError(str(error)) from error
@@ -152,7 +164,7 @@ class _Session(Generic[T]):
     def pytest_runtest_protocol(self) -> bool:
         """Do the work where pytest would run an item."""
         errors = (*self._errors, *map(str, same_ids(task for _, task in self._tasks.values())))
-        self.made.append(self._work(Collected(tuple(self._tasks.values()), self._registering.tools, errors)))
+        self.made.append(self._work(Collected(tuple(self._tasks.values()), self._tools, errors)))
         return True
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -50,6 +50,13 @@ def key_of(item: pytest.Item) -> TrialKey | None:
     return TrialKey(param.model, task.id, param.run)
 
 
+def trial_key(item: pytest.Item) -> TrialKey:
+    """Which trial an item is that is known to be one."""
+    key = key_of(item)
+    assert key is not None
+    return key
+
+
 def task_of_id(nodeid: str, models: Iterable[str]) -> str:
     """The id of the task that a node id is a trial of with one of the models; empty for a test that is none."""
     path, _, name = nodeid.partition("::")
@@ -58,50 +65,59 @@ def task_of_id(nodeid: str, models: Iterable[str]) -> str:
     return task_id(PurePosixPath(path)) if is_trial else ""
 
 
-class Collecting:
-    """Parametrizes, checks and orders the tasks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Parametrizes, checks, picks and orders the tasks that pytest collects."""
 
-    def __init__(self, models: Sequence[str], runs: int, order: str, tools: Mapping[str, object], suite: Suite) -> None:
-        self._models, self._runs, self._order, self._tools, self._suite = models, runs, order, tools, suite
+    labels: Sequence[str]
+    """Of the campaigns, in the order given."""
+    runs: int
+    order: str
+    suite: Suite
+    tools: Mapping[str, object]
+    """By name; they may grow while tasks are collected."""
+    picked: Collection[TrialKey] = ()
+    """The only trials to run, where they were picked by how they had ended."""
 
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Every task runs `runs` times with every model."""
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Run every task `runs` times in every campaign."""
         if isinstance(getattr(metafunc.function, "agentcore", None), Task):
-            params = [Param(model, run) for model in self._models for run in range(1, self._runs + 1)]
+            params = [Param(label, run) for label in self.labels for run in range(1, self.runs + 1)]
             metafunc.parametrize("trial", params, indirect=True, ids=str)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_pycollect_makeitem(
-        self, collector: pytest.Module | pytest.Class, name: str, obj: object
-    ) -> Generator[None, object, object]:
-        """Make an error at collection of what is wrong with a declaration beyond the decorator's own arguments."""
-        made = yield
-        declared = getattr(obj, "agentcore", None)
-        if isinstance(declared, Task):
-            collected = made is not None or name != declared.checker.__name__
-            try:
-                check_place(declared, self._suite)
-                check_in_module(declared, vars(collector.obj), self._tools, collected=collected)
-                check_oracle(declared)
-            except TaskDeclarationError as error:
-                raise collector.CollectError(str(error)) from error
-        return made
+    def check(self, collector: pytest.Module | pytest.Class, name: str, declared: object, made: object) -> None:
+        """Raise CollectError for what is wrong with a declaration beyond the decorator's own arguments."""
+        task = getattr(declared, "agentcore", None)
+        if not isinstance(task, Task):
+            return
+        collected = made is not None or name != task.checker.__name__
+        try:
+            check_place(task, self.suite)
+            check_in_module(task, vars(collector.obj), self.tools, collected=collected)
+            check_oracle(task)
+        except TaskDeclarationError as error:
+            raise collector.CollectError(str(error)) from error
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Model after model, since each is loaded once; then interleaved or task by task; other tests keep place."""
+    def arrange(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave the picked trials only, then order them; tests that are no trials keep their places.
+
+        Model after model, since each is loaded once; then interleaved or task by task.
+        """
+        if self.picked and (rest := [item for item in items if key_of(item) not in self.picked]):
+            config.hook.pytest_deselected(items=rest)
+            items[:] = [item for item in items if key_of(item) in self.picked]
         for error in same_ids(filter(None, map(task_of, items))):
             raise pytest.UsageError(str(error))
         trials = [item for item in items if key_of(item)]
-        tasks = {task: n for n, task in enumerate(dict.fromkeys(_key(item).task for item in trials))}
-        ordered = iter(sorted(trials, key=lambda item: self._rank(_key(item), tasks)))
+        tasks = {task: n for n, task in enumerate(dict.fromkeys(trial_key(item).task for item in trials))}
+        ordered = iter(sorted(trials, key=lambda item: self._rank(trial_key(item), tasks)))
         items[:] = [next(ordered) if key_of(item) else item for item in items]
         for item in trials:
             item.add_marker("agentcore")
 
     def _rank(self, key: TrialKey, tasks: Mapping[str, int]) -> tuple[int, int, int]:
-        model, task = self._models.index(key.model), tasks[key.task]
-        return (model, task, key.run) if self._order == "by-task" else (model, key.run, task)
+        label, task = self.labels.index(key.model), tasks[key.task]
+        return (label, task, key.run) if self.order == "by-task" else (label, key.run, task)
 
 
 def check_place(task: Task, suite: Suite) -> None:
@@ -113,31 +129,11 @@ def check_place(task: Task, suite: Suite) -> None:
         raise TaskDeclarationError(task.module, "suite", sentence)
 
 
-def _key(item: pytest.Item) -> TrialKey:
-    key = key_of(item)
-    assert key is not None
-    return key
-
-
 WORDS = (*(mode.value for mode in FailureMode), *(cause.value for cause in Cause))
 """What `--agentcore-rerun` takes."""
 
 _BY_PYTEST = {"lf": "--lf", "stepwise": "--sw"}
 """Options of pytest that pick tests by how they ended last."""
-
-
-class Selecting:
-    """Leaves only the picked trials; everything that is no trial is left out too."""
-
-    def __init__(self, keys: Collection[TrialKey]) -> None:
-        self._keys = frozenset(keys)
-
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Deselect the rest."""
-        rest = [item for item in items if key_of(item) not in self._keys]
-        if rest:
-            config.hook.pytest_deselected(items=rest)
-            items[:] = [item for item in items if key_of(item) in self._keys]
 
 
 def picked_by_pytest(config: pytest.Config) -> Selection | None:

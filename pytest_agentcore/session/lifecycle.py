@@ -1,106 +1,305 @@
-"""When things happen: between collection and the first trial, models are loaded and campaigns opened."""
+"""A session from its first item to its exit code: every hook of pytest in which it acts, in the order of time.
+
+The parts do not know each other's turns. What must come before what is said here, where it is done.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import asdict
-from typing import Any
+import traceback
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
 
 import pytest
 
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.session.items import key_of, task_of
-from pytest_agentcore.session.recording import MODELS, PLAN, TOOLS, PlanLine, Recording
-from pytest_agentcore.session.terminal import Presenting, shown
-from pytest_agentcore.session.trials import Running
+from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
+from pytest_agentcore.session.extensions import RegisteredTools
+from pytest_agentcore.session.gates import Breaker, Gates, passed_over
+from pytest_agentcore.session.items import Items, key_of, task_of
+from pytest_agentcore.session.recording import PlanLine, Recording
+from pytest_agentcore.session.terminal import Ending, Screen, compare_groups, outcome_word, report_campaigns, shown
+from pytest_agentcore.session.trials import FINISHED, Campaigns, Models, Spans, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
-from pytest_agentcore.session.verdicts import placeholder
-from pytest_agentcore.trial.result import TrialKey
+from pytest_agentcore.session.verdicts import (
+    RECORDED,
+    RESULT,
+    SPAN,
+    call_checker,
+    hide_harness,
+    report_recorded,
+    report_trial,
+)
+from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+NEWS = "agentcore_news"
+"""Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
 
 
-class Conducting:
-    """The plugin object that the `trial` fixture asks; in a worker it has nothing to record or to show."""
+@dataclass(kw_only=True)
+class Controller:
+    """What the main process does besides: it records, shows and gates. A worker of pytest-xdist has none."""
 
-    def __init__(self, running: Running, recording: Recording | None, presenting: Presenting | None) -> None:
-        self._running, self._recording, self._presenting = running, recording, presenting
+    recording: Recording
+    screen: Screen
+    gates: Gates
+    ending: Ending = field(default_factory=Ending)
+
+
+class CampaignSession:
+    """The plugin object, registered once a model is given."""
+
+    def __init__(
+        self,
+        *,
+        config: pytest.Config,
+        registered: RegisteredTools,
+        items: Items,
+        campaigns: Campaigns,
+        models: Models,
+        trials: Trials,
+        spans: Spans,
+        breaker: Breaker,
+        controller: Controller | None,
+    ) -> None:
+        self.config, self.controller = config, controller
+        self._registered, self._items, self._campaigns = registered, items, campaigns
+        self._models, self._trials, self._spans, self._breaker = models, trials, spans, breaker
+        self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
-        self._sent: frozenset[str] = frozenset()
+        self._told = -1
+        """How many models the last news was about; before the first news not even none."""
+
+    # Collection: every task becomes an item per campaign and run.
+
+    def pytest_plugin_registered(self) -> None:
+        """Ask a conftest for its tools: pytest loads one that lies beside the tasks only when it collects there."""
+        try:
+            self._registered.ask()
+        except UsageError as error:
+            raise pytest.Collector.CollectError(str(error)) from error
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize tasks by campaign and run."""
+        self._items.parametrize(metafunc)
+
+    @pytest.hookimpl(wrapper=True)  # to see whether pytest makes an item of it
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> Generator[None, object, object]:
+        """Check a task's declaration."""
+        made = yield
+        self._items.check(collector, name, obj, made)
+        return made
+
+    @pytest.hookimpl(trylast=True)  # whatever others sort: trials of a model stay together, or it is loaded twice
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Pick and order the trials."""
+        self._items.arrange(self.config, items)
+
+    @pytest.hookimpl(trylast=True)  # below pytest's line on what was collected
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take what is left after deselection as the plan; a gate that cannot hold over it is refused now."""
+        self._collected, self._plan = session.items, plan_of(session.items)
+        self._trials.plan(session.items)
+        if self.controller and not session.testsfailed and not runs_nothing(self.config):
+            self.controller.gates.refuse([line[1] for line in self._plan])
+
+    # Trials: each runs when its test asks for the fixture, and is judged when its checker has spoken.
+
+    @pytest.hookimpl(tryfirst=True)  # before pytest's own loop, which is the last to be asked
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Load the first model, then open the campaigns: what the model cannot do is said before anything is written.
+
+        Under pytest-xdist the main process has no plan, and has opened them before the workers began.
+        """
+        broken = session.testsfailed and not session.config.option.continue_on_collection_errors
+        if self.controller is None or broken or runs_nothing(session.config):
+            return
+        if self._plan:
+            recording, models = self.controller.recording, self._models
+            with usage_errors():
+                with shown(session.config) as say:
+                    models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
+                recording.choose(line[0] for line in self._plan)
+                to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._campaigns.recorded]
+                models.check_keys(to_run)
+                for first in to_run[:1]:
+                    models.open(first)
+                with record_errors():
+                    recording.open()
+                    recording.plan(self._plan, self._specs())
+                    recording.describe(models.described)
+        self.controller.screen.show_header()
+
+    @pytest.hookimpl(tryfirst=True)  # before fixtures are set up, of which one runs the trial
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Pass over what belongs to a campaign that was ended."""
+        key = key_of(item)
+        if key and key not in self._campaigns.recorded:
+            self._breaker.pass_over(key.model)
 
     def trial(self, item: pytest.Item) -> Trial:
-        """Run an item's trial. A model that cannot be loaded after all ends the session: every trial would fail."""
-        if key_of(item) in self._running.recorded or runs_nothing(item.config):
-            return placeholder()
+        """What the `trial` fixture gives: the finished trial, or nothing where no checker is going to look at it.
+
+        A model that cannot be loaded after all ends the session: every trial would fail.
+        """
+        if key_of(item) in self._campaigns.recorded or runs_nothing(item.config):
+            return cast("Trial", None)
         try:
-            with record_errors() if self._recording else nullcontext():
-                return self._running.trial(item)
+            with record_errors() if self.controller else nullcontext():
+                return self._trials.ask(item)
         except (UsageError, RecordError) as error:
-            if self._recording is None:  # xdist takes a worker that exits for a broken one, but listens to this
+            if self.controller is None:  # xdist takes a worker that exits for a broken one, but listens to this
                 item.session.shouldstop = str(error)
                 pytest.fail(str(error), pytrace=False)
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember the plan: what is left after deselection."""
-        self._plan = plan_of(session.items)
-        self._running.tasks = {task.id: task for task in map(task_of, session.items) if task}
+    @pytest.hookimpl(tryfirst=True)  # before the checker, whose output under `-s` stands alone
+    def pytest_runtest_call(self) -> None:
+        """Take the live line away: the trial is over."""
+        if self.controller:
+            self.controller.screen.erase()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Load the first model before anything is written: what it cannot do is said in a sentence, at once."""
-        broken = session.testsfailed and not session.config.option.continue_on_collection_errors
-        if runs_nothing(session.config) or broken or self._recording is None:
-            return
-        distributed = session.config.pluginmanager.has_plugin("dsession")
-        if not distributed and self._plan:
-            with usage_errors():
-                self._fetch(session.config)
-                self._recording.choose(line[0] for line in self._plan)
-                self._running.check_keys(self._unrecorded())
-                for first in self._unrecorded()[:1]:
-                    self._running.open(first)
-                with record_errors():
-                    self._recording.open(self._plan)
-                    self._recording.take_models(self._running.described)
-        if self._presenting:
-            self._presenting.show_header()
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Call the checker in pytest's place."""
+        key = key_of(pyfuncitem)
+        return call_checker(pyfuncitem, self._campaigns.recorded.get(key) if key else None)
 
-    def _fetch(self, config: pytest.Config) -> None:
-        """Fetch what the plan needs and this machine has not, its progress shown."""
-        slugs = dict.fromkeys(line[0] for line in self._plan)
-        with shown(config) as say:
-            self._running.fetch(slugs, say)
-
-    def _unrecorded(self) -> list[str]:
-        """The models that have a trial to run, one per trial and in their order."""
-        return [line[0] for line in self._plan if TrialKey(line[0], line[1], line[2]) not in self._running.recorded]
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> object:
-        """A report carries what the main process cannot know: the plan, once, and what each model said of itself."""
+    @pytest.hookimpl(wrapper=True)  # pytest makes the report, and what it makes is changed
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the trial; the report carries the verdict, and what the main process cannot know."""
+        key, finished = key_of(item), item.stash.get(FINISHED, None)
+        if finished and not item.config.option.fulltrace:
+            hide_harness(call, finished.job.task.module)
         report = yield
-        if self._plan and not self._sent:
-            setattr(report, PLAN, self._plan)
-            setattr(report, TOOLS, json.loads(json.dumps(self._specs())))
-        known = frozenset(self._running.described) | {""}
-        if task_of(item) and known != self._sent:
-            # exactly plain types: xdist's serializer knows no subclass of str
-            setattr(report, MODELS, json.loads(json.dumps(self._running.described, default=dict)))
-            self._sent = known
+        if key and finished:
+            if report_trial(report, call, finished, item, self._campaigns.folders[key.model]):
+                setattr(report, SPAN, self._spans.of(key))
+        elif key in self._campaigns.recorded and key:
+            report_recorded(report, self._campaigns.recorded[key], item, self._campaigns.folders[key.model])
+        self._tell(report)
         return report
+
+    def _tell(self, report: pytest.TestReport) -> None:
+        """Put onto a report the plan, once, and what models said of themselves, whenever one was opened."""
+        described, is_first = self._models.described, self._told < 0
+        if not self._plan or len(described) == self._told:
+            return
+        self._told = len(described)
+        # exactly plain types: xdist's serializer knows no subclass of str
+        news = json.loads(json.dumps({"models": described, "specs": self._specs() if is_first else ()}, default=dict))
+        setattr(report, NEWS, news | {"plan": self._plan if is_first else ()})
 
     def _specs(self) -> list[dict[str, Any]]:
         """Of every tool that the plan's tasks name."""
         used = {name for line in self._plan for name in line[3]}
-        return [asdict(tool.spec) for name, tool in self._running.tools.items() if name in used]
+        return [asdict(tool.spec) for name, tool in self._registered.tools.items() if name in used]
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Free the model."""
-        self._running.close()
+    # Reports: recorded before they are shown.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: no letter stands for what is not on the disk
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Record what a report carries, then let others show it."""
+        data, from_worker = getattr(report, RESULT, None), hasattr(report, "node")
+        result = TrialResult.from_json(data) if data is not None else None
+        if self.controller:
+            self._record(report, result, self.controller)
+        yield
+        if result and not from_worker:  # where the trial ran, the campaign may have to be ended
+            self._breaker.count(self._campaigns.label_of(result), result)
+        if self.controller and from_worker:  # nobody but workers brings the live line back
+            self.controller.screen.show_workers()
+
+    def _record(self, report: pytest.TestReport, result: TrialResult | None, controller: Controller) -> None:
+        controller.screen.erase()  # before pytest writes its letter
+        controller.screen.count(report)
+        if news := getattr(report, NEWS, None):
+            with record_errors():
+                controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"])
+                controller.recording.describe(news["models"])
+        if result and not hasattr(report, RECORDED):
+            if span := getattr(report, SPAN, None):
+                self._spans.take(TrialKey(self._campaigns.label_of(result), result.task, result.run), *span)
+            self._announce(result)
+        controller.gates.count(report)
+
+    def _announce(self, result: TrialResult) -> None:
+        """Tell everybody of a result, ourselves first: whatever another's hook does, the line is on the disk."""
+        try:
+            self.config.hook.pytest_agentcore_trial_finished(result=result, config=self.config)
+        except AgentcoreError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{last.filename}, line {last.lineno}"
+            self._models.broken.append(
+                f"pytest_agentcore_trial_finished broke for {result.key}: {type(error).__name__}: {error} ({where})"
+            )
+
+    @pytest.hookimpl(tryfirst=True)  # before others are told
+    def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
+        """Write the result line: the plugin's own use of its hook."""
+        if self.controller:
+            with record_errors():
+                self.controller.recording.add(result)
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Say a trial's outcome in our letters and words."""
+        return outcome_word(report)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Record what is known of an interrupted trial, which never gets a report."""
+        for item in self._collected if self.controller else ():
+            finished = item.stash.get(FINISHED, None)
+            if finished and not finished.judged:
+                # a full disk may be what has ended the session: the trial runs again
+                with suppress(RecordError, pytest.exit.Exception):
+                    self._announce(finished.interrupt())
+                finished.close()
+
+    # The end: exit code, then the record, then reports.
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # innermost: before and right after every other plugin's own
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """Gate, close the campaigns with the exit status that pytest is going to return, and write the reports.
+
+        All of it is done before the terminal's summary, which pytest's reporter writes in a wrapper further out.
+        """
+        self._trials.abandon()  # nobody is going to ask for what is left
+        if self.controller:
+            self.controller.screen.erase()  # also where an interrupt ended the trial
+            if not runs_nothing(session.config):
+                gates = self.controller.gates.decide(session, self.controller.recording.campaigns)
+                self.controller.ending.gates = gates
+        yield
+        self._models.close()
+        if self.controller:
+            self._end(session, self.controller)
+
+    def _end(self, session: pytest.Session, controller: Controller) -> None:
+        recording, ending, here = controller.recording, controller.ending, session.config.invocation_params.dir
+        if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        recording.close(int(session.exitstatus))
+        ending.broken = [*recording.lost, *self._models.broken]
+        ending.campaigns = recording.campaigns
+        there = [campaign for campaign in ending.campaigns.values() if campaign.folder.manifest.is_file()]
+        ending.groups = list(compare_groups(recording.groups.values(), there, here, controller.screen.width))
+        ending.reports = list(report_campaigns(there, controller.gates.baseline, here))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was passed over, and how each campaign ended."""
+        for line in passed_over(terminalreporter.stats.get("skipped", ())):
+            terminalreporter.write_line(line, yellow=True)
+        if self.controller:
+            self.controller.screen.summarise(terminalreporter, self.controller.ending)
 
 
 def runs_nothing(config: pytest.Config) -> bool:

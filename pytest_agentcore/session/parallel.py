@@ -1,137 +1,157 @@
-"""Trials in parallel: started ahead of their tests, some at a time, while the items keep their order.
+"""Who runs trials: one after the other, or several at a time ahead of their tests.
 
-The `trial` fixture only waits here for its own. What was started and is not going to be asked for, because the session
-ends, is cut off at its next token and counts as not run.
+Tests keep their order either way: each asks for its own trial and waits for it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
-import pytest
-
-from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.runner import Finished
-from pytest_agentcore.session.items import key_of
-from pytest_agentcore.session.trials import Running
-from pytest_agentcore.setup import Setup
+from pytest_agentcore.runner import Finished, Job
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 
+OnTurn = Callable[[TrialKey, int], None]
+"""Told which turn of a trial begins."""
+Run = Callable[[Job, threading.Event, OnTurn], Finished]
+"""Runs a trial here and now; the event, once set, ends it at its next token."""
+
+
+class Executor(Protocol):
+    """Runs trials. Nothing above it knows how many at a time, on which threads, or on which machine."""
+
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Trials that are going to be asked for, in this order; an executor may begin them at once."""
+
+    def result(self, job: Job) -> Finished:
+        """The trial, finished: waited for, or run now where it was not submitted.
+
+        Raises:
+            KeyboardInterrupt: the user stopped it, and nothing of it is worth keeping.
+        """
+
+    def cancel(self, label: str) -> None:
+        """End the campaign's submitted trials at their next token, and begin no more of them."""
+
+    def release(self, finished: Finished) -> None:
+        """Remove the folders of a trial that has its verdict."""
+
+    def abandon(self) -> Collection[Finished]:
+        """End every submitted trial that was not asked for; those that had begun come back, cut off or complete."""
+
+
+class Serial:
+    """Runs a trial when it is asked for, in the thread that asks."""
+
+    def __init__(self, run: Run, on_turn: OnTurn) -> None:
+        """Run by `run`, which tells `on_turn`."""
+        self._run, self._on_turn = run, on_turn
+
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Nothing runs before it is asked for."""
+
+    def result(self, job: Job) -> Finished:
+        """Run it now."""
+        return self._run(job, threading.Event(), self._on_turn)
+
+    def cancel(self, label: str) -> None:
+        """Nothing runs between two tests."""
+
+    def release(self, finished: Finished) -> None:
+        """Remove them now."""
+        finished.close()
+
+    def abandon(self) -> Collection[Finished]:
+        """Nothing was begun."""
+        return ()
+
+
 LOOK_SECONDS = 0.2
 """How often the one that waits shows how far the trials are."""
-REASON = "started ahead of its test, which did not come: the session ended first"
 
 
 class Ahead:
-    """Runs the trials of the loaded model on threads, in the order of the plan. Main process only."""
+    """Runs submitted trials on threads, some at a time, in the order in which they were submitted."""
 
-    def __init__(self, running: Running, most: int) -> None:
-        """Take over from `running`, which then asks here for finished trials."""
-        self._running, self._most = running, most
-        self._show, running.on_turn = running.on_turn, self._note
-        running.at_once = running.conversations = most
-        running.take, running.leave, running.dispose = self.take, self.leave, self._dispose
+    def __init__(self, run: Run, on_turn: OnTurn, most: int) -> None:
+        """Run at most so many at a time by `run`; `on_turn` is told by the thread that asks for results alone."""
+        self._run, self._on_turn, self._most = run, on_turn, most
         self._turns: SimpleQueue[tuple[TrialKey, int]] = SimpleQueue()
-        self._plan: list[pytest.Item] = []
         self._pool: ThreadPoolExecutor | None = None
+        # removing folders takes longer than judging: it is done while the next trial is judged
         self._cleaner: ThreadPoolExecutor | None = None
-        """Removes folders, which takes longer than judging, while the next trial is judged."""
-        self._started: dict[str, Future[Finished | None]] = {}
-        """By node id; what is taken leaves."""
-        self._asked: set[str] = set()
+        self._submitted: dict[TrialKey, tuple[Future[Finished], threading.Event]] = {}
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """The plan is what is left after deselection; what may be skipped waits for its turn."""
-        self._plan = [item for item in session.items if key_of(item) and not _may_be_skipped(item)]
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Queue them; the first begin at once."""
+        self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
+        self._cleaner = self._cleaner or ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
+        for job in jobs:
+            cancel = threading.Event()
+            self._submitted[job.key] = self._pool.submit(self._run, job, cancel, self._note), cancel
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Nobody is going to ask for what is left."""
-        self.leave()
-
-    def take(self, item: pytest.Item) -> Finished | None:
-        """The finished trial of an item, waited for; None where it was not started ahead.
-
-        Raises:
-            KeyboardInterrupt: after the trial that was waited for has been cut off.
-        """
-        if self._pool is None:
-            self._start(item)
-        self._asked.add(item.nodeid)
-        future = self._started.get(item.nodeid)
-        if future is None:
-            return None
+    def result(self, job: Job) -> Finished:
+        """Wait for it, showing how far the others are; what was not submitted runs in the thread that asks."""
+        if job.key not in self._submitted:
+            return self._run(job, threading.Event(), self._on_turn)
+        future, _ = self._submitted[job.key]
         try:
             finished = self._wait(future)
         except KeyboardInterrupt:
-            self._cancel()
+            self._cancel(self._submitted)
+            # cut off it is recorded as interrupted; complete it is discarded, since nobody looks at it any more
+            if future.cancelled() or future.result().attempt.stop_reason is not StopReason.interrupted:
+                raise
             finished = future.result()
-            if finished is None or finished.attempt.stop_reason is not StopReason.interrupted:
-                raise  # it was complete, and nobody looks at it any more
-        del self._started[item.nodeid]
+        del self._submitted[job.key]
         return finished
 
-    def leave(self) -> None:
-        """End all that was started and not taken, before the model is closed."""
-        if self._pool is None:
-            return
-        self._cancel()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool = None
-        for future in self._started.values():
-            if not future.cancelled() and future.exception() is None and (finished := future.result()):
-                self._running.discard(finished, REASON)
-        self._started.clear()
+    def cancel(self, label: str) -> None:
+        """Those that wait in the queue are taken out of it."""
+        self._cancel([key for key in self._submitted if key.model == label])
+
+    def release(self, finished: Finished) -> None:
+        """Remove them on a thread of its own."""
         if self._cleaner:
-            self._cleaner.shutdown(wait=True)
-            self._cleaner = None
-
-    def _start(self, item: pytest.Item) -> None:
-        """Hand the rest of this model's trials to a pool, which begins them in order."""
-        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
-        self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
-        setup = self._setup(item)
-        for other in self._plan:
-            known = other.nodeid in self._asked or key_of(other) in self._running.recorded
-            if not known and self._setup(other).same_model(setup):
-                self._started[other.nodeid] = self._pool.submit(self._run, other)
-
-    def _run(self, item: pytest.Item) -> Finished | None:
-        key = key_of(item)
-        assert key is not None
-        if self._running.cancels[key.model].is_set():
-            return None
-        finished = self._running.run(item)
-        try:
-            self._running.keep(finished)
-        except RecordError:
+            self._cleaner.submit(finished.close)
+        else:
             finished.close()
-            raise
-        return finished
 
-    def _wait(self, future: Future[Finished | None]) -> Finished | None:
+    def abandon(self) -> Collection[Finished]:
+        """Wait until all threads are done."""
+        self._cancel(self._submitted)
+        for pool in filter(None, (self._pool, self._cleaner)):
+            pool.shutdown(wait=True)
+        self._pool = self._cleaner = None
+        futures = [future for future, _ in self._submitted.values() if not future.cancelled()]
+        self._submitted.clear()
+        return [future.result() for future in futures if future.exception() is None]
+
+    def _cancel(self, keys: Iterable[TrialKey]) -> None:
+        for key in keys:
+            future, cancel = self._submitted[key]
+            cancel.set()
+            future.cancel()
+
+    def _wait(self, future: Future[Finished]) -> Finished:
         while True:
             try:
                 return future.result(timeout=LOOK_SECONDS)
             except TimeoutError:
-                if future.done():
+                if future.done():  # the error is the trial's own
                     return future.result()
                 self._show_turns()
 
     def _note(self, key: TrialKey, turn: int) -> None:
-        """Only the main thread may write to the terminal."""
-        if threading.current_thread() is threading.main_thread():
-            self._show(key, turn)
-        else:
-            self._turns.put((key, turn))
+        """Keep it for the thread that waits: no other may write to the terminal."""
+        self._turns.put((key, turn))
 
     def _show_turns(self) -> None:
-        """The last turn that began, of whichever trial."""
+        """Show the last turn that began, of whichever trial."""
         last = None
         while True:
             try:
@@ -139,43 +159,4 @@ class Ahead:
             except Empty:
                 break
         if last:
-            self._show(*last)
-
-    def _cancel(self) -> None:
-        for item in self._plan:
-            if item.nodeid in self._started:
-                key = key_of(item)
-                assert key is not None
-                self._running.stop(key.model)
-
-    def _dispose(self, finished: Finished) -> None:
-        if self._cleaner:
-            self._cleaner.submit(finished.close)
-        else:
-            finished.close()
-
-    def _setup(self, item: pytest.Item) -> Setup:
-        key = key_of(item)
-        assert key is not None
-        return self._running.setups[key.model]
-
-
-def refuse_too_many(setups: Mapping[str, Setup], most: int) -> None:
-    """Raise UsageError where trials are asked for at the same time of a model that is loaded in this process."""
-    for setup in setups.values():
-        if most > 1 and setup.entry.backend == "llama_cpp":
-            raise UsageError(
-                f"--agentcore-parallel {most}: {setup.slug} runs in this process and takes one conversation at a time; "
-                "leave the option out, or serve the model and give --agentcore-base-url"
-            )
-
-
-def processes(config: pytest.Config) -> int:
-    """Workers of pytest-xdist; 0 without."""
-    if not config.pluginmanager.has_plugin("xdist") or config.getoption("dist", "no") == "no":
-        return 0
-    return config.getoption("numprocesses", None) or len(config.getoption("tx", None) or ()) or 1
-
-
-def _may_be_skipped(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("skip", "skipif"))
+            self._on_turn(*last)

@@ -1,4 +1,4 @@
-"""The main process's side of the record: folders, manifests, result lines, verification tables."""
+"""What the main process writes down: the manifest, predictions on file, and each campaign while reports come in."""
 
 from __future__ import annotations
 
@@ -9,32 +9,28 @@ import platform
 import shutil
 import subprocess
 import sys
-import traceback
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import Any, TypeVar
 
 from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
-from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
+from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.group import GroupFolder, create_group
-from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, Selection, SuiteFacts, utc
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
 from pytest_agentcore.pack.transcript import judge_crashed, open_attempts
+from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.session.items import why_selected
-from pytest_agentcore.session.trials import FINISHED, PREFLIGHT, SPAN, Running, caution
-from pytest_agentcore.session.usage import record_errors
-from pytest_agentcore.session.verdicts import RECORDED, RESULT
+from pytest_agentcore.session.trials import PREFLIGHT, Campaigns, Spans
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
@@ -59,7 +55,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Of `PACKAGES`, those that are installed."""
+    """Versions of those of `PACKAGES` that are installed."""
     found = {}
     for name in PACKAGES:
         try:
@@ -78,15 +74,14 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
+def initial_manifest(setup: Setup, settings: Settings, suite: Suite, sandbox: Sandbox) -> Manifest:
     """All that follows from model, settings and machine; who asks, and for which trials, comes later."""
-    settings = running.settings
     return Manifest(
         suite=SuiteFacts.of(suite),
         model=setup.slug,
         requested=setup.entry.name,
         entry=_entry_facts(setup),
-        backend=_foreseen(setup),
+        backend=_file_facts(setup),
         policy=setup.policy.value,
         context_load=setup.load,
         sampling={key: value for key, value in asdict(setup.sampling).items() if key not in setup.entry.not_sent},
@@ -95,7 +90,7 @@ def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
         order=settings.order,
         budget=asdict(setup.limit),
         tools=(),
-        sandbox=running.sandbox.describe(),
+        sandbox=sandbox.describe(),
         harness=__version__,
         machine=machine_facts(),
         packages=package_versions(),
@@ -109,7 +104,7 @@ def foresee(setup: Setup, running: Running, suite: Suite) -> Manifest:
 
 
 def _prices(setup: Setup) -> Prices | None:
-    """Of the entry; without any an endpoint's costs are not known, and nothing is paid for what runs here."""
+    """The entry's; without any an endpoint's costs are not known, and nothing is paid for what runs here."""
     return setup.entry.prices or (None if setup.entry.base_url else Prices())
 
 
@@ -118,17 +113,12 @@ def _entry_facts(setup: Setup) -> dict[str, Any]:
     return {key: value for key, value in asdict(setup.entry).items() if key not in ("path", "argument")}
 
 
-def _foreseen(setup: Setup) -> dict[str, Any]:
+def _file_facts(setup: Setup) -> dict[str, Any]:
     """What is known of a model before it is loaded."""
-    entry = setup.entry
-    if not entry.path:
+    path = setup.entry.path
+    if not path:
         return {}
-    return {
-        "file": entry.path.name,
-        "quant": entry.quant,
-        "device": "in the workers",
-        "sha256": file_digest(entry.path),
-    }
+    return {"file": path.name, "quant": setup.entry.quant, "device": "in the workers", "sha256": file_digest(path)}
 
 
 SECONDS = 10.0
@@ -251,104 +241,87 @@ def _is_ours(file: Path) -> bool:
         return False
 
 
-PLAN = "agentcore_plan"
-"""Attribute of a process's first report: what it collected, as `PlanLine`s in JSON."""
-TOOLS = "agentcore_tools"
-"""Attribute beside it: the specs of the tools that the plan's tasks name, which the main process may not know."""
-MODELS = "agentcore_models"
-"""Attribute of a report: what the models opened so far said of themselves, by slug."""
-
 PlanLine = tuple[str, str, int, tuple[str, ...]]
 """The campaign's label, task id, run index, names of the task's tools."""
 
 
 class Recording:
-    """Opens a campaign per model and keeps it true while reports come in."""
+    """Opens a campaign per label and keeps it true while reports come in. Main process only."""
 
-    def __init__(self, running: Running, suite: Suite, results: Path, arguments: Iterable[str]) -> None:
-        self._running, self._suite, self._results = running, suite, results
-        self._arguments = tuple(arguments)
-        self.campaigns: dict[str, CampaignRecord] = {}
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        manifest: Callable[[Setup], Manifest],
+        results: Path,
+        resume: str | None,
+        kept: Mapping[str, bytes],
+        spans: Spans,
+    ) -> None:
+        """Write nothing yet.
+
+        Args:
+            campaigns: told of the folders, and of what earlier processes did.
+            manifest: what the command asks for with a setup.
+            results: the results folder.
+            resume: the campaign to continue, where the user named one.
+            kept: predictions for the packs of the campaigns that they are about.
+            spans: when trials ran.
+        """
+        self._campaigns, self._manifest, self._spans = campaigns, manifest, spans
+        self._results, self._resume, self._kept = results, resume, kept
+        self.records: dict[str, CampaignRecord] = {}
         """By label."""
         self.groups: dict[str, GroupFolder] = {}
         """By slug: where a model has several campaigns."""
-        self.warnings: list[str] = []
-        self.scope: tuple[str, ...] = ()
-        """What of the suite the command line asks for."""
-        self.selection: Selection | None = None
-        """Set when trials were picked by how they had ended."""
-        self.filed: Filed | None = None
-        """Predictions that are on file."""
+        self.choices: dict[str, Choice] = {}
+        """By label: what is continued, and why nothing is."""
         self.lost: list[str] = []
         """Sentences about what the disk did not take in the end."""
-        self.choices: dict[str, Choice] = {}
-        """What is continued, and why nothing is."""
         self._wanted: dict[str, Manifest] = {}
-        self._session = str(uuid.uuid4())
         self._described: set[str] = set()
-        self._specs: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
 
     @property
-    def at_once(self) -> int:
-        """Trials that may run at the same time."""
-        return self._running.at_once
+    def campaigns(self) -> dict[str, Campaign]:
+        """What is recorded now, by label."""
+        return {
+            label: Campaign(folder=record.folder, manifest=record.manifest, results=tuple(record.results))
+            for label, record in self.records.items()
+        }
 
-    def choose(self, labels: Iterable[str] = ()) -> None:
+    def choose(self, labels: Iterable[str]) -> None:
         """Find the campaigns to continue, and lock them. Nothing is written yet.
 
         Raises:
             UsageError: the named campaign cannot be continued, or another process writes one that would be.
         """
-        setups = {label: self._running.setups[label] for label in dict.fromkeys(labels) or self._running.setups}
-        self._wanted = {label: self._manifest(setup) for label, setup in setups.items()}
-        named = self._running.settings.resume
-        if self.selection:
-            self.choices = dict.fromkeys(setups, Choice(why=why_selected(self.selection)))
-        elif named:
-            self.choices = {label: resume(named, self._results, wanted) for label, wanted in self._wanted.items()}
+        self._wanted = {label: self._manifest(self._campaigns.setups[label]) for label in dict.fromkeys(labels)}
+        selections = {label: wanted.selection for label, wanted in self._wanted.items() if wanted.selection}
+        if selections:
+            self.choices = {label: Choice(why=why_selected(selection)) for label, selection in selections.items()}
+        elif self._resume:
+            self.choices = {
+                label: resume(self._resume, self._results, wanted) for label, wanted in self._wanted.items()
+            }
         else:
             self.choices = choose(self._results, self._wanted)
         for label, choice in self.choices.items():
-            self._running.recorded |= {
+            self._campaigns.recorded |= {
                 TrialKey(label, result.task, result.run): result for result in choice.results if result.scored
             }
 
-    def open(self, plan: Sequence[PlanLine] = ()) -> None:
-        """Make or continue the campaigns that were chosen: with the plan where this process collected."""
+    def open(self) -> None:
+        """Make or continue the campaigns that were chosen."""
         for label, choice in self.choices.items():
-            wanted = replace(self._wanted[label], group=self._group(self._running.setups[label]))
+            wanted = replace(self._wanted[label], group=self._group(self._campaigns.setups[label]))
             if choice.earlier:
-                self.campaigns[label] = CampaignRecord.go_on(choice, wanted)
-                self._take_over(label, self.campaigns[label])
+                record = CampaignRecord.go_on(choice, wanted)
+                self._campaigns.recorded |= _labelled(label, record.recorded)
+                self._campaigns.attempts |= _labelled(label, record.attempts)
             else:
-                kept = self.filed.kept if self.filed and wanted.predictions else {}
-                self.campaigns[label] = CampaignRecord.begin(self._results, wanted, kept)
-            self._running.folders[label] = self.campaigns[label].folder
-        self.take_plan(plan)
-
-    def _take_over(self, label: str, campaign: CampaignRecord) -> None:
-        """What is not run again, and how often the rest was tried."""
-        keyed = {TrialKey(label, key.task, key.run): result for key, result in campaign.recorded.items()}
-        self._running.recorded |= keyed
-        self._running.earlier |= {TrialKey(label, key.task, key.run): n for key, n in campaign.attempts.items()}
-
-    def take_plan(self, plan: Sequence[PlanLine]) -> None:
-        """Write down what is going to run, once; what a continued campaign planned before stays."""
-        if not plan:
-            return
-        known = {name: asdict(tool.spec) for name, tool in self._running.tools.items()} | self._specs
-        for slug, campaign in self.campaigns.items():
-            lines = [line for line in plan if line[0] == slug]
-            if lines and slug not in self._planned:
-                self._planned.add(slug)
-                before = campaign.manifest
-                asked = [PlannedTrial(task=line[1], run=line[2]) for line in lines]
-                used = {name for line in lines for name in line[3]} | {str(tool["name"]) for tool in before.tools}
-                campaign.revise(
-                    planned=tuple(dict.fromkeys([*before.planned, *asked])),
-                    tools=tuple(spec for name, spec in known.items() if name in used),
-                )
+                record = CampaignRecord.begin(self._results, wanted, self._kept if wanted.predictions else {})
+            self.records[label], self._campaigns.folders[label] = record, record.folder
 
     def _group(self, setup: Setup) -> str:
         """Id of the group that the campaign is run in, made when it is first asked for; empty for none."""
@@ -359,114 +332,79 @@ class Recording:
             if manifest.model == setup.slug and manifest.group:
                 self.groups.setdefault(setup.slug, GroupFolder(self._results / manifest.group))
         if setup.slug not in self.groups:
-            self.groups[setup.slug] = create_group(self._results, setup.slug, self._suite.name, datetime.now(UTC))
+            suite = self._wanted[setup.label].suite.name
+            self.groups[setup.slug] = create_group(self._results, setup.slug, suite, datetime.now(UTC))
         return self.groups[setup.slug].id
 
-    def take_models(self, described: Mapping[str, Mapping[str, Any]]) -> None:
+    def plan(self, lines: Sequence[PlanLine], specs: Sequence[Mapping[str, Any]]) -> None:
+        """Write down what is going to run, once; what a continued campaign planned before stays.
+
+        Args:
+            lines: the trials, in their order.
+            specs: the tools that their tasks name; under xdist only workers may know them.
+        """
+        for label, record in self.records.items():
+            mine = [line for line in lines if line[0] == label]
+            if mine and label not in self._planned:
+                self._planned.add(label)
+                used = {name for line in mine for name in line[3]}
+                tools = {tool["name"]: tool for tool in record.manifest.tools}
+                tools |= {spec["name"]: dict(spec) for spec in specs if spec["name"] in used}
+                asked = [PlannedTrial(task=line[1], run=line[2]) for line in mine]
+                record.revise(
+                    planned=tuple(dict.fromkeys([*record.manifest.planned, *asked])), tools=tuple(tools.values())
+                )
+
+    def describe(self, described: Mapping[str, Mapping[str, Any]]) -> None:
         """Write down what the models said of themselves, once each."""
-        for slug, facts in described.items():
-            campaign = self.campaigns.get(slug)
-            if campaign and slug not in self._described:
-                self._described.add(slug)
+        for label, facts in described.items():
+            record = self.records.get(label)
+            if record and label not in self._described:
+                self._described.add(label)
                 backend = dict(facts)
                 made = backend.pop(PREFLIGHT, None)
-                said = [*campaign.manifest.warnings, *filter(None, [facts.get("warning"), caution(made)])]
-                campaign.revise(backend=backend, preflight=made, warnings=tuple(dict.fromkeys(said)))
+                caution = "" if made is None or made["passed"] else f"the preflight {made['verdict']}"
+                said = [*record.manifest.warnings, *filter(None, [facts.get("warning"), caution])]
+                record.revise(backend=backend, preflight=made, warnings=tuple(dict.fromkeys(said)))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what a report carries; tryfirst, so that nothing is shown that is not on the disk."""
-        with record_errors():
-            self._specs = {spec["name"]: spec for spec in getattr(report, TOOLS, ())} | self._specs
-            self.take_plan([tuple(line) for line in getattr(report, PLAN, ())])
-            self.take_models(getattr(report, MODELS, {}))
-        data = getattr(report, RESULT, None)
-        if data is not None and not hasattr(report, RECORDED):
-            result = TrialResult.from_json(data)
-            if span := getattr(report, SPAN, None):
-                self._running.spans.take(TrialKey(self._running.label_of(result), result.task, result.run), *span)
-            self._running_hook(result)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
-        """The plugin's own use of the hook: write the result line."""
-        with record_errors():
-            label = self._running.label_of(result)
-            self.campaigns[label].add(result)
-            self._note_overlap(label)
-
-    @property
-    def broken(self) -> tuple[str, ...]:
-        """Sentences about others' code that broke where no trial can bear it."""
-        return tuple(self._running.broken)
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Remember where the hook is called."""
-        self._config = config
-
-    def pytest_keyboard_interrupt(self) -> None:
-        """An interrupted trial never gets a report; what is known of it is recorded all the same."""
-        session = self._config.pluginmanager.get_plugin("session")
-        for item in getattr(session, "items", ()):
-            finished = item.stash.get(FINISHED, None)
-            if finished and not finished.judged:
-                with suppress(
-                    RecordError, pytest.exit.Exception
-                ):  # this may be what has ended the session: the trial runs again
-                    self._running_hook(finished.interrupt())
-                finished.close()
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Close the campaigns with the exit status that pytest is going to return."""
-        if self._running.broken and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        for slug, choice in self.choices.items():
-            if slug not in self.campaigns:
-                choice.release()
-        for label, campaign in self.campaigns.items():
-            try:
-                self._note_overlap(label)
-                campaign.finish(exit_status=int(session.exitstatus), finished=datetime.now(UTC))
-            except RecordError as error:
-                self.lost.append(str(error))
-            if not campaign.manifest.planned and not campaign.results:
-                shutil.rmtree(campaign.folder.path)  # workers that collected nothing leave nothing behind
-
-    def _note_overlap(self, label: str) -> None:
-        """Write down how many trials overlapped, which may be fewer than were allowed to."""
-        campaign, most = self.campaigns[label], self._running.spans.most(label)
-        if most > campaign.manifest.parallel:
-            campaign.revise(parallel=most)
+    def add(self, result: TrialResult) -> None:
+        """Write the result line."""
+        label = self._campaigns.label_of(result)
+        self.records[label].add(result)
+        self._note_overlap(label)
 
     def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript."""
-        for campaign in self.campaigns.values():
-            for attempt in open_attempts(campaign.folder):
+        for record in self.records.values():
+            for attempt in open_attempts(record.folder):
                 if attempt.start["nodeid"] == nodeid:
-                    return judge_crashed(campaign.folder, attempt, detail)
+                    return judge_crashed(record.folder, attempt, detail)
         return None
 
-    def _running_hook(self, result: TrialResult) -> None:
-        """Tell everybody, ourselves first: whatever another implementation does, the line is on the disk."""
-        try:
-            self._config.hook.pytest_agentcore_trial_finished(result=result, config=self._config)
-        except AgentcoreError:
-            raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{last.filename}, line {last.lineno}"
-            self._running.broken.append(
-                f"pytest_agentcore_trial_finished broke for {result.key}: {type(error).__name__}: {error} ({where})"
-            )
+    def close(self, exit_status: int) -> None:
+        """Close the campaigns with the exit status that pytest is going to return."""
+        for label, choice in self.choices.items():
+            if label not in self.records:
+                choice.release()
+        for label, record in self.records.items():
+            try:
+                self._note_overlap(label)
+                record.finish(exit_status=exit_status, finished=datetime.now(UTC))
+            except RecordError as error:
+                self.lost.append(str(error))
+            if not record.manifest.planned and not record.results:
+                shutil.rmtree(record.folder.path)  # workers that collected nothing leave nothing behind
 
-    def _manifest(self, setup: Setup) -> Manifest:
-        return replace(
-            foresee(setup, self._running, self._suite),
-            arguments=self._arguments,
-            warnings=tuple(self.warnings),
-            scope=self.scope,
-            session=self._session,
-            selection=self.selection,
-            predictions=self.filed.facts(setup) if self.filed and not self.selection else None,
-        )
+    def _note_overlap(self, label: str) -> None:
+        """Write down how many trials overlapped, which may be fewer than were allowed to."""
+        record, most = self.records[label], self._spans.most(label)
+        if most > record.manifest.parallel:
+            record.revise(parallel=most)
+
+
+Found = TypeVar("Found")
+
+
+def _labelled(label: str, by_key: Mapping[TrialKey, Found]) -> dict[TrialKey, Found]:
+    """Keyed as the session keys trials, by the campaign's label in the place of the model's slug."""
+    return {TrialKey(label, key.task, key.run): found for key, found in by_key.items()}

@@ -1,10 +1,11 @@
-"""What the terminal shows: header, outcome words, the line while a trial works, the summary."""
+"""Shows a session in the terminal: header, outcome words, the line while a trial works, the summary."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -13,9 +14,8 @@ import pytest
 from pytest_agentcore.analysis.gate import GateVerdict
 from pytest_agentcore.errors import AgentcoreError
 from pytest_agentcore.format import labelled
-from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.group import GroupFolder
-from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.terminal import (
     Progress,
     header_lines,
@@ -39,7 +39,10 @@ _NEXT_ROW = " \r"
 
 
 class LiveLine:
-    """At most one line. pytest's writer adds up what it is given to know its column, so it is not given this."""
+    """The one line below pytest's letters, redrawn in its place.
+
+    It bypasses pytest's writer, which adds up what it is given to know its column.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -88,7 +91,7 @@ _WORDS = {
 
 @contextmanager
 def shown(config: pytest.Config) -> Iterator[Callable[[str], None]]:
-    """Lets what takes long write to the terminal: yields what writes a line, and stops capturing meanwhile."""
+    """Yield a function that writes a line to the terminal, with capturing stopped, for what takes long."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
 
@@ -102,61 +105,42 @@ def shown(config: pytest.Config) -> Iterator[Callable[[str], None]]:
         yield say
 
 
-class Presenting:
-    """Writes through pytest's own terminal reporter."""
+@dataclass(kw_only=True)
+class Ending:
+    """What is shown below the tests: filled while the session ends, in the order of the fields."""
 
-    def __init__(self, config: pytest.Config, recording: Recording, invocation: Path) -> None:
-        self._config, self._recording, self._invocation = config, recording, invocation
+    gates: Sequence[GateVerdict] = ()
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    """By label."""
+    broken: Sequence[str] = ()
+    """Sentences about what was lost, and about others' code that broke where no trial can bear it."""
+    groups: Sequence[tuple[str, Sequence[str]]] = ()
+    """Title and lines of each."""
+    reports: Sequence[tuple[str, str]] = ()
+    """Label and text of each line."""
+
+
+class Screen:
+    """Writes through pytest's own terminal reporter. Main process only."""
+
+    def __init__(self, config: pytest.Config, recording: Recording, at_once: int) -> None:
+        """Show what is recorded; `at_once` trials may run at the same time."""
+        self._config, self._recording, self._at_once = config, recording, at_once
         self._began = time.monotonic()
         self._seconds: list[float] = []
         self._plain = time.monotonic()
         self._live = LiveLine(config)
-        self.gates: Sequence[GateVerdict] = ()
 
     def show_header(self) -> None:
-        """One block per campaign, once its model is loaded."""
+        """Show a block per campaign, once its model is loaded."""
         self._began = time.monotonic()
         if self._terminal is None:
             return
-        for slug, campaign in self._recording.campaigns.items():
+        for label, record in self._recording.records.items():
             self._terminal.ensure_newline()
-            width, why = self._terminal._tw.fullwidth, self._recording.choices[slug].why
-            for line in header_lines(campaign.manifest, self._relative(campaign.folder.path), width, why):
+            width, why = self._terminal._tw.fullwidth, self._recording.choices[label].why
+            for line in header_lines(record.manifest, self.relative(record.folder.path), width, why):
                 self._terminal.write_line(line)
-
-    def pytest_report_teststatus(
-        self, report: pytest.TestReport
-    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        """A letter and a word per outcome; pytest's categories stay, and with them counts, `-r` and exit code."""
-        data = getattr(report, RESULT, None)
-        if data is None or hasattr(report, "wasxfail"):  # pytest has words of its own for what was expected to fail
-            return None
-        recorded = " (recorded)" if hasattr(report, RECORDED) else ""
-        if data["outcome"] not in _WORDS:
-            return ("passed", ".", (f"PASSED{recorded}", {"green": True})) if recorded and report.passed else None
-        category, letter, colour = _WORDS[data["outcome"]]
-        return category, letter, (data["outcome"].upper() + recorded, {colour: True})
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
-        """Take the live line away before pytest writes its letter; nobody but workers brings it back."""
-        self.erase()
-        data = getattr(report, RESULT, None)
-        if data is not None and not hasattr(report, RECORDED):
-            self._seconds.append(data["seconds"])
-        yield
-        if hasattr(report, "node") and any(campaign.results for campaign in self._recording.campaigns.values()):
-            self._show(None, 0)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self) -> None:
-        """The trial is over: what the checker prints under `-s` stands alone."""
-        self.erase()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Also where an interrupt ended the trial."""
-        self.erase()
 
     def on_turn(self, key: TrialKey, turn: int) -> None:
         """A turn begins: say so, below pytest's letters on a terminal, now and then on lines of its own elsewhere."""
@@ -166,23 +150,16 @@ class Presenting:
         """Remove the live line, if one is there."""
         self._live.erase(self._terminal)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """A table per campaign, and why the gate is shut if it is."""
-        self.erase()
-        for campaign in self._recording.campaigns.values():
-            terminalreporter.write_sep("=", summary_title(campaign.manifest))
-            folder = self._relative(campaign.folder.path)
-            ended = Campaign(folder=campaign.folder, manifest=campaign.manifest, results=tuple(campaign.results))
-            for line in summary_lines(ended, folder, terminalreporter._tw.fullwidth):
-                terminalreporter.write_line(line)
-        for sentence in (*self._recording.lost, *self._recording.broken):
-            terminalreporter.write_line(visible(sentence), red=True)
-        for gate in self.gates:
-            terminalreporter.write_line(gate.title, bold=True)
-            for sentence in gate.sentences:
-                terminalreporter.write_line(f"  {visible(sentence)}", red=True)
-            for note in gate.notes:
-                terminalreporter.write_line(f"  {visible(note)}")
+    def count(self, report: pytest.TestReport) -> None:
+        """Take note of how long a trial took."""
+        data = getattr(report, RESULT, None)
+        if data is not None and not hasattr(report, RECORDED):
+            self._seconds.append(data["seconds"])
+
+    def show_workers(self) -> None:
+        """Show how far the workers are, once the first of their trials is recorded."""
+        if any(record.results for record in self._recording.records.values()):
+            self._show(None, 0)
 
     def _show(self, key: TrialKey | None, turn: int) -> None:
         terminal = self._terminal
@@ -196,19 +173,18 @@ class Presenting:
                 say(progress_line(self._progress(key, turn), terminal._tw.fullwidth))
 
     def _progress(self, key: TrialKey | None, turn: int) -> Progress:
-        """Of one trial, or with None of all that workers do at the same time."""
-        campaigns = self._recording.campaigns
-        manifests = [campaign.manifest for campaign in campaigns.values()]
-        planned = sum(len(manifest.planned) for manifest in manifests)
-        done = sum(len(campaign.results) for campaign in campaigns.values())
+        """Where one trial is, or with None all that workers do at the same time."""
+        records = self._recording.records
+        planned = sum(len(record.manifest.planned) for record in records.values())
+        done = sum(len(record.results) for record in records.values())
         return Progress(
             current=key,
             turn=turn,
-            runs=campaigns[key.model].manifest.runs if key else 0,
+            runs=records[key.model].manifest.runs if key else 0,
             done=done,
             planned=planned,
             elapsed=time.monotonic() - self._began,
-            remaining=remaining_seconds(self._seconds, planned - done, at_once=self._recording.at_once),
+            remaining=remaining_seconds(self._seconds, planned - done, at_once=self._at_once),
         )
 
     @property
@@ -216,87 +192,102 @@ class Presenting:
         """Looked up when it is needed: pytest makes it after plugins are configured, and `-p no:terminal` never."""
         return cast("pytest.TerminalReporter | None", self._config.pluginmanager.get_plugin("terminalreporter"))
 
-    def _relative(self, path: Path) -> Path:
-        return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        return self._terminal._tw.fullwidth if self._terminal else 80
+
+    def relative(self, path: Path) -> Path:
+        """A path as the user may type it."""
+        return relative_to(path, self._config.invocation_params.dir)
+
+    def summarise(self, terminal: pytest.TerminalReporter, ending: Ending) -> None:
+        """Show a table per campaign, what was lost, why a gate is shut, where the reports are, and the groups."""
+        self.erase()
+        width = terminal._tw.fullwidth
+        for campaign in ending.campaigns.values():
+            folder = self.relative(campaign.folder.path)
+            _write_section(terminal, summary_title(campaign.manifest), summary_lines(campaign, folder, width))
+        for sentence in ending.broken:
+            terminal.write_line(visible(sentence), red=True)
+        for gate in ending.gates:
+            _write_gate(terminal, gate)
+        for label, text in ending.reports:
+            for line in labelled(label, text, width):
+                terminal.write_line(line)
+        for title, compared in ending.groups:
+            _write_section(terminal, title, compared)
 
 
-class Grouping:
-    """Writes and shows what the campaigns of a group say together. Main process only."""
+def _write_section(terminal: pytest.TerminalReporter, title: str, lines: Iterable[str]) -> None:
+    terminal.write_sep("=", title)
+    for line in lines:
+        terminal.write_line(line)
 
-    def __init__(self, recording: Recording, invocation: Path) -> None:
-        self._recording, self._invocation = recording, invocation
-        self._shown: list[tuple[str, list[str]]] = []
-        """Title and lines."""
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
-        """Once every campaign is closed; a group of which nothing was run leaves no folder behind."""
-        yield
-        terminal = session.config.get_terminal_writer()
-        for folder in self._recording.groups.values():
-            mine = [c for c in self._recording.campaigns.values() if c.manifest.group == folder.id]
-            if any(campaign.results for campaign in mine):
-                self._shown.append(self._compare(folder, terminal.fullwidth))
-            else:
-                folder.path.rmdir()
+def _write_gate(terminal: pytest.TerminalReporter, gate: GateVerdict) -> None:
+    terminal.write_line(gate.title, bold=True)
+    for sentence in gate.sentences:
+        terminal.write_line(f"  {visible(sentence)}", red=True)
+    for note in gate.notes:
+        terminal.write_line(f"  {visible(note)}")
 
-    def _compare(self, folder: GroupFolder, width: int) -> tuple[str, list[str]]:
-        # statistics are loaded now that nobody waits for a first trial
-        from pytest_agentcore.analysis.groups import build_group  # noqa: PLC0415
-        from pytest_agentcore.pack.group import members  # noqa: PLC0415
-        from pytest_agentcore.reports.group_text import group_lines, group_title  # noqa: PLC0415
-        from pytest_agentcore.reports.write import write_group  # noqa: PLC0415
 
-        path = folder.path
-        shown = path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
+def outcome_word(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """A letter and a word per outcome; pytest's categories stay, and with them counts, `-r` and exit code."""
+    data = getattr(report, RESULT, None)
+    if data is None or hasattr(report, "wasxfail"):  # pytest has words of its own for what was expected to fail
+        return None
+    recorded = " (recorded)" if hasattr(report, RECORDED) else ""
+    if data["outcome"] not in _WORDS:
+        return ("passed", ".", (f"PASSED{recorded}", {"green": True})) if recorded and report.passed else None
+    category, letter, colour = _WORDS[data["outcome"]]
+    return category, letter, (data["outcome"].upper() + recorded, {colour: True})
+
+
+def compare_groups(
+    groups: Iterable[GroupFolder], campaigns: Collection[Campaign], here: Path, width: int
+) -> Iterator[tuple[str, list[str]]]:
+    """Write what the campaigns of each group say together; yields title and lines to show.
+
+    A group of which nothing was run leaves no folder behind.
+    """
+    # statistics are loaded now that nobody waits for a first trial
+    from pytest_agentcore.analysis.groups import build_group  # noqa: PLC0415
+    from pytest_agentcore.pack.group import members  # noqa: PLC0415
+    from pytest_agentcore.reports.group_text import group_lines, group_title  # noqa: PLC0415
+    from pytest_agentcore.reports.write import write_group  # noqa: PLC0415
+
+    for folder in groups:
+        if not any(campaign.results for campaign in campaigns if campaign.manifest.group == folder.id):
+            folder.path.rmdir()
+            continue
+        shown = relative_to(folder.path, here)
         try:
             group = build_group(folder.id, members(folder))
             write_group(folder, group)
         except (AgentcoreError, OSError) as error:
-            return "group", [f"WARNING    the group was not compared ({error}); agentcore group {shown}"]
-        return group_title(group), group_lines(group, shown, width)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Below the campaigns' own tables."""
-        for title, lines in self._shown:
-            terminalreporter.write_sep("=", title)
-            for line in lines:
-                terminalreporter.write_line(line)
+            yield "group", [f"WARNING    the group was not compared ({error}); agentcore group {shown}"]
+        else:
+            yield group_title(group), group_lines(group, shown, width)
 
 
-class Reporting:
-    """Main process only. A report that cannot be written is a warning: the evidence it is made from is on the disk."""
+def report_campaigns(campaigns: Iterable[Campaign], baseline: Campaign | None, here: Path) -> Iterator[tuple[str, str]]:
+    """Write the reports of each campaign; yields label and text of what to say about them.
 
-    def __init__(self, recording: Recording, baseline: Campaign | None, invocation: Path) -> None:
-        self._recording, self._baseline, self._invocation = recording, baseline, invocation
-        self._lines: list[tuple[str, str]] = []
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Iterator[None]:
-        """Once every campaign is closed, and before the terminal's summary, whose wrapper is further out."""
-        yield
-        for campaign in self._recording.campaigns.values():
-            if campaign.folder.manifest.is_file():
-                self._lines += self._write(campaign.folder)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Below the campaigns' tables."""
-        for label, text in self._lines:
-            for line in labelled(label, text, terminalreporter._tw.fullwidth):
-                terminalreporter.write_line(line)
-
-    def _write(self, folder: CampaignFolder) -> list[tuple[str, str]]:
+    A report that cannot be written is a warning: the evidence it is made from is on the disk.
+    """
+    for campaign in campaigns:
+        path = relative_to(campaign.folder.path, here)
         try:
             from pytest_agentcore.reports.write import write_reports  # noqa: PLC0415 - now that nobody waits
 
-            campaign = read_campaign(folder.path)
-            written = write_reports(campaign, self._baseline)
-            return [("report", str(self._relative(path))) for path in written]
+            for written in write_reports(campaign, baseline):
+                yield "report", str(relative_to(written, here))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a report, the run stands
-            why = f"{type(error).__name__}: {error}"
-            return [("WARNING", f"no report was written ({why}); agentcore report {self._relative(folder.path)}")]
+            yield "WARNING", f"no report was written ({type(error).__name__}: {error}); agentcore report {path}"
 
-    def _relative(self, path: Path) -> Path:
-        return path.relative_to(self._invocation) if path.is_relative_to(self._invocation) else path
+
+def relative_to(path: Path, here: Path) -> Path:
+    """The path as somebody types it who is here."""
+    return path.relative_to(here) if path.is_relative_to(here) else path

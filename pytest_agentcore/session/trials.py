@@ -1,4 +1,4 @@
-"""Runs the trial of an item and hands it to the checker; keeps at most one model loaded."""
+"""Runs the trials of a session: its campaigns, the one loaded model, and the trial that each test asks for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 import shutil
 import threading
 import time
-import uuid
 from bisect import bisect_right, insort
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -23,7 +22,7 @@ from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_l
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.retries import Patience
 from pytest_agentcore.backends.base import Backend, BackendFactory, ChecksRoom
-from pytest_agentcore.catalogue.entry import ENDPOINT, ModelEntry
+from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import Subject, preflight
@@ -31,10 +30,11 @@ from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter
-from pytest_agentcore.runner import Agent, Finished, Job, run_attempt
+from pytest_agentcore.runner import Agent, Finished, Job, run_trial
 from pytest_agentcore.sandbox.archive import pack
 from pytest_agentcore.sandbox.base import Sandbox
-from pytest_agentcore.session.items import key_of, task_of
+from pytest_agentcore.session.items import key_of, task_of, trial_key
+from pytest_agentcore.session.parallel import Executor, OnTurn
 from pytest_agentcore.session.usage import opening_errors
 from pytest_agentcore.setup import Setup, check_files
 from pytest_agentcore.tasks.suite import Suite
@@ -43,12 +43,205 @@ from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
-SPAN = "agentcore_span"
-"""Attribute of a report: when its trial began and ended, in seconds since 1970."""
+FINISHED = pytest.StashKey[Finished]()
+"""On an item: its trial, run and waiting to be judged."""
+PREFLIGHT = "preflight"
+"""Key of the verdict among what a model said of itself."""
+
+_suite_of = cache(Suite.of)
+
+
+@dataclass(kw_only=True)
+class Campaigns:
+    """The session's campaigns, as the process that runs their trials knows them."""
+
+    setups: dict[str, Setup]
+    """By label, in the order given; once a model is fetched, with its file."""
+    folders: dict[str, CampaignFolder] = field(default_factory=dict)
+    """By label; filled when the campaigns are opened."""
+    recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
+    """Trials that an earlier process scored: they are reported and not run."""
+    attempts: dict[TrialKey, int] = field(default_factory=dict)
+    """How many attempts earlier processes made at the others."""
+
+    def label_of(self, result: TrialResult) -> str:
+        """The campaign that a result belongs to."""
+        asked = (result.model, result.policy, result.context_load)
+        return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
+
+
+class Models:
+    """Owns the model that is loaded in this process, one at most."""
+
+    def __init__(
+        self,
+        *,
+        setups: dict[str, Setup],
+        backends: Mapping[str, BackendFactory],
+        tools: Mapping[str, Tool],
+        settings: Settings,
+        conversations: int,
+    ) -> None:
+        """Load nothing yet.
+
+        Args:
+            setups: by label; an entry is replaced when its model is fetched.
+            backends: factories by name.
+            tools: by name; they may grow while tasks are collected.
+            settings: for the preflight.
+            conversations: trials that a model must take at the same time.
+        """
+        self._setups, self._backends, self._tools = setups, backends, tools
+        self._settings, self._conversations = settings, conversations
+        self._loaded: tuple[Setup, Backend | None] | None = None
+        self.tasks: Mapping[str, Task] = {}
+        """What is going to run, by id; a model's context is checked against them when it is loaded."""
+        self.loads: dict[tuple[str, str], ContextLoad] = {}
+        """Earlier conversations, by label and task's id."""
+        self.described: dict[str, Mapping[str, Any]] = {}
+        """What each model that was opened said of itself, by label."""
+        self.broken: list[str] = []
+        """Sentences about backends that broke where no trial can bear it."""
+
+    def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
+        """Put the files of these campaigns' models on this machine, and look at those that came.
+
+        Raises:
+            UsageError: one cannot be had, or is broken.
+        """
+        fetched: dict[str, ModelEntry] = {}
+        for label in labels:
+            setup = self._setups[label]
+            if setup.entry.is_to_fetch:
+                fetched[setup.slug] = fetched.get(setup.slug) or fetch(setup.entry, say)
+                self._setups[label] = replace(setup, entry=fetched[setup.slug])
+                check_files([self._setups[label]])
+
+    def check_keys(self, labels: Iterable[str]) -> None:
+        """Look for the keys of endpoints, before anything is written: not every model is opened before that.
+
+        Raises:
+            UsageError: one is not there, or cannot be sent.
+        """
+        for setup in (self._setups[label] for label in dict.fromkeys(labels)):
+            if setup.entry.backend == ENDPOINT:
+                api_key_of(setup.entry)
+
+    def check_scripts(self) -> None:
+        """Read what costs nothing to read, for a process that loads nothing itself.
+
+        Raises:
+            UsageError: a script is none.
+        """
+        for setup in self._setups.values():
+            if setup.entry.backend == SCRIPTED:
+                self._backends[SCRIPTED](setup.entry, setup.engine).close()
+
+    def open(self, label: str) -> Backend | None:
+        """Load a campaign's model, after closing the one before it; None for oracle and null.
+
+        The campaigns of one model share what is loaded.
+
+        Raises:
+            UsageError: the model cannot be loaded.
+        """
+        setup = self._setups[label]
+        if self._loaded and self._loaded[0].same_model(setup):
+            return self._loaded[1]
+        self.close()
+        import pytest_agentcore.tools.arguments  # noqa: F401, PLC0415 - heavy, and the first call's time would hold it
+
+        if setup.entry.is_agent:
+            self.described.setdefault(label, {"name": setup.entry.backend})
+            self._loaded = setup, None
+            return None
+        with opening_errors(setup.entry.backend):
+            return self._open(setup)
+
+    def close(self) -> None:
+        """Free the loaded model; one that breaks at that has done its work, and what was measured stands."""
+        backend = self._loaded[1] if self._loaded else None
+        self._loaded = None
+        try:
+            if backend:
+                backend.close()
+        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
+            name = getattr(backend, "name", "")
+            self.broken.append(f"backend {name} broke when it was closed: {type(error).__name__}: {error}")
+
+    def _open(self, setup: Setup) -> Backend:
+        backend = self._backends[setup.entry.backend](setup.entry, setup.engine)
+        check_backend(backend)
+        if self._conversations > backend.slots:
+            backend.close()
+            raise UsageError(
+                f"--agentcore-parallel {self._conversations}: {setup.slug} takes {backend.slots} at a time at most"
+            )
+        self._loaded = setup, backend
+        mine = [other for other in self._setups.values() if other.same_model(setup)]
+        for other in mine:
+            self._prepare(other, backend)
+        if setup.label not in self.described:
+            facts = {**backend.describe(), **self._examine(backend, setup)}
+            json.dumps(facts, default=dict)  # said now, not when the manifest is written
+            self.described |= {other.label: facts for other in mine}
+        return backend
+
+    def _prepare(self, setup: Setup, backend: Backend) -> None:
+        """Write every task's earlier conversation, and see that the first prompts leave room for a reply."""
+        for task in self.tasks.values():
+            suite, specs = _suite_of(task.module), [self._tools[name].spec for name in task.tools]
+            load: ContextLoad | None = None
+            if setup.load:
+                load = build_load(setup.load, backend, suite.system_prompt, specs, setup.policy)
+                self.loads[setup.label, task.id] = load
+            first = opening(suite.system_prompt, task.prompt, load.messages if load else ())
+            try:
+                if isinstance(backend, ChecksRoom):
+                    backend.check_room(first, specs, setup.policy)
+                elif load:
+                    check_load(load, backend, first, specs, setup.policy)
+            except UsageError as error:
+                loaded = f" with a context load of {setup.load} tokens" if setup.load else ""
+                raise UsageError(f"{task.id}{loaded}: {error}") from error
+
+    def _examine(self, backend: Backend, setup: Setup) -> Mapping[str, Any]:
+        """The preflight's verdict; none where it is off, and for scripts, which answer tasks only.
+
+        Raises:
+            UsageError: tool calls do not get through, and nobody said to go on all the same.
+        """
+        if self._settings.preflight == "off" or not setup.has_plumbing:
+            return {}
+        subject = Subject(
+            backend=backend,
+            model=setup.slug,
+            policy=setup.policy,
+            sampling=setup.sampling,
+            seconds=setup.limit.seconds,
+            cancel=threading.Event(),
+        )
+        found = preflight(subject)
+        if not found.passed and self._settings.preflight == "stop" and not self._settings.no_preflight:
+            raise UsageError(
+                f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was sent "
+                "and what came back, --agentcore-no-preflight runs the campaign anyway"
+            )
+        return {PREFLIGHT: found.to_json()}
+
+
+def check_backend(made: object) -> None:
+    """Raise TypeError unless what a factory made can be asked."""
+    named = isinstance(getattr(made, "name", None), str) and isinstance(getattr(made, "slots", None), int)
+    if not named or not all(callable(getattr(made, method, None)) for method in ("complete", "describe", "close")):
+        raise TypeError(f"{made!r:.80} is no backend: it needs name, slots, complete, describe and close")
 
 
 class Spans:
-    """When trials ran; may be used from several threads. What a trial adds costs no more when thousands went before."""
+    """When trials ran, and how many at a time; may be used from several threads.
+
+    Overlaps are counted as trials come in, so that the thousandth costs no more than the first.
+    """
 
     def __init__(self) -> None:
         self._spans: dict[TrialKey, tuple[float, float]] = {}
@@ -77,7 +270,7 @@ class Spans:
         return self._spans.get(key)
 
     def take(self, key: TrialKey, began: float, ended: float) -> None:
-        """Of a trial that a worker ran; one of this process is known already."""
+        """Count a trial that a worker ran; one of this process is known already."""
         with self._lock:
             if self._spans.get(key) == (began, ended):
                 return
@@ -102,324 +295,153 @@ class Spans:
             self._most[label] = max(self._most[label], at_once)
 
 
-PREFLIGHT = "preflight"
-"""Key of the verdict among what a model said of itself."""
+class Runner:
+    """Runs a job in this process, from whatever thread: the model works on it, and what it left goes into the pack."""
 
+    def __init__(self, campaigns: Campaigns, models: Models, settings: Settings, spans: Spans) -> None:
+        self._campaigns, self._models, self._settings, self._spans = campaigns, models, settings, spans
+        self._patience: dict[str, Patience] = {}
+        """By label: what a campaign has learned of its backend's absence."""
 
-def examine(backend: Backend, setup: Setup, settings: Settings, cancel: threading.Event) -> Mapping[str, Any]:
-    """The verdict by `PREFLIGHT`; nothing where none is asked for, and for scripts, which answer tasks only.
-
-    Raises:
-        UsageError: tool calls do not get through, and nobody said to go on all the same.
-    """
-    if settings.preflight == "off" or not setup.has_plumbing:
-        return {}
-    subject = Subject(
-        backend=backend,
-        model=setup.slug,
-        policy=setup.policy,
-        sampling=setup.sampling,
-        seconds=setup.limit.seconds,
-        cancel=cancel,
-    )
-    found = preflight(subject)
-    if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
-        raise UsageError(
-            f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was sent "
-            "and what came back, --agentcore-no-preflight runs the campaign anyway"
-        )
-    return {PREFLIGHT: found.to_json()}
-
-
-def caution(made: Mapping[str, Any] | None) -> str:
-    """For the warnings of a campaign that is run although its preflight failed; empty without a reason."""
-    return "" if made is None or made["passed"] else f"the preflight {made['verdict']}"
-
-
-FINISHED = pytest.StashKey[Finished]()
-"""On an item: its trial, run and waiting to be judged."""
-
-_suite_of = cache(Suite.of)
-
-
-@dataclass(kw_only=True)
-class Running:
-    """Everything it takes to run trials in this process."""
-
-    setups: dict[str, Setup]
-    """By label, and so are all that follow."""
-    folders: dict[str, CampaignFolder]
-    """Filled when the campaigns are opened."""
-    sandbox: Sandbox
-    tools: Mapping[str, Tool]
-    backends: Mapping[str, BackendFactory]
-    settings: Settings
-    on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
-    at_once: int = 1
-    """Trials that run at the same time at most, whether on threads or in worker processes."""
-    conversations: int = 1
-    """Trials that this process runs at the same time at most."""
-    take: Callable[[pytest.Item], Finished | None] = lambda _item: None
-    """A trial that was started ahead of its test, once it is finished."""
-    leave: Callable[[], None] = lambda: None
-    """Called before the loaded model is closed."""
-    dispose: Callable[[Finished], None] = Finished.close
-    """Removes the folders of a trial that has its verdict."""
-    cancels: dict[str, threading.Event] = field(default_factory=lambda: defaultdict(threading.Event))
-    """Set to end what a campaign has running, at the next token."""
-    recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
-    """Trials that an earlier process scored: they are reported and not run."""
-    earlier: dict[TrialKey, int] = field(default_factory=dict)
-    """Attempts that earlier processes made at the trials that are run."""
-    picked: set[TrialKey] = field(default_factory=set)
-    """The only trials to run, where they were picked by how they had ended; empty is all."""
-    tasks: dict[str, Task] = field(default_factory=dict)
-    """What is going to run, by id; a model's context is checked against them when it is loaded."""
-    broken: list[str] = field(default_factory=list)
-    """Sentences about others' code that broke where no trial can bear it."""
-    described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What each model that was opened said of itself."""
-    spans: Spans = field(default_factory=Spans)
-    """When trials ran, to see which overlapped."""
-    _loaded: tuple[Setup, Backend | None] | None = None
-    _current: Finished | None = None
-    """The trial that waits for its verdict, or had it last."""
-    _patience: dict[str, Patience] = field(default_factory=dict)
-    """By label: what a campaign has learned of its backend's absence."""
-    _loads: dict[tuple[str, str], ContextLoad] = field(default_factory=dict)
-    """By label and task's id."""
-
-    def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
-        """Put the files of these campaigns' models on this machine, and look at those that came.
+    def __call__(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Finished:
+        """Run a trial of the campaign whose model is open, and keep its workspace.
 
         Raises:
-            UsageError: one cannot be had, or is broken.
+            RecordError: the disk takes no more.
         """
-        fetched: dict[str, ModelEntry] = {}
-        for label in labels:
-            setup = self.setups[label]
-            if setup.entry.is_to_fetch:
-                fetched[setup.slug] = fetched.get(setup.slug) or fetch(setup.entry, say)
-                self.setups[label] = replace(setup, entry=fetched[setup.slug])
-                check_files([self.setups[label]])
-
-    def open(self, label: str) -> Backend | None:
-        """Load a campaign's model, after closing the one before it; None for oracle and null.
-
-        The campaigns of one model share what is loaded.
-
-        Raises:
-            UsageError: the model cannot be loaded.
-        """
-        setup = self.setups[label]
-        if self._loaded and self._loaded[0].same_model(setup):
-            return self._loaded[1]
-        self.close()
-        import pytest_agentcore.tools.arguments  # noqa: F401, PLC0415 - heavy, and the first call's time would hold it
-
-        if setup.entry.is_agent:
-            self.described.setdefault(label, {"name": setup.entry.backend})
-            self._loaded = setup, None
-            return None
-        with opening_errors(setup.entry.backend):
-            return self._open(setup)
-
-    def _open(self, setup: Setup) -> Backend:
-        backend = self.backends[setup.entry.backend](setup.entry, setup.engine)
-        check_backend(backend)
-        if self.conversations > backend.slots:
-            backend.close()
-            raise UsageError(
-                f"--agentcore-parallel {self.conversations}: {setup.slug} takes {backend.slots} at a time at most"
-            )
-        self._loaded = setup, backend
-        mine = [other for other in self.setups.values() if other.same_model(setup)]
-        for other in mine:
-            self._prepare(other, backend)
-        if setup.label not in self.described:
-            made = examine(backend, setup, self.settings, self.cancels[setup.label])
-            facts = {**backend.describe(), **made}
-            json.dumps(facts, default=dict)  # said now, not when the manifest is written
-            self.described |= {other.label: facts for other in mine}
-        return backend
-
-    def _prepare(self, setup: Setup, backend: Backend) -> None:
-        """Write every task's earlier conversation, and see that the first prompts leave room for a reply."""
-        for task in self.tasks.values():
-            suite, specs = _suite_of(task.module), [self.tools[name].spec for name in task.tools]
-            load: ContextLoad | None = None
-            if setup.load:
-                load = build_load(setup.load, backend, suite.system_prompt, specs, setup.policy)
-                self._loads[setup.label, task.id] = load
-            first = opening(suite.system_prompt, task.prompt, load.messages if load else ())
-            try:
-                if isinstance(backend, ChecksRoom):
-                    backend.check_room(first, specs, setup.policy)
-                elif load:
-                    check_load(load, backend, first, specs, setup.policy)
-            except UsageError as error:
-                loaded = f" with a context load of {setup.load} tokens" if setup.load else ""
-                raise UsageError(f"{task.id}{loaded}: {error}") from error
-
-    def label_of(self, result: TrialResult) -> str:
-        """The campaign that a result belongs to."""
-        asked = (result.model, result.policy, result.context_load)
-        return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
-
-    def check_keys(self, labels: Iterable[str]) -> None:
-        """Look for the keys of endpoints, before anything is written: not every model is opened before that.
-
-        Raises:
-            UsageError: one is not there, or cannot be sent.
-        """
-        for setup in (self.setups[label] for label in dict.fromkeys(labels)):
-            if setup.entry.backend == ENDPOINT:
-                api_key_of(setup.entry)
-
-    def check_scripts(self) -> None:
-        """Read what costs nothing to read, for a process that loads nothing itself.
-
-        Raises:
-            UsageError: a script is none.
-        """
-        for setup in self.setups.values():
-            if setup.entry.backend == "scripted":
-                self.backends["scripted"](setup.entry, setup.engine).close()
-
-    def stop(self, label: str) -> None:
-        """End what the campaign has running; nothing more of it is going to be asked for."""
-        self.cancels[label].set()
-
-    def close(self) -> None:
-        """Free the loaded model, and what a session that broke down left of the trial that it was at."""
-        self.leave()
-        if self._current:
-            self._current.close()
-        if self._loaded and self._loaded[1]:
-            self._close(self._loaded[1])
-        self._loaded = None
-
-    def _close(self, backend: Backend) -> None:
-        """Free it; one that breaks at that has done its work, and what was measured stands."""
+        folder, agent = self._campaigns.folders[job.key.model], self._agent(job, cancel, on_turn)
+        with self._spans.running(job.key):
+            finished = run_trial(job, agent, folder, cancel)
         try:
-            backend.close()
-        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
-            self.broken.append(f"backend {backend.name} broke when it was closed: {type(error).__name__}: {error}")
+            self._keep(finished, folder)
+        except BaseException:
+            finished.close()
+            raise
+        return finished
 
-    def trial(self, item: pytest.Item) -> Trial:
-        """Run the item's trial, again after an infrastructure error, and return what its checker looks at.
+    def _agent(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Callable[[Instance], Agent]:
+        label = job.key.model
+        setup, backend = self._campaigns.setups[label], self._models.open(label)
+        if backend is None:
+            solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
+            return lambda instance: FunctionAgent(solution, instance.facts)
+        asking = Asking(
+            policy=setup.policy,
+            sampling=setup.sampling,
+            base_seed=self._settings.seed,
+            cancel=cancel,
+            patience=self._patience.setdefault(label, Patience(reconnect_timeout=self._settings.reconnect_timeout)),
+            on_turn=on_turn,
+        )
+        earlier = job.load.messages if job.load else ()
+        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, earlier)
+
+    def _keep(self, finished: Finished, folder: CampaignFolder) -> None:
+        """Put the workspace that a trial left into the pack."""
+        root = finished.frozen.workspace.root
+        try:
+            pack(root, folder.workspace(finished.attempt.id))
+            if self._settings.keep_workspaces:
+                shutil.copytree(root, folder.workspaces / finished.attempt.id)
+        except OSError as error:
+            raise RecordError(folder.workspaces, error) from error
+
+
+DISCARDED = "started ahead of its test, which did not come: the session ended first"
+
+
+class Trials:
+    """The trial of each test: handed to the executor in the order of the plan, and taken when the test asks for it."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        models: Models,
+        executor: Executor,
+        settings: Settings,
+        sandbox: Sandbox,
+        tools: Mapping[str, Tool],
+    ) -> None:
+        self._campaigns, self._models, self._executor = campaigns, models, executor
+        self._settings, self._sandbox, self._tools = settings, sandbox, tools
+        self._plan: dict[str, pytest.Item] = {}
+        """What is going to be asked for, by node id; what may be skipped is not among it."""
+        self._handed_over: Setup | None = None
+        """A campaign of the model whose trials the executor has."""
+
+    def plan(self, items: Sequence[pytest.Item]) -> None:
+        """Take note of what is left after deselection."""
+        self._plan = {item.nodeid: item for item in items if key_of(item) and not _may_be_skipped(item)}
+        self._models.tasks = {task.id: task for task in map(task_of, items) if task}
+
+    def ask(self, item: pytest.Item) -> Trial:
+        """Have the item's trial run, and return what its checker looks at.
 
         Raises:
             InfrastructureError: no attempt could be completed.
             KeyboardInterrupt: the user stopped it; what there is of it is on the item.
+            UsageError: its model cannot be loaded after all.
+            RecordError: the disk takes no more.
         """
-        key = key_of(item)
-        assert key is not None
-        self.open(key.model)
-        finished = self.take(item) or self.run(item)
-        item.stash[FINISHED] = self._current = finished
-        item.addfinalizer(lambda: self.dispose(finished))
-        self.keep(finished)
+        self._hand_over(self._setup(item))
+        self._plan.pop(item.nodeid, None)
+        finished = self._executor.result(self._job(item))
+        item.stash[FINISHED] = finished
+        item.addfinalizer(lambda: self._executor.release(finished))
         if finished.attempt.stop_reason is StopReason.interrupted:
             raise KeyboardInterrupt
         if finished.failure:
             raise finished.failure
         return finished.trial
 
-    def run(self, item: pytest.Item) -> Finished:
-        """Make the attempts at an item's trial, from whatever thread; its model must be open."""
-        key, task = key_of(item), task_of(item)
-        assert key is not None
-        assert task is not None
-        backend = self.open(key.model)
-        with self.spans.running(key):
-            return self._attempts(self._job(key, task), backend, item.nodeid)
-
-    def keep(self, finished: Finished) -> None:
-        """Put the workspace that a trial left into the pack, unless it is there already.
-
-        Raises:
-            RecordError: the disk does not take it.
-        """
-        if finished.kept:
-            return
-        folder, root = self.folders[finished.job.key.model], finished.frozen.workspace.root
-        try:
-            pack(root, folder.workspace(finished.attempt.id))
-            if self.settings.keep_workspaces:
-                shutil.copytree(root, folder.workspaces / finished.attempt.id)
-        except OSError as error:
-            raise RecordError(folder.workspaces, error) from error
-        finished.kept = True
-
-    def discard(self, finished: Finished, reason: str) -> None:
-        """Of a trial that ran and that nobody asks for: only its transcript stays, among the replaced attempts."""
-        folder = self.folders[finished.job.key.model]
-        finished.record({"event": "discarded", "reason": reason})
-        finished.close()
-        folder.workspace(finished.attempt.id).unlink(missing_ok=True)
-        shutil.rmtree(folder.workspaces / finished.attempt.id, ignore_errors=True)
-        if isinstance(finished.record, TranscriptWriter):
-            finished.record.supersede(folder.attempts)
-
-    def _attempts(self, job: Job, backend: Backend | None, nodeid: str) -> Finished:
-        folder, earlier = self.folders[job.key.model], self.earlier.get(job.key, 0)
-        for tried in range(self.settings.retries + 1):
-            attempt_id, number = str(uuid.uuid4()), earlier + tried + 1
-            record = TranscriptWriter(folder.transcript(attempt_id))
-            finished = run_attempt(
-                job,
-                self._agent(job, backend),
-                record,
-                attempt_id=attempt_id,
-                nodeid=nodeid,
-                number=number,
-                cancel=self.cancels[job.key.model],
-            )
-            finished.folders.callback(record.close)
-            if not finished.failure or tried == self.settings.retries:
-                break
-            finished.judge(None)
+    def abandon(self) -> None:
+        """End what was begun and nobody asks for; its transcript stays among the replaced attempts, nothing else."""
+        self._handed_over = None
+        for finished in self._executor.abandon():
+            folder = self._campaigns.folders[finished.job.key.model]
+            finished.record({"event": "discarded", "reason": DISCARDED})
             finished.close()
-            record.supersede(folder.attempts)
-        return finished
+            folder.workspace(finished.attempt.id).unlink(missing_ok=True)
+            shutil.rmtree(folder.workspaces / finished.attempt.id, ignore_errors=True)
+            if isinstance(finished.record, TranscriptWriter):
+                finished.record.supersede(folder.attempts)
 
-    def _agent(self, job: Job, backend: Backend | None) -> Callable[[Instance], Agent]:
-        if backend is None:
-            solution = job.task.oracles[0] if self.setups[job.key.model].entry.backend == "oracle" else None
-            return lambda instance: FunctionAgent(solution, instance.facts)
-        setup = self.setups[job.key.model]
-        asking = Asking(
-            policy=setup.policy,
-            sampling=setup.sampling,
-            base_seed=self.settings.seed,
-            cancel=self.cancels[job.key.model],
-            patience=self._patience.setdefault(
-                job.key.model, Patience(reconnect_timeout=self.settings.reconnect_timeout)
-            ),
-            on_turn=self.on_turn,
+    def _hand_over(self, setup: Setup) -> None:
+        """Load the model, if it is not the one that is loaded, and submit all that is left of the plan with it."""
+        if self._handed_over and self._handed_over.same_model(setup):
+            return
+        self.abandon()  # what still runs would ask the model that is closed now
+        self._models.open(setup.label)
+        self._handed_over = setup
+        self._executor.submit(
+            self._job(item)
+            for item in self._plan.values()
+            if self._setup(item).same_model(setup) and trial_key(item) not in self._campaigns.recorded
         )
-        earlier = job.load.messages if job.load else ()
-        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, earlier)
 
-    def _job(self, key: TrialKey, task: Task) -> Job:
-        setup = self.setups[key.model]
+    def _setup(self, item: pytest.Item) -> Setup:
+        return self._campaigns.setups[trial_key(item).model]
+
+    def _job(self, item: pytest.Item) -> Job:
+        key, task, setup = trial_key(item), task_of(item), self._setup(item)
+        assert task is not None
         return Job(
             key=key,
             task=task,
             suite=_suite_of(task.module),
-            sandbox=self.sandbox,
-            tools=self.tools,
+            sandbox=self._sandbox,
+            tools=self._tools,
             limit=setup.limit,
             model=setup.slug,
-            load=self._loads.get((key.model, key.task)),
             policy=setup.policy.value,
-            seed=mix_seed(self.settings.seed, key.task, key.run),
+            load=self._models.loads.get((key.model, key.task)),
+            seed=mix_seed(self._settings.seed, key.task, key.run),
+            nodeid=item.nodeid,
+            attempts=self._campaigns.attempts.get(key, 0),
+            retries=self._settings.retries,
         )
 
 
-def check_backend(made: object) -> None:
-    """Raise TypeError unless what a factory made can be asked."""
-    named = isinstance(getattr(made, "name", None), str) and isinstance(getattr(made, "slots", None), int)
-    if not named or not all(callable(getattr(made, method, None)) for method in ("complete", "describe", "close")):
-        raise TypeError(f"{made!r:.80} is no backend: it needs name, slots, complete, describe and close")
+def _may_be_skipped(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("skip", "skipif"))

@@ -1,21 +1,25 @@
-"""Hooks that exist only when pytest-xdist does."""
+"""Hooks that exist only when pytest-xdist does, and what goes from the main process to its workers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.reports.junit import properties
+from pytest_agentcore.session.gates import Gates
+from pytest_agentcore.session.items import task_of_id
 from pytest_agentcore.session.lifecycle import runs_nothing
 from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.terminal import shown
-from pytest_agentcore.session.trials import Running
+from pytest_agentcore.session.trials import Campaigns, Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import RESULT, explain, make_inert
 from pytest_agentcore.trial.result import TrialKey
@@ -26,54 +30,70 @@ CRASHED = "agentcore_crashed"
 """Attribute of a report on a trial whose worker died."""
 
 
+def processes(config: pytest.Config) -> int:
+    """Number of workers; 0 without pytest-xdist."""
+    if not config.pluginmanager.has_plugin("xdist") or config.getoption("dist", "no") == "no":
+        return 0
+    return config.getoption("numprocesses", None) or len(config.getoption("tx", None) or ()) or 1
+
+
+@dataclass(kw_only=True, eq=False)  # pluggy puts plugins into sets
 class Distributing:
     """The main process under `-n N`: workers run and judge, this one records."""
 
-    def __init__(self, running: Running, recording: Recording) -> None:
-        self._running, self._recording = running, recording
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Remember where hooks are called."""
-        self._config = config
+    config: pytest.Config
+    settings: Settings
+    sandbox: str
+    """Its name."""
+    campaigns: Campaigns
+    picked: Collection[TrialKey]
+    models: Models
+    recording: Recording
+    gates: Gates
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the campaigns before the workers start; the plan comes with their first report."""
         if runs_nothing(session.config):
             return
+        setups = self.campaigns.setups
         with usage_errors():
             with shown(session.config) as say:
-                self._running.fetch(tuple(self._running.setups), say)
-            self._running.check_keys(self._running.setups)
-            self._running.check_scripts()
-            self._recording.choose()
+                self.models.fetch(tuple(setups), say)
+            self.models.check_keys(setups)
+            self.models.check_scripts()
+            self.recording.choose(setups)
             with record_errors():
-                self._recording.open()
+                self.recording.open()
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
+        campaigns = self.campaigns
         node.workerinput[WORKER_INPUT] = {
-            "settings": dict(self._running.settings.values),
-            "folders": {slug: str(folder.path) for slug, folder in self._running.folders.items()},
-            "sandbox": self._running.sandbox.name,
-            "continued": sorted({key.model for key in (*self._running.recorded, *self._running.earlier)}),
-            "earlier": _plain(self._running.earlier),
-            "picked": _plain(dict.fromkeys(self._running.picked, 1)),
+            "settings": dict(self.settings.values),
+            "folders": {label: str(folder.path) for label, folder in campaigns.folders.items()},
+            "sandbox": self.sandbox,
+            "continued": sorted({key.model for key in (*campaigns.recorded, *campaigns.attempts)}),
+            "attempts": _plain(campaigns.attempts),
+            "picked": _plain(dict.fromkeys(self.picked, 1)),
         }
+
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Only workers collect; whether a gate can hold over what they found is known before any of it runs."""
+        self.gates.refuse([task for nodeid in ids if (task := task_of_id(nodeid, self.recording.choices))])
 
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""
-        detail = f"the process died while it ran this trial ({report.longrepr})"
-        result = self._recording.crashed(crashitem, detail)
+        result = self.recording.crashed(crashitem, f"the process died while it ran this trial ({report.longrepr})")
         if result is not None:
             report.when, report.duration = "setup", result.seconds
             setattr(report, RESULT, result.to_json())
             setattr(report, CRASHED, True)
             report.user_properties.extend(properties(result))
-            folder = self._running.folders[self._running.label_of(result)]
-            explain(result, folder, report, self._config.invocation_params.dir)
+            folder = self.campaigns.folders[self.campaigns.label_of(result)]
+            explain(result, folder, report, self.config.invocation_params.dir)
             make_inert(report)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(trylast=True)  # after junit has opened the test case
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A dead worker sends no teardown, with which junit closes a test case and writes its properties: send one."""
         if not hasattr(report, CRASHED):
@@ -82,17 +102,17 @@ class Distributing:
         vars(teardown).pop(RESULT)
         vars(teardown).pop(CRASHED)
         teardown.when, teardown.outcome, teardown.longrepr, teardown.duration = "teardown", "passed", None, 0.0
-        self._config.hook.pytest_runtest_logreport(report=teardown)
+        self.config.hook.pytest_runtest_logreport(report=teardown)
 
 
-def take_over(running: Running, given: Mapping[str, Any]) -> None:
-    """Put into a worker what the main process gave it to know."""
-    running.folders.update({slug: CampaignFolder(Path(path)) for slug, path in given["folders"].items()})
-    for slug in given["continued"]:
-        scored = (result for result in read_results(running.folders[slug]) if result.scored)
-        running.recorded |= {TrialKey(slug, result.task, result.run): result for result in scored}
-    running.earlier |= _keyed(given["earlier"])
-    running.picked |= _keyed(given["picked"]).keys()
+def take_over(campaigns: Campaigns, given: Mapping[str, Any]) -> Collection[TrialKey]:
+    """Put into a worker's campaigns what the main process knew of them; the trials that were picked, if any."""
+    campaigns.folders.update({label: CampaignFolder(Path(path)) for label, path in given["folders"].items()})
+    for label in given["continued"]:
+        scored = (result for result in read_results(campaigns.folders[label]) if result.scored)
+        campaigns.recorded |= {TrialKey(label, result.task, result.run): result for result in scored}
+    campaigns.attempts |= _keyed(given["attempts"])
+    return _keyed(given["picked"]).keys()
 
 
 def _plain(counts: Mapping[TrialKey, int]) -> list[list[Any]]:

@@ -281,5 +281,5 @@ def test_the_plugin_uses_each_hook_itself(pytester: pytest.Pytester, suite: Path
         """
     )
     result = pytester.runpytest("--model=oracle", "--runs=1", "-s", suite)
-    owners = {"trial_finished": "agentcore-recording", "tools": "agentcore", "backends": "agentcore"}
+    owners = {"trial_finished": "agentcore-active", "tools": "agentcore", "backends": "agentcore"}
     result.stdout.fnmatch_lines([f"*{name} ?'{owner}'?" for name, owner in owners.items()])

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "backends": VALUES | {"catalogue", "dialects", "tools.base"},
     "agent": VALUES | CONTRACTS | {"catalogue.entry"},
     "checking": VALUES | {"sandbox", "tasks"},
-    "runner": VALUES | {"agent", "checking", "sandbox", "tasks", "tools"},
+    "runner": VALUES | {"agent", "checking", "pack", "sandbox", "tasks", "tools"},
     "setup": VALUES | {"options", "backends", "catalogue", "agent.session"},
     "pack": VALUES | {"stats", "tasks.suite"},
     "analysis": VALUES | {"dialects.resemblance", "format", "pack", "stats"},
