@@ -174,7 +174,7 @@ class CampaignSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge the trial; the report carries the verdict, and what the main process cannot know."""
         key, finished = key_of(item), item.stash.get(FINISHED, None)
-        if finished and not item.config.option.fulltrace:
+        if finished and not item.config.getoption("fulltrace", False):  # an option of the terminal's plugin
             hide_harness(call, finished.job.task.module)
         report = yield
         if key and finished:
