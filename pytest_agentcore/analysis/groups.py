@@ -258,7 +258,7 @@ def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] 
         replies=sum(len(course.texts) for course in found),
         calls=sum(course.calls for course in found),
         malformed=sum(course.malformed for course in found),
-        resembled=sum((Counter(course.resembled) for course in found), Counter()),
+        resembled=dict(sum((Counter(course.resembled) for course in found), Counter())),
         overflowed=sum(course.result.stop_reason is StopReason.context_overflow for course in found),
         seconds=mean(seconds),
         seconds_interval=_not_negative(mean_interval(seconds)),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.format import count, dollars, interval, percent
+from pytest_agentcore.format import between, count, dollars, interval, percent
 from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.predictions import PREDICTIONS, PREDICTIONS_SCHEMA, Expected, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
@@ -22,8 +23,7 @@ NONE_FILED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredItem:
+class ScoredItem(NamedTuple):
     """One thing that was predicted."""
 
     item: str
@@ -40,7 +40,6 @@ class ScoredItem:
 class PredictionScore:
     """The outcome of one campaign's predictions."""
 
-    filed: bool
     sentences: tuple[str, ...]
     """Whether they were filed, when that can be shown, and what may be wrong with them."""
     items: tuple[ScoredItem, ...] = ()
@@ -60,19 +59,19 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
     """Score what the manifest says was filed, from the copy in the pack."""
     filed = campaign.manifest.predictions
     if not filed:
-        return PredictionScore(filed=False, sentences=(NONE_FILED,))
+        return PredictionScore(sentences=(NONE_FILED,))
     file = campaign.folder.path / PREDICTIONS
     when = _when(campaign)
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != filed["digest"]:
         lost = f"The pack's {PREDICTIONS} is missing or not the file that was filed, so nothing is scored."
-        return PredictionScore(filed=True, sentences=(when, lost))
+        return PredictionScore(sentences=(when, lost))
     try:
         predictions = parse_predictions(file.read_text(encoding="utf-8"))
     except UsageError as error:
-        return PredictionScore(filed=True, sentences=(when, f"They cannot be read: {error}."))
+        return PredictionScore(sentences=(when, f"They cannot be read: {error}."))
     items = tuple(_items(predictions, campaign))
     empty = () if items else ("They are empty: no item was filled in, so there is nothing to score.",)
-    return PredictionScore(filed=True, sentences=(when, *empty), items=items)
+    return PredictionScore(sentences=(when, *empty), items=items)
 
 
 def _when(campaign: Campaign) -> str:
@@ -91,7 +90,7 @@ def _items(predictions: Predictions, campaign: Campaign) -> Iterator[ScoredItem]
     figures, partly = campaign.figures, _why_not_together(predictions, campaign)
     for items, together in ((_score, True), (_tasks, False), (_modes, True), (_cost, True)):
         for item in items(predictions, figures):
-            yield replace(item, observed="", hit=None, why=partly) if together and partly else item
+            yield item._replace(observed="", hit=None, why=partly) if together and partly else item
 
 
 def _why_not_together(predictions: Predictions, campaign: Campaign) -> str:
@@ -107,70 +106,48 @@ def _why_not_together(predictions: Predictions, campaign: Campaign) -> str:
 
 
 def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    rate, likely = figures.overall.rates.effective, figures.same_tasks
-    if predictions.point is not None:
-        hit = None if likely is None else likely.low <= predictions.point <= likely.high
-        yield ScoredItem(
-            item="score.point",
-            predicted=percent(predictions.point),
-            observed=f"{percent(rate)}, 95% interval {interval(likely)}",
-            hit=hit,
-            why="lies in the interval for the same tasks again" if likely else "no trial was scored",
-        )
-    if predictions.range is not None:
-        yield ScoredItem(
-            item="score.range",
-            predicted=f"{percent(predictions.range.low)} to {percent(predictions.range.high)}",
-            observed=percent(rate),
-            hit=None if rate is None else rate in predictions.range,
-            why="holds the effective rate" if rate is not None else "no trial was scored",
-        )
+    rate, likely, none = figures.overall.rates.effective, figures.same_tasks, "no trial was scored"
+    if (point := predictions.point) is not None:
+        hit = likely.low <= point <= likely.high if likely else None
+        why = "lies in the interval for the same tasks again" if likely else none
+        yield ScoredItem("score.point", percent(point), f"{percent(rate)}, 95% interval {interval(likely)}", hit, why)
+    if (span := predictions.range) is not None:
+        hit, why = (None, none) if rate is None else (rate in span, "holds the effective rate")
+        yield ScoredItem("score.range", between(span.low, span.high), percent(rate), hit, why)
 
 
 def _tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     known = {task.task: task.rates for task in figures.tasks}
     for task, expected in predictions.tasks.items():
-        rates = known.get(task)
-        item = ScoredItem(item=f"tasks.{task}", predicted=_numbers(expected), observed="", hit=None, why="")
+        item, predicted, rates = f"tasks.{task}", _numbers(expected), known.get(task)
         if rates and predictions.runs == rates.planned == rates.scored:
             hit, why = rates.passed in expected, f"passes of {rates.scored}"
-            yield replace(item, observed=str(rates.passed), hit=hit, why=why)
+            yield ScoredItem(item, predicted, str(rates.passed), hit, why)
         else:
             planned, scored = (rates.planned, rates.scored) if rates else (0, 0)
             why = f"predicted for {predictions.runs} runs; {planned} were planned and {scored} scored"
-            yield replace(item, why=why)
+            yield ScoredItem(item, predicted, "", None, why)
 
 
 def _modes(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     for mode, expected in predictions.failure_modes.items():
-        seen = figures.outcomes[mode]
-        yield ScoredItem(
-            item=f"failure_modes.{mode}",
-            predicted=_numbers(expected),
-            observed=str(seen),
-            hit=seen in expected,
-            why=f"trials of {figures.overall.rates.planned}",
-        )
+        seen, why = figures.outcomes[mode], f"trials of {figures.overall.rates.planned}"
+        yield ScoredItem(f"failure_modes.{mode}", _numbers(expected), str(seen), seen in expected, why)
 
 
 def _cost(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    if (expected := predictions.cost) is None:
-        return
-    total = figures.overall.effort.cost.total
-    same = expected.low == expected.high
-    yield ScoredItem(
-        item="cost.total",
-        predicted=dollars(expected.low) if same else f"{dollars(expected.low)} to {dollars(expected.high)}",
-        observed=dollars(total),
-        hit=None if total is None else round(total, 2) in Expected(round(expected.low, 2), round(expected.high, 2)),
-        why="prices are not known" if total is None else "compared in whole cents",
-    )
+    if expected := predictions.cost:
+        low, high, total = expected.low, expected.high, figures.overall.effort.cost.total
+        predicted = dollars(low) if low == high else f"{dollars(low)} to {dollars(high)}"
+        hit, why = None, "prices are not known"
+        if total is not None:
+            hit, why = round(low, 2) <= round(total, 2) <= round(high, 2), "compared in whole cents"
+        yield ScoredItem("cost.total", predicted, dollars(total), hit, why)
 
 
 def _numbers(expected: Expected) -> str:
-    if expected.low == expected.high:
-        return f"{expected.low:g}"
-    return f"{expected.low:g} to {expected.high:g}"
+    low, high = f"{expected.low:g}", f"{expected.high:g}"
+    return low if low == high else f"{low} to {high}"
 
 
 FORM = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +139,5 @@ def as_json(group: Group) -> dict[str, Any]:
             for campaign in group.campaigns
         ],
         "steps": [asdict(step) for step in group.steps],
-        "depths": [_depth_to_json(depth) for depth in group.depths],
+        "depths": [asdict(depth) for depth in group.depths],
     }
-
-
-def _depth_to_json(depth: Depth) -> dict[str, Any]:
-    """A `Counter` does not survive `asdict`."""
-    return asdict(replace(depth, resembled={})) | {"resembled": {look.value: n for look, n in depth.resembled.items()}}

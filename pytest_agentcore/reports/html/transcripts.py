@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,27 @@ def _shortened(value: Any, ends: int) -> Any:
 DETAIL = 600
 """Characters of a trial's detail that the list holds; all of it is in `data/results.jsonl`."""
 
-COLUMNS = (
-    *("attempt", "task", "run", "outcome", "cause", "stop", "detail", "turns", "calls", "problems"),
-    *("prompt", "cached", "reply", "seconds", "modelSeconds", "toolSeconds", "started", "seed"),
-    *("earlier", "hits", "embedded"),
-)
-"""What page.js calls the values of a row."""
+COLUMNS: Mapping[str, Callable[[TrialResult], Any]] = {
+    "attempt": lambda result: result.attempt,
+    "task": lambda result: result.task,
+    "run": lambda result: result.run,
+    "outcome": lambda result: result.outcome,
+    "cause": lambda result: result.cause,
+    "stop": lambda result: result.stop_reason,
+    "detail": lambda result: result.detail[:DETAIL],
+    "turns": lambda result: result.turns,
+    "calls": lambda result: result.tool_calls,
+    "problems": lambda result: result.problems,
+    "prompt": lambda result: result.prompt_tokens,
+    "cached": lambda result: result.cached_tokens,
+    "reply": lambda result: result.reply_tokens,
+    "seconds": lambda result: round(result.seconds, 3),
+    "modelSeconds": lambda result: round(result.model_seconds, 3),
+    "toolSeconds": lambda result: round(result.tool_seconds, 3),
+    "started": lambda result: result.started,
+    "seed": lambda result: result.seed,
+}
+"""Values of a row by the names that page.js has for them; behind them come `earlier`, `hits` and `embedded`."""
 
 
 @dataclass(slots=True)
@@ -145,10 +160,10 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
     return {
         "title": title,
         "signs": dict(SIGNS),
-        "columns": COLUMNS,
+        "columns": [*COLUMNS, "earlier", "hits", "embedded"],
         "rows": [
             [
-                *_row(result),
+                *(value(result) for value in COLUMNS.values()),
                 earlier.get((result.task, result.run), []),
                 hits.get(result.attempt, []),
                 embedded.get(result.attempt, "no"),
@@ -156,16 +171,6 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
             for result in report.results
         ],
     }
-
-
-def _row(result: TrialResult) -> Sequence[Any]:
-    return (
-        *(result.attempt, result.task, result.run, result.outcome, result.cause, result.stop_reason),
-        *(result.detail[:DETAIL], result.turns, result.tool_calls, result.problems),
-        *(result.prompt_tokens, result.cached_tokens, result.reply_tokens),
-        *(round(result.seconds, 3), round(result.model_seconds, 3), round(result.tool_seconds, 3)),
-        *(result.started, result.seed),
-    )
 
 
 def for_script(value: Any) -> str:
