@@ -1,8 +1,9 @@
-"""The five checks. Each judges the way of a call first; what the model does with an open way is said beside it.
+"""Preflight: five small conversations before a campaign show whether a model's tool calls get through.
 
-A backend that writes its own prompts is followed part by part (`through.py`), and a call is forced by its grammar. Any
-other is judged by what it accepts: an error, arguments that arrive as text, or a prompt that does not grow by an
-exchange is broken plumbing; a reply without a call is the model's own.
+Each check judges the way of a call first: what the model does with an open way is a fact about the model, which is said
+beside it. A backend that shows its prompts is followed part by part, and a call is forced by its grammar. Any other is
+judged by what it accepts: an error, arguments that arrive as text, or a prompt that does not grow by an exchange is a
+broken way; a reply without a call is the model's own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -23,40 +24,31 @@ from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.tools.toolbox import unknown_tool
 from pytest_agentcore.trial.result import TrialKey
 
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_STOPS = {
+    "type": "array",
+    "items": {"type": "string", "enum": ["Bergen", "Turin"]},
+    "minItems": 1,
+    "maxItems": 2,
+}
 NOTE = ToolSpec(
     name="note",
     description="Write a note.",
-    parameters={
-        "type": "object",
-        "properties": {"text": {"type": "string", "description": "What the note says."}},
-        "required": ["text"],
-        "additionalProperties": False,
-    },
+    parameters=_object(text={"type": "string", "description": "What the note says."}),
 )
 TRIP = ToolSpec(
     name="plan_trip",
     description="Plan a trip.",
-    parameters={
-        "type": "object",
-        "properties": {
-            "trip": {
-                "type": "object",
-                "properties": {
-                    "to": {"type": "string", "enum": ["Oslo", "Rome"]},
-                    "stops": {
-                        "type": "array",
-                        "items": {"type": "string", "enum": ["Bergen", "Turin"]},
-                        "minItems": 1,
-                        "maxItems": 2,
-                    },
-                },
-                "required": ["to", "stops"],
-                "additionalProperties": False,
-            }
-        },
-        "required": ["trip"],
-        "additionalProperties": False,
-    },
+    parameters=_object(trip=_object(to={"type": "string", "enum": ["Oslo", "Rome"]}, stops=_STOPS)),
 )
 
 SYSTEM = Message(role="system", content="You work through tools. Do what the user asks by calling a tool.")
@@ -66,40 +58,28 @@ ASK_SHELF = Message(
 )
 ASK_TRIP = Message(role="user", content="Call the tool plan_trip once: the trip goes to Oslo and stops in Bergen.")
 
-NESTED = ToolCall(id="call_1_1", name="plan_trip", arguments={"trip": {"to": "Oslo", "stops": ["Bergen", "Turin"]}})
 PLAIN = ToolCall(id="call_1_1", name="note", arguments={"text": "apple"})
+NESTED = ToolCall(id="call_1_1", name="plan_trip", arguments={"trip": {"to": "Oslo", "stops": ["Bergen", "Turin"]}})
 UNKNOWN = ToolCall(id="call_1_1", name="teleport", arguments={"to": "Oslo"})
 
 RECEIPT = "Shelf 1816 now holds the note about the apple. It is the only note on that shelf, and nobody has read it."
 """A result that is long enough to be seen in a count of tokens."""
+SHELF = "1816"
+GROWTH = 10
+"""Tokens; an exchange with a result takes several times as many."""
 
-
-def answered(asked: Message, call: ToolCall, result: str, text: str = "") -> tuple[Message, ...]:
-    """A question, a call (with text or without) and its result."""
-    return (
-        SYSTEM,
-        asked,
-        Message(role="assistant", content=text, tool_calls=(call,)),
-        Message(role="tool", content=result, tool_call_id=call.id, name=call.name),
-    )
-
-
-def as_text(messages: Sequence[Message]) -> str:
-    """A line per message, for people."""
-    return "\n".join(map(_line, messages))
-
-
-def _line(message: Message) -> str:
-    calls = "".join(f" calls {call.name} {json.dumps(dict(call.arguments))}" for call in message.tool_calls)
-    return f"{message.role}: {message.content}{calls}"
-
-
+CALL_TOKENS = 160
+"""Ceiling of a reply with a call: a thought and a call fit."""
+ANSWER_TOKENS = 48
+"""Ceiling of a reply that needs no call."""
+RECONNECT_SECONDS = 10.0
+"""How long a backend that is away is waited for: one that has never been there is more likely misspelt."""
 SHOWN = 2000
-"""Characters of what was sent and of what came back."""
+"""Characters kept of what was sent and of what came back."""
 
 
 class Finding(StrEnum):
-    """Of one check."""
+    """The outcome of one check."""
 
     ok = "ok"
     unwilling = "unwilling"
@@ -121,13 +101,6 @@ class Check:
     came: str
     """What came back, likewise."""
 
-    def to_json(self) -> dict[str, str]:
-        """Plain types only."""
-        return {"name": self.name, "finding": self.finding.value, "says": self.says} | {
-            "sent": self.sent,
-            "came": self.came,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
@@ -138,7 +111,7 @@ class Preflight:
 
     @property
     def failures(self) -> tuple[Check, ...]:
-        """What is broken."""
+        """The checks that found something broken."""
         return tuple(check for check in self.checks if check.finding is Finding.failed)
 
     @property
@@ -148,34 +121,19 @@ class Preflight:
 
     @property
     def verdict(self) -> str:
-        """One line."""
+        """One line, with each reason once."""
         if self.failures:
-            reasons = dict.fromkeys(check.says for check in self.failures)
-            return "failed: " + "; ".join(f"{self._names(reason)}: {reason}" for reason in reasons)
+            names: dict[str, list[str]] = {}
+            for check in self.failures:
+                names.setdefault(check.says, []).append(check.name)
+            return "failed: " + "; ".join(f"{', '.join(names[reason])}: {reason}" for reason in names)
         unwilling = [check.name for check in self.checks if check.finding is Finding.unwilling]
         return "passed" + (f"; the model itself fell short in {', '.join(unwilling)}" if unwilling else "")
 
-    def _names(self, reason: str) -> str:
-        return ", ".join(check.name for check in self.failures if check.says == reason)
-
     def to_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {
-            "passed": self.passed,
-            "verdict": self.verdict,
-            "policy": self.policy,
-            "checks": [check.to_json() for check in self.checks],
-        }
-
-
-RECONNECT_SECONDS = 10.0
-"""How long a backend that is away is waited for: one that has never been there is more likely misspelt."""
-CALL_TOKENS = 160
-"""Ceiling of a reply: a thought and a call fit."""
-
-
-class Broken(Exception):
-    """A request that should have been answered was not."""
+        """For the manifest, in plain types only."""
+        checks = [asdict(check) | {"finding": check.finding.value} for check in self.checks]
+        return {"passed": self.passed, "verdict": self.verdict, "policy": self.policy, "checks": checks}
 
 
 @dataclass(kw_only=True)
@@ -192,6 +150,13 @@ class Subject:
     cancel: threading.Event = field(default_factory=threading.Event)
     patience: Patience = field(default_factory=lambda: Patience(reconnect_timeout=RECONNECT_SECONDS))
     asked: int = 0
+    opening: int = 0
+    """Tokens of the first request's prompt; 0 where nobody counts them."""
+
+    @property
+    def shown(self) -> ShowsPrompts | None:
+        """The backend, if it shows its prompts and reads calls on this side."""
+        return self.backend if isinstance(self.backend, ShowsPrompts) else None
 
     def ask(
         self,
@@ -200,10 +165,11 @@ class Subject:
         policy: Policy | None = None,
         tokens: int = CALL_TOKENS,
     ) -> Reply:
-        """One reply; every request is the first of a conversation of its own.
+        """Get one reply; every request is the first of a conversation of its own.
 
         Raises:
-            Broken: there is none.
+            BackendError: there is none.
+            EndOfTrial: the time for it is over.
         """
         self.asked += 1
 
@@ -221,10 +187,10 @@ class Subject:
                 cancel=self.cancel,
             )
 
-        try:
-            return self.patience.ask(self.backend, request, self)
-        except (BackendError, EndOfTrial) as error:
-            raise Broken(str(error)) from error
+        reply = self.patience.ask(self.backend, request, self)
+        if self.asked == 1:
+            self.opening = reply.usage.prompt_tokens
+        return reply
 
     def request_failed(self, number: int, error: BackendError, seconds: float, wait: float | None) -> None:
         """See `Asker`; what ends in a reply after all is no finding."""
@@ -233,114 +199,113 @@ class Subject:
         """See `Asker`; nothing here is timed."""
 
 
-def check(name: str, finding: Finding, says: str, sent: str | Sequence[Message], came: str | Reply) -> Check:
-    """What was found, with both sides clipped."""
+Seen = tuple[Finding, str, str | Sequence[Message], str | Reply]
+"""What a check found, a sentence about it, what was sent and what came."""
+
+NOT_ASKED = "(not asked)"
+
+
+def preflight(subject: Subject) -> Preflight:
+    """Make the five checks. Nothing is raised: a backend that fails is what is looked for."""
+    shelf = _exchange(ASK_SHELF, PLAIN, RECEIPT, text="I will write the note.")
+    silent = _exchange(ASK_NOTE, PLAIN, RECEIPT)
+    refused = _exchange(ASK_NOTE, UNKNOWN, unknown_tool(UNKNOWN.name, [NOTE.name]))
+    checks = (
+        _check("structured_call", (SYSTEM, ASK_NOTE), lambda sent: _structured_call(subject, sent)),
+        _check("tool_result", shelf, lambda sent: _given_back(subject, sent, answer=SHELF)),
+        _check("call_without_text", silent, lambda sent: _given_back(subject, sent)),
+        _check("nested_argument", (SYSTEM, ASK_TRIP), lambda sent: _nested_argument(subject, sent)),
+        _check("unknown_tool", refused, lambda sent: _given_back(subject, sent)),
+    )
+    return Preflight(policy=subject.policy.value, checks=checks)
+
+
+def _exchange(asked: Message, call: ToolCall, result: str, text: str = "") -> tuple[Message, ...]:
+    """A question, a call (with text or without) and its result."""
+    return (
+        SYSTEM,
+        asked,
+        Message(role="assistant", content=text, tool_calls=(call,)),
+        Message(role="tool", content=result, tool_call_id=call.id, name=call.name),
+    )
+
+
+def _check(name: str, messages: tuple[Message, ...], examine: Callable[[tuple[Message, ...]], Seen]) -> Check:
+    try:
+        finding, says, sent, came = examine(messages)
+    except (BackendError, EndOfTrial) as error:
+        finding, says, sent, came = Finding.failed, str(error), messages, "(no reply)"
     return Check(
         name=name,
         finding=finding,
         says=says,
-        sent=_clipped(sent if isinstance(sent, str) else as_text(sent)),
-        came=_clipped(came if isinstance(came, str) else reply_text(came)),
+        sent=_clipped(sent if isinstance(sent, str) else "\n".join(map(_message_line, sent))),
+        came=_clipped(came if isinstance(came, str) else _reply_text(came)),
     )
 
 
-def reply_text(reply: Reply) -> str:
-    """What came, and how it was read."""
-    calls = [f"read as a call: {call.name} {json.dumps(dict(call.arguments))}" for call in reply.tool_calls]
-    problems = [f"could not be read: {problem}" for problem in reply.problems]
-    repairs = [f"repaired: {repair}" for repair in reply.repairs]
-    return "\n".join([reply.text or "(no text)", *calls, *problems, *repairs])
+def _structured_call(subject: Subject, sent: tuple[Message, ...]) -> Seen:
+    """One call, asked for in plain words."""
+    reply = subject.ask(sent, (NOTE,))
+    finding, says = _not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)
+    return finding, says, sent, reply
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 4]} ..."
+def _given_back(subject: Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
+    """A call and its result, given back to the model, which is asked where its reply must hold an answer."""
+    if subject.shown:
+        wrong, added = _round_trip(subject.shown, sent, (NOTE,), subject.policy)
+        if wrong or not answer:
+            says = wrong or "the template writes call and result, and the call is read back"
+            return Finding.failed if wrong else Finding.ok, says, added or sent, NOT_ASKED
+    forced = subject.policy is Policy.constrained  # then the reply is a call, whatever was asked
+    reply = subject.ask(sent, (NOTE,), tokens=CALL_TOKENS if forced else ANSWER_TOKENS)
+    grown = reply.usage.prompt_tokens - subject.opening
+    if subject.opening and reply.usage.prompt_tokens and grown < GROWTH:
+        return Finding.failed, f"the prompt grew by {grown} tokens: the exchange does not reach the model", sent, reply
+    if answer not in _reply_text(reply):
+        return Finding.unwilling, "the result was given back; the reply does not take it up", sent, reply
+    return Finding.ok, "call and result were taken", sent, reply
 
 
-def round_trip(
-    backend: ShowsPrompts, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy
-) -> tuple[str, str]:
-    """What is wrong (empty: nothing), and the part of the prompt that the exchange added.
-
-    Args:
-        backend: renders and reads.
-        messages: system, user, a reply with one call, its result.
-        tools: what the model is told about.
-        policy: of the campaign.
-    """
-    call, result = messages[-2].tool_calls[0], messages[-1].content
-    try:
-        before, whole = (backend.show_prompt(part, tools, policy) for part in (messages[:-2], messages))
-    except BackendError as error:
-        return str(error), ""
-    added = whole[_shared(before, whole) :]
-    written, found, _ = added.partition(result)
-    if not found:
-        return "the template drops the result of a call", added
-    return _misread(call, backend.read_calls(written, tools)), added
-
-
-def _shared(one: str, other: str) -> int:
-    """How many first characters two texts share."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (mine, theirs) in pairs if mine != theirs), min(len(one), len(other)))
+def _nested_argument(subject: Subject, sent: tuple[Message, ...]) -> Seen:
+    """An object with a list in it: given back to a template, forced by a grammar, or asked for."""
+    policy = subject.policy
+    if subject.shown:
+        exchange = _exchange(ASK_TRIP, NESTED, RECEIPT)
+        wrong, added = _round_trip(subject.shown, exchange, (TRIP,), policy)
+        if wrong:
+            return Finding.failed, wrong, added or sent, NOT_ASKED
+        policy = Policy.constrained
+    reply = subject.ask(sent, (TRIP,), policy)
+    if strange := _not_offered(subject, reply, TRIP):
+        return *strange, sent, reply
+    if not reply.tool_calls:
+        finding, says = _willing(reply, NESTED)
+        broken = policy is Policy.constrained and reply.problems  # a grammar that lets through what nobody can read
+        return Finding.failed if broken else finding, says, sent, reply
+    trip = reply.tool_calls[0].arguments.get("trip")
+    if isinstance(trip, str) and trip.lstrip().startswith("{"):
+        return Finding.failed, "the nested object arrives as text", sent, reply
+    if not (isinstance(trip, Mapping) and isinstance(trip.get("stops"), list | tuple)):
+        return Finding.unwilling, "called with other arguments than the schema asks for", sent, reply
+    return Finding.ok, "a nested object and a list arrive whole", sent, reply
 
 
-def _misread(call: ToolCall, read: Sequence[ToolCall]) -> str:
-    if not read:
-        return f"the dialect does not read the call of {call.name} that the template writes"
-    (name, arguments), wanted = (read[0].name, dict(read[0].arguments)), dict(call.arguments)
-    if (name, arguments) != (call.name, wanted):
-        return f"what the template writes is read as {name} {arguments} instead of {call.name} {wanted}"
-    return ""
+def _not_offered(subject: Subject, reply: Reply, tool: ToolSpec) -> tuple[Finding, str] | None:
+    """Judge a call of anything but the one tool there is; None where there is no such call.
 
-
-ANSWER_TOKENS = 48
-"""Ceiling of a reply that needs no call."""
-GROWTH = 10
-"""Tokens; an exchange with a result takes several times as many."""
-
-
-def preflight(subject: Subject) -> Preflight:
-    """Make every check. Nothing is raised: a backend that fails is what is looked for."""
-    made = list(_checks(subject))
-    return Preflight(policy=subject.policy.value, checks=tuple(made))
-
-
-def _checks(subject: Subject) -> Iterator[Check]:
-    first, tokens = _structured_call(subject)
-    yield first
-    receipt = answered(ASK_SHELF, PLAIN, RECEIPT, text="I will write the note.")
-    yield _exchange(subject, "tool_result", receipt, (NOTE,), tokens)
-    yield _exchange(subject, "call_without_text", answered(ASK_NOTE, PLAIN, RECEIPT), (NOTE,), tokens)
-    yield _nested_argument(subject)
-    refusal = answered(ASK_NOTE, UNKNOWN, unknown_tool("teleport", ["note"]))
-    yield _exchange(subject, "unknown_tool", refusal, (NOTE,), tokens)
-
-
-def _structured_call(subject: Subject) -> tuple[Check, int]:
-    """One call, asked for in plain words; also how many tokens the prompt took, 0 where nobody counts."""
-    sent = (SYSTEM, ASK_NOTE)
-    try:
-        reply = subject.ask(sent, (NOTE,))
-    except Broken as error:
-        return check("structured_call", Finding.failed, str(error), sent, "(no reply)"), 0
-    finding, says = _offered(subject, reply, NOTE) or _willing(reply, PLAIN)
-    return check("structured_call", finding, says, sent, reply), reply.usage.prompt_tokens
-
-
-def _offered(subject: Subject, reply: Reply, tool: ToolSpec) -> tuple[Finding, str] | None:
-    """What a call of anything but the one tool there is shows; None where there is no such call.
-
-    Before a server's reply there is nothing else for a model to name, and servers are known to garble names.
+    In a server's reply that is no whim of the model, which has nothing else to name: servers are known to garble names.
     """
     strange = next((call.name for call in reply.tool_calls if call.name != tool.name), None)
     if strange is None:
         return None
-    finding = Finding.unwilling if isinstance(subject.backend, ShowsPrompts) else Finding.failed
+    finding = Finding.unwilling if subject.shown else Finding.failed
     return finding, f"called {strange[:64]!r}, which was not offered; the one tool was {tool.name}"
 
 
 def _willing(reply: Reply, wanted: ToolCall) -> tuple[Finding, str]:
+    """Say how far a model went that was asked for a call."""
     if reply.tool_calls:
         call = reply.tool_calls[0]
         right = (call.name, dict(call.arguments)) == (wanted.name, dict(wanted.arguments))
@@ -354,57 +319,52 @@ def _willing(reply: Reply, wanted: ToolCall) -> tuple[Finding, str]:
     return Finding.unwilling, "answered without a call"
 
 
-def _exchange(
-    subject: Subject, name: str, messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], opening: int
-) -> Check:
-    """A call that was made and its result, given back to the model."""
-    if isinstance(subject.backend, ShowsPrompts):
-        wrong, added = round_trip(subject.backend, messages, tools, subject.policy)
-        if wrong or name != "tool_result":
-            says = wrong or "the template writes call and result, and the call is read back"
-            return check(name, Finding.failed if wrong else Finding.ok, says, added or messages, "(not asked)")
+def _round_trip(
+    backend: ShowsPrompts, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy
+) -> tuple[str, str]:
+    """Let a template write an exchange and the dialect read its call.
+
+    Args:
+        backend: renders and reads.
+        messages: system, user, a reply with one call, its result.
+        tools: what the model is told about.
+        policy: of the campaign.
+
+    Returns:
+        What is wrong (empty: nothing), and the part of the prompt that the exchange added.
+    """
+    call, result = messages[-2].tool_calls[0], messages[-1].content
     try:
-        forced = subject.policy is Policy.constrained
-        reply = subject.ask(messages, tools, tokens=CALL_TOKENS if forced else ANSWER_TOKENS)
-    except Broken as error:
-        return check(name, Finding.failed, str(error), messages, "(no reply)")
-    grown = reply.usage.prompt_tokens - opening
-    if opening and reply.usage.prompt_tokens and grown < GROWTH:
-        says = f"the prompt grew by {grown} tokens: the exchange does not reach the model"
-        return check(name, Finding.failed, says, messages, reply)
-    if name == "tool_result" and "1816" not in reply_text(reply):
-        says = "the result was given back; the reply does not take it up"
-        return check(name, Finding.unwilling, says, messages, reply)
-    return check(name, Finding.ok, "call and result were taken", messages, reply)
+        before, whole = (backend.show_prompt(part, tools, policy) for part in (messages[:-2], messages))
+    except BackendError as error:
+        return str(error), ""
+    shared = next((at for at, one in enumerate(before) if not whole.startswith(one, at)), len(before))
+    added = whole[shared:]
+    written, found, _ = added.partition(result)
+    if not found:
+        return "the template drops the result of a call", added
+    read = backend.read_calls(written, tools)
+    if not read:
+        return f"the dialect does not read the call of {call.name} that the template writes", added
+    seen, wanted = dict(read[0].arguments), dict(call.arguments)
+    if (read[0].name, seen) != (call.name, wanted):
+        says = f"what the template writes is read as {read[0].name} {seen} instead of {call.name} {wanted}"
+        return says, added
+    return "", added
 
 
-def _nested_argument(subject: Subject) -> Check:
-    """An object with a list in it: given back to a template, forced by a grammar, or asked for."""
-    name, sent = "nested_argument", (SYSTEM, ASK_TRIP)
-    policy = subject.policy
-    if isinstance(subject.backend, ShowsPrompts):
-        wrong, added = round_trip(subject.backend, answered(ASK_TRIP, NESTED, RECEIPT), (TRIP,), policy)
-        if wrong:
-            return check(name, Finding.failed, wrong, added or sent, "(not asked)")
-        policy = Policy.constrained
-    try:
-        reply = subject.ask(sent, (TRIP,), policy)
-    except Broken as error:
-        return check(name, Finding.failed, str(error), sent, "(no reply)")
-    if strange := _offered(subject, reply, TRIP):
-        return check(name, *strange, sent, reply)
-    if not reply.tool_calls:
-        finding, says = _willing(reply, NESTED)
-        if policy is Policy.constrained and reply.problems:
-            finding = Finding.failed
-        return check(name, finding, says, sent, reply)
-    return _nested(name, sent, reply)
+def _message_line(message: Message) -> str:
+    calls = "".join(f" calls {call.name} {json.dumps(dict(call.arguments))}" for call in message.tool_calls)
+    return f"{message.role}: {message.content}{calls}"
 
 
-def _nested(name: str, sent: tuple[Message, ...], reply: Reply) -> Check:
-    trip = reply.tool_calls[0].arguments.get("trip")
-    if isinstance(trip, str) and trip.lstrip().startswith("{"):
-        return check(name, Finding.failed, "the nested object arrives as text", sent, reply)
-    if not (isinstance(trip, Mapping) and isinstance(trip.get("stops"), list | tuple)):
-        return check(name, Finding.unwilling, "called with other arguments than the schema asks for", sent, reply)
-    return check(name, Finding.ok, "a nested object and a list arrive whole", sent, reply)
+def _reply_text(reply: Reply) -> str:
+    """A reply, and how it was read."""
+    calls = [f"read as a call: {call.name} {json.dumps(dict(call.arguments))}" for call in reply.tool_calls]
+    problems = [f"could not be read: {problem}" for problem in reply.problems]
+    repairs = [f"repaired: {repair}" for repair in reply.repairs]
+    return "\n".join([reply.text or "(no text)", *calls, *problems, *repairs])
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 4]} ..."
