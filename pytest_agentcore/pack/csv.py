@@ -1,34 +1,57 @@
-"""The verification tables: pure functions from manifest and results to rows.
+"""The tables below verification/: which there are, their rows, and how a table becomes a file and is read again.
 
-Every table names the policy in each row. The row of task `*` is over all tasks. Undefined cells are None.
+Every number in them comes from the campaign's figures; here they are only rounded and laid out. Every table names the
+policy in each row, the row of task `*` is over all tasks, and undefined cells are None.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from io import BytesIO
+from typing import TYPE_CHECKING
 
-from pytest_agentcore.pack.digests import Seals, in_order, put
+from pytest_agentcore.pack.digests import Seals, put
 from pytest_agentcore.pack.figures import EVERY
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of
-from pytest_agentcore.stats import (
-    Distribution,
-    Rates,
-    basis,
-    by_task,
-    cause_counts,
-    distinct,
-    mean,
-    outcome_counts,
-    ratio,
-)
-from pytest_agentcore.trial.modes import StopReason
-from pytest_agentcore.trial.result import TrialResult, dollars
+from pytest_agentcore.stats import ratio
+from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import for_csv
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Cell = str | int | float | bool | None
+Row = Mapping[str, Cell]
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    r"""A table as it stands in a file: comma, `\n`, a header line; `true` and `false`; undefined is empty."""
+    import pandas  # noqa: PLC0415 - slow to import, and nobody needs it before a session ends
+
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    # Without a type of its own no column is converted: an integer beside an empty cell stays one.
+    text: str = pandas.DataFrame(cells, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def read_csv(content: bytes) -> DataFrame:
+    """A table as it stands in a file: every cell a text, an undefined one empty.
+
+    Raises:
+        ValueError: it is no table.
+    """
+    import pandas  # noqa: PLC0415 - as above
+
+    return pandas.read_csv(BytesIO(content), dtype=str, keep_default_na=False, encoding_errors="replace")
+
+
+def _cell(value: Cell) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return for_csv(value) if isinstance(value, str) else value
 
 
 def to_milliseconds(seconds: float | None) -> float | None:
@@ -46,184 +69,148 @@ def to_micro_dollars(dollars: float | None) -> float | None:
     return None if dollars is None else round(dollars, 6)
 
 
-Cell = str | int | float | bool | None
-Row = Mapping[str, Cell]
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """One CSV."""
 
     name: str
     columns: tuple[str, ...]
-    rows: Callable[[Manifest, Sequence[TrialResult]], list[Row]]
+    rows: Callable[[Campaign], Iterator[Row]]
+
+    @property
+    def file(self) -> str:
+        """Its name inside the pack."""
+        return name_of(self.name)
+
+    def content(self, campaign: Campaign) -> bytes:
+        """What its file holds."""
+        return csv_text(self.columns, self.rows(campaign)).encode("utf-8")
 
 
-def trials(_manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def name_of(table: str) -> str:
+    """The file of a table inside the pack."""
+    return f"verification/{table}.csv"
+
+
+def write_tables(campaign: Campaign, folder: CampaignFolder, seals: Seals | None = None) -> None:
+    """Write every table anew; each file is replaced whole, so a reader at any moment sees a consistent one."""
+    put(folder, {table.file: table.content(campaign) for table in TABLES}, seals)
+
+
+def trials(campaign: Campaign) -> Iterator[Row]:
     """A row per trial: every field of its result."""
-    return [{**{name: getattr(result, name) for name in (*_FIELDS, *_ADDED)}, **_derived(result)} for result in results]
+    for result in campaign.results:
+        yield {name: getattr(result, name) for name in _FIELDS} | {
+            "seconds": to_milliseconds(result.seconds),
+            "model_seconds": to_milliseconds(result.model_seconds),
+            "tool_seconds": to_milliseconds(result.tool_seconds),
+            "outcome": result.outcome,
+            "attribution": result.attribution,
+            "transcript": address_of(result),
+            "workspace": f"data/workspaces/{result.attempt}.tar.gz",
+        }
 
 
-def pass_rate_by_task(manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def pass_rate_by_task(campaign: Campaign) -> Iterator[Row]:
     """Passes, and what they are a part of."""
-    return [
-        {
+    for group in campaign.figures.groups:
+        rates = group.rates
+        yield {
             "task": group.task,
-            "policy": manifest.policy,
-            "planned": (rates := Rates.of(group.results, group.planned)).planned,
+            "policy": campaign.manifest.policy,
+            "planned": rates.planned,
             "recorded": rates.recorded,
             "scored": rates.scored,
             "passed": rates.passed,
             "raw_rate": to_ratio(rates.raw),
             "effective_rate": to_ratio(rates.effective),
-            "distinct": distinct(group.results),
+            "distinct": group.distinct.n,
         }
-        for group in _groups(manifest, results)
-    ]
 
 
-def failure_mode_histogram(manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def failure_mode_histogram(campaign: Campaign) -> Iterator[Row]:
     """Trials per outcome, all outcomes present, and below each its causes."""
-    rows: list[Row] = []
-    causes = cause_counts(results)
-    for outcome, n in outcome_counts(results, len(manifest.planned)).items():
-        rows.append(_histogram_row(manifest, outcome, EVERY, "", n))
-        rows += [
-            _histogram_row(manifest, outcome, cause.value, cause.attribution.value, n)
-            for (of, cause), n in causes.items()
-            if of == outcome
-        ]
-    return rows
+    figures = campaign.figures
+
+    def row(outcome: str, cause: str, attribution: str | None, trials: int) -> Row:
+        share = to_ratio(ratio(trials, figures.overall.rates.planned))
+        counted = {"outcome": outcome, "cause": cause, "attribution": attribution, "trials": trials}
+        return {"policy": campaign.manifest.policy, **counted, "share_of_planned": share}
+
+    for outcome, trials in figures.outcomes.items():
+        yield row(outcome, EVERY, None, trials)
+        for (of, cause), part in figures.causes.items():
+            if of == outcome:
+                yield row(outcome, cause.value, cause.attribution.value, part)
 
 
-def latency_distribution(manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def latency_distribution(campaign: Campaign) -> Iterator[Row]:
     """Seconds per trial."""
-    rows: list[Row] = []
-    for group in _groups(manifest, results):
-        over, counted = basis(group.results)
-        seconds = Distribution.of(result.seconds for result in counted)
-        rows.append(
-            {
-                "task": group.task,
-                "policy": manifest.policy,
-                "over": over,
-                "trials": seconds.n,
-                "mean_seconds": to_milliseconds(seconds.mean),
-                "p50_seconds": to_milliseconds(seconds.p50),
-                "p95_seconds": to_milliseconds(seconds.p95),
-                "min_seconds": to_milliseconds(seconds.least),
-                "max_seconds": to_milliseconds(seconds.most),
-                "mean_model_seconds": to_milliseconds(mean([result.model_seconds for result in counted])),
-                "mean_tool_seconds": to_milliseconds(mean([result.tool_seconds for result in counted])),
-                "ended_by_time_limit": sum(result.stop_reason is StopReason.time_limit for result in counted),
-                "parallel": manifest.parallel,
-            }
-        )
-    return rows
+    for group in campaign.figures.groups:
+        effort, seconds = group.effort, group.effort.seconds
+        yield {
+            "task": group.task,
+            "policy": campaign.manifest.policy,
+            "over": effort.basis,
+            "trials": seconds.n,
+            "mean_seconds": to_milliseconds(seconds.mean),
+            "p50_seconds": to_milliseconds(seconds.p50),
+            "p95_seconds": to_milliseconds(seconds.p95),
+            "min_seconds": to_milliseconds(seconds.least),
+            "max_seconds": to_milliseconds(seconds.most),
+            "mean_model_seconds": to_milliseconds(effort.mean_model_seconds),
+            "mean_tool_seconds": to_milliseconds(effort.mean_tool_seconds),
+            "ended_by_time_limit": effort.timed_out,
+            "parallel": campaign.manifest.parallel,
+        }
 
 
-def tool_calls_by_task(manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def tool_calls_by_task(campaign: Campaign) -> Iterator[Row]:
     """Calls and turns per trial."""
-    rows: list[Row] = []
-    for group in _groups(manifest, results):
-        over, counted = basis(group.results)
-        calls = Distribution.of(result.tool_calls for result in counted)
-        turns = Distribution.of(result.turns for result in counted)
-        rows.append(
-            {
-                "task": group.task,
-                "policy": manifest.policy,
-                "over": over,
-                "trials": calls.n,
-                "tool_calls": sum(result.tool_calls for result in counted),
-                "mean_tool_calls": to_ratio(calls.mean),
-                "p50_tool_calls": to_ratio(calls.p50),
-                "max_tool_calls": calls.most,
-                "mean_turns": to_ratio(turns.mean),
-                "max_turns": turns.most,
-                "problems": sum(result.problems for result in counted),
-                "repairs": sum(result.repairs for result in counted),
-            }
-        )
-    return rows
+    for group in campaign.figures.groups:
+        effort, calls, turns = group.effort, group.effort.tool_calls, group.effort.turns
+        yield {
+            "task": group.task,
+            "policy": campaign.manifest.policy,
+            "over": effort.basis,
+            "trials": calls.n,
+            "tool_calls": calls.total,
+            "mean_tool_calls": to_ratio(calls.mean),
+            "p50_tool_calls": to_ratio(calls.p50),
+            "max_tool_calls": calls.most,
+            "mean_turns": to_ratio(turns.mean),
+            "max_turns": turns.most,
+            "problems": effort.problems,
+            "repairs": effort.repairs,
+        }
 
 
-def cost_breakdown(manifest: Manifest, results: Sequence[TrialResult]) -> list[Row]:
+def cost_breakdown(campaign: Campaign) -> Iterator[Row]:
     """Tokens, seconds and money of every recorded trial, unscored ones included: they were paid for too."""
-    rows: list[Row] = []
-    for group in _groups(manifest, results):
-        prices = manifest.prices
-        total = sum(dollars(result, prices) for result in group.results) if prices else None
-        passed = sum(result.passed is True for result in group.results)
-        rows.append(
-            {
-                "task": group.task,
-                "policy": manifest.policy,
-                "trials": len(group.results),
-                "passed": passed,
-                "prompt_tokens": sum(result.prompt_tokens for result in group.results),
-                "cached_tokens": sum(result.cached_tokens for result in group.results),
-                "reply_tokens": sum(result.reply_tokens for result in group.results),
-                "seconds": to_milliseconds(sum(result.seconds for result in group.results)),
-                "model_seconds": to_milliseconds(sum(result.model_seconds for result in group.results)),
-                "tool_seconds": to_milliseconds(sum(result.tool_seconds for result in group.results)),
-                "cost_usd": to_micro_dollars(total),
-                "cost_per_trial_usd": to_micro_dollars(None if total is None else ratio(total, len(group.results))),
-                "cost_per_pass_usd": to_micro_dollars(None if total is None else ratio(total, passed)),
-                "tokens_per_second": to_ratio(
-                    ratio(
-                        sum(result.reply_tokens for result in group.results),
-                        sum(result.model_seconds for result in group.results),
-                    )
-                ),
-            }
-        )
-    return rows
+    for group in campaign.figures.groups:
+        rates, effort = group.rates, group.effort
+        yield {
+            "task": group.task,
+            "policy": campaign.manifest.policy,
+            "trials": rates.recorded,
+            "passed": rates.passed,
+            "prompt_tokens": effort.prompt_tokens,
+            "cached_tokens": effort.cached_tokens,
+            "reply_tokens": effort.reply_tokens,
+            "seconds": to_milliseconds(effort.total_seconds),
+            "model_seconds": to_milliseconds(effort.model_seconds),
+            "tool_seconds": to_milliseconds(effort.tool_seconds),
+            "cost_usd": to_micro_dollars(effort.cost.total),
+            "cost_per_trial_usd": to_micro_dollars(effort.cost.per_run),
+            "cost_per_pass_usd": to_micro_dollars(effort.cost.per_pass),
+            "tokens_per_second": to_ratio(effort.tokens_per_second),
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    task: str
-    planned: int
-    results: list[TrialResult]
-
-
-def _groups(manifest: Manifest, results: Sequence[TrialResult]) -> list[_Group]:
-    """Per task, then all together."""
-    per_task = by_task(results, manifest.tasks)
-    groups = [_Group(task, manifest.tasks.get(task, 0), found) for task, found in per_task.items()]
-    return [*groups, _Group(EVERY, len(manifest.planned), list(results))]
-
-
-def _derived(result: TrialResult) -> Row:
-    return {
-        "seconds": to_milliseconds(result.seconds),
-        "model_seconds": to_milliseconds(result.model_seconds),
-        "tool_seconds": to_milliseconds(result.tool_seconds),
-        "outcome": result.outcome,
-        "attribution": result.attribution,
-        "transcript": address_of(result),
-        "workspace": f"data/workspaces/{result.attempt}.tar.gz",
-    }
-
-
-def _histogram_row(manifest: Manifest, outcome: str, cause: str, attribution: str, n: int) -> Row:
-    return {
-        "policy": manifest.policy,
-        "outcome": outcome,
-        "cause": cause,
-        "attribution": attribution or None,
-        "trials": n,
-        "share_of_planned": to_ratio(ratio(n, len(manifest.planned))),
-    }
-
-
-_ADDED = ("context_load",)
-"""Fields that came later and stand behind the other columns."""
-_FIELDS = tuple(field.name for field in fields(TrialResult) if field.name not in _ADDED)
+_FIELDS = tuple(field.name for field in fields(TrialResult))
 
 TABLES = (
-    Table("trials", (*_FIELDS, "outcome", "attribution", "transcript", "workspace", *_ADDED), trials),
+    Table("trials", (*_FIELDS, "outcome", "attribution", "transcript", "workspace"), trials),
     Table(
         "pass_rate_by_task",
         ("task", "policy", "planned", "recorded", "scored", "passed", "raw_rate", "effective_rate", "distinct"),
@@ -263,31 +250,3 @@ TABLES = (
     ),
 )
 """In the order of the docs; columns stay where they are, new ones come last."""
-
-
-def write_verification(
-    folder: CampaignFolder, manifest: Manifest, results: Sequence[TrialResult], seals: Seals | None = None
-) -> None:
-    """Write every table anew; each file is replaced whole, so a reader at any moment sees a consistent one."""
-    ordered = in_order(results)
-    put(folder, {name_of(table.name): to_csv(table, manifest, ordered) for table in TABLES}, seals)
-
-
-def name_of(table: str) -> str:
-    """Of a table's file inside the pack."""
-    return f"verification/{table}.csv"
-
-
-def to_csv(table: Table, manifest: Manifest, results: Sequence[TrialResult]) -> bytes:
-    r"""UTF-8, comma, `\n`, a header line; `true` and `false`; undefined is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows([_cell(row[column]) for column in table.columns] for row in table.rows(manifest, results))
-    return text.getvalue().encode("utf-8")
-
-
-def _cell(value: Cell) -> Cell:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return for_csv(value) if isinstance(value, str) else value

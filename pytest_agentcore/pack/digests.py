@@ -314,7 +314,7 @@ def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
 def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None) -> None:
     """Write small files, whole or not at all each, with their digests first."""
     if seals:
-        seals.files({name: TextDigest(sha256=hashlib.sha256(content).hexdigest()) for name, content in files.items()})
+        seals.files({name: TextDigest.of_bytes(content) for name, content in files.items()})
     with seals.kept() if seals else nullcontext():
         for name, content in files.items():
             write_atomically(folder.path / name, content)

@@ -16,13 +16,14 @@ from pytest_agentcore.stats import (
     basis,
     by_task,
     cause_counts,
+    mean,
     observed,
     outcome_counts,
     ratio,
 )
 from pytest_agentcore.stats.counting import Repeats, repeats
 from pytest_agentcore.stats.intervals import Interval, clustered, stratified, wilson
-from pytest_agentcore.trial.modes import Cause
+from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import Prices, TrialResult, dollars
 
 EVERY = "*"
@@ -45,7 +46,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """What the trials took. The distributions are over the trials that `basis` names, the sums over all recorded."""
+    """What the trials took: first of those that `basis` names, then of all that were recorded."""
 
     basis: str
     """`scored` trials; `unscored` where there is no other."""
@@ -53,6 +54,17 @@ class Effort:
     """Wall clock of a trial."""
     turns: Distribution
     tool_calls: Distribution
+    mean_model_seconds: float | None
+    mean_tool_seconds: float | None
+    timed_out: int
+    """Trials that the wall clock ended."""
+    problems: int
+    """Sum: replies and calls that could not be used."""
+    repairs: int
+    """Sum: near misses that were accepted."""
+
+    total_seconds: float
+    """Sum: wall clock."""
     model_seconds: float
     """Sum: the model was at work."""
     tool_seconds: float
@@ -100,6 +112,11 @@ class CampaignFigures:
     """Planned trials by outcome, all outcomes present."""
     causes: Mapping[tuple[str, Cause], int]
     """Trials that did not pass by (outcome, cause), the most frequent first."""
+
+    @property
+    def groups(self) -> tuple[Figures, ...]:
+        """Those of each task, then those of all of them: the rows of a table."""
+        return (*self.tasks, self.overall)
 
     def task(self, task: str) -> Figures:
         """Of one task by its id.
@@ -175,6 +192,12 @@ def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
         seconds=Distribution.of(result.seconds for result in counted),
         turns=Distribution.of(result.turns for result in counted),
         tool_calls=Distribution.of(result.tool_calls for result in counted),
+        mean_model_seconds=mean([result.model_seconds for result in counted]),
+        mean_tool_seconds=mean([result.tool_seconds for result in counted]),
+        timed_out=sum(result.stop_reason is StopReason.time_limit for result in counted),
+        problems=sum(result.problems for result in counted),
+        repairs=sum(result.repairs for result in counted),
+        total_seconds=sum(result.seconds for result in results),
         model_seconds=model_seconds,
         tool_seconds=sum(result.tool_seconds for result in results),
         prompt_tokens=sum(result.prompt_tokens for result in results),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import RecordError
-from pytest_agentcore.pack.csv import write_verification
+from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import Store, in_order, put, read_results
 from pytest_agentcore.pack.folder import (
     CampaignFolder,
@@ -21,11 +20,9 @@ from pytest_agentcore.pack.folder import (
     write_atomically,
 )
 from pytest_agentcore.pack.manifest import DIGESTS, Manifest, manifest_bytes, name_for
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.resume import Choice, continued, leftovers, put_in_order, set_aside
 from pytest_agentcore.trial.result import TrialKey, TrialResult
-
-REFRESH_SECONDS = 1.0
-"""The CSVs are written anew after a result at most this often, so that a killed campaign has them too."""
 
 
 class CampaignRecord:
@@ -64,10 +61,8 @@ class CampaignRecord:
             raise RecordError(folder.path, error) from error
         self._store = Store(folder)
         self._results = {result.key: result for result in results}
-        self._written = float("-inf")
         put(folder, kept or {}, self._store.seals)
         self._write_manifest()
-        self._refresh()
 
     @classmethod
     def begin(cls, results: Path, manifest: Manifest, kept: Mapping[str, bytes] | None = None) -> CampaignRecord:
@@ -102,7 +97,6 @@ class CampaignRecord:
         record.attempts = found.attempts
         record._results = {result.key: result for result in read_results(earlier.folder)}
         record.recorded = {key: result for key, result in record._results.items() if result.scored}
-        record._refresh()
         return record
 
     @property
@@ -110,51 +104,54 @@ class CampaignRecord:
         """What is recorded so far, by task and run."""
         return in_order(self._results.values())
 
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as it is now, as if it had been read from its folder."""
+        return Campaign(folder=self.folder, manifest=self.manifest, results=tuple(self.results))
+
     def add(self, result: TrialResult) -> None:
-        """Keep one result: on the disk when this returns; the CSVs follow within a second or with the next result."""
+        """Keep one result: it is on the disk when this returns."""
         replaced = self._results.get(result.key)
         self._results[result.key] = result
         self._store.add(result)
         if replaced and replaced.attempt != result.attempt:
             set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
-        if time.monotonic() - self._written >= REFRESH_SECONDS:
-            self._refresh()
 
     def revise(self, **changes: Any) -> None:
         """Change fields of the manifest."""
         self.manifest = replace(self.manifest, **changes)
         self._write_manifest()
 
-    def finish(self, *, exit_status: int, finished: datetime) -> None:
-        """Write CSVs and manifest for the last time and let go of the folder.
+    def finish(self, *, exit_status: int, finished: datetime) -> Campaign:
+        """Write tables and manifest for the last time and let go of the folder; what reports are made of.
 
         Raises:
             RecordError: the disk does not take them; the folder is let go all the same.
         """
         self.manifest = self.manifest.end(exit_status=exit_status, finished=finished)
-        self.close()
+        return self.close()
 
-    def close(self) -> None:
-        """Write CSVs and manifest as they are, and let go of the folder.
+    def close(self) -> Campaign:
+        """Write tables and manifest as they are, and let go of the folder.
 
         Raises:
             RecordError: the disk does not take them; the folder is let go all the same.
         """
+        campaign = self.campaign
         try:
-            self._refresh()
+            # Only now: pandas costs what twenty trials of a small suite take, and `agentcore report` makes the tables
+            # of a campaign that was killed.
+            write_tables(campaign, self.folder, self._store.seals)
             self._store.seals.attempts()
             self._write_manifest()
             self._store.close(end=True)
         finally:
             self._store.close()
             self._lock.release()
+        return campaign
 
     def _write_manifest(self) -> None:
         content = manifest_bytes(self.manifest)
         self._store.seals.manifest(content)
         with self._store.seals.kept():
             write_atomically(self.folder.manifest, content, sync=True)
-
-    def _refresh(self) -> None:
-        write_verification(self.folder, self.manifest, self.results, self._store.seals)
-        self._written = time.monotonic()

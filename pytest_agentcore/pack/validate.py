@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache, cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.csv import TABLES, name_of, to_csv
+from pytest_agentcore.pack.csv import TABLES, read_csv
 from pytest_agentcore.pack.digests import MANIFEST, Digests, TextDigest, in_order, read_digests, state_of
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import read_lines
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.predictions import PREDICTIONS
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.trial.classify import CLASSIFICATION
 from pytest_agentcore.trial.fold import fold
 from pytest_agentcore.trial.result import TrialKey, TrialResult
@@ -240,7 +241,7 @@ class Sealed:
         elif self.is_cut:
             yield Problem(DIGESTS_FILE, lines + 1, f"is missing; a campaign that ended wrote more than {lines} lines")
 
-    def file_problems(self, results: Sequence[TrialResult]) -> Iterator[Problem]:
+    def file_problems(self) -> Iterator[Problem]:
         """Of every file that has a digest by its name, and of those that lack one."""
         for name, seals in self.digests.files.items():
             state, last = state_of(self.folder, name), seals[-1]
@@ -251,22 +252,14 @@ class Sealed:
             elif last.digest is None:
                 yield Problem(name, None, "was put there after the campaign was written")
             else:
-                yield changed(name, self._with_lines(name, last.digest, results), state)
+                yield changed(name, last.digest, state)
         yield from self._without_digest()
         yield from self._predictions()
-
-    def _with_lines(self, name: str, sealed: TextDigest, results: Sequence[TrialResult]) -> TextDigest:
-        """Of a table only the whole was kept while trials ran; made anew it has the lines too."""
-        for table in TABLES:
-            if name == name_of(table.name) and not sealed.lines and self.manifest:
-                made = TextDigest.of_bytes(to_csv(table, self.manifest, _last(results)))
-                return made if made.sha256 == sealed.sha256 else sealed
-        return sealed
 
     def _without_digest(self) -> Iterator[Problem]:
         if not self.speaks_for_all or not self.is_whole:
             return
-        names = [*(name_of(table.name) for table in TABLES), *REPORTS]
+        names = [*(table.file for table in TABLES), *REPORTS]
         if self._has_ended:
             attempts = (path for path in self.folder.attempts.glob("*.jsonl") if self._lacks(path.stem))
             names += [path.relative_to(self.folder.path).as_posix() for path in sorted(attempts)]
@@ -310,6 +303,8 @@ class Sealed:
                 yield Problem(
                     RESULTS_FILE, number + 1, f"has no digest: it was added by hand, or {DIGESTS_FILE} was cut"
                 )
+            if j_end == len(found) > len(written):
+                yield Problem(DIGESTS_FILE, None, f"was cut, or {RESULTS_FILE} was added to by hand")
             for number in range(i + both, i_end):
                 if not self._may_be_missing(number):
                     yield self._missing(self.digests.results[number][1])
@@ -338,48 +333,42 @@ class Sealed:
 
 def manifest_problem(folder: CampaignFolder, manifest: Manifest) -> Problem | None:
     """Whether the manifest is as its writer left it: who goes on writing puts another in its place."""
-    problems = Sealed(folder, read_digests(folder), manifest).file_problems([])
+    problems = Sealed(folder, read_digests(folder), manifest).file_problems()
     return next((problem for problem in problems if problem.file == MANIFEST), None)
 
 
-def table_problems(
-    folder: CampaignFolder, manifest: Manifest, results: Sequence[TrialResult], named: frozenset[str]
-) -> Iterator[Problem]:
-    """The CSVs are derived: made anew, they must say the same in every column that both have.
+def table_problems(campaign: Campaign, named: frozenset[str]) -> Iterator[Problem]:
+    """The tables are derived: made anew, they must say the same in every column that both have.
 
     Args:
-        folder: of the campaign.
-        manifest: of a campaign that ended.
-        results: every line.
+        campaign: one that ended.
         named: files that something was said about already.
     """
     for table in TABLES:
-        path, name = folder.verification / f"{table.name}.csv", name_of(table.name)
-        if name in named:
+        path = campaign.folder.path / table.file
+        if table.file in named:
             continue
         if not path.is_file():
-            yield Problem(name, None, "is missing")
-            continue
-        there = list(csv.reader(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-        made = list(csv.reader(to_csv(table, manifest, _last(results)).decode("utf-8").splitlines()))
-        if (number := _first_row_that_differs(there, made)) is not None:
-            yield Problem(name, number, "says otherwise than the results")
+            yield Problem(table.file, None, "is missing")
+        elif number := _first_row_that_differs(path.read_bytes(), table.content(campaign)):
+            yield Problem(table.file, number, "says otherwise than the results")
+
+
+def _first_row_that_differs(there: bytes, made: bytes) -> int | None:
+    """Line number, counted from 1. New columns come last, so the columns of one version begin those of a later one."""
+    try:
+        found, expected = read_csv(there), read_csv(made)
+    except ValueError:
+        return 1
+    width = min(len(found.columns), len(expected.columns))
+    if [*found.columns[:width]] != [*expected.columns[:width]]:
+        return 1
+    rows = (table.iloc[:, :width].itertuples(index=False, name=None) for table in (found, expected))
+    return next((number for number, (was, now) in enumerate(zip_longest(*rows), 2) if was != now), None)
 
 
 def _last(results: Sequence[TrialResult]) -> list[TrialResult]:
     return in_order({result.key: result for result in results}.values())
-
-
-def _first_row_that_differs(there: Sequence[Sequence[str]], made: Sequence[Sequence[str]]) -> int | None:
-    """Line number, counted from 1. New columns come last, so the columns of one version begin those of a later one."""
-    if not there:
-        return 1
-    width = min(len(there[0]), len(made[0]))
-    for number in range(max(len(there), len(made))):
-        rows = [table[number][:width] for table in (there, made) if number < len(table)]
-        if len(rows) == 1 or rows[0] != rows[1]:
-            return number + 1
-    return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -411,7 +400,7 @@ def examine(folder: CampaignFolder) -> Examination:
     last = {result.key: result.attempt for result in results}
     cited = frozenset(last.values())
     found = Examination(
-        problems=[*sealed.own_problems(), *sealed.file_problems(results), *problems, *look.problems],
+        problems=[*sealed.own_problems(), *sealed.file_problems(), *problems, *look.problems],
         results=len(last),
         transcripts=sum(folder.transcript(attempt).is_file() for attempt in cited),
         workspaces=sum(folder.workspace(attempt).is_file() for attempt in cited),
@@ -425,7 +414,8 @@ def examine(folder: CampaignFolder) -> Examination:
     found.problems += open_problems(folder, frozenset(first))
     if manifest and manifest.finished and (not found.problems or not sealed.speaks_for_all or not sealed.is_whole):
         named = frozenset(problem.file for problem in found.problems)
-        found.problems += table_problems(folder, manifest, results, named)
+        campaign = Campaign(folder=folder, manifest=manifest, results=tuple(_last(results)))
+        found.problems += table_problems(campaign, named)
     return found
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_agentcore.analysis.compare import Comparison
-from pytest_agentcore.pack.csv import to_ratio
+from pytest_agentcore.pack.csv import Cell, Row, to_ratio
 from pytest_agentcore.pack.figures import EVERY
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.stats.intervals import Interval
-from pytest_agentcore.untrusted import for_csv
-
-Cell = str | int | float | None
-Row = Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +23,6 @@ class ReportTable:
     rows: Callable[[Report], Iterator[Row]]
     always: bool = True
     """Else only where it has rows."""
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    r"""Write UTF-8 text with commas, `\n` and a header line; what a row does not have is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        cells = [row.get(column) for column in columns]
-        writer.writerow([for_csv(cell) if isinstance(cell, str) else cell for cell in cells])
-    return text.getvalue()
 
 
 def intervals(report: Report) -> Iterator[Row]:
@@ -120,7 +103,7 @@ def predictions(report: Report) -> Iterator[Row]:
             "item": item.item,
             "predicted": item.predicted,
             "observed": item.observed,
-            "hit": None if item.hit is None else str(item.hit).lower(),
+            "hit": item.hit,
             "why": item.why,
         }
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_agentcore.analysis.rank import HEADING, Leaderboard, PublishedScore, Standing, Terms
 from pytest_agentcore.format import count
-from pytest_agentcore.pack.csv import to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.reports.csv import Cell, csv_text
+from pytest_agentcore.pack.csv import Cell, csv_text, to_micro_dollars, to_milliseconds, to_ratio
 from pytest_agentcore.reports.rendering import pipes
 from pytest_agentcore.reports.tables import PUBLISHED, STANDING, table_of
 from pytest_agentcore.untrusted import for_markdown

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pytest_agentcore.analysis.groups import Group
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.csv import name_of, write_verification
+from pytest_agentcore.pack.csv import csv_text, name_of, write_tables
 from pytest_agentcore.pack.digests import TextDigest, sealing
 from pytest_agentcore.pack.folder import CampaignFolder, write_atomically
 from pytest_agentcore.pack.group import GroupFolder
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.reports.csv import REPORT_TABLES, csv_text
+from pytest_agentcore.reports.csv import REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
 from pytest_agentcore.reports.html.page import page
 from pytest_agentcore.reports.rendering import group_page, markdown
@@ -43,7 +43,7 @@ def write_reports(
         folder.verification.mkdir(parents=True, exist_ok=True)
         with sealing(folder) if is_own else nullcontext() as seals:
             if tables:
-                write_verification(folder, campaign.manifest, campaign.results, seals)
+                write_tables(campaign, folder, seals)
             drafts: dict[str, Path | None] = {}
             for table in REPORT_TABLES:
                 rows = list(table.rows(report))

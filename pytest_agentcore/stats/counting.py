@@ -59,9 +59,11 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """The distribution of a quantity over trials; every value is None where there is no trial."""
+    """The distribution of a quantity over trials; every value but the sum is None where there is no trial."""
 
     n: int
+    total: float
+    """The sum; whole where all values are."""
     mean: float | None
     p50: float | None
     p95: float | None
@@ -74,6 +76,7 @@ class Distribution:
         ordered = sorted(values)
         return cls(
             n=len(ordered),
+            total=sum(ordered),
             mean=mean(ordered),
             p50=quantile(ordered, 0.5),
             p95=quantile(ordered, 0.95),

@@ -33,7 +33,7 @@ def test_a_full_disk(pytester: pytest.Pytester, suite: Path, script: Script) -> 
     options = f"--model=scripted:{bot} --runs={RUNS} --sandbox=process --results={disk}/r -p no:cacheprovider"
     shell = BOTH.format(
         disk=disk,
-        ballast=1_600_000,
+        ballast=1_800_000,
         command=f"{python} pytest {options} --tb=no {suite}",
         validate=f"{python} pytest_agentcore.cli.__main__ validate {disk}/r/*",
     )

@@ -190,24 +190,42 @@ def test_a_file_that_a_kill_kept_as_it_was_is_said_to_be(folder: CampaignFolder)
 
 
 def test_after_what_the_disk_did_not_take_nothing_is_promised(tmp_path: Path) -> None:
-    """A full disk, here a folder in the place of a table: some tables are new then, and some as they were."""
+    """A full disk, here a folder in the place of the manifest, which stays as it was."""
     record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1), ("a", 2)]))
-    table = record.folder.verification / "latency_distribution.csv"
-    before = table.read_bytes()
+    place, before = record.folder.manifest, record.folder.manifest.read_bytes()
     for trial in (FIRST, SECOND):
         write_evidence(record.folder, trial, tmp_path / "scratch")
-    table.unlink()
-    table.mkdir()
-    record._written = float("-inf")
+    record.add(FIRST)
+    place.unlink()
+    place.mkdir()
     with pytest.raises(RecordError, match="cannot be written"):
-        record.add(FIRST)
-    table.rmdir()
-    table.write_bytes(before)
+        record.revise(warnings=("slow",))
+    place.rmdir()
+    place.write_bytes(before)
 
     with pytest.raises(RecordError):
         record.add(SECOND)
     with pytest.raises(RecordError):
         record.finish(exit_status=0, finished=FINISHED)
+
+    assert examine(record.folder).problems == []
+    again = CampaignRecord(record.folder, record.manifest, results=[FIRST])
+    again.add(SECOND)
+    again.finish(exit_status=0, finished=FINISHED)
+    assert examine(record.folder).problems == []
+
+
+def test_a_table_that_the_disk_did_not_take_is_written_by_the_next_process(tmp_path: Path) -> None:
+    """Here a folder lies in its place: some tables are new then, and some as they were."""
+    record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1), ("a", 2)]))
+    table = record.folder.verification / "latency_distribution.csv"
+    for trial in (FIRST, SECOND):
+        write_evidence(record.folder, trial, tmp_path / "scratch")
+    record.add(FIRST)
+    table.mkdir()
+    with pytest.raises(RecordError, match="cannot be written"):
+        record.finish(exit_status=0, finished=FINISHED)
+    table.rmdir()
 
     assert examine(record.folder).problems == []
     again = CampaignRecord(record.folder, record.manifest, results=[FIRST])

@@ -13,10 +13,11 @@ import pytest
 from results import GAVE_UP, HOSTILE, LOST, WRONG, manifest, result
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.csv import TABLES
+from pytest_agentcore.pack.csv import TABLES, write_tables
 from pytest_agentcore.pack.digests import Store, read_results
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
 from pytest_agentcore.pack.manifest import read_manifest, write_manifest
+from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.trial.result import Prices, TrialResult
 
@@ -63,7 +64,7 @@ def test_the_same_results_in_another_order_give_the_same_tables(tmp_path: Path) 
 
 
 def test_a_pack_is_complete_when_the_process_is_killed(tmp_path: Path) -> None:
-    """Results are read from the files alone; the CSVs at least exist."""
+    """Results are read from the files alone, and the tables can be made from them."""
     code = (
         "import os, signal, sys; from pathlib import Path\n"
         "from results import manifest, result\n"
@@ -78,6 +79,7 @@ def test_a_pack_is_complete_when_the_process_is_killed(tmp_path: Path) -> None:
 
     folder = CampaignFolder(tmp_path / "2026-06-10-tiny-agentic-core-v1")
     assert read_results(folder) == [result()]
+    write_tables(read_campaign(folder.path), folder)
     assert len(_rows(folder, "pass_rate_by_task")) == 2
 
 

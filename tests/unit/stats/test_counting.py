@@ -109,8 +109,8 @@ def test_a_model_that_never_called_a_tool_is_told_from_one_that_never_ran(
 
 
 def test_distribution_of_nothing_is_undefined_and_of_one_value_is_that_value() -> None:
-    assert Distribution.of([]) == Distribution(n=0, mean=None, p50=None, p95=None, least=None, most=None)
-    assert Distribution.of([2.5]) == Distribution(n=1, mean=2.5, p50=2.5, p95=2.5, least=2.5, most=2.5)
+    assert Distribution.of([]) == Distribution(n=0, total=0, mean=None, p50=None, p95=None, least=None, most=None)
+    assert Distribution.of([2.5]) == Distribution(n=1, total=2.5, mean=2.5, p50=2.5, p95=2.5, least=2.5, most=2.5)
 
 
 def test_quantile_interpolates_between_order_statistics() -> None:
