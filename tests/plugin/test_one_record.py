@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_agentcore.checks.load import load
-from tiny import COUNT, HELLO, Script, campaign, result_lines, say, write
+from tiny import HELLO, Script, campaign, result_lines, say, write
 
-from pytest_agentcore.checks.recheck import recheck
+from pytest_agentcore.checks.recheck import Rechecked, recheck
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.resume import leftovers
 from pytest_agentcore.pack.transcript import judge_crashed, open_attempts, read_transcript
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.sandbox.open import open_sandbox
+from pytest_agentcore.session.collect import Collected, collect
 from pytest_agentcore.trial.fold import fold
 from pytest_agentcore.trial.result import TrialResult
 
 LAST_WORD = HELLO.replace('assert trial.line("hello.txt") == "hello"', 'assert trial.answer == "done"')
-RAISED = COUNT.replace(
-    'assert trial.int("count.txt") == trial.facts["lines"]',
-    'if trial.int("count.txt") != trial.facts["lines"]:\n        raise AssertionError("that is another number")',
-)
-"""What an assert statement says depends on who loads the module: pytest rewrites it."""
 BOT: dict[str, Any] = {
     "task_01": [
         {"content": "I look.", "tool_calls": [{"name": "fs_reed", "arguments": {"path": "a"}}]},
@@ -44,7 +39,6 @@ JUDGED = {"passed", "failure_mode", "cause", "stop_reason", "detail"}
 @pytest.fixture(params=["model", "oracle"])
 def pack(pytester: pytest.Pytester, suite: Path, script: Script, request: pytest.FixtureRequest) -> CampaignFolder:
     (suite / "test_task_01_hello.py").write_text(LAST_WORD)
-    (suite / "test_task_02_count.py").write_text(RAISED)
     model = f"scripted:{script(**BOT)}" if request.param == "model" else "oracle"
     pytester.runpytest(f"--model={model}", "--runs=1", suite)
     return CampaignFolder(campaign(pytester))
@@ -63,9 +57,7 @@ def test_the_four_ways_to_a_result(pack: CampaignFolder, suite: Path) -> None:
     assert examine(pack).problems == []
 
     # recheck: the transcript without its verdict, and the checker over the workspace that was kept
-    tasks = {task.id: (found, task) for found, task in load([str(suite)]).tasks}
-    again = list(recheck(read_campaign(pack.path), tasks, open_sandbox("process")))
-    assert [one.after for one in again] == ran
+    assert [one.after for one in collect([str(suite)], lambda found: rechecked(pack, found))] == ran
 
     # a kill between the verdict and the result line: the next process takes the verdict over
     adopted = copy(pack, "adopted")
@@ -92,6 +84,11 @@ def test_a_changed_event_is_another_result(pack: CampaignFolder) -> None:
 
     assert fold(events).tool_seconds == pytest.approx(one.tool_seconds + 1.0)
     assert fold(events) != one
+
+
+def rechecked(folder: CampaignFolder, found: Collected) -> list[Rechecked]:
+    tasks = {task.id: (suite, task) for suite, task in found.tasks}
+    return list(recheck(read_campaign(folder.path), tasks, open_sandbox("process")))
 
 
 def copy(folder: CampaignFolder, name: str) -> CampaignFolder:
