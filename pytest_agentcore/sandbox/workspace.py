@@ -221,8 +221,11 @@ def _home(temporary: str) -> Path:
 
 
 def _lock(folder: Path) -> int | None:
-    """A descriptor that holds the lock on a folder; None where another process has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    """A descriptor that holds the lock on a folder; None where another process has it, or has removed it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -16,7 +16,7 @@ from pytest_agentcore.sandbox.archive import pack, unpack
 from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.supervise import disk
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Kind, walk
-from pytest_agentcore.sandbox.workspace import PREFIX, create_workspace, freeze, remove_workspace, scratch, sweep
+from pytest_agentcore.sandbox.workspace import PREFIX, _home, create_workspace, freeze, remove_workspace, scratch, sweep
 from sandbox.conftest import FILES, SKIPPED, as_bytes, content
 
 
@@ -184,3 +184,22 @@ def test_what_is_no_folder_of_ours_is_left_alone(temporary: Path) -> None:
         "victim",
     ]
     assert os.path.lexists(temporary / f"{PREFIX}link")
+
+
+def test_a_folder_that_another_process_sweeps_before_its_lock_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = tempfile.mkdtemp, []
+
+    def swept(prefix: str, dir: str) -> str:  # noqa: A002 - as it is called
+        made.append(make(prefix=prefix, dir=dir))
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return made[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pytest_agentcore.sandbox.workspace.tempfile.mkdtemp", swept)
+        _home.cache_clear()
+        home = _home(tempfile.gettempdir())
+    assert home.is_dir()
+    assert str(home) == made[-1]
