@@ -14,13 +14,13 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.reading import read_text
-from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
+from pytest_agentcore.catalogue.entry import SCRIPTED, EngineSettings, ModelEntry, Policy
 from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import HERMES
@@ -31,6 +31,19 @@ from pytest_agentcore.trial.result import TrialKey, Usage
 
 ANY = "*"
 """Key for every task, or every run index."""
+_TOKEN = re.compile(r"\s*\S+|\s+")
+_CAUSES = {"unreachable": Cause.backend_unreachable, "crashed": Cause.backend_crashed}
+
+
+def open_backend(entry: ModelEntry, _settings: EngineSettings) -> ScriptedBackend:
+    """The backend behind `scripted:FILE`.
+
+    Raises:
+        UsageError: no such file, or it is no script; says where.
+    """
+    if entry.path is None:
+        raise UsageError(f"{entry.name}: give the script as scripted:FILE")
+    return ScriptedBackend.from_file(entry.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,161 +84,8 @@ class Line:
         return "\n".join(part for part in (thought, self.content, calls) if part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """A script, read."""
-
-    dialect: Dialect = HERMES
-    context: int | None = None
-    """Tokens of the pretended context; None has no end."""
-    function: Callable[[Any], Any] | None = None
-    """Of a `.py` file."""
-    replies: Mapping[str, Mapping[str, tuple[Line, ...]]] = field(default_factory=dict)
-    """Lines by task (id, a prefix of it, or `*`) and run index (as text, or `*`)."""
-
-    def lines_for(self, trial: TrialKey) -> tuple[Line, ...] | None:
-        """The lines of the longest key that fits the task, for the run or for all runs; None when there are none."""
-        fitting = [key for key in self.replies if key != ANY and trial.task.startswith(key)]
-        key = max(fitting, key=len, default=ANY)
-        runs = self.replies.get(key, {})
-        return runs.get(str(trial.run), runs.get(ANY))
-
-
-def read_script(path: Path) -> Script:
-    """A script from `.json`, `.toml` or `.py`.
-
-    Raises:
-        UsageError: it cannot be read or breaks the shape; says where.
-    """
-    if path.suffix == ".py":
-        return _from_module(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
-    return _from_data(str(path), data)
-
-
-def read_line(where: str, given: Mapping[str, Any]) -> Line:
-    """One reply.
-
-    Raises:
-        UsageError: an unknown key or a value of the wrong type; says where.
-    """
-    for key, value in given.items():
-        _check(where, key, value, _LINE)
-    if "text" in given and {"content", "tool_calls", "reasoning"} & given.keys():
-        raise UsageError(f"{where}: a reply has either text or content, reasoning and tool_calls")
-    calls = tuple(_call(f"{where}: tool_calls[{i}]", call) for i, call in enumerate(given.get("tool_calls", ())))
-    return Line(**{**given, "tool_calls": calls})
-
-
-_LINE: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "content": (str,),
-    "reasoning": (str,),
-    "tool_calls": (list, tuple),
-    "delay": (int, float),
-    "error": (str,),
-    "times": (int,),
-    "crash": (bool,),
-    "repeat": (int,),
-}
-_TOP: Mapping[str, tuple[type, ...]] = {"dialect": (str,), "context": (int,), "replies": (dict,)}
-
-
-def _check(where: str, key: str, value: Any, shape: Mapping[str, tuple[type, ...]]) -> None:
-    if key not in shape:
-        raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(shape)}")
-    if not isinstance(value, shape[key]) or (isinstance(value, bool) and bool not in shape[key]):
-        raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
-
-
-def _call(where: str, call: Any) -> tuple[str, Mapping[str, Any]]:
-    if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
-        raise UsageError(f"{where}: a call is {{name, arguments}}")
-    arguments = call.get("arguments", {})
-    if not isinstance(arguments, Mapping) or call.keys() - {"name", "arguments"}:
-        raise UsageError(f"{where}: a call is {{name, arguments}}, and its arguments are a table")
-    return call["name"], arguments
-
-
-def _from_data(where: str, data: Any) -> Script:
-    if not isinstance(data, dict):
-        raise UsageError(f"{where}: a script is a table with the keys {', '.join(_TOP)}")
-    for key, value in data.items():
-        _check(where, key, value, _TOP)
-    if "replies" not in data:
-        raise UsageError(f"{where}: replies is missing")
-    return Script(
-        dialect=_dialect(where, data.get("dialect", HERMES.name)),
-        context=data.get("context"),
-        replies={key: _runs(f"{where}: replies.{key}", runs) for key, runs in data["replies"].items()},
-    )
-
-
-def _runs(where: str, runs: Any) -> dict[str, tuple[Line, ...]]:
-    if isinstance(runs, dict):
-        if wrong := [key for key in runs if key != ANY and not key.isdecimal()]:
-            raise UsageError(f"{where}: {wrong[0]!r} is no run index and not '*'")
-        return {key: _lines(f"{where}.{key}", lines) for key, lines in runs.items()}
-    return {ANY: _lines(where, runs)}
-
-
-def _lines(where: str, lines: Any) -> tuple[Line, ...]:
-    if not isinstance(lines, Sequence) or isinstance(lines, str):
-        raise UsageError(f"{where}: a list of replies should stand here")
-    return tuple(
-        read_line(f"{where}[{i}]", {"text": line} if isinstance(line, str) else _table(f"{where}[{i}]", line))
-        for i, line in enumerate(lines)
-    )
-
-
-def _table(where: str, line: Any) -> Mapping[str, Any]:
-    if not isinstance(line, Mapping):
-        raise UsageError(f"{where}: a reply is a text or a table")
-    return line
-
-
-def _from_module(path: Path) -> Script:
-    try:
-        names = runpy.run_path(str(path))
-    except Exception as error:
-        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
-    function = names.get("reply")
-    if not callable(function):
-        raise UsageError(f"{path}: has no function reply(request)")
-    settings = {key: names[key] for key in ("dialect", "context") if key in names}
-    for key, value in settings.items():
-        _check(str(path), key, value, _TOP)
-    dialect = _dialect(str(path), settings.get("dialect", HERMES.name))
-    return Script(dialect=dialect, context=settings.get("context"), function=function)
-
-
-def _dialect(where: str, name: str) -> Dialect:
-    try:
-        return dialect_named(name)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-
-
 Answer = Reply | Line | Mapping[str, Any] | str | None
 """What a reply function may return: a reply, a line of a script, its dict, a text, or None for an empty answer."""
-
-_TOKEN = re.compile(r"\s*\S+|\s+")
-_CAUSES = {"unreachable": Cause.backend_unreachable, "crashed": Cause.backend_crashed}
-
-
-def open_backend(entry: ModelEntry, _engine: EngineSettings) -> ScriptedBackend:
-    """The backend behind `scripted:FILE`.
-
-    Raises:
-        UsageError: no such file, or it is no script; says where.
-    """
-    if entry.path is None:
-        raise UsageError(f"{entry.name}: give the script as scripted:FILE")
-    return ScriptedBackend.from_file(entry.path)
 
 
 class ScriptedBackend:
@@ -235,7 +95,7 @@ class ScriptedBackend:
     at the end of the context, by `watch`, deadline or cancel.
     """
 
-    name = "scripted"
+    name = SCRIPTED
     slots = 16
 
     def __init__(
@@ -266,10 +126,10 @@ class ScriptedBackend:
         Raises:
             UsageError: it cannot be read; says where.
         """
-        script = read_script(path)
+        reply, settings = read_script(path)
         content = path.read_bytes()
         facts = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        return cls(script.function or Playback(script), dialect=script.dialect, context=script.context, facts=facts)
+        return cls(reply, **settings, facts=facts)
 
     def complete(self, request: Request) -> Reply:
         """See `Backend.complete`."""
@@ -283,13 +143,13 @@ class ScriptedBackend:
         if isinstance(answer, Reply):
             return answer
         text, finish = self._say(answer, request, room)
-        usage = self._count(request, taken, _tokens(text))
+        usage = self._count(request, taken, len(_TOKEN.findall(text)))
         read = read_text(text, request, self._dialect)
         return replace(read, finish=finish, usage=usage, seconds=time.monotonic() - began)
 
     def count_tokens(self, messages: Sequence[Message], _tools: Sequence[ToolSpec], _policy: Policy) -> int:
         """See `CountsTokens.count_tokens`; each message takes four tokens besides its words."""
-        return sum(_tokens(message.content) + 4 for message in messages)
+        return sum(len(_TOKEN.findall(message.content)) + 4 for message in messages)
 
     def _answer(self, request: Request) -> Reply | Line:
         try:
@@ -307,20 +167,27 @@ class ScriptedBackend:
             raise BackendError(str(error)) from error
 
     def _say(self, line: Line, request: Request, room: int) -> tuple[str, FinishReason]:
-        """The text as far as it gets."""
-        if finish := _wait(line.delay, request):
+        """The text as far as it gets, word by word, and what ended it."""
+        if line.delay > 0:
+            request.cancel.wait(max(0.0, min(line.delay, request.deadline - time.monotonic())))
+        if finish := request.cut_short():
             return "", finish
         if line.crash:
             os.abort()
         if line.error:
             raise BackendError(f"scripted error: {line.error}", _CAUSES.get(line.error))
         try:
-            text = line.as_text(self._dialect)
+            words = _TOKEN.findall(line.as_text(self._dialect))
         except ValueError as error:
             raise BackendError(f"the dialect {self._dialect.name} cannot write this reply: {error}") from error
-        limited = request.max_reply_tokens <= room
-        at_limit = FinishReason.length if limited else FinishReason.context
-        return _stream(text, request, min(request.max_reply_tokens, room), at_limit)
+        said, limit = "", min(request.max_reply_tokens, room)
+        for word in words[:limit]:
+            said += word
+            if finish := FinishReason.watch if request.watch(word) else request.cut_short():
+                return said, finish
+        if len(words) <= limit:
+            return said, FinishReason.stop
+        return said, FinishReason.length if limit == request.max_reply_tokens else FinishReason.context
 
     def _count(self, request: Request, taken: int, said: int) -> Usage:
         """As if a cache held the trial's last prompt and reply."""
@@ -350,8 +217,9 @@ class Playback:
     one pass.
     """
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
+    def __init__(self, replies: Mapping[str, Mapping[str, tuple[Line, ...]]]) -> None:
+        """Take lines by task (id, a prefix of it, or `*`) and run index (as text, or `*`)."""
+        self._replies = replies
         self._raised: dict[tuple[TrialKey, int], int] = {}
         self._lock = threading.Lock()
 
@@ -361,45 +229,118 @@ class Playback:
         Raises:
             BackendError: the script has nothing for this task.
         """
-        lines = self._script.lines_for(request.trial)
+        trial, turn = request.trial, request.turn
+        fitting = [key for key in self._replies if key != ANY and trial.task.startswith(key)]
+        runs = self._replies.get(max(fitting, key=len, default=ANY), {})
+        lines = runs.get(str(trial.run), runs.get(ANY))
         if lines is None:
-            raise BackendError(f"the script has no replies for {request.trial.task}, nor for '*'")
+            raise BackendError(f"the script has no replies for {trial.task}, nor for '*'")
         with self._lock:
-            return self._line(lines, request)
-
-    def _line(self, lines: tuple[Line, ...], request: Request) -> Line:
-        turn = request.turn
-        for index, line in enumerate(lines):
-            used = (request.trial, index)
-            if line.times is not None and self._raised.get(used, 0) >= line.times:
-                continue
-            if turn <= line.repeat:
-                self._raised[used] = self._raised.get(used, 0) + 1
-                return line
-            turn -= line.repeat
+            for index, line in enumerate(lines):
+                met = self._raised.get((trial, index), 0)
+                if line.times is not None and met >= line.times:
+                    continue
+                if turn <= line.repeat:
+                    self._raised[trial, index] = met + 1
+                    return line
+                turn -= line.repeat
         return Line()
 
 
-def _tokens(text: str) -> int:
-    return sum(1 for _ in _TOKEN.finditer(text))
+_LINE: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "content": (str,),
+    "reasoning": (str,),
+    "tool_calls": (list, tuple),
+    "delay": (int, float),
+    "error": (str,),
+    "times": (int,),
+    "crash": (bool,),
+    "repeat": (int,),
+}
+_TOP: Mapping[str, tuple[type, ...]] = {"dialect": (str,), "context": (int,), "replies": (dict,)}
 
 
-def _wait(seconds: float, request: Request) -> FinishReason | None:
-    """Sleep, but no longer than the request may take."""
-    left = request.deadline - time.monotonic()
-    if seconds > 0 and left > 0:
-        request.cancel.wait(min(seconds, left))
-    return request.cut_short()
+def read_script(path: Path) -> tuple[Callable[[Any], Any], dict[str, Any]]:
+    """What answers, and what the script says of dialect and context, from `.json`, `.toml` or `.py`.
+
+    Raises:
+        UsageError: it cannot be read or breaks the shape; says where.
+    """
+    where = str(path)
+    if path.suffix == ".py":
+        try:
+            names = runpy.run_path(where)
+        except Exception as error:
+            raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+        if not callable(names.get("reply")):
+            raise UsageError(f"{path}: has no function reply(request)")
+        return names["reply"], _settings(where, {key: names[key] for key in ("dialect", "context") if key in names})
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{where}: a script is a table with the keys {', '.join(_TOP)}")
+    settings = _settings(where, data)
+    if "replies" not in settings:
+        raise UsageError(f"{where}: replies is missing")
+    replies = settings.pop("replies")
+    return Playback({key: _runs(f"{where}: replies.{key}", runs) for key, runs in replies.items()}), settings
 
 
-def _stream(text: str, request: Request, limit: int, at_limit: FinishReason) -> tuple[str, FinishReason]:
-    said = ""
-    for count, found in enumerate(_TOKEN.finditer(text), 1):
-        if count > limit:
-            return said, at_limit
-        said += found[0]
-        if request.watch(found[0]):
-            return said, FinishReason.watch
-        if reason := request.cut_short():
-            return said, reason
-    return said, FinishReason.stop
+def _settings(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    _check(where, given, _TOP)
+    try:
+        return {**given, "dialect": dialect_named(given.get("dialect", HERMES.name))}
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type, ...]]) -> None:
+    for key, value in given.items():
+        if key not in shape:
+            raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(shape)}")
+        if not isinstance(value, shape[key]) or (isinstance(value, bool) and bool not in shape[key]):
+            raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
+
+
+def _runs(where: str, runs: Any) -> dict[str, tuple[Line, ...]]:
+    if not isinstance(runs, dict):
+        return {ANY: _lines(where, runs)}
+    if wrong := [key for key in runs if key != ANY and not key.isdecimal()]:
+        raise UsageError(f"{where}: {wrong[0]!r} is no run index and not '*'")
+    return {key: _lines(f"{where}.{key}", lines) for key, lines in runs.items()}
+
+
+def _lines(where: str, lines: Any) -> tuple[Line, ...]:
+    if not isinstance(lines, Sequence) or isinstance(lines, str):
+        raise UsageError(f"{where}: a list of replies should stand here")
+    return tuple(
+        read_line(f"{where}[{i}]", {"text": line} if isinstance(line, str) else line) for i, line in enumerate(lines)
+    )
+
+
+def read_line(where: str, given: Any) -> Line:
+    """One reply, from its table.
+
+    Raises:
+        UsageError: no table, an unknown key or a value of the wrong type; says where.
+    """
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{where}: a reply is a text or a table")
+    _check(where, given, _LINE)
+    if "text" in given and {"content", "tool_calls", "reasoning"} & given.keys():
+        raise UsageError(f"{where}: a reply has either text or content, reasoning and tool_calls")
+    calls = tuple(_call(f"{where}: tool_calls[{i}]", call) for i, call in enumerate(given.get("tool_calls", ())))
+    return Line(**{**given, "tool_calls": calls})
+
+
+def _call(where: str, call: Any) -> tuple[str, Mapping[str, Any]]:
+    if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
+        raise UsageError(f"{where}: a call is {{name, arguments}}")
+    arguments = call.get("arguments", {})
+    if not isinstance(arguments, Mapping) or call.keys() - {"name", "arguments"}:
+        raise UsageError(f"{where}: a call is {{name, arguments}}, and its arguments are a table")
+    return call["name"], arguments
