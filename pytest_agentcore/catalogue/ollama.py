@@ -32,7 +32,10 @@ def find_in_ollama(name: str, argument: str) -> ModelEntry:
     Raises:
         UsageError: not a name, not on this machine (with the names that are), or not one GGUF file.
     """
-    folders = ollama_folders()
+    given = os.environ.get("OLLAMA_MODELS", "")
+    # without it, where Ollama keeps models for a user and for its service on Linux
+    folders = [Path(given)] if given else [Path("~/.ollama/models"), Path("/usr/share/ollama/.ollama/models")]
+    folders = [folder.expanduser() for folder in folders]
     found = _NAME.fullmatch(argument)
     if not found or ".." in argument:
         raise UsageError(f"{name}: {argument!r} is no name of Ollama; it reads [[HOST/]NAMESPACE/]MODEL[:TAG]")
@@ -51,16 +54,8 @@ def find_in_ollama(name: str, argument: str) -> ModelEntry:
     raise UsageError(f"{name}: {there}; `ollama pull {argument}` fetches it, and OLLAMA_MODELS names another folder")
 
 
-def ollama_folders() -> tuple[Path, ...]:
-    """$OLLAMA_MODELS, or else where Ollama keeps models for a user and for its service on Linux."""
-    given = os.environ.get("OLLAMA_MODELS", "")
-    if given:
-        return (Path(given).expanduser(),)
-    return (Path.home() / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models"))
-
-
 def _names(folder: Path) -> Iterator[str]:
-    """What `ollama list` would call the models of a folder."""
+    """The models of a folder, as `ollama list` would call them."""
     home = folder / "manifests"
     for manifest in home.glob("*/*/*/*"):
         host, namespace, model, tag = manifest.relative_to(home).parts
@@ -101,7 +96,7 @@ def _entry(name: str, argument: str, folder: Path, layers: Mapping[str, list[str
 
 
 def _sampling(folder: Path, layers: Mapping[str, list[str]]) -> dict[str, Value]:
-    """What Ollama's entry sets, of the values that exist here; a file that cannot be read sets nothing."""
+    """The values that Ollama's entry sets and that exist here; a file that cannot be read sets nothing."""
     sampling: dict[str, Value] = {}
     for digest in layers.get("params", ()):
         try:
