@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_agentcore.catalogue.entry import LLAMA, ModelEntry, slug_of
@@ -61,21 +61,16 @@ def choose_file(entry: ModelEntry, names: Iterable[str]) -> str:
     Raises:
         UsageError: there is none of the wanted quantization, or several and none is wanted; lists those there are.
     """
-    models = [name for name in names if _is_model(name)]
-    for quant in [entry.quant] if entry.quant else [DEFAULT_QUANT]:
-        fitting = [name for name in models if _quant_of(name).lower() == quant.lower()]
-        if fitting:
-            return min(fitting, key=len)
+    models, quant = [name for name in names if _is_model(name)], entry.quant or DEFAULT_QUANT
+    fitting = [name for name in models if _quant_of(name).lower() == quant.lower()]
+    if fitting:
+        return min(fitting, key=len)
     if len(models) == 1 and not entry.quant:
         return models[0]
-    raise UsageError(f"{entry.name}: {_what_is_there(entry, models)}")
-
-
-def _what_is_there(entry: ModelEntry, models: Sequence[str]) -> str:
     if not models:
-        return f"{entry.repo} has no GGUF file; look for a repository whose name ends in -GGUF"
+        raise UsageError(f"{entry.name}: {entry.repo} has no GGUF file; look for a repository whose name ends in -GGUF")
     known = sorted({_quant_of(name) or visible(name) for name in models})
-    return f"{entry.repo} has no {entry.quant or DEFAULT_QUANT}; ask for one of {', '.join(known)}"
+    raise UsageError(f"{entry.name}: {entry.repo} has no {quant}; ask for one of {', '.join(known)}")
 
 
 def _is_model(name: str) -> bool:
@@ -143,47 +138,36 @@ def find_package_file(package_file: str) -> Path | None:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file.
-
-    An unwritable cache only costs time.
-    """
-    path = path.resolve()
-    state, note = _state(path), _note(path)
-    known = _read(note)
-    if known and {key: known.get(key) for key in state} == state and isinstance(known.get("sha256"), str):
-        return str(known["sha256"])
+    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file."""
+    note, state = _note_of(path)
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if isinstance(known, dict) and known.items() >= state.items() and isinstance(known.get("sha256"), str):
+            return str(known["sha256"])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _write(note, {**state, "sha256": digest})
+    _write(note, {**state, "sha256": digest})  # the state from before: a file that changed meanwhile is read again
     return digest
 
 
 def remember_digest(path: Path, digest: str) -> None:
-    """Note what is already known of a file, so that `file_digest` need not read it."""
-    path = path.resolve()
-    _write(_note(path), {**_state(path), "sha256": digest})
+    """Note what is known of a file, so that `file_digest` need not read it."""
+    note, state = _note_of(path)
+    _write(note, {**state, "sha256": digest})
 
 
-def _state(path: Path) -> dict[str, object]:
-    stat = path.stat()
-    return {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns}
-
-
-def _note(path: Path) -> Path:
-    return cache_folder() / "digests" / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
-
-
-def _read(note: Path) -> dict[str, object] | None:
-    try:
-        known = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return known if isinstance(known, dict) else None
-
-
-def _write(note: Path, known: dict[str, object]) -> None:
+def _write(note: Path, known: Mapping[str, object]) -> None:
     part = note.with_suffix(f".{os.getpid()}")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
         note.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(known), encoding="utf-8")
         part.replace(note)
+
+
+def _note_of(path: Path) -> tuple[Path, dict[str, object]]:
+    """Where the note on a file lies, and what it must say for the file to be unchanged."""
+    path = path.resolve()
+    stat = path.stat()
+    name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
+    state: dict[str, object] = {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns}
+    return cache_folder() / "digests" / f"{name}.json", state

