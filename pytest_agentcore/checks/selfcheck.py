@@ -1,20 +1,18 @@
-"""Examine one task: run its solutions like a model and see what its checker says about each."""
+"""Selfcheck of one task: its solutions are run as a model is, and its checker must tell right from wrong."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from pytest_agentcore.agent.actor import Actor, FunctionAgent
+from pytest_agentcore.agent.actor import FunctionAgent
 from pytest_agentcore.agent.session import Limit
-from pytest_agentcore.checks.ask import Opinion, Said, ask, describe, one_line
-from pytest_agentcore.errors import AgentcoreError
+from pytest_agentcore.checks.ask import Said, ask, describe, one_line
 from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import freeze, scratch
@@ -24,22 +22,159 @@ from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 
+
+@dataclass(slots=True)
+class Examination:
+    """The numbers of what was tried with a task, and what is wrong with it."""
+
+    task: Task
+    instances: int
+    spoilt: int = 0
+    """How often the checker was shown a right workspace with one artifact spoilt."""
+    problems: list[str] = field(default_factory=list)
+
+
+def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, Tool], instances: int) -> Examination:
+    """Try everything that a task declares on its checker.
+
+    Args:
+        suite: the task's.
+        task: what is examined.
+        sandbox: where its solutions and its checker run commands.
+        tools: all that are registered, by name.
+        instances: how many of them, where the task varies.
+    """
+    found = Examination(task, instances if task.varies else 1, problems=list(undeclared(task)))
+    jobs = [
+        Job(
+            key=TrialKey("selfcheck", task.id, run),
+            task=task,
+            suite=suite,
+            sandbox=sandbox,
+            tools=tools,
+            limit=Limit(),
+        )
+        for run in range(1, found.instances + 1)
+    ]
+    if problem := unsteady(task, jobs):
+        found.problems.append(problem)
+        return found
+    for job in jobs:
+        _Instance(found, job, f" (instance {job.key.run})" if task.varies else "").examine()
+    return found
+
+
+def undeclared(task: Task) -> Iterator[str]:
+    """Name what a task must declare for its checker to be tried at all."""
+    if len(task.oracles) != 1:
+        yield f"oracle: {len(task.oracles)} are declared; exactly one shows that the task can be solved"
+    if not task.counterexamples:
+        yield "counterexample: none is declared; show a wrong solution that looks right"
+    if not task.artifacts:
+        yield "artifacts: none is declared; name the files that a pass rests on"
+
+
+def unsteady(task: Task, jobs: Sequence[Job]) -> str:
+    """Say what is wrong with a task's instances: not made, different each time, or always the same."""
+    try:
+        digests = [(job.instance().digest(), job.instance().digest()) for job in jobs]
+    except Exception as error:  # noqa: BLE001 - a function of the task's
+        return f"files: its function raised {one_line(describe(task, error))}"
+    for job, (first, second) in zip(jobs, digests, strict=True):
+        if first != second:
+            return f"files: two draws of instance {job.key.run} differ; all chance must come from the given generator"
+    if len(jobs) > 1 and len(set(digests)) == 1:
+        return f"files: the first {len(jobs)} instances are all the same; a folder or a dict says that more plainly"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """One instance of a task, with all solutions tried on it."""
+
+    found: Examination
+    job: Job
+    where: str
+    """Which instance, for a task that varies."""
+
+    def examine(self) -> None:
+        task = self.job.task
+        self._wrong(None, "null", "doing nothing must be rejected by an assertion")
+        for oracle in task.oracles[:1]:
+            self._right(oracle, f"oracle {oracle.__name__}", spoil_artifacts=True)
+        for solution in task.alternatives:
+            self._right(solution, f"alternative {solution.__name__}")
+        for solution in task.counterexamples:
+            about = f"counterexample {solution.__name__}"
+            self._wrong(solution, about, "a wrong solution must be rejected by an assertion")
+
+    def _wrong(self, solution: Solution | None, about: str, rule: str) -> None:
+        with self._attempt(solution, about) as finished:
+            self._expect(Said.rejected, finished, about, rule)
+
+    def _right(self, solution: Solution, about: str, *, spoil_artifacts: bool = False) -> None:
+        """Expect a solution to be accepted, to have made tool calls, and to have ended within the budget."""
+        before = len(self.found.problems)
+        with self._attempt(solution, about) as finished:
+            self._expect(Said.accepted, finished, about, "a right solution must be accepted")
+            attempt = finished.attempt
+            if not attempt.executed:
+                self._note(about, "made no tool call, and without one nothing passes")
+            if attempt.stop_reason is not StopReason.final_answer and not finished.failure:
+                self._note(about, f"was ended by {attempt.stop_reason} ({attempt.detail}), not by its own answer")
+            if spoil_artifacts and len(self.found.problems) == before:
+                self._spoil_artifacts(finished)
+
+    def _spoil_artifacts(self, oracle: Finished) -> None:
+        """Show the checker the oracle's workspace with one artifact spoilt, in every way."""
+        right = oracle.frozen.workspace
+        for artifact in self.job.task.artifacts:
+            if not (right.root / artifact).is_file():
+                self._note(f"artifact {artifact}", "is no file of the oracle's final workspace")
+                continue
+            for name, spoil in RUBBISH.items():
+                with scratch("spoilt") as folder:
+                    copy = freeze(right, Path(folder) / "live").workspace
+                    spoil(copy.root / artifact)
+                    spoilt = replace(oracle, frozen=freeze(copy, Path(folder) / "frozen"))
+                    about = f"artifact {artifact} replaced by {name}"
+                    self._expect(Said.rejected, spoilt, about, "that must be rejected by an assertion")
+                self.found.spoilt += 1
+
+    @contextmanager
+    def _attempt(self, solution: Solution | None, about: str) -> Iterator[Finished]:
+        """Run a solution as a trial, and note what went wrong with the solution itself."""
+        finished = run_attempt(self.job, lambda instance: FunctionAgent(solution, instance.facts), lambda _event: None)
+        try:
+            if finished.attempt.stop_reason is StopReason.interrupted:  # a trial ends by it as by any other reason
+                raise KeyboardInterrupt
+            if finished.failure:
+                raised = finished.failure.__cause__
+                described = raised and f"its function raised {one_line(describe(self.job.task, raised))}"
+                self._note(about, described or f"could not be run: {finished.failure}")
+            yield finished
+        finally:
+            finished.close()
+
+    def _expect(self, wanted: Said, finished: Finished, about: str, rule: str) -> None:
+        """Note a problem unless the checker says what it should."""
+        opinion = ask(self.job.task, finished.trial)
+        if opinion.said is not wanted:
+            self._note(about, f"{opinion}; {rule}")
+
+    def _note(self, about: str, problem: str) -> None:
+        self.found.problems.append(f"{about}{self.where}: {problem}")
+
+
+Spoil = Callable[[Path], object]
+"""Puts something else where the right artifact lies."""
+
 HUGE = 20 * 1024 * 1024
 """Bytes; more than any reader takes."""
 
-Replace = Callable[[Path], None]
-"""Puts something else where the right artifact lies."""
 
-
-def _contents(content: bytes) -> Replace:
-    def replace(path: Path) -> None:
-        path.write_bytes(content)
-
-    return replace
-
-
-def _remove(path: Path) -> None:
-    path.unlink()
+def _contents(content: bytes) -> Spoil:
+    return lambda path: path.write_bytes(content)
 
 
 def _folder(path: Path) -> None:
@@ -49,7 +184,7 @@ def _folder(path: Path) -> None:
 
 
 def _link(path: Path) -> None:
-    """A symbolic link to the right content, which is still not what was asked for."""
+    """Leave a symbolic link to the right content, which is still not what was asked for."""
     aside = path.with_name(f"{path.name}.aside")
     path.rename(aside)
     path.symlink_to(aside.name)
@@ -61,7 +196,7 @@ def _fifo(path: Path) -> None:
 
 
 def _other_json(path: Path) -> None:
-    """JSON that parses and is of another type than the right one, if that is JSON at all."""
+    """Write JSON that parses and is of another type than the right one, if that is JSON at all."""
     try:
         right = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -69,8 +204,8 @@ def _other_json(path: Path) -> None:
     path.write_text('[{"unexpected": null}]' if isinstance(right, dict) else '{"unexpected": [null]}', encoding="utf-8")
 
 
-RUBBISH: Mapping[str, Replace] = {
-    "missing": _remove,
+RUBBISH: Mapping[str, Spoil] = {
+    "missing": Path.unlink,
     "empty": _contents(b""),
     "a blank line": _contents(b"\n"),
     "binary": _contents(b"\0" + Random("rubbish").randbytes(4096)),
@@ -83,185 +218,15 @@ RUBBISH: Mapping[str, Replace] = {
 }
 
 
-def spoil(root: Path, artifact: str, replace: Replace) -> None:
-    """Replace one artifact in a copy of a right workspace."""
-    path = root / artifact
-    if path.is_dir():
-        shutil.rmtree(path)
-        path.write_bytes(b"")
-    replace(path)
-
-
-@dataclass(slots=True)
-class Examination:
-    """What was tried with a task and what is wrong with it."""
-
-    task: Task
-    instances: int
-    spoilt: int = 0
-    """How often the checker was shown a right workspace with one artifact spoilt."""
-    problems: list[str] = field(default_factory=list)
-
-    def expect(self, wanted: Said, opinion: Opinion, about: str, rule: str) -> None:
-        """Note a problem unless the checker said what it should."""
-        if opinion.said is not wanted:
-            self.problems.append(f"{about}: {opinion}; {rule}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examiner:
-    """Examines tasks in one sandbox."""
-
-    sandbox: Sandbox
-    tools: Mapping[str, Tool]
-    instances: int
-    """How many of a task that varies."""
-
-    def examine(self, suite: Suite, task: Task) -> Examination:
-        """Try everything that a task declares on its checker."""
-        found = Examination(task, self.instances if task.varies else 1)
-        found.problems += undeclared(task)
-        jobs = [self._job(suite, task, run) for run in range(1, found.instances + 1)]
-        if problem := unsteady(task, jobs):
-            found.problems.append(problem)
-            return found
-        for job in jobs:
-            _Trials(found, job, f" (instance {job.key.run})" if task.varies else "").examine()
-        return found
-
-    def _job(self, suite: Suite, task: Task, run: int) -> Job:
-        return Job(
-            key=TrialKey("selfcheck", task.id, run),
-            task=task,
-            suite=suite,
-            sandbox=self.sandbox,
-            tools=self.tools,
-            limit=Limit(),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trials:
-    """The trials of one instance."""
-
-    found: Examination
-    job: Job
-    where: str
-    """Which instance, for a task that varies."""
-
-    def examine(self) -> None:
-        task = self.job.task
-        with self._attempt(None, "null") as finished:
-            self._expect(Said.rejected, finished, "null", "doing nothing must be rejected by an assertion")
-        for oracle in task.oracles[:1]:
-            self._right(oracle, f"oracle {oracle.__name__}", spoil_artifacts=True)
-        for solution in task.alternatives:
-            self._right(solution, f"alternative {solution.__name__}")
-        for solution in task.counterexamples:
-            about = f"counterexample {solution.__name__}"
-            with self._attempt(solution, about) as finished:
-                self._expect(Said.rejected, finished, about, "a wrong solution must be rejected by an assertion")
-
-    def _right(self, solution: Solution, about: str, *, spoil_artifacts: bool = False) -> None:
-        """A solution that is said to be right: accepted, by tool calls, within the budget."""
-        before = len(self.found.problems)
-        with self._attempt(solution, about) as finished:
-            self._expect(Said.accepted, finished, about, "a right solution must be accepted")
-            attempt = finished.attempt
-            if not attempt.executed:
-                self._note(about, "made no tool call, and without one nothing passes")
-            if attempt.stop_reason is not StopReason.final_answer:
-                self._note(about, f"was ended by {attempt.stop_reason} ({attempt.detail}), not by its own answer")
-            if spoil_artifacts and len(self.found.problems) == before:
-                self._spoil_artifacts(finished)
-
-    def _spoil_artifacts(self, oracle: Finished) -> None:
-        """Show the checker the oracle's workspace with one artifact spoilt, in every way."""
-        right = oracle.frozen.workspace
-        for artifact in self.job.task.artifacts:
-            if not (right.root / artifact).is_file():
-                self._note(f"artifact {artifact}", "is no file of the oracle's final workspace")
-                continue
-            for name, replacement in RUBBISH.items():
-                with scratch("spoilt") as folder:
-                    copy = freeze(right, Path(folder) / "live").workspace
-                    spoil(copy.root, artifact, replacement)
-                    spoilt = replace(oracle, frozen=freeze(copy, Path(folder) / "frozen"))
-                    about = f"artifact {artifact} replaced by {name}"
-                    self._expect(Said.rejected, spoilt, about, "that must be rejected by an assertion")
-                self.found.spoilt += 1
-
-    def _expect(self, wanted: Said, finished: Finished, about: str, rule: str) -> None:
-        self.found.expect(wanted, ask(self.job.task, finished.trial), about + self.where, rule)
-
-    def _note(self, about: str, problem: str) -> None:
-        self.found.problems.append(f"{about}{self.where}: {problem}")
-
-    @contextmanager
-    def _attempt(self, solution: Solution | None, about: str) -> Iterator[Finished]:
-        """A finished attempt; what went wrong with the solution itself is noted."""
-        raised: list[Exception] = []
-        agent = None if solution is None else _guarded(solution, raised)
-        finished = run_attempt(self.job, lambda instance: FunctionAgent(agent, instance.facts), lambda _event: None)
-        try:
-            if raised:
-                self._note(about, f"its function raised {one_line(describe(self.job.task, raised[0]))}")
-            if finished.failure:
-                self._note(about, f"could not be run: {finished.failure}")
-            yield finished
-        finally:
-            finished.close()
-
-
-def undeclared(task: Task) -> Iterator[str]:
-    """What a task must declare for its checker to be tried at all."""
-    if len(task.oracles) != 1:
-        yield f"oracle: {len(task.oracles)} are declared; exactly one shows that the task can be solved"
-    if not task.counterexamples:
-        yield "counterexample: none is declared; show a wrong solution that looks right"
-    if not task.artifacts:
-        yield "artifacts: none is declared; name the files that a pass rests on"
-
-
-def unsteady(task: Task, jobs: list[Job]) -> str:
-    """What is wrong with a task's instances: not made, different each time, or always the same; empty if nothing."""
-    try:
-        draws = [(job.instance(), job.instance()) for job in jobs]
-        digests = [(first.digest(), second.digest()) for first, second in draws]
-    except Exception as error:  # noqa: BLE001 - a function of the task's
-        return f"files: its function raised {one_line(describe(task, error))}"
-    for job, (first, second) in zip(jobs, digests, strict=True):
-        if first != second:
-            return f"files: two draws of instance {job.key.run} differ; all chance must come from the given generator"
-    if len(jobs) > 1 and len(set(digests)) == 1:
-        return f"files: the first {len(jobs)} instances are all the same; a folder or a dict says that more plainly"
-    return ""
-
-
-def _guarded(solution: Solution, raised: list[Exception]) -> Solution:
-    """The solution, whose own mistakes end it like a final answer and are kept."""
-
-    def run(agent: Actor) -> str | None:
-        try:
-            return solution(agent)
-        except AgentcoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a function of the task's
-            raised.append(error)
-            return None
-
-    return run
-
-
 def task_lines(found: Examination, width: int) -> Iterator[str]:
-    """The line of one task, its id padded to `width`, and its problems below it."""
+    """Write the line of one task, its id padded to `width`, and its problems below it."""
     task = found.task
-    counts = [
+    counts = (
         _count(found.instances, "instance"),
         _count(len(task.alternatives), "alternative"),
         _count(len(task.counterexamples), "counterexample"),
-        f"{_count(found.spoilt, 'spoilt artifact')}",
-    ]
+        _count(found.spoilt, "spoilt artifact"),
+    )
     yield f"{task.id:<{width}}  {'weak' if found.problems else 'ok':<4}  {', '.join(counts)}"
     for problem in found.problems:
         yield f"    {problem}"

@@ -41,17 +41,16 @@ def run_selfcheck(options: argparse.Namespace) -> int:
 
 
 def _examine(options: argparse.Namespace, found: Collected) -> int:
-    from pytest_agentcore.checks.selfcheck import Examiner, summary, task_lines
+    from pytest_agentcore.checks.selfcheck import examine, summary, task_lines
     from pytest_agentcore.sandbox.open import open_sandbox
 
     write_lines(f"error: {line}" for line in found.errors)
     sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
     write_lines([f"sandbox {sandbox.name}"])
-    examiner = Examiner(sandbox=sandbox, tools=found.tools, instances=options.instances)
     width = max((len(task.id) for _, task in found.tasks), default=0)
     examined = []
     for suite, task in found.tasks:
-        examined.append(examiner.examine(suite, task))
+        examined.append(examine(suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances))
         write_lines(task_lines(examined[-1], width))
     write_lines([summary(examined, len(found.errors))])
     return int(bool(found.errors) or not examined or any(each.problems for each in examined))

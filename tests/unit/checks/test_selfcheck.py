@@ -229,6 +229,13 @@ def test_a_varying_task_names_the_instance(suite: Path, capsys: pytest.CaptureFi
     assert problems == [f"    counterexample one (instance 2): accepted; {rule}"]
 
 
+@pytest.mark.parametrize("place", ["def right(agent):", "def test_sum(trial):"])
+def test_an_interrupt_ends_it_wherever_it_comes(suite: Path, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    source = STRONG.replace(place, f"{place}\n    raise KeyboardInterrupt")
+    assert run(write(suite, source)) == 130
+    assert capsys.readouterr().out == "sandbox process\n"
+
+
 def test_pytest_fail_is_an_assertion(suite: Path) -> None:
     body = 'if trial.json("out.json", {"n": int})["n"] != 2:\n        pytest.fail("not 2")'
     assert run(write(suite, STRONG.replace(CHECK, body))) == 0
