@@ -38,42 +38,36 @@ def markdown(report: Report) -> Iterator[str]:
     campaign, figures = report.campaign, report.figures
     grouped = by_task(campaign.results, campaign.manifest.tasks)
     notes = {task.task: failure_notes(grouped[task.task], task.rates.planned) for task in figures.tasks}
-    yield from (
-        markdown_environment()
-        .get_template("report.md.jinja")
-        .generate(
-            report=report,
-            manifest=campaign.manifest,
-            figures=figures,
-            rows=[*figures.tasks, figures.overall],
-            notes={**notes, figures.overall.task: ""},
-            listed=LISTED,
-            examined=max((found.examined for found in report.detected), default=0),
-            comparison=report.comparison,
-            comparison_table=comparison_table,
-            verdict_sentence=verdict_sentence,
-            task_sentence=task_sentence,
-            looks_sentence=looks_sentence,
-            places=places(report.ranking, campaign.manifest),
-            predictions_table=predictions_table,
-        )
+    template = markdown_environment().get_template("report.md.jinja")
+    yield from template.generate(
+        report=report,
+        manifest=campaign.manifest,
+        figures=figures,
+        rows=[*figures.tasks, figures.overall],
+        notes={**notes, figures.overall.task: ""},
+        listed=LISTED,
+        examined=max((found.examined for found in report.detected), default=0),
+        comparison=report.comparison,
+        comparison_table=comparison_table,
+        verdict_sentence=verdict_sentence,
+        task_sentence=task_sentence,
+        looks_sentence=looks_sentence,
+        places=places(report.ranking, campaign.manifest),
+        predictions_table=predictions_table,
     )
 
 
 def group_page(group: Group) -> str:
     """Write group.md."""
-    return (
-        markdown_environment()
-        .get_template("group.md.jinja")
-        .render(
-            group=group,
-            suite=group.campaigns[0].manifest.suite,
-            labels=LABELS,
-            meanings=MEANINGS,
-            has_tax=any(step.kind is StepKind.tax for step in group.steps),
-            step_sentence=step_sentence,
-            depth_sentences=depth_sentences,
-        )
+    template = markdown_environment().get_template("group.md.jinja")
+    return template.render(
+        group=group,
+        suite=group.campaigns[0].manifest.suite,
+        labels=LABELS,
+        meanings=MEANINGS,
+        has_tax=any(step.kind is StepKind.tax for step in group.steps),
+        step_sentence=step_sentence,
+        depth_sentences=depth_sentences,
     )
 
 
@@ -87,9 +81,9 @@ class Markdown(str):
 @cache
 def markdown_environment() -> Environment:
     """Make the environment of *.md.jinja: it escapes every value for Markdown that is not `Markdown` already."""
-    environment = _environment(
-        finalize=lambda value: value if isinstance(value, Markdown) else for_markdown(str(value))
-    )
+    # Jinja's own escaping knows HTML only. `finalize` sees every value that a template writes, and none of its own text,
+    # so that a value which nobody thought of is escaped too.
+    environment = _environment(finalize=_escaped)
     environment.filters |= {name: _as_markdown(getattr(numbers, name)) for name in NUMBERS}
     environment.filters |= {
         "code": _as_markdown(markdown_code),
@@ -121,7 +115,7 @@ def _environment(**options: Any) -> Environment:
 
     return Environment(  # noqa: S701 - whoever asks says how it escapes
         loader=PackageLoader("pytest_agentcore.reports", FOLDER),
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # a misspelt name is an error and no empty place
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
