@@ -16,7 +16,7 @@ from pytest_agentcore.pack.figures import EVERY
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of
-from pytest_agentcore.stats import ratio
+from pytest_agentcore.stats.counting import ratio
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import for_csv
 

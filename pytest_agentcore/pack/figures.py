@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_agentcore.pack.manifest import Manifest
-from pytest_agentcore.stats import (
+from pytest_agentcore.stats.counting import (
     Distribution,
     Observed,
     Rates,
+    Repeats,
     basis,
     by_task,
     cause_counts,
@@ -20,8 +21,8 @@ from pytest_agentcore.stats import (
     observed,
     outcome_counts,
     ratio,
+    repeats,
 )
-from pytest_agentcore.stats.counting import Repeats, repeats
 from pytest_agentcore.stats.intervals import Interval, clustered, stratified, wilson
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import Prices, TrialResult, dollars

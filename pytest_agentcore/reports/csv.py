@@ -37,7 +37,7 @@ def intervals(report: Report) -> Iterator[Row]:
 
 def repeats(report: Report) -> Iterator[Row]:
     """Give pass@k and pass^k."""
-    for figures in (*report.figures.tasks, report.figures.overall):
+    for figures in report.figures.groups:
         for found in figures.repeats:
             yield {
                 "task": figures.task,

@@ -10,7 +10,6 @@ from pytest_agentcore.format import count, duration, joined
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.counting import made_no_call
-from pytest_agentcore.trial.modes import StopReason
 
 MANIFEST = "manifest.json"
 TRIALS = "verification/trials.csv"
@@ -105,17 +104,16 @@ def _rechecked(manifest: Manifest) -> str:
 
 def cautions(campaign: Campaign) -> Iterator[Statement]:
     """Say what of the results makes a reader doubt them: the clock ended trials, or no call was ever made."""
-    manifest, results = campaign.manifest, campaign.results
-    timed_out = sum(result.stop_reason is StopReason.time_limit for result in results)
-    if timed_out:
+    manifest, effort = campaign.manifest, campaign.figures.overall.effort
+    if effort.timed_out:
         text = (
-            f"{count(timed_out, 'trial')} ended by time_limit, which depends on the machine: on a faster one "
+            f"{count(effort.timed_out, 'trial')} ended by time_limit, which depends on the machine: on a faster one "
             "the same replies could have passed."
         )
         yield Statement(label="CAUTION", text=text, file=TRIALS)
-    if made_no_call(results) and manifest.model not in NO_MODEL:
-        problems = sum(result.problems for result in results)
-        seen = f"{count(problems, 'call')} could not be read or run" if problems else "none was even begun"
+    if made_no_call(campaign.results) and manifest.model not in NO_MODEL:
+        begun = count(effort.problems, "call")
+        seen = f"{begun} could not be read or run" if effort.problems else "none was even begun"
         text = (
             f"not one trial of {manifest.model} made a tool call that could be run ({seen}). Suspect the harness "
             f"before the model: chat template, dialect or policy (now {manifest.policy}) may not fit it."

@@ -43,7 +43,7 @@ def markdown(report: Report) -> Iterator[str]:
         report=report,
         manifest=campaign.manifest,
         figures=figures,
-        rows=[*figures.tasks, figures.overall],
+        rows=figures.groups,
         notes={**notes, figures.overall.task: ""},
         listed=LISTED,
         examined=max((found.examined for found in report.detected), default=0),
@@ -81,7 +81,7 @@ class Markdown(str):
 @cache
 def markdown_environment() -> Environment:
     """Make the environment of *.md.jinja: it escapes every value for Markdown that is not `Markdown` already."""
-    # Jinja's own escaping knows HTML only. `finalize` sees every value that a template writes, and none of its own text,
+    # Jinja's own escaping knows HTML only. `finalize` sees every value that a template writes and none of its own text,
     # so that a value which nobody thought of is escaped too.
     environment = _environment(finalize=_escaped)
     environment.filters |= {name: _as_markdown(getattr(numbers, name)) for name in NUMBERS}

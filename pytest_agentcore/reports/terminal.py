@@ -97,7 +97,7 @@ def _task_table(campaign: Campaign, width: int) -> list[str]:
     grouped = by_task(campaign.results, manifest.tasks)
     rows = [[f"task (policy {manifest.policy})", "passed", overlapping("latency", manifest.parallel), "calls", "turns"]]
     notes = ["notes"]
-    for task in (*figures.tasks, figures.overall):
+    for task in figures.groups:
         effort, is_all = task.effort, task is figures.overall
         means = [latency(effort.seconds.mean), average(effort.tool_calls.mean), average(effort.turns.mean)]
         rows.append(["all" if is_all else task.task, fraction(task.rates.passed, task.rates.planned), *means])

@@ -109,11 +109,6 @@ def quantile(values: Sequence[float], q: float) -> float | None:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def distinct(results: Iterable[TrialResult]) -> int:
-    """Count distinct scored trials: those of one task with equal replies and one verdict are one."""
-    return observed(results).n
-
-
 Sighting = tuple[int, bool]
 """A distinct trial: how often it came, and whether it passed."""
 

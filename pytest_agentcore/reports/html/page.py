@@ -57,7 +57,7 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
             left_out=sum(result.attempt not in embedding.state for result in report.results),
             manifest=campaign.manifest,
             figures=figures,
-            every=[*figures.tasks, figures.overall],
+            every=figures.groups,
             signs=SIGNS,
             runs=runs,
             beside=len(runs) <= FEW_RUNS,

@@ -18,9 +18,9 @@ from pytest_agentcore.stats.counting import (
     basis,
     by_task,
     cause_counts,
-    distinct,
     made_no_call,
     mean,
+    observed,
     outcome_counts,
     pass_at_k,
     pass_hat_k,
@@ -77,7 +77,7 @@ def test_equal_replies_to_one_task_are_one_observation() -> None:
     same = {"replies_digest": "c" * 64}
     results = [result("a", 1, **same), result("a", 2, **same), result("b", 1, **same), result("b", 2, **same, **LOST)]
 
-    assert distinct(results) == 2
+    assert observed(results).n == 2
 
 
 def test_trials_are_grouped_in_the_plan_s_order_and_by_run() -> None:
