@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 Schemas = Mapping[str, Mapping[str, Any]]
 """By tool, the JSON schema of its arguments."""
@@ -71,13 +71,30 @@ class Outer:
     open: str
     close: str
     key: Callable[[str, bool], str]
-    """A key and what stands before its value; the flag says whether the value is raw text."""
+    """A key and what parts it from its value; the flag says whether the value is raw text."""
+    keys: re.Pattern[str]
+    """Keys that can be written."""
     separator: str = ""
     tag: str = ""
     """Ends each value; strings stand before it without quotes or escapes. Empty: strings are quoted."""
     pad: str = ""
-    """Between a value and its tag."""
+    """Around a value."""
     behind_tag: str = ""
+
+    def begin(self, key: str, *, raw: bool) -> str:
+        """What stands before an argument's value.
+
+        Raises:
+            ValueError: the key cannot be written.
+        """
+        if not self.keys.fullmatch(key):
+            raise ValueError(f"not an argument's name in this dialect: {key!r}")
+        return self.key(key, raw) + self.pad
+
+    @property
+    def end(self) -> str:
+        """What ends an argument's value; raw text ends there, too."""
+        return self.pad + self.tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +123,40 @@ class Notation:
     false: str = "false"
     outer: Outer | None = None
 
+    @property
+    def last(self) -> str:
+        """How every call ends."""
+        return self.outer.close if self.outer else self.after_arguments or "}"
+
+    @property
+    def example(self) -> str:
+        """The shape of a call, as it is shown to a model that got it wrong."""
+        arguments = "{...}"
+        if outer := self.outer:
+            value = f"{outer.pad}<value>{outer.end}{outer.behind_tag}"
+            arguments = f"{outer.open}{outer.key('<key>', True)}{value}{outer.close}"
+        return f"{self.before_name}<tool>{self.before_arguments}{arguments}{self.after_arguments}"
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """A call, but for its markers.
+
+        Raises:
+            ValueError: there is no way to write one of its arguments.
+        """
+        if self.outer:
+            pairs = (self._argument(self.outer, key, value) for key, value in arguments.items())
+            written = f"{self.outer.open}{self.outer.separator.join(pairs)}{self.outer.close}"
+        else:
+            written = self.write(arguments)
+        return f"{self.before_name}{name}{self.before_arguments}{written}{self.after_arguments}"
+
+    def _argument(self, outer: Outer, key: str, value: Any) -> str:
+        raw = bool(outer.tag) and isinstance(value, str)
+        written = value if raw else self.write(value)
+        if outer.tag and outer.tag in written:
+            raise ValueError(f"a value that holds {outer.tag} cannot be written in this dialect")
+        return f"{outer.begin(key, raw=raw)}{written}{outer.end}{outer.behind_tag}"
+
     def write(self, value: Any) -> str:
         """Any plain value on one line.
 
@@ -131,18 +182,17 @@ class Notation:
 class Codec(Protocol):
     """How name and arguments of a call are written between the markers."""
 
+    names: ClassVar[re.Pattern[str]]
+    """Names of tools that can be written."""
+
     @property
     def notation(self) -> Notation:
         """The form as a grammar needs it."""
 
     @property
     def example(self) -> str:
-        """The shape, as it is shown to a model that got it wrong."""
-
-    @property
-    def last(self) -> str:
-        """How every call ends, as far as the codec writes it; may be empty."""
-        return "}"
+        """The shape of a call, as it is shown to a model that got it wrong."""
+        return self.notation.example
 
     def decode(self, text: str, at: int) -> Decoded:
         """Read from `at` in time linear in what is read.
@@ -174,8 +224,11 @@ class Codec(Protocol):
         """The text that `decode` reads back as the same call.
 
         Raises:
-            ValueError: the dialect has no way to write one of the values.
+            ValueError: the dialect has no way to write the name or one of the values.
         """
+        if not self.names.fullmatch(name):
+            raise ValueError(f"not a tool's name in this dialect: {name!r}")
+        return self.notation.call(name, arguments)
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - most forms may be anything without their marker
         """Pattern of how a call begins that lacks its opening marker; empty where others write so too.

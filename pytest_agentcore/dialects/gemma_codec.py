@@ -8,8 +8,6 @@ hold spaces; one that holds `:`, `,` or a brace cannot be told from what follows
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
 from pytest_agentcore.dialects.literals import LiteralReader, quoted
@@ -52,6 +50,7 @@ class GemmaCodec(Codec):
 
     example = 'call:<tool>{key:<|"|>text<|"|>,number:1}'
     notation = _NOTATION
+    names = _NAME
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -69,12 +68,6 @@ class GemmaCodec(Codec):
             raise MalformedCall("call:<tool>{ should stand here", skip_space(text, at))
         arguments, end = _GemmaReader(text).object(head.end())
         return Decoded((RawCall(head[1], arguments),), end)
-
-    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"not a tool's name in this dialect: {name!r}")
-        return f"call:{name}{_NOTATION.write(arguments)}"
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the braces end it
         """See `Codec.begins`."""

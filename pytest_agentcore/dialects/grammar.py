@@ -156,23 +156,24 @@ class _SchemaRules:
         kinds = kinds_of(schema)
         ways = []
         if outer.tag and "string" in kinds:
-            ways.append(_in_row(_literal(outer.key(key, True)), self._raw(outer, schema), _literal(outer.behind_tag)))
+            ways.append(
+                _in_row(_literal(outer.begin(key, raw=True)), self._raw(outer, schema), _literal(outer.behind_tag))
+            )
         if not ways or kinds - {"string"}:
             value = self.value(_without_strings(schema) if ways else schema, name)
-            behind = _literal(outer.pad + outer.tag + outer.behind_tag)
-            ways.append(_in_row(_literal(outer.key(key, False)), value, behind))
+            behind = _literal(outer.end + outer.behind_tag)
+            ways.append(_in_row(_literal(outer.begin(key, raw=False)), value, behind))
         return self.add(f"{name}-pair", " | ".join(ways))
 
     def _raw(self, outer: Outer, schema: Mapping[str, Any]) -> str:
         """The strings of a schema as they stand raw, up to and with their tag."""
-        end = outer.pad + outer.tag
         ways: list[str] = []
         for one in _string_schemas(schema):
             chosen = [value for value in _chosen(one) or () if isinstance(value, str)]
             if any(outer.tag in value for value in chosen):
                 raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
-            ways += [_literal(value + end) for value in chosen] or [
-                self._up_to(end, outer.tag, *_counts(one, "Length"))
+            ways += [_literal(value + outer.end) for value in chosen] or [
+                self._up_to(outer.end, outer.tag, *_counts(one, "Length"))
             ]
         return _one_of(ways)
 

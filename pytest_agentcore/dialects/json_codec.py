@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
@@ -29,7 +30,7 @@ JSON = Notation(
 """Values as JSON, which most families write."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class JsonCodec(Codec):
     """One object per call with two keys."""
 
@@ -38,12 +39,9 @@ class JsonCodec(Codec):
     beside: tuple[str, ...] = ()
     """Keys that may stand beside the two and say nothing, e.g. an id."""
 
-    @property
-    def example(self) -> str:
-        """See `Codec.example`."""
-        return f'{{"{self.name_key}": "<tool>", "{self.arguments_key}": {{...}}}}'
+    names = re.compile(r".*", re.DOTALL)
 
-    @property
+    @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
         head = f'{{"{self.name_key}": "'
@@ -59,7 +57,7 @@ class JsonCodec(Codec):
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
-        return JSON.write({self.name_key: name, self.arguments_key: arguments})
+        return self.notation.call(_string(name)[1:-1], arguments)
 
     def _call(self, value: Mapping[str, Any], at: int) -> RawCall:
         name, arguments = value.get(self.name_key), value.get(self.arguments_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -32,17 +32,9 @@ class NamedJsonCodec(Codec):
     """Reads arguments that are not quite JSON. `before_name` and `behind` may then be missing, too, and `between` need
     not be exact."""
 
-    @property
-    def example(self) -> str:
-        """See `Codec.example`."""
-        return f"{self.before_name}<tool>{self.between}{{...}}{self.behind}".replace("\n", "\\n")
+    names = re.compile(_NAME)
 
-    @property
-    def last(self) -> str:
-        """See `Codec.last`."""
-        return self.behind or "}"
-
-    @property
+    @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
         return replace(JSON, before_name=self.before_name, before_arguments=self.between, after_arguments=self.behind)
@@ -84,12 +76,6 @@ class NamedJsonCodec(Codec):
         if self.read_loosely:
             return at
         raise MalformedCall(f"{wanted} should follow the arguments", end)
-
-    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
-        if not re.fullmatch(_NAME, name):
-            raise ValueError(f"not a tool's name in this dialect: {name!r}")
-        return f"{self.before_name}{name}{self.between}{JSON.write(arguments)}{self.behind}"
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
         """See `Codec.begins`."""

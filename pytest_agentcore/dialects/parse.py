@@ -422,7 +422,9 @@ def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_
 def _call_closers(dialect: Dialect) -> tuple[str, ...]:
     """What a call may end with: its marker, unless that may be the token that ended the turn."""
     close = dialect.call.close
-    written = () if close and close not in dialect.end_of_turn else ("]" if dialect.listed else dialect.codec.last,)
+    written = (
+        () if close and close not in dialect.end_of_turn else ("]" if dialect.listed else dialect.codec.notation.last,)
+    )
     return (*written, close) if close else written
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +18,6 @@ from pytest_agentcore.dialects.dialect import (
     Codec,
     Decoded,
     MalformedCall,
-    Notation,
     Outer,
     RawCall,
     joined_surrogates,
@@ -34,6 +32,15 @@ _PRINT = re.compile(rf"print[ \t]{{0,8}}\(\s{{0,20}}(?={_NAME}[ \t]{{0,8}}\()")
 _ARGUMENT = re.compile(rf"({_KEYWORD})[ \t\r\n]*=[ \t\r\n]*")
 
 
+_NOTATION = replace(
+    JSON,
+    null="None",
+    true="True",
+    false="False",
+    outer=Outer(open="(", close=")", key=lambda key, _raw: f"{key}=", keys=re.compile(_KEYWORD), separator=", "),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PythonicCodec(Codec):
     """One call, or with `several` as many as stand there: on lines of their own, printed, or in a list."""
@@ -41,16 +48,8 @@ class PythonicCodec(Codec):
     several: bool = False
 
     example = 'tool(key="text", number=1)'
-
-    @property
-    def last(self) -> str:
-        """See `Codec.last`."""
-        return "" if self.several else ")"
-
-    @property
-    def notation(self) -> Notation:
-        """See `Codec.notation`."""
-        return _NOTATION
+    notation = _NOTATION
+    names = re.compile(rf"(?!print\Z)(?!.*\.call\Z){_NAME}")
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -75,27 +74,6 @@ class PythonicCodec(Codec):
             raise MalformedCall("a '[' should stand here", at)
         calls, end = _calls(text, at)
         return Decoded(tuple(calls), end)
-
-    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
-        if not re.fullmatch(_NAME, name) or name == "print" or name.endswith(".call"):
-            raise ValueError(f"not a tool's name in this dialect: {name!r}")
-        return f"{name}({', '.join(f'{_keyword(key)}={_NOTATION.write(value)}' for key, value in arguments.items())})"
-
-
-def _keyword(key: str) -> str:
-    if not re.fullmatch(_KEYWORD, key):
-        raise ValueError(f"not a keyword argument in this dialect: {key!r}")
-    return key
-
-
-_NOTATION = replace(
-    JSON,
-    null="None",
-    true="True",
-    false="False",
-    outer=Outer(open="(", close=")", key=lambda key, _raw: f"{_keyword(key)}=", separator=", "),
-)
 
 
 def _statement(text: str, at: int) -> tuple[list[RawCall], int]:

@@ -47,30 +47,24 @@ class XmlCodec(Codec):
     between: str = "\n"
     """Written behind the name and behind each argument; read as any white space."""
 
-    @property
-    def example(self) -> str:
-        """See `Codec.example`."""
-        line = f"{self.before_key}<key>{self._after('value')}{self._padded('<value>')}{self.after_value}"
-        return f"{self.before_name}<tool>{self.after_name}{self.between}{line}{self.between}{self.end}"
+    names = re.compile(_NAME)
 
-    @property
-    def last(self) -> str:
-        """See `Codec.last`."""
-        return self.end
-
-    @property
+    @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        pad = "\n" if self.newlines else ""
         outer = Outer(
             open=self.between,
             close=self.end,
-            key=lambda key, raw: f"{self.before_key}{key}{self._after('' if raw else None)}{pad}",
+            key=self._before_value,
+            keys=re.compile(r"[^\r\n<>\"]{1,200}"),
             tag=self.after_value,
-            pad=pad,
+            pad="\n" if self.newlines else "",
             behind_tag=self.between,
         )
         return replace(JSON, before_name=self.before_name, before_arguments=self.after_name, outer=outer)
+
+    def _before_value(self, key: str, raw: bool) -> str:
+        return f"{self.before_key}{key}{self.kinds[not raw] if self.kinds else self.after_key}"
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -119,7 +113,9 @@ class XmlCodec(Codec):
 
     def _ended(self, text: str, at: int) -> int:
         if text.startswith(self.before_key, at):
-            raise MalformedCall(f"an argument should be {self.before_key}<key>{self._after('value')}", at)
+            raise MalformedCall(
+                f"an argument should be {self.before_key}<key>{self.kinds[0] if self.kinds else self.after_key}", at
+            )
         if not text.startswith(self.end, at):
             raise MalformedCall(f"an argument or {self.end} should stand here", at)
         return at + len(self.end)
@@ -129,27 +125,6 @@ class XmlCodec(Codec):
         follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
         named = rf"{re.escape(self.before_name)}(?:{names}){re.escape(self.after_name)}"
         return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
-
-    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
-        if not re.fullmatch(_NAME, name):
-            raise ValueError(f"not a tool's name in this dialect: {name!r}")
-        head = f"{self.before_name}{name}{self.after_name}{self.between}"
-        return head + "".join(self._pair(key, value) for key, value in arguments.items()) + self.end
-
-    def _pair(self, key: str, value: Any) -> str:
-        if not re.fullmatch(_KEY, key):
-            raise ValueError(f"not an argument's name in this dialect: {key!r}")
-        text = value if isinstance(value, str) else JSON.write(value)
-        if self.after_value in text or "\r" in key:
-            raise ValueError(f"a value that holds {self.after_value} cannot be written in this dialect")
-        return f"{self.before_key}{key}{self._after(value)}{self._padded(text)}{self.after_value}{self.between}"
-
-    def _after(self, value: Any) -> str:
-        return self.kinds[not isinstance(value, str)] if self.kinds else self.after_key
-
-    def _padded(self, text: str) -> str:
-        return f"\n{text}\n" if self.newlines else text
 
 
 def _spaced(text: str) -> str:
