@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pytest_agentcore.analysis.rank import HEADING, Leaderboard, PublishedScore, Standing, Terms
 from pytest_agentcore.format import count
 from pytest_agentcore.pack.csv import Cell, csv_text, to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.reports.rendering import pipes
-from pytest_agentcore.reports.tables import PUBLISHED, STANDING, table_of
+from pytest_agentcore.reports.tables import PUBLISHED, STANDING, pipes, table_of
 from pytest_agentcore.untrusted import for_markdown
 
 NOTES = (

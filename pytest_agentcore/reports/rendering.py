@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from pytest_agentcore.analysis.groups import Group, StepKind
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.group_text import LABELS, MEANINGS, depth_sentences, step_sentence
 from pytest_agentcore.reports.report import Report
-from pytest_agentcore.reports.tables import Table, comparison_table, failure_notes, places, predictions_table
+from pytest_agentcore.reports.tables import comparison_table, failure_notes, pipes, places, predictions_table
 from pytest_agentcore.stats.counting import by_task
 from pytest_agentcore.untrusted import clip, for_markdown, markdown_code, markdown_fence
 
@@ -140,21 +140,3 @@ def verified(*names: str) -> str:
     """Say where the numbers before it stand; the tables of `verification/` by their names alone."""
     paths = (name if "." in name else f"verification/{name}.csv" for name in names)
     return f"(verified: {', '.join(f'`{path}`' for path in paths)})"
-
-
-def pipes(table: Table, code: Sequence[str] = ()) -> str:
-    """Write a Markdown table; the cells below the heads of `code` are code spans."""
-    lines = [list(table.heads), ["---"] * len(table.heads)]
-    for number, row in enumerate(table.rows):
-        pairs = zip(table.heads, row, strict=True)
-        cells = [markdown_code(cell) if head in code else _cell(cell) for head, cell in pairs]
-        if number == table.own:
-            cells[1] = f"**{cells[1]}**"
-        lines.append(cells)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _cell(text: str) -> str:
-    """Escape a text, but not a sum of money: a lone dollar sign begins no formula."""
-    is_money = text.startswith("$") and text[1:].replace(".", "").isdigit()
-    return text if is_money else for_markdown(text)

@@ -1,4 +1,4 @@
-"""The tables that several renderings share: heads and rows of cells in words, which each renderer escapes."""
+"""The tables that several renderings share: heads and rows of cells in words, which each renderer escapes itself."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
+from pytest_agentcore.untrusted import for_markdown, markdown_code
 
 
 class Table(NamedTuple):
@@ -42,6 +43,24 @@ Columns = Mapping[str, Callable[[T], str]]
 def table_of(columns: Columns[T], items: Iterable[T]) -> Table:
     """Make a table with a row per item."""
     return Table(tuple(columns), [[cell(item) for cell in columns.values()] for item in items])
+
+
+def pipes(table: Table, code: Sequence[str] = ()) -> str:
+    """Write a Markdown table; the cells below the heads of `code` are code spans."""
+    lines = [list(table.heads), ["---"] * len(table.heads)]
+    for number, row in enumerate(table.rows):
+        pairs = zip(table.heads, row, strict=True)
+        cells = [markdown_code(cell) if head in code else _cell(cell) for head, cell in pairs]
+        if number == table.own:
+            cells[1] = f"**{cells[1]}**"
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    """Escape a text, but not a sum of money: a lone dollar sign begins no formula."""
+    is_money = text.startswith("$") and text[1:].replace(".", "").isdigit()
+    return text if is_money else for_markdown(text)
 
 
 STANDING: Columns[Standing] = {

@@ -218,6 +218,7 @@ def _counted(pairs: Sequence[Pair]) -> float | None:
             return None
         all_sums = np.add.outer(sums, np.array(list(ways))).ravel()
         shares = np.multiply.outer(chances, np.array(list(ways.values()))).ravel()
+        # equal sums reached on different ways differ in their last digits
         sums, which = np.unique(np.round(all_sums, 9), return_inverse=True)
         chances = np.bincount(which, shares)
     return _beyond(sums, chances, pairs)
@@ -234,7 +235,7 @@ def _ways(first: Observed, second: Observed) -> dict[float, float] | None:
         for (taken, total), count in list(ways.items()):
             if taken < first.n:
                 ways[taken + 1, total + step] += count
-        if len(ways) > MOST // 10:
+        if len(ways) > MOST // 10:  # one task alone must leave room for the others
             return None
     dealings = math.comb(len(trials), first.n)
     return {total / whole: count / dealings for (taken, total), count in ways.items() if taken == first.n}
@@ -243,7 +244,7 @@ def _ways(first: Observed, second: Observed) -> dict[float, float] | None:
 def _drawn(pairs: Sequence[Pair]) -> float:
     import numpy as np  # noqa: PLC0415
 
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(0)  # always the same draws: a p must not change when it is asked for again
     sums = np.zeros(DRAWS)
     for first, second in pairs:
         kinds = Counter((*first.sightings, *second.sightings))
@@ -257,7 +258,8 @@ def _drawn(pairs: Sequence[Pair]) -> float:
 def _seen(first: Observed, second: Observed) -> float:
     """Give the passes of the first campaign beyond its share, repetitions included."""
     rate = Observed.of((*first.sightings, *second.sightings)).rate
-    return math.fsum(float(times * (passed - rate)) for times, passed in first.sightings)
+    passes = sum(times for times, passed in first.sightings if passed)
+    return float(passes - rate * sum(times for times, _ in first.sightings))
 
 
 def _beyond(sums: np.ndarray, chances: np.ndarray, pairs: Sequence[Pair], most: float = 1.0) -> float:

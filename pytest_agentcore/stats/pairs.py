@@ -104,7 +104,7 @@ def flip_test(moves: Sequence[int]) -> float:
     Fisher's randomization test for pairs (1935, The Design of Experiments, 21). Moves of one each way make it
     `sign_test`; larger ones are changes that came more than once, which move together. Without any it is 1.
     """
-    if all(abs(move) == 1 for move in moves):
+    if all(abs(move) == 1 for move in moves):  # thousands of them would make a table of thousands of sums
         return sign_test(moves.count(1), moves.count(-1))
     ways = Counter({0: 1})
     for move in moves:
