@@ -73,6 +73,7 @@ class _Session(Generic[T]):
         self._items: list[pytest.Item] = []
         self._errors: list[str] = []
         self._registered: RegisteredTools | None = None
+        self._tools: Mapping[str, Tool] = {}
         self.made: list[T] = []
         self.raised: BaseException | None = None
 
@@ -92,6 +93,7 @@ class _Session(Generic[T]):
         plugins.unregister(name="terminalreporter")
         plugins.register(pytest.TerminalReporter(config, io.StringIO()), "terminalreporter")
         self._registered = RegisteredTools(config)
+        self._tools = self._registered.tools
 
     def pytest_plugin_registered(self) -> None:
         """Ask a conftest beside the tasks for its tools."""
@@ -100,10 +102,6 @@ class _Session(Generic[T]):
                 self._registered.ask()
         except UsageError as error:
             raise pytest.Collector.CollectError(str(error)) from error
-
-    @property
-    def _tools(self) -> Mapping[str, Tool]:
-        return self._registered.tools if self._registered else {}
 
     def pytest_pycollect_makemodule(self, module_path: Path) -> None:
         """Remember every test module, whether it holds a task or not."""

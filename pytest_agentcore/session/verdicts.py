@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import pytest_agentcore
+from pytest_agentcore.checks.ask import describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import address, last_turns
@@ -54,7 +55,7 @@ def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | 
 
 def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
     """End an assertion's traceback where the checker calls into us: which reader said no is said by its sentence."""
-    if not call.excinfo or not _is_verdict(call.excinfo.value):
+    if not call.excinfo or not is_rejection(call.excinfo.value):
         return
     entry, inside = call.excinfo.value.__traceback__, False
     while entry and entry.tb_next:
@@ -99,8 +100,8 @@ def report_trial(
 def _judge(finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
     """The verdict: an assertion is the model's failure, and a checker that raises anything else is broken."""
     error = call.excinfo.value if call.excinfo else None
-    if error is None or _is_verdict(error):
-        return finished.judge(error is None, "" if error is None else str(error) or type(error).__name__)
+    if error is None or is_rejection(error):
+        return finished.judge(error is None, describe(finished.job.task, error) if error else "")
     if not hasattr(report, "wasxfail"):  # what was expected to fail is neither failure nor error
         # pytest counts a failure in the setup phase as an error, in the terminal and in junit alike
         report.outcome, report.when = "failed", "setup"
@@ -108,11 +109,6 @@ def _judge(finished: Finished, call: pytest.CallInfo[None], report: pytest.TestR
         report.longrepr = call.excinfo.getrepr(style="value")
         return finished.judge(None, str(error), error.cause)
     return finished.judge(None, f"the checker is broken: {type(error).__name__}: {error}", Cause.checker_broken)
-
-
-def _is_verdict(error: BaseException) -> bool:
-    """Whether a checker's exception speaks about the model; any other is a mistake of the checker."""
-    return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
 def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item, folder: CampaignFolder) -> None:
