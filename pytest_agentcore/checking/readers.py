@@ -17,11 +17,11 @@ from typing import Any
 
 from pytest_agentcore.sandbox.tree import Kind, kind_of
 from pytest_agentcore.sandbox.workspace import scratch
+from pytest_agentcore.tasks.task import LONGEST_PATH
 from pytest_agentcore.untrusted import clip
 
 MOST_BYTES = 4 * 1024 * 1024
 """The largest file that is read as text."""
-LONGEST_PATH = 1024
 EXCERPT = 60
 """Columns of the model's text that an assertion quotes."""
 

@@ -234,14 +234,13 @@ def _answer(message: Mapping[str, Any]) -> Answer:
         name = str(message["raised"])
         return Answer(Outcome(Opaque("exception", name), name or "unnamed", str(message.get("message", ""))), lines)
     try:
-        value = decode(message.get("value"), _opaque)
+        value = decode(
+            message.get("value"),
+            lambda other: Opaque(str(other.get("type", ""))[:200], str(other.get("repr", ""))[:200]),
+        )
     except WireError:
         value = Opaque("unreadable", "")
     return Answer(Outcome(value), lines)
-
-
-def _opaque(data: Mapping[str, Any]) -> Opaque:
-    return Opaque(str(data.get("type", ""))[:200], str(data.get("repr", ""))[:200])
 
 
 def _unanswered(target: str, number: int, count: int, done: Completed, seconds: float) -> str:
@@ -280,7 +279,8 @@ def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], 
     """
     path = path.rstrip("/")
     folder = str(PurePosixPath(path).parent) if path in given else path
-    files = [path] if path in given else sorted(p for p in given if _is_below(p, path) and _is_test(p))
+    found = (p for p in given if _is_below(p, path) and PurePosixPath(p).match("test*.py"))
+    files = [path] if path in given else sorted(found)
     if not files:
         raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
     tree = {p: content for p, content in given.items() if p in files or _is_below(p, folder)}
@@ -289,10 +289,6 @@ def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], 
 
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(f"{folder}/")
-
-
-def _is_test(path: str) -> bool:
-    return PurePosixPath(path).match("test*.py")
 
 
 def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], seconds: float) -> TestRun:

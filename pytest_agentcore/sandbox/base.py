@@ -50,7 +50,6 @@ class Completed:
     """How much output came after that."""
     killed_for: str = ""
     """`wall_seconds`, `memory_bytes`, `disk_bytes`, `processes` or empty."""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

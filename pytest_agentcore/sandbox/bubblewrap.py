@@ -82,6 +82,7 @@ class Bubblewrap:
             completed = supervise(namespace, workspace, command.limits)
             if completed.killed_for or namespace.command_ran():
                 return completed
+        # It did not, and bubblewrap's own words, which are all the output there is, say why.
         if failed := re.search(rb"^bwrap: execvp .*: (.*)$", completed.output, re.M):
             missing = failed[1] == b"No such file or directory"
             return replace(completed, exit_code=reaper.NOT_FOUND if missing else reaper.NOT_EXECUTABLE)
@@ -166,13 +167,13 @@ def _fixed_mounts(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]
     for path in filter(os.path.exists, SHOWN):
         words += ["--ro-bind", path, path]
     # Links into /usr on most distributions, folders on the others.
-    for path in SYSTEM:
-        if os.path.islink(path):  # noqa: PTH114
-            words += ["--symlink", os.readlink(path), path]  # noqa: PTH115
-        elif os.path.isdir(path):  # noqa: PTH112
-            words += ["--ro-bind", path, path]
+    for folder in map(Path, SYSTEM):
+        if folder.is_symlink():
+            words += ["--symlink", str(folder.readlink()), str(folder)]
+        elif folder.is_dir():
+            words += ["--ro-bind", str(folder), str(folder)]
     prefix = str(interpreter.prefix)
-    if not interpreter.in_system:
+    if not interpreter.prefix.is_relative_to("/usr"):  # which is shown already
         words += [*_parents(prefix), "--ro-bind", prefix, prefix]
     words += [*_parents(PYTHON), "--dir", PYTHON]
     # Found first on PATH, whatever else is installed below /usr; by its real path it finds its standard library.

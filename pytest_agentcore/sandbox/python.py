@@ -35,11 +35,6 @@ class Interpreter:
     prefix: Path
     """The installation's folder; the executable and the standard library lie in it."""
 
-    @property
-    def in_system(self) -> bool:
-        """Whether it belongs to the distribution's own folders, which both sandboxes show anyway."""
-        return self.prefix.is_relative_to("/usr")
-
     def package_folders(self) -> set[Path]:
         """Existing folders of installed packages, this interpreter's and the system's."""
         return {

@@ -72,13 +72,12 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
 
     Every process of the tree is gone on return, whichever way it ends.
     """
-    started = time.monotonic()
     pipe = running.process.stdout
     assert pipe is not None
     output = _Output(pipe.fileno(), limits.output_bytes)
     with pipe:
         try:
-            killed_for = _follow(running.process, output, _Meter(running, workspace, limits), started)
+            killed_for = _follow(running.process, output, _Meter(running, workspace, limits))
         finally:
             running.end()
             code = running.process.wait()
@@ -96,11 +95,10 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
         output=bytes(output.kept),
         dropped_bytes=output.dropped,
         killed_for=killed_for,
-        seconds=time.monotonic() - started,
     )
 
 
-def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter, started: float) -> str:
+def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter) -> str:
     """Wait for the process's end while its output is read; returns the limit that was passed, if one was."""
     # The end of the output says nothing: a process may close it early, or leave it open to one that it started.
     exited = os.pidfd_open(process.pid)
@@ -108,7 +106,7 @@ def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter, st
         poller = select.poll()
         poller.register(output.pipe, select.POLLIN)
         poller.register(exited, select.POLLIN)
-        deadline = started + meter.limits.wall_seconds
+        deadline = time.monotonic() + meter.limits.wall_seconds
         while True:
             now = time.monotonic()
             if now >= deadline:

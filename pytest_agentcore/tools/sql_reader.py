@@ -63,20 +63,16 @@ def permit(action: int, first: str | None, second: str | None, *_: str | None) -
 
 
 def answer(cursor: sqlite3.Cursor, most_rows: int, most_bytes: int) -> dict[str, object]:
-    """Columns and the first rows."""
+    """Columns (none for a statement that gives no rows), the first rows, and whether there are more."""
     rows: list[list[str]] = []
-    size = 0
+    size, more = 0, False
     for row in cursor:
-        if len(rows) == most_rows or size > most_bytes:
-            return {"columns": names(cursor), "rows": rows, "more": True}
+        more = len(rows) == most_rows or size > most_bytes
+        if more:
+            break
         rows.append([shown(value) for value in row])
         size += sum(len(cell) for cell in rows[-1])
-    return {"columns": names(cursor), "rows": rows, "more": False}
-
-
-def names(cursor: sqlite3.Cursor) -> list[str]:
-    """Column names; none for a statement that gives no rows."""
-    return [column[0] for column in cursor.description or ()]
+    return {"columns": [column[0] for column in cursor.description or ()], "rows": rows, "more": more}
 
 
 def shown(value: object) -> str:
