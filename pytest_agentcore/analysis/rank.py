@@ -11,11 +11,10 @@ from typing import Self
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count
-from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.figures import Effort
 from pytest_agentcore.pack.folder import campaigns
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
-from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.stats.counting import Rates
 
 AGENTS = ("oracle", "null")
@@ -201,21 +200,27 @@ NEWEST = 50
 """Siblings that are read at most: a report is written at the end of every run."""
 
 
-def ranking_of(campaign: Campaign) -> Ranking | None:
-    """Rank a campaign within its results folder as it is now; None where it is ranked nowhere."""
-    rankings = leaderboard([campaign, *_siblings(campaign)]).rankings
+def ranking_of(campaign: Campaign, held: Iterable[Campaign] = ()) -> Ranking | None:
+    """Rank a campaign within its results folder as it is now; None where it is ranked nowhere.
+
+    Args:
+        campaign: that is ranked.
+        held: campaigns that need not be read.
+    """
+    known = {one.folder.id: one for one in held}
+    rankings = leaderboard([campaign, *_siblings(campaign, known)]).rankings
     me = campaign.manifest.campaign
     return next((r for r in rankings if any(s.manifest.campaign == me for s in r.standings)), None)
 
 
-def _siblings(campaign: Campaign) -> Iterator[Campaign]:
+def _siblings(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterator[Campaign]:
     """Read those that ran the same tasks on the same terms; one that cannot be read is no sibling."""
     mine = Terms.of(campaign.manifest)
     folders = [folder for folder in campaigns(campaign.folder.path.parent) if folder.id != campaign.folder.id]
     for folder in folders[-NEWEST:]:
         try:
-            manifest = read_manifest(folder)
+            manifest = known[folder.id].manifest if folder.id in known else read_manifest(folder)
             if Terms.of(manifest) == mine:
-                yield Campaign(folder=folder, manifest=manifest, results=tuple(read_results(folder)))
+                yield known.get(folder.id) or read_campaign(folder.path)
         except UsageError:
             continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import campaign_name, campaigns, make_first_free
+from pytest_agentcore.pack.manifest import read_manifest
 from pytest_agentcore.pack.read import Campaign, read_campaign
 
 
@@ -33,14 +35,18 @@ class GroupFolder:
         return self.path / "group.md"
 
 
-def members(folder: GroupFolder) -> list[Campaign]:
-    """The campaigns of a group, which lie beside its folder, by name.
+def members(folder: GroupFolder, held: Iterable[Campaign] = ()) -> list[Campaign]:
+    """The campaigns of a group, which lie beside its folder, by name; those that are `held` are not read.
 
     Raises:
         UsageError: there is none, or one of them cannot be read.
     """
-    beside = (read_campaign(found.path) for found in campaigns(folder.path.parent))
-    mine = [campaign for campaign in beside if campaign.manifest.group == folder.id]
+    known = {campaign.folder.id: campaign for campaign in held}
+    mine = []
+    for found in campaigns(folder.path.parent):
+        campaign = known.get(found.id)
+        if (campaign.manifest if campaign else read_manifest(found)).group == folder.id:
+            mine.append(campaign or read_campaign(found.path))
     if not mine:
         raise UsageError(f"{folder.path}: no campaign of a group with this name lies beside it")
     return mine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,13 @@ class Campaign:
     def figures(self) -> CampaignFigures:
         """The numbers of the campaign, computed when somebody first asks: every table, report and gate reads these."""
         return figures_of(self.manifest, self.results)
+
+    def revised(self, manifest: Manifest) -> Campaign:
+        """The same results under a manifest of the same plan; figures that were computed are not computed again."""
+        campaign = replace(self, manifest=manifest)
+        if "figures" in vars(self):
+            vars(campaign)["figures"] = self.figures  # where `cached_property` looks
+        return campaign
 
     @property
     def left(self) -> tuple[TrialKey, ...]:

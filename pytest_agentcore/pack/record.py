@@ -60,6 +60,7 @@ class CampaignRecord:
         except OSError as error:
             raise RecordError(folder.path, error) from error
         self._store = Store(folder)
+        self._campaign: Campaign | None = None
         self._results = {result.key: result for result in results}
         put(folder, kept or {}, self._store.seals)
         self._write_manifest()
@@ -96,6 +97,7 @@ class CampaignRecord:
         put_in_order(earlier.folder, found, record._store)
         record.attempts = found.attempts
         record._results = {result.key: result for result in read_results(earlier.folder)}
+        record._campaign = None
         record.recorded = {key: result for key, result in record._results.items() if result.scored}
         return record
 
@@ -106,20 +108,23 @@ class CampaignRecord:
 
     @property
     def campaign(self) -> Campaign:
-        """The campaign as it is now, as if it had been read from its folder."""
-        return Campaign(folder=self.folder, manifest=self.manifest, results=tuple(self.results))
+        """The campaign as it is now, as if it had been read from its folder; one value until something changes."""
+        if self._campaign is None:
+            self._campaign = Campaign(folder=self.folder, manifest=self.manifest, results=tuple(self.results))
+        return self._campaign
 
     def add(self, result: TrialResult) -> None:
         """Keep one result: it is on the disk when this returns."""
         replaced = self._results.get(result.key)
         self._results[result.key] = result
+        self._campaign = None
         self._store.add(result)
         if replaced and replaced.attempt != result.attempt:
             set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
 
     def revise(self, **changes: Any) -> None:
         """Change fields of the manifest."""
-        self.manifest = replace(self.manifest, **changes)
+        self.manifest, self._campaign = replace(self.manifest, **changes), None
         self._write_manifest()
 
     def finish(self, *, exit_status: int, finished: datetime) -> Campaign:
@@ -129,6 +134,7 @@ class CampaignRecord:
             RecordError: the disk does not take them; the folder is let go all the same.
         """
         self.manifest = self.manifest.end(exit_status=exit_status, finished=finished)
+        self._campaign = self.campaign.revised(self.manifest)  # a gate may have computed the figures
         return self.close()
 
     def close(self) -> Campaign:

@@ -5,7 +5,7 @@ It is made by `build_report`, which reads every transcript once, one at a time, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_agentcore.analysis.compare import Comparison, compare
@@ -84,12 +84,13 @@ class Report:
         return [key for key in self.campaign.manifest.keys if key not in recorded]
 
 
-def build_report(campaign: Campaign, baseline: Campaign | None = None) -> Report:
+def build_report(campaign: Campaign, baseline: Campaign | None = None, held: Iterable[Campaign] = ()) -> Report:
     """Gather everything that is shown of a campaign.
 
     Args:
         campaign: complete or not.
         baseline: what it is compared with, if anything.
+        held: campaigns that need not be read to rank it among them.
 
     Raises:
         UsageError: a transcript is damaged, or the baseline cannot be compared; says which.
@@ -103,7 +104,7 @@ def build_report(campaign: Campaign, baseline: Campaign | None = None) -> Report
             if not result.passed and (words := _last_words(events)):
                 excerpts[result.attempt] = words
     detected = tuple(_detected(detector, campaign.results, findings) for detector in DETECTORS)
-    ranking = ranking_of(campaign)
+    ranking = ranking_of(campaign, held)
     return Report(
         campaign=campaign,
         comparison=compare(baseline, campaign) if baseline else None,

@@ -22,7 +22,12 @@ from pytest_agentcore.reports.report import build_report
 
 
 def write_reports(
-    campaign: Campaign, baseline: Campaign | None = None, out: Path | None = None, *, tables: bool = True
+    campaign: Campaign,
+    baseline: Campaign | None = None,
+    out: Path | None = None,
+    *,
+    tables: bool = True,
+    held: Iterable[Campaign] = (),
 ) -> list[Path]:
     """Write report.md and report.html anew, with the tables of `verification/`; give the paths of the two.
 
@@ -31,11 +36,12 @@ def write_reports(
         baseline: what it is compared with.
         out: the folder that receives them, by default the campaign's own.
         tables: False where the tables that follow from the results alone were written just before.
+        held: campaigns beside it that need not be read.
 
     Raises:
         UsageError: a transcript is damaged, or the folder cannot be written.
     """
-    report = build_report(campaign, baseline)
+    report = build_report(campaign, baseline, held)
     folder = CampaignFolder(out or campaign.folder.path)
     is_own = folder.path.resolve() == campaign.folder.path.resolve()
     renderings = {"report.md": markdown(report), "report.html": page(report)}

@@ -275,6 +275,7 @@ class CampaignSession:
         self._trials.abandon()  # nobody is going to ask for what is left
         if self.controller:
             self.controller.screen.erase()  # also where an interrupt ended the trial
+            self.controller.recording.note_overlaps()
             if not runs_nothing(session.config):
                 gates = self.controller.gates.decide(session, self.controller.recording.campaigns)
                 self.controller.ending.gates = gates

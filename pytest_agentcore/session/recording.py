@@ -284,11 +284,8 @@ class Recording:
 
     @property
     def campaigns(self) -> dict[str, Campaign]:
-        """What is recorded now, by label."""
-        return {
-            label: Campaign(folder=record.folder, manifest=record.manifest, results=tuple(record.results))
-            for label, record in self.records.items()
-        }
+        """What is recorded, by label."""
+        return {label: record.campaign for label, record in self.records.items()}
 
     def choose(self, labels: Iterable[str]) -> None:
         """Find the campaigns to continue, and lock them. Nothing is written yet.
@@ -381,14 +378,21 @@ class Recording:
                     return judge_crashed(record.folder, attempt, detail)
         return None
 
+    def note_overlaps(self) -> None:
+        """Write down how many trials overlapped, discarded ones included, before anything is computed."""
+        for label in self.records:
+            try:
+                self._note_overlap(label)
+            except RecordError as error:
+                self.lost.append(str(error))
+
     def close(self, exit_status: int) -> None:
         """Close the campaigns with the exit status that pytest is going to return."""
         for label, choice in self.choices.items():
             if label not in self.records:
                 choice.release()
-        for label, record in self.records.items():
+        for record in self.records.values():
             try:
-                self._note_overlap(label)
                 record.finish(exit_status=exit_status, finished=datetime.now(UTC))
             except RecordError as error:
                 self.lost.append(str(error))

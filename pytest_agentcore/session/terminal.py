@@ -264,7 +264,7 @@ def compare_groups(
             continue
         shown = relative_to(folder.path, here)
         try:
-            group = build_group(folder.id, members(folder))
+            group = build_group(folder.id, members(folder, campaigns))
             write_group(folder, group)
         except (AgentcoreError, OSError) as error:
             yield "group", [f"WARNING    the group was not compared ({error}); agentcore group {shown}"]
@@ -282,7 +282,7 @@ def report_campaigns(campaigns: Iterable[Campaign], baseline: Campaign | None, h
         try:
             from pytest_agentcore.reports.write import write_reports  # noqa: PLC0415 - now that nobody waits
 
-            for written in write_reports(campaign, baseline):
+            for written in write_reports(campaign, baseline, tables=False, held=campaigns):
                 yield "report", str(relative_to(written, here))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a report, the run stands
             yield "WARNING", f"no report was written ({type(error).__name__}: {error}); agentcore report {path}"
