@@ -1,4 +1,4 @@
-"""What all backends do alike: show tools, and read calls and answer out of the text of a reply."""
+"""The part of a reply that all backends share: tools are shown, and calls and answer read out of its text."""
 
 from __future__ import annotations
 

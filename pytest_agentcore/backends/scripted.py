@@ -262,7 +262,7 @@ _TOP: Mapping[str, tuple[type, ...]] = {"dialect": (str,), "context": (int,), "r
 
 
 def read_script(path: Path) -> tuple[Callable[[Any], Any], dict[str, Any]]:
-    """What answers, and what the script says of dialect and context, from `.json`, `.toml` or `.py`.
+    """Read the function that answers, and dialect and context, from `.json`, `.toml` or `.py`.
 
     Raises:
         UsageError: it cannot be read or breaks the shape; says where.

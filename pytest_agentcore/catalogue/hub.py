@@ -190,7 +190,7 @@ def _check_disk(entry: ModelEntry, found: HfFileMetadata) -> None:
 
 @contextmanager
 def _explained(entry: ModelEntry) -> Iterator[None]:
-    """What the library raises, as one sentence that says how to go on; never an address, which may be signed."""
+    """Raise the library's errors as one sentence that says how to go on; never an address, which may be signed."""
     try:
         yield
     except (OSError, HTTPError, HFValidationError) as error:

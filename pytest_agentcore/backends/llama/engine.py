@@ -108,41 +108,29 @@ class LoadedModel:
         Raises:
             UsageError: llama.cpp refuses the file; carries its first error.
         """
-        self.library = load_library()
-        self.log = EngineLog(self.library)
-        self.library.llama_backend_init()
+        self.library = library = load_library()
+        self.log = EngineLog(library)
+        library.llama_backend_init()
         self.path, self.settings = path, settings
-        self.gpu_build = bool(self.library.llama_supports_gpu_offload())
-        self.pointer = self.library.llama_model_load_from_file(os.fsencode(path), self._params(vocab_only))
+        self.gpu_build = bool(library.llama_supports_gpu_offload())
+        self.gpu_layers = settings.n_gpu_layers
+        """Layers asked to go to the GPU; -1 is all, 0 for a build without one."""
+        if self.gpu_layers is None:
+            self.gpu_layers = -1 if self.gpu_build else 0
+        params = library.llama_model_default_params()
+        params.vocab_only, params.n_gpu_layers, params.main_gpu = vocab_only, self.gpu_layers, settings.main_gpu
+        modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
+        params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
+        self.pointer = library.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             problem = self.log.problem()
             self.log.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
-        self.vocabulary = Vocabulary(self.library, self.library.llama_model_get_vocab(self.pointer))
-        if not vocab_only:
-            self._check_kind()
-
-    def _check_kind(self) -> None:
-        encodes = self.library.llama_model_has_encoder(self.pointer)
-        if encodes or not self.library.llama_model_has_decoder(self.pointer):
+        self.vocabulary = Vocabulary(library, library.llama_model_get_vocab(self.pointer))
+        decodes = library.llama_model_has_decoder(self.pointer) and not library.llama_model_has_encoder(self.pointer)
+        if not (vocab_only or decodes):
             self.close()
-            raise UsageError(f"{self.path}: not a model that continues text (it has an encoder, or no decoder)")
-
-    def _params(self, vocab_only: bool) -> Any:
-        library, settings = self.library, self.settings
-        params = library.llama_model_default_params()
-        params.vocab_only = vocab_only
-        params.n_gpu_layers = self.gpu_layers
-        params.main_gpu = settings.main_gpu
-        modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
-        params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
-        return params
-
-    @property
-    def gpu_layers(self) -> int:
-        """Layers asked to go to the GPU; -1 is all, 0 for a build without one."""
-        given = self.settings.n_gpu_layers
-        return given if given is not None else (-1 if self.gpu_build else 0)
+            raise UsageError(f"{path}: not a model that continues text (it has an encoder, or no decoder)")
 
     def text(self, key: str) -> str | None:
         """A metadata value as text, e.g. of `tokenizer.chat_template`."""
@@ -193,8 +181,15 @@ class Context:
         Raises:
             UsageError: llama.cpp cannot make a context of this size.
         """
-        self.library, self.model = model.library, model
-        params = self._params(n_ctx)
+        self.library, self.model, settings = model.library, model, model.settings
+        params = self.library.llama_context_default_params()
+        params.n_ctx, params.n_batch = n_ctx, min(settings.n_batch, n_ctx)
+        params.n_ubatch, params.n_seq_max = min(settings.n_ubatch, params.n_batch), 1
+        params.n_threads = settings.threads or default_threads()
+        params.n_threads_batch = settings.threads_batch or params.n_threads
+        params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
+        params.swa_full = True  # a sliding window's smaller cache cannot be cut back to a prefix
+        params.no_perf = True
         self.pointer = self.library.llama_init_from_model(model.pointer, params)
         if not self.pointer:
             raise UsageError(f"{model.path.name}: no context of {n_ctx} tokens can be made: {model.log.problem()}")
@@ -204,20 +199,6 @@ class Context:
         self.threads = (params.n_threads, params.n_threads_batch)
         self._tokens = (self.library.llama_token * self.n_batch)()
         self._single = self.library.llama_batch_get_one(self._tokens, 1)
-
-    def _params(self, n_ctx: int) -> Any:
-        settings = self.model.settings
-        params = self.library.llama_context_default_params()
-        params.n_ctx = n_ctx
-        params.n_batch = min(settings.n_batch, n_ctx)
-        params.n_ubatch = min(settings.n_ubatch, params.n_batch)
-        params.n_seq_max = 1
-        params.n_threads = settings.threads or default_threads()
-        params.n_threads_batch = settings.threads_batch or params.n_threads
-        params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
-        params.swa_full = True  # a sliding window's smaller cache cannot be cut back to a prefix
-        params.no_perf = True
-        return params
 
     def evaluate(self, tokens: Sequence[int]) -> None:
         """Evaluate up to `n_batch` tokens behind what is there.

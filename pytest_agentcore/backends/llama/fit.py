@@ -67,7 +67,7 @@ def default_ctx(header: Header) -> int:
 
 
 def memory_facts(header: Header, settings: EngineSettings, *, before: Devices, after: Devices) -> Mapping[str, Any]:
-    """What the manifest says of memory, in bytes: foretold, free and in use, before the model was loaded and after."""
+    """The memory facts of the manifest, in bytes: foretold, free and in use, before the model was loaded and after."""
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     return {
         "device": after.name,

@@ -67,7 +67,7 @@ _BLOCKS: Mapping[int, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What stands before the weights."""
+    """The part of a GGUF file before the weights."""
 
     path: Path
     file_bytes: int

@@ -55,7 +55,7 @@ class Thoughts(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """What a template can do, found by rendering small conversations with it."""
+    """The ways of one template, found by rendering small conversations with it."""
 
     tools: bool = False
     """Takes the tools' specifications and structured calls."""
@@ -132,7 +132,7 @@ def _reply(message: Message, habits: Habits, dialect: Dialect, protect: Protect)
 
 
 def _thoughts(message: Message, reply: Mapping[str, Any], habits: Habits, protect: Protect) -> dict[str, Any]:
-    """What of the reply changes by its reasoning."""
+    """The keys of a reply that its reasoning adds or replaces."""
     reasoning = protect(message.reasoning)
     if habits.thoughts is Thoughts.blocks:
         said = [{"type": "text", "text": reply["content"]}] if reply["content"] else []

@@ -29,7 +29,7 @@ class Prompt:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """What is remembered of one trial between its requests."""
+    """The memory of one trial between its requests."""
 
     trial: TrialKey | None = None
     turn: int = 0
@@ -132,7 +132,7 @@ class _Rendered:
         return self.marked.replace(self.cut, "")
 
     def behind(self, length: int) -> str:
-        """What is left of the marked text when `length` characters that are no cuts are taken away."""
+        """The rest of the marked text, after so many characters that are no cuts."""
         at = 0
         while length:
             length -= self.marked[at] != self.cut

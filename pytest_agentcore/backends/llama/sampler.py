@@ -106,12 +106,12 @@ class _Candidates:
         self._array = context.library.llama_token_data_array()
 
     def choose(self, chain: Any) -> int:
-        """What `chain` selects from the last logits; nothing is accepted yet."""
+        """The token that `chain` selects by the last logits; nothing is accepted yet."""
         self._fill()
         return self.choose_again(chain)
 
     def choose_again(self, chain: Any) -> int:
-        """What `chain` selects from the candidates as they are."""
+        """The token that `chain` selects of the candidates as they are."""
         self._context.library.llama_sampler_apply(chain, ctypes.byref(self._array))
         return int(self._array.data[self._array.selected].id)
 
@@ -134,23 +134,19 @@ def _chain(context: Context, sampling: Sampling, seed: int) -> Any:
     params = library.llama_sampler_chain_default_params()
     params.no_perf = True
     chain = library.llama_sampler_chain_init(params)
-    for link in _links(context, sampling, seed):
-        library.llama_sampler_chain_add(chain, link)
-    return chain
-
-
-def _links(context: Context, sampling: Sampling, seed: int) -> list[Any]:
-    library, links = context.library, []
     penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
+    links = []
     if penalties != (1.0, 0.0, 0.0):
         size = context.model.vocabulary.size
         links.append(library.llama_sampler_init_penalties(size, PENALTY_WINDOW, *penalties))
     if sampling.temperature == 0:
-        return [*links, library.llama_sampler_init_greedy()]
-    if sampling.top_k > 0:
-        links.append(library.llama_sampler_init_top_k(sampling.top_k))
-    if sampling.top_p < 1:
-        links.append(library.llama_sampler_init_top_p(sampling.top_p, 1))
-    if sampling.min_p > 0:
-        links.append(library.llama_sampler_init_min_p(sampling.min_p, 1))
-    return [*links, library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]
+        links.append(library.llama_sampler_init_greedy())
+    else:
+        # top_k first: the others sort only what it leaves; and a filter that is off would cost time all the same
+        links += [library.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k > 0 else []
+        links += [library.llama_sampler_init_top_p(sampling.top_p, 1)] if sampling.top_p < 1 else []
+        links += [library.llama_sampler_init_min_p(sampling.min_p, 1)] if sampling.min_p > 0 else []
+        links += [library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]
+    for link in links:
+        library.llama_sampler_chain_add(chain, link)
+    return chain

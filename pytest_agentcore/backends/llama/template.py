@@ -150,7 +150,7 @@ _RESULT_2 = Turn(replace(_RESULT.message, tool_call_id="call_1_2"))
 
 
 def find_habits(apply: Apply, choice: Choice) -> Habits:
-    """What a template can do, by rendering small conversations with it.
+    """Find the ways of a template by rendering small conversations with it.
 
     Raises:
         UsageError: it does not even render one question.
@@ -167,7 +167,7 @@ def find_habits(apply: Apply, choice: Choice) -> Habits:
 
 
 def _with_calls(apply: Apply, habits: Habits) -> Habits:
-    """What the template does with structured calls and with the reasoning before them."""
+    """Find how the template takes structured calls and the reasoning before them."""
     found = replace(habits, results=Results.tool_role)
     if not _text(apply, [_USER, _CALL, _RESULT], found):
         short = replace(found, short_ids=True)
@@ -250,7 +250,7 @@ def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:
 
 
 def _listed(value: Any) -> list[Any]:
-    """What a filter such as `map` gives, which other renderers take as a list."""
+    """Turn the iterator that a filter such as `map` gives into a list, as other renderers do."""
     if isinstance(value, Iterator):
         return list(value)
     raise TypeError(f"no JSON value: {type(value).__name__}")

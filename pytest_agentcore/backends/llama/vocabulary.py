@@ -77,7 +77,7 @@ class Vocabulary:
         return self._read_piece(token, -length) if length < 0 else buffer.raw[:length]
 
     def text(self, tokens: Collection[int]) -> str:
-        """What tokens stand for; bytes that are no UTF-8 become U+FFFD."""
+        """The text of tokens; bytes that are no UTF-8 become U+FFFD."""
         return b"".join(map(self.piece, tokens)).decode("utf-8", errors="replace")
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:

@@ -23,6 +23,7 @@ from pytest_agentcore.trial.modes import Cause
 
 Chunk = Mapping[str, Any]
 """A part of a reply, as the protocol has it."""
+_PATH = "/chat/completions"
 CONNECT_SECONDS = 10.0
 NO_KEY = "none"
 """What is sent where there is no key: the client insists on one, local servers look at none."""
@@ -42,7 +43,6 @@ class EndpointClient:
             import openai  # noqa: PLC0415 - heavy
 
         self._openai, self._key = openai, key
-        self._events = events_of(openai.Stream)
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
         local = is_local(base_url)
         plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
@@ -60,16 +60,11 @@ class EndpointClient:
         """Send a request and open its stream.
 
         Raises:
-            BackendError: see `as_backend_error`.
+            BackendError: see `errors`.
         """
         with self.errors():  # by its path, since the typed call would make an object of every chunk
-            stream = self._client.post(
-                "/chat/completions",
-                body=dict(body),
-                cast_to=object,
-                stream=True,
-                stream_cls=self._events,
-            )
+            kind: Any = self._openai.Stream
+            stream = self._client.post(_PATH, body=dict(body), cast_to=object, stream=True, stream_cls=kind[object])
         return ChunkStream(self, stream)
 
     def ask(self, body: Mapping[str, Any]) -> None:
@@ -78,14 +73,15 @@ class EndpointClient:
         Raises:
             BackendError: see `stream`.
         """
-        try:
-            with self.errors():
-                self._client.post("/chat/completions", body=dict(body), cast_to=object)
-        except BackendError as error:
-            if error.cause is not Cause.backend_unreachable:
-                raise
-            with self.errors():  # the connection was kept open by this side alone
-                self._client.post("/chat/completions", body=dict(body), cast_to=object)
+        for tried in (False, True):
+            try:
+                with self.errors():
+                    self._client.post(_PATH, body=dict(body), cast_to=object)
+                return
+            except BackendError as error:
+                # once more where the connection was kept open by this side alone
+                if tried or error.cause is not Cause.backend_unreachable:
+                    raise
 
     def get(self, path: str) -> dict[str, Any]:
         """A small JSON object; empty where the server has none there.
@@ -145,14 +141,14 @@ class EndpointClient:
         return BackendError(said, Cause.backend_refused)
 
     def words(self, text: str) -> str:
-        """What a server says, in one line, clipped and without secrets."""
+        """A server's own words in one line, clipped and without secrets."""
         shown: str = redact(self.scrubbed(" ".join(text.split())))
         return shown[:SHOWN]
 
 
 @contextlib.contextmanager
 def _lasting() -> Iterator[None]:
-    """What is made in here stays for good, so the garbage collector need not look at it, now or later.
+    """Keep the garbage collector away from all that is made in here, now and later, since it stays for good.
 
     Importing the package makes seventy thousand objects. Going through them over and over, most of all when pytest
     collects at its end, took an eighth of the processor time of a short campaign.
@@ -188,23 +184,23 @@ def _message(error: Any) -> str:
     if not isinstance(inner, Mapping):
         return str(inner or error.message)
     words = (inner.get("message"), inner.get("code"))
-    said = " · ".join(str(word) for word in words if word) or _details(body) or _as_json(body)
-    return said or str(error.response.reason_phrase or error.message)
+    said = " · ".join(str(word) for word in words if word) or _details(body)
+    return (
+        said
+        or (json.dumps(body, ensure_ascii=False) if body else "")
+        or str(error.response.reason_phrase or error.message)
+    )
 
 
 def _details(body: Any) -> str:
-    """What FastAPI's validation found, without the request that it repeats."""
+    """The findings of FastAPI's validation, without the request that it repeats."""
     details = body.get("detail") if isinstance(body, Mapping) else None
     found = [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
     return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
 
 
-def _as_json(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False) if body else ""
-
-
 def _seconds(value: str | None) -> float | None:
-    """Of a Retry-After header: a number, or the date when they are over."""
+    """Seconds to wait by a Retry-After header, which holds a number or a date."""
     if not value:
         return None
     with contextlib.suppress(ValueError):
@@ -216,23 +212,6 @@ def _seconds(value: str | None) -> float | None:
 
 DONE = "[DONE]"
 """The protocol's word for the end of a stream."""
-
-
-def events_of(stream: type[Any]) -> type[Any]:
-    """The package's stream with our decoder around its own."""
-
-    class Events(stream[object]):  # type: ignore[misc]
-        _decoder: Any
-
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
-            self._decoder = _Decoder(self._decoder)
-
-        @property
-        def complete(self) -> bool:
-            return bool(self._decoder.complete)
-
-    return Events
 
 
 class _Decoder:
@@ -278,6 +257,8 @@ class ChunkStream:
 
     def __init__(self, client: EndpointClient, stream: Any) -> None:
         self._client, self._stream = client, stream
+        # the package has no way to give it one; it decodes nothing before the first chunk is asked for
+        self._events = stream._decoder = _Decoder(stream._decoder)
 
     def __iter__(self) -> Iterator[Chunk]:
         with self._client.errors():
@@ -288,7 +269,7 @@ class ChunkStream:
     @property
     def complete(self) -> bool:
         """Whether the endpoint has said that nothing more comes."""
-        return bool(self._stream.complete)
+        return self._events.complete
 
     def close(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end."""

@@ -23,7 +23,7 @@ ONLY_STANDARD = frozenset({"api.openai.com"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """What is known of it."""
+    """An endpoint as far as it is known before the first request."""
 
     base_url: str
     model: str

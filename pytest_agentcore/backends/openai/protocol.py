@@ -120,7 +120,7 @@ class StreamedCall:
 
 @dataclass(slots=True)
 class Collected:
-    """What has come so far."""
+    """One streamed reply as far as it has come."""
 
     content: str = ""
     reasoning: str = ""
