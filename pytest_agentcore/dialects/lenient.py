@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import NO_SCHEMAS, Dialect, Parsed, RawCall, Schemas
@@ -34,8 +34,9 @@ def parse_leniently(
     strict = fold(text, parts)
     if strict.calls and not strict.problems:
         return strict
+    mending = _Mending(text, dialect, tool_names, schemas)
     for wanted in (Part.broken, Part.content, Part.reasoning):
-        mended = _Mending(text, dialect, tool_names, wanted, schemas).parse(parts)
+        mended = mending.parse(parts, wanted)
         if mended.calls:
             return mended
     return strict
@@ -60,43 +61,43 @@ class _Mending:
     text: str
     dialect: Dialect
     tool_names: Collection[str]
-    wanted: Part
-    """The one kind of stretch in which near misses are looked for."""
     schemas: Schemas
 
-    def parse(self, parts: tuple[Segment, ...]) -> Parsed:
+    def parse(self, parts: Sequence[Segment], wanted: Part) -> Parsed:
+        """The reply with the near misses in stretches of the wanted kind."""
         calls: list[RawCall] = []
         repairs: list[str] = []
         kept: list[str] = []
         unmended: list[Segment] = []
         searched = 0
         for part in parts:
-            misses = self._misses(part) if searched < MAX_STRETCHES else ()
-            searched += part.part is self.wanted
+            misses: tuple[NearMiss, ...] = ()
+            if part.part is wanted and searched < MAX_STRETCHES:
+                searched += 1
+                misses = self._misses(part)
             calls += part.calls
-            calls += [call for miss in misses for call in miss.calls]
-            repairs += [repair for miss in misses for repair in miss.repairs]
-            if not (misses and part.part is Part.broken):
-                unmended.append(part)
+            at = part.start
+            for miss in misses:
+                calls += miss.calls
+                repairs += miss.repairs
+                kept.append(self.text[at : miss.start])  # nothing, where the miss is the whole stretch
+                at = miss.end
             if part.part in (Part.content, Part.broken):
-                kept.append(_without(self.text, part, misses))
+                kept.append(self.text[at : part.end])
+            if not misses or part.part is not Part.broken:
+                unmended.append(part)
+        strict = fold(self.text, unmended)
         content = _EMPTY_FENCE.sub("", "".join(kept)).strip()
-        strict = fold(self.text, tuple(unmended))
         return replace(strict, content=content, calls=tuple(calls), repairs=tuple(repairs))
 
     def _misses(self, part: Segment) -> tuple[NearMiss, ...]:
-        if part.part is not self.wanted:
-            return ()
         if part.part is Part.broken:
             return self._in_broken(part)
         if part.part is Part.reasoning:
             return self._in_open_reasoning(part)
-        return tuple(
-            replace(miss, start=miss.start + part.start, end=miss.end + part.start)
-            for miss in find_near_misses(
-                self.text[part.start : part.end], self.dialect, self.tool_names, schemas=self.schemas
-            )
-        )
+        inner = self.text[part.start : part.end]
+        found = find_near_misses(inner, self.dialect, self.tool_names, schemas=self.schemas)
+        return tuple(replace(one, start=one.start + part.start, end=one.end + part.start) for one in found)
 
     def _in_broken(self, part: Segment) -> tuple[NearMiss, ...]:
         """The whole stretch goes away; what was read from it stays."""
@@ -119,19 +120,7 @@ class _Mending:
         if not reasoning or part.end < len(self.text) or self.text.endswith(reasoning.close):
             return ()
         inside = parse(self.dialect, part.inner, schemas=self.schemas)
-        repairs = tuple(f"Read a call of {call.name} inside reasoning that nothing closes." for call in inside.calls)
         if not all(call.name in self.tool_names for call in inside.calls):
             return ()
+        repairs = tuple(f"Read a call of {call.name} inside reasoning that nothing closes." for call in inside.calls)
         return (NearMiss(start=part.start, end=part.end, calls=inside.calls, repairs=repairs),)
-
-
-def _without(text: str, part: Segment, misses: tuple[NearMiss, ...]) -> str:
-    return "".join(_gaps(text, part, misses))
-
-
-def _gaps(text: str, part: Segment, misses: tuple[NearMiss, ...]) -> Iterator[str]:
-    at = part.start
-    for miss in misses:
-        yield text[at : miss.start]
-        at = miss.end
-    yield text[at : part.end]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
@@ -21,20 +23,16 @@ from pytest_agentcore.dialects.dialect import (
 )
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
 from pytest_agentcore.dialects.loose_json import read_loosely
+from pytest_agentcore.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.dialects.parse import Part, segments
 from pytest_agentcore.dialects.shapes import (
     ARGUMENT_KEYS,
+    DECORATION_KEYS,
     NAME_KEYS,
     WRAPPER_KEYS,
-    beginnings,
-    behind_remains,
     calls_of,
     function_arguments,
     function_lines,
-    function_tag_end,
-    function_tags,
-    name_and_object,
-    tolerant,
 )
 from pytest_agentcore.dialects.xml_codec import XmlCodec, typed
 
@@ -60,7 +58,7 @@ def find_near_misses(
     between_markers: bool = False,
     schemas: Schemas = NO_SCHEMAS,
 ) -> tuple[NearMiss, ...]:
-    """In the order of the text; never raises.
+    """The near misses of the first kind that has any, in the order of the text; never raises.
 
     The dialect's own form without its markers wins over another dialect's, that over objects, and objects over
     function-like lines, so that nothing is read twice.
@@ -74,11 +72,9 @@ def find_near_misses(
     """
     if not any(name in text for name in tool_names):
         return ()
-    between = "between the markers"
-    bare, lacking = (between, between) if between_markers else ("from a bare object", f"without {dialect.call.open}")
-    finder = _Finder(text, dialect, tool_names, schemas, bare, lacking)
-    own = (*([finder.behind_marker] if between_markers else []), finder.without_markers)
-    for find in (*own, finder.other_dialects, finder.objects, finder.function_tags, finder.function_lines):
+    search = _Search(text, dialect, tool_names, schemas, between_markers)
+    own = (*([search.behind_marker] if between_markers else []), search.without_markers)
+    for find in (*own, search.other_dialects, search.objects, search.function_tags, search.function_lines):
         if found := tuple(find()):
             return found
     return ()
@@ -86,57 +82,70 @@ def find_near_misses(
 
 def arguments_alone(text: str, tool: str, tool_names: Collection[str]) -> tuple[NearMiss, ...]:
     """The arguments of a call of `tool`, which is named elsewhere; never raises."""
-    if tool not in tool_names:
-        return ()
     try:
         value, end, notes = read_loosely(text, skip_space(text, 0), ends_open=True)
     except MalformedCall:
         return ()
-    if not isinstance(value, dict):
+    if tool not in tool_names or not isinstance(value, dict):
         return ()
-    call = RawCall(name=tool, arguments=value)
-    return (NearMiss(start=0, end=end, calls=(call,), repairs=(described(tool, "between the markers", notes),)),)
+    repairs = (_repair(tool, "between the markers", notes),)
+    return (NearMiss(start=0, end=end, calls=(RawCall(tool, value),), repairs=repairs),)
 
 
-def described(name: str, where: str, notes: Collection[str] = ()) -> str:
-    """One repair as a sentence."""
+def _repair(name: str, where: str, notes: Collection[str] = ()) -> str:
     forgiven = f" ({', '.join(notes)})" if notes else ""
     return f"Read a call of {name} {where}{forgiven}."
 
 
-_KEYS = "|".join(dict.fromkeys(NAME_KEYS + ARGUMENT_KEYS + WRAPPER_KEYS + ("type", "id")))
+_KEYS = "|".join(dict.fromkeys((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, *DECORATION_KEYS[:2])))
 _FENCE_BEFORE = re.compile(r"(?:```|~~~)[\w+-]{0,20}[ \t]*\s{0,20}\Z")
 _FENCE_AFTER = re.compile(r"\s{0,20}(?:```|~~~)")
+_TAG_END = re.compile(r"(?:\s{0,20}</(?:[^\s<>]{1,20})>)?")
 _LINE_END = re.compile(r"[ \t]*[)\]`;]{0,3}[ \t]*(?:\n|\Z)")
 _LOOK_BACK = 80
 """Characters before an object in which a fence or a marker is looked for."""
+_LEAST = 4
+"""Characters of an opening marker's end that are taken for what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Finder:
+class _Search:
     text: str
     dialect: Dialect
     tool_names: Collection[str]
     schemas: Schemas
-    bare: str
-    """Where an object stands that nothing else is said about."""
-    lacking: str
-    """What is said about a call in the dialect's own form without its opening marker."""
+    between_markers: bool
+
+    def _at_each(
+        self, pattern: str | re.Pattern[str], read: Callable[[re.Match[str]], NearMiss | None]
+    ) -> Iterator[NearMiss]:
+        """The calls that `read` makes of the places which the pattern finds, none inside another."""
+        at, search = 0, re.compile(pattern).search
+        for _try in range(MAX_TRIES):
+            found = search(self.text, at)
+            if not found:
+                return
+            miss = read(found)
+            if miss:
+                yield miss
+            at = miss.end if miss else found.end()
 
     def behind_marker(self) -> Iterator[NearMiss]:
         """What stands right behind the opening marker: the dialect's own form, or that of one with the same marker."""
         same = [other for other in DIALECTS if other.call.open and other.call.open == self.dialect.call.open]
         for other in (self.dialect, *same):
             notes: dict[str, None] = {}
-            for codec in tolerant(other.codec, notes):
-                if miss := self._decoded(codec, other, notes):
+            for codec in _tolerant(other.codec, notes):
+                if miss := self._behind_marker(codec, other, notes):
                     yield miss
                     return
-        notes = {}
-        if miss := self._decoded(name_and_object(notes), self.dialect, notes):
+        # Several models write a tool's name and an object behind it between their markers.
+        notes = {"a name and then JSON": None}
+        codec = NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", read_loosely=_noting(notes))
+        if miss := self._behind_marker(codec, self.dialect, notes):
             yield miss
 
-    def _decoded(self, codec: Codec, other: Dialect, notes: Collection[str]) -> NearMiss | None:
+    def _behind_marker(self, codec: Codec, other: Dialect, notes: Collection[str]) -> NearMiss | None:
         at = skip_space(self.text, 0)
         try:
             decoded = codec.decode(self.text, at + 1 if other.listed and self.text.startswith("[", at) else at)
@@ -144,8 +153,8 @@ class _Finder:
             return None
         if not self._is_all(decoded.end, other):
             return None
-        where = self.bare if other.name == self.dialect.name else f"in the {other.name} dialect"
-        return self._miss(decoded, 0, where, notes)
+        own = "between the markers" if self.between_markers else "from a bare object"
+        return self._miss(decoded, 0, own if other.name == self.dialect.name else f"in the {other.name} dialect", notes)
 
     def _is_all(self, end: int, other: Dialect) -> bool:
         """Whether nothing but closing markers, or nothing at all, follows what was read."""
@@ -160,32 +169,25 @@ class _Finder:
             return None
         if decoded.untyped:
             calls = tuple(typed(call, self.schemas) for call in calls)
-        repairs = tuple(described(call.name, where, notes) for call in calls)
+        repairs = tuple(_repair(call.name, where, notes) for call in calls)
         return NearMiss(start=start, end=decoded.end, calls=calls, repairs=repairs)
 
     def without_markers(self) -> Iterator[NearMiss]:
         """Calls in the dialect's own form that lack its opening marker, where the form is one that nothing else has."""
-        at, begins = 0, beginnings(self.dialect, self.tool_names)
-        for _try in range(MAX_TRIES if begins else 0):
-            found = begins.search(self.text, at) if begins else None
-            if not found:
-                return
-            at = found.end()
-            try:
-                miss = None if self._inside_word(found.start()) else self._unmarked(found.start())
-            except MalformedCall:
-                return
-            if miss:
-                yield miss
-                at = miss.end
+        names = "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
+        begins = self.dialect.codec.begins(names, self.dialect.call.close)
+        if begins:
+            with suppress(MalformedCall):
+                yield from self._at_each(begins, self._unmarked)
 
-    def _inside_word(self, at: int) -> bool:
-        return at > 0 and (self.text[at - 1].isalnum() or self.text[at - 1] == "_")
-
-    def _unmarked(self, start: int) -> NearMiss | None:
+    def _unmarked(self, found: re.Match[str]) -> NearMiss | None:
         """Raises MalformedCall: nothing closes the value of an argument, and no later one either."""
+        start = found.start()
+        if start > 0 and (self.text[start - 1].isalnum() or self.text[start - 1] == "_"):
+            return None
+        where = "between the markers" if self.between_markers else f"without {self.dialect.call.open}"
         notes: dict[str, None] = {}
-        for codec in tolerant(self.dialect.codec, notes):
+        for codec in _tolerant(self.dialect.codec, notes):
             try:
                 decoded = codec.decode(self.text, start)
             except MalformedCall as error:
@@ -194,17 +196,35 @@ class _Finder:
                 continue
             if isinstance(codec, XmlCodec) and not codec.end and not self._is_all(decoded.end, self.dialect):
                 continue  # nothing that is written says where the call ends
-            if miss := self._miss(decoded, start, self.lacking, notes):
-                begins = behind_remains(self.text, start, self.dialect.call.open)
-                return replace(miss, start=begins, end=self._behind_stray_close(miss.end))
+            if miss := self._miss(decoded, start, where, notes):
+                return replace(miss, start=self._before_remains(start), end=self._behind_stray_close(miss.end))
         return None
 
+    def _before_remains(self, start: int) -> int:
+        """Where the rest of an opening marker begins that stands before `start`; else `start`."""
+        marker = self.dialect.call.open
+        lengths = range(len(marker), _LEAST - 1, -1)
+        return next((start - length for length in lengths if self.text.endswith(marker[-length:], 0, start)), start)
+
+    def _behind_stray_close(self, end: int) -> int:
+        section = self.dialect.section.close if self.dialect.section else ""
+        for close in filter(None, (self.dialect.call.close, section)):
+            after = skip_space(self.text, end)
+            end = after + len(close) if self.text.startswith(close, after) else end
+        return end
+
     def other_dialects(self) -> Iterator[NearMiss]:
+        """The calls of the first other dialect that has any, and the markers around them, which hold nothing."""
         for other in DIALECTS:
             if self.dialect.name == other.name or not self._speaks(other):
                 continue
-            if found := tuple(self._in_dialect(other)):
-                yield from found
+            parts = [*segments(other, self.text, schemas=self.schemas)]
+            known = [part for part in parts if part.calls and all(call.name in self.tool_names for call in part.calls)]
+            for part in parts if known else ():
+                if part in known or part.part is Part.structure:
+                    repairs = tuple(_repair(call.name, f"in the {other.name} dialect") for call in part.calls)
+                    yield NearMiss(start=part.start, end=part.end, calls=part.calls, repairs=repairs)
+            if known:
                 return
 
     def _speaks(self, other: Dialect) -> bool:
@@ -213,43 +233,22 @@ class _Finder:
             return True
         return other.listed and bool(other.bare) and re.search(other.bare, self.text) is not None
 
-    def _in_dialect(self, other: Dialect) -> Iterator[NearMiss]:
-        """Its calls, and the markers around them, which hold nothing by themselves."""
-        parts = [*segments(other, self.text, schemas=self.schemas)]
-        known = [part for part in parts if part.calls and all(call.name in self.tool_names for call in part.calls)]
-        for part in parts if known else ():
-            if part in known or part.part is Part.structure:
-                repairs = tuple(described(call.name, f"in the {other.name} dialect") for call in part.calls)
-                yield NearMiss(start=part.start, end=part.end, calls=part.calls, repairs=repairs)
-
     def objects(self) -> Iterator[NearMiss]:
+        """Objects that name a tool, wherever they stand."""
         keys = "|".join((_KEYS, *map(re.escape, self.tool_names)))
-        begins = re.compile(rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:")
-        at = 0
-        for _try in range(MAX_TRIES):
-            found = begins.search(self.text, at)
-            if not found:
-                return
-            at = found.end()
-            if miss := self._object_at(found.start()):
-                yield miss
-                at = miss.end
+        return self._at_each(rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:", self._object)
 
-    def _object_at(self, start: int) -> NearMiss | None:
+    def _object(self, found: re.Match[str]) -> NearMiss | None:
         try:
-            value, end, notes = read_loosely(self.text, start, ends_open=True)
+            value, end, notes = read_loosely(self.text, found.start(), ends_open=True)
         except MalformedCall:
             return None
         shaped = tuple(calls_of(value, self.tool_names))
         if not shaped:
             return None
-        before, after, where = self._surroundings(start, end)
-        return NearMiss(
-            start=before,
-            end=after,
-            calls=tuple(one.call for one in shaped),
-            repairs=tuple(described(one.call.name, where, notes + one.notes) for one in shaped),
-        )
+        start, end, where = self._surroundings(found.start(), end)
+        repairs = tuple(_repair(one.call.name, where, notes + one.notes) for one in shaped)
+        return NearMiss(start=start, end=end, calls=tuple(one.call for one in shaped), repairs=repairs)
 
     def _surroundings(self, start: int, end: int) -> tuple[int, int, str]:
         """The span with fence or stray markers around it, and in words where the object stood."""
@@ -259,61 +258,64 @@ class _Finder:
             after = _FENCE_AFTER.match(self.text, end)
             return back + fence.start(), after.end() if after else end, "from a code fence"
         end = self._behind_stray_close(end)
-        marker = next((marker for marker in _foreign(self.dialect) if before.rstrip().endswith(marker)), None)
-        if marker:
-            where = f"behind {marker}, the marker of another dialect"
-            return self.text.rindex(marker, 0, start), end, where
-        return start, end, self.bare
-
-    def _behind_stray_close(self, end: int) -> int:
-        section = self.dialect.section.close if self.dialect.section else ""
-        for close in filter(None, (self.dialect.call.close, section)):
-            after = skip_space(self.text, end)
-            end = after + len(close) if self.text.startswith(close, after) else end
-        return end
+        others = [*(marker for other in DIALECTS for marker in other.open_markers), *FOREIGN_CALL_MARKERS]
+        for marker in others:
+            if marker not in self.dialect.open_markers and before.rstrip().endswith(marker):
+                return self.text.rindex(marker, 0, start), end, f"behind {marker}, the marker of another dialect"
+        return start, end, "between the markers" if self.between_markers else "from a bare object"
 
     def function_tags(self) -> Iterator[NearMiss]:
-        return self._where(function_tags(self.tool_names), self._function_tag_at)
+        """A tag with a known tool's name before an object: `<function=fs_read>{` or `<invoke name="fs_read">{`."""
+        names = "|".join(map(re.escape, self.tool_names))
+        tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?({names})[\"']?>\s{{0,20}}(?=\{{)"
+        return self._at_each(tag, self._function_tag)
 
-    def _function_tag_at(self, found: re.Match[str]) -> NearMiss | None:
+    def _function_tag(self, found: re.Match[str]) -> NearMiss | None:
         try:
             value, end, notes = read_loosely(self.text, found.end())
         except MalformedCall:
             return None
-        end = self._behind_stray_close(function_tag_end(self.text, end))
-        repair = described(found[1], "from a tag with its name", notes)
+        closed = _TAG_END.match(self.text, end)
+        end = self._behind_stray_close(closed.end() if closed else end)
+        repair = _repair(found[1], "from a tag with its name", notes)
         return NearMiss(start=found.start(), end=end, calls=(RawCall(found[1], value),), repairs=(repair,))
 
     def function_lines(self) -> Iterator[NearMiss]:
-        return self._where(function_lines(self.tool_names), self._function_line_at)
+        """Lines that call a tool as code would."""
+        return self._at_each(function_lines(self.tool_names), self._function_line)
 
-    def _where(self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], NearMiss | None]) -> Iterator[NearMiss]:
-        """Each place that the pattern finds and `read` can make a call of, one behind the other."""
-        at = 0
-        for _try in range(MAX_TRIES):
-            found = pattern.search(self.text, at)
-            if not found:
-                return
-            at = found.end()
-            if miss := read(found):
-                yield miss
-                at = miss.end
-
-    def _function_line_at(self, found: re.Match[str]) -> NearMiss | None:
+    def _function_line(self, found: re.Match[str]) -> NearMiss | None:
         try:
             arguments, end = function_arguments(self.text, found)
         except MalformedCall:
             return None
-        end = self._behind_stray_close(end)
-        line_end = _LINE_END.match(self.text, end)
+        line_end = _LINE_END.match(self.text, self._behind_stray_close(end))
         if not line_end:
             return None
-        call = RawCall(name=found[2], arguments=arguments)
-        repair = described(call.name, "from a function-like line")
-        return NearMiss(start=found.start(), end=line_end.end(), calls=(call,), repairs=(repair,))
+        repair = _repair(found[2], "from a function-like line")
+        calls = (RawCall(found[2], arguments),)
+        return NearMiss(start=found.start(), end=line_end.end(), calls=calls, repairs=(repair,))
 
 
-def _foreign(dialect: Dialect) -> list[str]:
-    """What opens a call in another dialect."""
-    others = [marker for other in DIALECTS for marker in other.open_markers if marker not in dialect.open_markers]
-    return [*others, *FOREIGN_CALL_MARKERS]
+def _tolerant(codec: Codec, notes: dict[str, None]) -> Iterator[Codec]:
+    """The codec, and the same one forgiving what it can; `notes` then says what."""
+    yield codec
+    if isinstance(codec, XmlCodec) and codec.kinds:
+        notes["a parameter without its kind"] = None
+        yield replace(codec, kinds=None, after_key='">')
+    elif isinstance(codec, XmlCodec) and codec.end:
+        notes[f"a missing {codec.end}"] = None
+        yield replace(codec, end="")
+    if isinstance(codec, NamedJsonCodec):
+        yield replace(codec, read_loosely=_noting(notes))
+
+
+def _noting(notes: dict[str, None]) -> Callable[[str, int], tuple[Any, int]]:
+    """Reads JSON loosely, and notes in words what was forgiven."""
+
+    def read(text: str, at: int) -> tuple[Any, int]:
+        value, end, found = read_loosely(text, at, ends_open=True)
+        notes.update(dict.fromkeys(found))
+        return value, end
+
+    return read

@@ -171,7 +171,7 @@ def _value(text: str, at: int) -> tuple[Any, int]:
     try:
         return _evaluated(ast.parse(source, mode="eval").body), end
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        problem = str(error) if type(error) is ValueError else _MISSING
+        problem = str(error) if type(error) is ValueError else "the value is no literal of Python"
         raise MalformedCall(problem, at) from error
 
 
@@ -195,7 +195,7 @@ def _source(text: str, at: int) -> tuple[str, int]:
         tokens.append(written)
         at, previous = _skip(text, end), kind
     if depth and previous not in ("open", "mark"):
-        raise MalformedCall("a ',' or a closing bracket is missing", at)
+        raise MalformedCall("a ',', a ':' or a closing bracket is missing", at)
     if depth or not previous:
         raise MalformedCall(_MISSING, at)
     return " ".join([*tokens, ")"]), at
