@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import add_results, add_sandbox, write_lines
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.read import Campaign, find_campaign, find_trial, read_campaign
 
 if TYPE_CHECKING:
-    from pytest_agentcore.pack.read import Campaign
     from pytest_agentcore.pack.validate import Examination
     from pytest_agentcore.session.collect import Collected
 
@@ -35,7 +35,6 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Return 0 when there was something to show."""
-    from pytest_agentcore.pack.read import find_trial, read_campaign
     from pytest_agentcore.pack.transcript import read_transcript
     from pytest_agentcore.reports.report import build_report
     from pytest_agentcore.reports.show import campaign_lines, trial_lines
@@ -67,7 +66,6 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 
 def run_report(options: argparse.Namespace) -> int:
     """Return 0 when everything was written."""
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.reports.write import write_reports
 
     campaign = read_campaign(options.campaign)
@@ -90,7 +88,6 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
 
 def run_validate(options: argparse.Namespace) -> int:
     """Return 1 when something is wrong, else 0."""
-    from pytest_agentcore.pack.read import find_campaign
     from pytest_agentcore.pack.validate import examine
     from pytest_agentcore.untrusted import visible
 
@@ -126,7 +123,6 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
 def run_merge(options: argparse.Namespace) -> int:
     """Return 0 when the campaign was written."""
     from pytest_agentcore.pack.merge import merge
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.reports.write import write_reports
 
     if len(options.parts) == 1:
@@ -157,7 +153,6 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
 
 def run_recheck(options: argparse.Namespace) -> int:
     """Return 0, whatever changes: it is for the reader to judge."""
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.session.collect import collect
     from pytest_agentcore.tasks.suite import find_suite
 
@@ -173,7 +168,6 @@ def run_recheck(options: argparse.Namespace) -> int:
 
 def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
     from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.pack.validate import examine
     from pytest_agentcore.reports.write import write_reports
     from pytest_agentcore.sandbox.open import open_sandbox

@@ -7,14 +7,11 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
 from pytest_agentcore.errors import UsageError
-
-if TYPE_CHECKING:
-    from pytest_agentcore.pack.folder import CampaignFolder
-    from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.folder import CampaignFolder, campaigns
+from pytest_agentcore.pack.read import Campaign, find_campaign, read_campaign
 
 UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
 """A gate that opens when nothing was scored would pass every broken run."""
@@ -46,7 +43,6 @@ def run_compare(options: argparse.Namespace) -> int:
     from pytest_agentcore.analysis.compare import compare
     from pytest_agentcore.analysis.compare_text import comparison_lines
     from pytest_agentcore.format import labelled
-    from pytest_agentcore.pack.read import read_campaign
 
     comparison = compare(read_campaign(options.first), read_campaign(options.second), force=options.force)
     width = shutil.get_terminal_size((100, 24)).columns
@@ -73,14 +69,13 @@ def run_group(options: argparse.Namespace) -> int:
     """Return 0: a comparison has no right answer."""
     from pytest_agentcore.analysis.groups import build_group
     from pytest_agentcore.pack.group import GroupFolder, members
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.reports.group_text import group_lines, group_title
     from pytest_agentcore.reports.write import write_group
 
     if len(options.places) > 1:
-        campaigns = [read_campaign(place) for place in options.places]
-        _check_one_group(campaigns)
-        group, home = build_group("", campaigns), None
+        compared = [read_campaign(place) for place in options.places]
+        _check_one_group(compared)
+        group, home = build_group("", compared), None
     else:
         home = options.places[0]
         folder = GroupFolder(home.resolve())
@@ -90,16 +85,16 @@ def run_group(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_one_group(campaigns: Sequence[Campaign]) -> None:
+def _check_one_group(compared: Sequence[Campaign]) -> None:
     """Raise UsageError where campaigns differ in more than a group's do, or two of them in nothing."""
     from pytest_agentcore.pack.identity import identity, told
 
-    first = identity(campaigns[0].manifest)
-    for campaign in campaigns[1:]:
+    first = identity(compared[0].manifest)
+    for campaign in compared[1:]:
         others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
         if others:
             raise UsageError(f"{campaign.folder.path}: not to be grouped with the first campaign: {told(others)}")
-    if len({(each.manifest.policy, each.manifest.context_load) for each in campaigns}) < len(campaigns):
+    if len({(each.manifest.policy, each.manifest.context_load) for each in compared}) < len(compared):
         raise UsageError("two of the campaigns have one policy and one context load; `agentcore compare` compares them")
 
 
@@ -126,16 +121,15 @@ def run_leaderboard(options: argparse.Namespace) -> int:
         UsageError: a place has no campaign, or nothing can be ranked and damage may be the reason.
     """
     from pytest_agentcore.analysis.rank import leaderboard, published_scores
-    from pytest_agentcore.pack.read import read_campaign
     from pytest_agentcore.reports.leaderboard import leaderboard_csv, leaderboard_markdown
 
-    campaigns, damaged = [], []
+    whole, damaged = [], []
     for folder in _campaign_folders(options.places):
         try:
-            campaigns.append(read_campaign(folder.path))
+            whole.append(read_campaign(folder.path))
         except UsageError as error:
             damaged.append(str(error))
-    board = leaderboard(campaigns)
+    board = leaderboard(whole)
     if damaged and not board.rankings:
         raise UsageError("; ".join(damaged))
     sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {error}\n" for error in damaged)
@@ -153,8 +147,6 @@ def _campaign_folders(places: Sequence[str]) -> Iterator[CampaignFolder]:
     Raises:
         UsageError: a place has none.
     """
-    from pytest_agentcore.pack.folder import campaigns
-    from pytest_agentcore.pack.read import find_campaign
 
     seen: set[Path] = set()
     for place in places:
@@ -195,7 +187,6 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 def run_plan(options: argparse.Namespace) -> int:
     """Return 0."""
     from pytest_agentcore.analysis.plan import make_plan, plan_lines
-    from pytest_agentcore.pack.read import read_campaign
 
     earlier = read_campaign(options.earlier) if options.earlier else None
     plan = make_plan(detect=options.detect, power=options.power, earlier=earlier, tasks=options.tasks)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.gguf import Header, read_header
@@ -125,27 +126,19 @@ def chat_template(source: Source, wanted: str = "") -> ChatTemplate:
     return ChatTemplate(source=text or CHATML, choice=choice, bos=source.bos, eos=source.eos, today=datetime.now(UTC))
 
 
+def _tool(name: str, description: str, required: str, **properties: Mapping[str, Any]) -> ToolSpec:
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": [required],
+        "additionalProperties": False,
+    }
+    return ToolSpec(name=name, description=description, parameters=parameters)
+
+
 _TOOLS = (
-    ToolSpec(
-        name="fs_read",
-        description="Read a file.",
-        parameters={
-            "type": "object",
-            "properties": {"path": {"type": "string"}, "lines": {"type": "integer", "minimum": 1}},
-            "required": ["path"],
-            "additionalProperties": False,
-        },
-    ),
-    ToolSpec(
-        name="shell",
-        description="Run a command.",
-        parameters={
-            "type": "object",
-            "properties": {"command": {"type": "string"}},
-            "required": ["command"],
-            "additionalProperties": False,
-        },
-    ),
+    _tool("fs_read", "Read a file.", "path", path={"type": "string"}, lines={"type": "integer", "minimum": 1}),
+    _tool("shell", "Run a command.", "command", command={"type": "string"}),
 )
 _ASKED = (
     Message(role="system", content="Work with the tools."),

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
+from pytest_agentcore.catalogue.resolve import fetch, resolve
 from pytest_agentcore.cli.arguments import write_lines
 from pytest_agentcore.errors import UsageError
 
@@ -38,8 +40,6 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 def run_models(options: argparse.Namespace) -> int:
     """Return 0; what cannot be found or fetched is a usage error."""
     from pytest_agentcore.catalogue.listing import entry_lines, table_lines
-    from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
-    from pytest_agentcore.catalogue.resolve import fetch, resolve
 
     registry = open_registry(project_above(Path.cwd()), options.models_file)
     if options.name is None:
@@ -71,7 +71,6 @@ def add_preflight(parser: argparse.ArgumentParser) -> None:
 
 def run_preflight(options: argparse.Namespace) -> int:
     """Return 1 when something between model and harness is broken, else 0."""
-    from pytest_agentcore.catalogue.registry import open_registry, project_above
     from pytest_agentcore.plugin import pytest_agentcore_backends
     from pytest_agentcore.setup import settle, settle_models
 
@@ -89,7 +88,6 @@ def run_preflight(options: argparse.Namespace) -> int:
 
 
 def _try_calls(setup: Setup, backends: Any) -> Preflight:
-    from pytest_agentcore.catalogue.resolve import fetch
     from pytest_agentcore.checks.preflight import Subject, preflight
     from pytest_agentcore.setup import check_files
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import add_sandbox, positive, write_lines
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
 
 if TYPE_CHECKING:
     from pytest_agentcore.session.collect import Collected
@@ -77,7 +78,6 @@ def run_predict(options: argparse.Namespace) -> int:
     """Return 0; a file that is there is never written over."""
     from pytest_agentcore.analysis.predicted import forecast
     from pytest_agentcore.catalogue.registry import open_registry, project_above
-    from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
 
     suite = Suite.load(find_suite(options.suite))
     entry = open_registry(project_above(Path.cwd())).get(options.model)

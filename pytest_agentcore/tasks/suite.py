@@ -1,4 +1,4 @@
-"""A suite: a folder of task modules, its name, version, system prompt and digest."""
+"""A suite: a folder of task modules, its name, version, system prompt and digest; and how it is found."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.task import IGNORED, task_id
+
+_DIGEST_SHOWN = 12
+"""Characters."""
 
 SYSTEM_PROMPT = """\
 You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
@@ -36,8 +39,8 @@ class Suite:
     def digest(self) -> str:
         """sha256 over every file's path and content; the same in clone, wheel and editable install.
 
-        Left out is what a run may leave in the folder and what only happens to lie there: caches, campaigns, virtual
-        environments, hidden folders beside the tasks.
+        Caches, campaigns, virtual environments and hidden folders beside the tasks are left out: runs and tools leave
+        them there.
         """
         sha = hashlib.sha256()
         for path in sorted(_files(self.path), key=lambda p: p.relative_to(self.path).as_posix()):
@@ -89,11 +92,8 @@ def suite_at(paths: Sequence[Path]) -> Suite:
 
 
 def _has_tasks(folder: Path) -> bool:
+    """Whether a test module names this package; importing modules to find out would be too early."""
     return any(b"pytest_agentcore" in module.read_bytes() for module in folder.rglob("test_*.py") if module.is_file())
-
-
-_SHOWN = 12
-"""Characters of a digest."""
 
 
 def find_suite(name: str, home: Path = Path()) -> Path:
@@ -113,11 +113,11 @@ def find_suite(name: str, home: Path = Path()) -> Path:
 
 
 def overshadowed(name: str, home: Path = Path()) -> str:
-    """A sentence where a shipped suite's name is also that of a folder with other contents; else empty."""
+    """Say so where a shipped suite's name is also that of a folder with other contents; empty elsewhere."""
     shipped, folder = shipped_suites().get(name), home / name
     if shipped is None or not folder.is_dir() or folder.resolve() == shipped:
         return ""
-    mine, other = Suite.load(shipped).digest[:_SHOWN], Suite.load(folder).digest[:_SHOWN]
+    mine, other = Suite.load(shipped).digest[:_DIGEST_SHOWN], Suite.load(folder).digest[:_DIGEST_SHOWN]
     if mine == other:
         return ""
     return (
@@ -127,14 +127,9 @@ def overshadowed(name: str, home: Path = Path()) -> str:
 
 
 def task_ids(folder: Path) -> tuple[str, ...]:
-    """Ids of the task modules in a suite's folder by their files' names; nothing is imported."""
-    return tuple(sorted(map(task_id, modules_in(folder))))
-
-
-def modules_in(folder: Path) -> list[Path]:
-    """The test modules below a folder, without those that are data: what tasks give, what campaigns keep."""
+    """Ids of the task modules below a suite's folder, by their names alone; files that tasks give are no modules."""
     modules = (path for path in _files(folder) if path.match("test_*.py"))
-    return sorted(path for path in modules if "files" not in path.relative_to(folder).parts)
+    return tuple(sorted(task_id(path) for path in modules if "files" not in path.relative_to(folder).parts))
 
 
 def shipped_suites() -> dict[str, Path]:
@@ -148,6 +143,7 @@ def shipped_suites() -> dict[str, Path]:
 
 
 def _files(root: Path) -> Iterator[Path]:
+    """Every file that is a suite's content; linked folders are not entered."""
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         hidden = {name for name in folders if here == root and name.startswith(".")}
@@ -159,6 +155,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _is_foreign(folder: Path) -> bool:
+    """Whether it is a campaign's folder or a virtual environment."""
     is_campaign = (folder / "manifest.json").is_file() and (folder / "verification").is_dir()
     return is_campaign or (folder / "pyvenv.cfg").is_file()
 

@@ -1,4 +1,4 @@
-"""A task as it was declared, and the instances that it gives: the values that everything else reads."""
+"""A task as it was declared, and its instances: the values that everything else reads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What ends a trial. None leaves the session's value."""
+    """Limits that end a trial; None leaves the session's value."""
 
     turns: int | None = None
     reply_tokens: int | None = None
@@ -139,8 +139,8 @@ def database(sql: str) -> bytes:
 
 def read_folder(folder: Path) -> dict[str, str | bytes]:
     """Contents by posix path below `folder`, caches left out."""
-    paths = (p for p in sorted(folder.rglob("*")) if p.is_file() and not IGNORED & set(p.parts))
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in paths}
+    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name.as_posix(): path.read_bytes() for name, path in files.items() if not IGNORED & set(name.parts)}
 
 
 def _bytes(content: str | bytes) -> bytes:
@@ -148,7 +148,7 @@ def _bytes(content: str | bytes) -> bytes:
 
 
 def files_problem(files: object) -> str:
-    """What is wrong with contents by workspace path, where anything is."""
+    """Say what is wrong with contents by workspace path; empty where nothing is."""
     if not isinstance(files, Mapping):
         return f"must be contents by path, and is {kind_of(files)}"
     for path, content in files.items():
@@ -175,7 +175,7 @@ def _facts_problem(facts: object) -> str:
 
 
 def path_problem(path: object) -> str:
-    """What is wrong with a path inside a workspace, where anything is."""
+    """Say what is wrong with a path inside a workspace; empty where nothing is."""
     if not isinstance(path, str):
         return f"a path must be text, and is {kind_of(path)}"
     pure = PurePosixPath(path)
@@ -191,7 +191,7 @@ def path_problem(path: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """How a sentence names what it did not expect."""
+    """Name a value by its type, for a sentence that says what was expected."""
     return "nothing" if value is None else f"of type {type(value).__name__}"
 
 

@@ -1,0 +1,69 @@
+"""A suite's folder: what it declares, what its digest is over, and how it is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.tasks.suite import SYSTEM_PROMPT, Suite, find_suite, overshadowed, suite_at, task_ids
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A suite of two modules, one of them further below."""
+    made = tmp_path / "mine"
+    for name in ("test_task_01_a.py", "more/test_task_02_b.py"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text("from pytest_agentcore import task\n")
+    return made
+
+
+def test_what_is_not_declared_is_read_off_the_folder(folder: Path) -> None:
+    plain = Suite.load(folder)
+    assert (plain.name, plain.version, plain.title, plain.system_prompt) == ("mine", "0", "mine", SYSTEM_PROMPT.strip())
+    (folder / "suite.toml").write_text('name = "ours"\nversion = "1.2"\ntitle = "Ours (1.2)"\n')
+    (folder / "system.txt").write_text("Work.\n")
+    declared = Suite.of(folder / "more" / "test_task_02_b.py")
+    assert (declared.name, declared.version, declared.title) == ("ours", "1.2", "Ours (1.2)")
+    assert declared.system_prompt == "Work."
+
+
+def test_ids_are_those_of_modules_and_not_of_given_files(folder: Path) -> None:
+    given = folder / "files" / "task_01" / "tests"
+    given.mkdir(parents=True)
+    (given / "test_price.py").touch()
+    assert task_ids(folder) == ("task_01_a", "task_02_b")
+
+
+@pytest.mark.parametrize("left", ["__pycache__/a.pyc", "x.pyc", ".git/HEAD", ".DS_Store", "env/pyvenv.cfg"])
+def test_the_digest_is_over_content_alone(folder: Path, left: str) -> None:
+    before = Suite.load(folder).digest
+    (folder / left).parent.mkdir(exist_ok=True)
+    (folder / left).write_text("left by a run")
+    assert Suite.load(folder).digest == before
+    (folder / "notes.txt").write_text("content")
+    assert Suite.load(folder).digest != before
+
+
+def test_the_suite_of_several_paths_is_the_first_with_tasks(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "test_own.py").touch()
+    assert suite_at([own, folder / "test_task_01_a.py"]).path == folder
+    assert suite_at([folder / "more", folder]).path == folder
+    assert suite_at([own]).path == own
+
+
+def test_a_name_is_a_shipped_suite_or_a_folder(folder: Path) -> None:
+    assert find_suite("mine", folder.parent) == folder.resolve()
+    assert (find_suite("agentic-core-v1") / "suite.toml").is_file()
+    with pytest.raises(UsageError, match="did you mean 'agentic-core-v1'"):
+        find_suite("agentic-core-v", folder.parent)
+
+
+def test_a_folder_with_a_shipped_name_is_told_if_it_holds_something_else(folder: Path) -> None:
+    assert overshadowed("mine", folder.parent) == ""
+    folder.rename(folder.parent / "agentic-core-v1")
+    assert "./agentic-core-v1 means the folder" in overshadowed("agentic-core-v1", folder.parent)

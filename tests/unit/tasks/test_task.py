@@ -1,0 +1,34 @@
+"""Values of a task: contents of folders and databases, and what an instance must be."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from pytest_agentcore import Instance, database, read_folder
+
+
+def test_a_folder_is_read_without_caches_wherever_it_lies(tmp_path: Path) -> None:
+    folder = tmp_path / ".pytest_cache" / "task_01"
+    for name in ("a.txt", "b/c.bin", "__pycache__/a.pyc", "b/.DS_Store"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+
+    assert read_folder(folder) == {"a.txt": b"a.txt", "b/c.bin": b"b/c.bin"}
+
+
+def test_a_database_is_built_and_the_same_on_every_machine(tmp_path: Path) -> None:
+    made = database("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (7);")
+    file = tmp_path / "shop.db"
+    file.write_bytes(made)
+    connection = sqlite3.connect(file)
+    assert connection.execute("SELECT n FROM t").fetchall() == [(7,)]
+    connection.close()
+    assert made[96:100] == bytes(4)  # where SQLite writes its own version
+
+
+def test_the_digest_is_over_files_and_facts_in_any_order() -> None:
+    digest = Instance({"a": "x", "b": b"y"}, {"n": 1}).digest()
+    assert Instance({"b": b"y", "a": b"x"}, {"n": 1}).digest() == digest
+    assert Instance({"a": "x", "b": b"y"}, {"n": 2}).digest() != digest
+    assert Instance({"a": "xb", "b": b"y"}, {"n": 1}).digest() != digest
