@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pytest_agentcore.stats.intervals import Interval
 from pytest_agentcore.untrusted import columns, visible
@@ -79,19 +79,9 @@ def estimate(seconds: float) -> str:
     return f"~{round(seconds / HOUR)}h"
 
 
-def latency_interval(found: Interval | None) -> str:
-    """Interval of a mean in seconds: `8.1s to 21.0s`."""
-    return UNDEFINED if found is None else f"{latency(found.low)} to {latency(found.high)}"
-
-
 def count(n: int, noun: str, plural: str = "") -> str:
     """`1 trial`, `2 trials`; `2 replies` where the plural is given."""
     return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"
-
-
-def between(low: float, high: float) -> str:
-    """Two rates, one decimal: `3.7% to 27.2%`."""
-    return f"{percent(low)} to {percent(high)}"
 
 
 def dollars(amount: float | None) -> str:
@@ -125,14 +115,9 @@ def points(change: float | None) -> str:
     return f"{math.copysign(max(0.1, abs(round(change * 100, 1))), change):+.1f}"
 
 
-def interval(found: Interval | None) -> str:
-    """Interval of a rate: `54.1% to 87.7%`."""
-    return UNDEFINED if found is None else between(found.low, found.high)
-
-
-def points_interval(found: Interval | None) -> str:
-    """Interval of a difference, in percentage points: `-24.9 to +11.3`."""
-    return UNDEFINED if found is None else f"{points(found.low)} to {points(found.high)}"
+def interval(found: Interval | None, show: Callable[[float], str] = percent) -> str:
+    """An interval of a rate, `54.1% to 87.7%`, or of what else `show` writes, e.g. `points`: `-24.9 to +11.3`."""
+    return UNDEFINED if found is None else f"{show(found.low)} to {show(found.high)}"
 
 
 def p_value(p: float | None) -> str:
@@ -201,16 +186,10 @@ def table(rows: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> li
     widths = [max(columns(row[i]) for row in shown) for i in range(len(shown[0]))]
     lines: list[str] = []
     for row, note in zip(shown, notes, strict=True):
-        line = "  ".join(
-            _padded(cell, width, left=i == 0) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines += _with_note(line, visible(note), width)
+        spaces = [" " * (column - columns(cell)) for cell, column in zip(row, widths, strict=True)]
+        numbers = [space + cell for space, cell in zip(spaces[1:], row[1:], strict=True)]
+        lines += _with_note("  ".join([row[0] + spaces[0], *numbers]), visible(note), width)
     return lines
-
-
-def _padded(cell: str, width: int, *, left: bool) -> str:
-    space = " " * (width - columns(cell))
-    return cell + space if left else space + cell
 
 
 def _with_note(line: str, note: str, width: int) -> list[str]:

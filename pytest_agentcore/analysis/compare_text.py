@@ -17,7 +17,6 @@ from pytest_agentcore.format import (
     p_value,
     percent,
     points,
-    points_interval,
     score,
     table,
     threshold,
@@ -59,7 +58,7 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     scores = _scores(comparison, first, second)
     if not is_significant(test.least_p):
         return f"So few trials can show nothing: {scores}. Even all against none would have {p_is(test.least_p)}."
-    moved = f"That is {points(test.difference)} points, 95% interval {points_interval(test.interval)}."
+    moved = f"That is {points(test.difference)} points, 95% interval {interval(test.interval, points)}."
     chance = (
         f"{p_is(test.p)}: between two campaigns that are alike, chance makes a difference at least this large "
         f"{odds(test.p)} times."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.format import between, count, dollars, interval, percent
+from pytest_agentcore.format import count, dollars, interval, percent
 from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.predictions import PREDICTIONS, PREDICTIONS_SCHEMA, Expected, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
@@ -113,7 +113,7 @@ def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[Score
         yield ScoredItem("score.point", percent(point), f"{percent(rate)}, 95% interval {interval(likely)}", hit, why)
     if (span := predictions.range) is not None:
         hit, why = (None, none) if rate is None else (rate in span, "holds the effective rate")
-        yield ScoredItem("score.range", between(span.low, span.high), percent(rate), hit, why)
+        yield ScoredItem("score.range", f"{percent(span.low)} to {percent(span.high)}", percent(rate), hit, why)
 
 
 def _tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:

@@ -15,11 +15,9 @@ from pytest_agentcore.format import (
     joined,
     labelled,
     latency,
-    latency_interval,
     p_value,
     percent,
     points,
-    points_interval,
     table,
 )
 
@@ -64,7 +62,7 @@ def step_sentence(step: Step) -> str:
         notes.append(f"{found.pairs} pairs, {found.distinct} distinct")
     if step.unpaired:
         notes.append(f"{count(step.unpaired, 'pair')} without a verdict on both sides")
-    change = f"{points(found.difference)} points (95%: {points_interval(found.interval)}, p {p_value(found.p)})"
+    change = f"{points(found.difference)} points (95%: {interval(found.interval, points)}, p {p_value(found.p)})"
     return f"{passes}: {change}; {'; '.join(notes)}"
 
 
@@ -101,13 +99,13 @@ def depth_sentences(depth: Depth) -> Iterator[str]:
         yield f"replies that only looked like a call or a template: {looks}"
     if depth.overflowed:
         yield f"{count(depth.overflowed, 'trial')} ended by the context"
-    yield f"latency {latency(depth.seconds)} (95%: {latency_interval(depth.seconds_interval)})"
+    yield f"latency {latency(depth.seconds)} (95%: {interval(depth.seconds_interval, latency)})"
     if depth.against_least is not None:
         change = depth.against_least
         yield (
             f"beside the least load, {count(change.pairs, 'pair')}: {points(change.difference)} points "
-            f"(95%: {points_interval(change.interval)}), a trial takes {latency(depth.slower)} more "
-            f"(95%: {latency_interval(depth.slower_interval)})"
+            f"(95%: {interval(change.interval, points)}), a trial takes {latency(depth.slower)} more "
+            f"(95%: {interval(depth.slower_interval, latency)})"
         )
     if depth.reached and depth.load:
         low, high = depth.reached

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pytest_agentcore.analysis.rank import HEADING, Leaderboard, PublishedScore, Standing, Terms
 from pytest_agentcore.format import count
@@ -15,13 +15,36 @@ NOTES = (
     "same tasks again. Seconds are the mean of a trial and depend on the machine. Equal scores share a rank."
 )
 
-COLUMNS = (
-    *("ranking", "rank", "model", "passed", "planned", "scored", "raw_rate", "effective_rate"),
-    *("interval_low", "interval_high", "cost_usd", "cost_per_pass_usd", "tier", "mean_seconds", "overlapped"),
-    *("policy", "context_load", "harness", "suite", "suite_version", "suite_digest", "campaign"),
-    *("recorded", "turns", "reply_tokens", "trial_seconds", "sandbox"),
-)
-"""Of the CSV; `ranking` says which lines are ranked against each other. New ones come last."""
+COLUMNS: Mapping[str, Callable[[str, Standing], Cell]] = {
+    "ranking": lambda title, _: title,
+    "rank": lambda _, s: s.rank,
+    "model": lambda _, s: s.manifest.model,
+    "passed": lambda _, s: s.rates.passed,
+    "planned": lambda _, s: s.rates.planned,
+    "scored": lambda _, s: s.rates.scored,
+    "raw_rate": lambda _, s: to_ratio(s.rates.raw),
+    "effective_rate": lambda _, s: to_ratio(s.rates.effective),
+    "interval_low": lambda _, s: to_ratio(getattr(s.campaign.figures.same_tasks, "low", None)),
+    "interval_high": lambda _, s: to_ratio(getattr(s.campaign.figures.same_tasks, "high", None)),
+    "cost_usd": lambda _, s: to_micro_dollars(s.effort.cost.total),
+    "cost_per_pass_usd": lambda _, s: to_micro_dollars(s.effort.cost.per_pass),
+    "tier": lambda _, s: s.tier,
+    "mean_seconds": lambda _, s: to_milliseconds(s.effort.seconds.mean),
+    "overlapped": lambda _, s: s.overlapped,
+    "policy": lambda _, s: s.manifest.policy,
+    "context_load": lambda _, s: s.manifest.context_load,
+    "harness": lambda _, s: s.manifest.harness,
+    "suite": lambda _, s: s.manifest.suite.title,
+    "suite_version": lambda _, s: s.manifest.suite.version,
+    "suite_digest": lambda _, s: s.manifest.judged_by,
+    "campaign": lambda _, s: s.manifest.campaign,
+    "recorded": lambda _, s: s.rates.recorded,
+    "turns": lambda _, s: s.manifest.budget.get("turns"),
+    "reply_tokens": lambda _, s: s.manifest.budget.get("reply_tokens"),
+    "trial_seconds": lambda _, s: s.manifest.budget.get("seconds"),
+    "sandbox": lambda _, s: str(s.manifest.sandbox.get("name") or ""),
+}
+"""The CSV by its columns, made from a ranking's title and a standing in it. New columns come last."""
 
 
 def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore] = ()) -> Iterator[str]:
@@ -42,13 +65,16 @@ def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore]
 
 def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> str:
     """Write a line per campaign, published scores under a `ranking` of their own; undefined is empty."""
-    titled = zip(board.rankings, _titles(board), strict=True)
-    rows = [_row(title, standing) for ranking, title in titled for standing in ranking.standings]
-    return csv_text(COLUMNS, [*rows, *map(_published_row, published)])
+    rows = [
+        {column: value(title, standing) for column, value in COLUMNS.items()}
+        for ranking, title in zip(board.rankings, _titles(board), strict=True)
+        for standing in ranking.standings
+    ]
+    return csv_text(tuple(COLUMNS), [*rows, *map(_published_row, published)])
 
 
 def _titles(board: Leaderboard) -> list[str]:
-    """One per ranking, no two alike."""
+    """Title each ranking, no two alike."""
     plain = [_title(ranking.terms) for ranking in board.rankings]
     titles = []
     for title, ranking in zip(plain, board.rankings, strict=True):
@@ -61,40 +87,6 @@ def _title(terms: Terms) -> str:
     load = f", {terms.context_load} tokens of earlier conversation" if terms.context_load else ""
     limits = f"{terms.turns:g} turns, {terms.reply_tokens:g} tokens a reply, {terms.seconds:g} s a trial"
     return f"{terms.suite}, policy {terms.policy}{load}, {count(len(terms.tasks), 'task')}, {limits}"
-
-
-def _row(title: str, standing: Standing) -> Mapping[str, Cell]:
-    manifest, rates, effort = standing.manifest, standing.rates, standing.effort
-    found = standing.campaign.figures.same_tasks
-    return {
-        "ranking": title,
-        "rank": standing.rank,
-        "model": manifest.model,
-        "passed": rates.passed,
-        "planned": rates.planned,
-        "scored": rates.scored,
-        "raw_rate": to_ratio(rates.raw),
-        "effective_rate": to_ratio(rates.effective),
-        "interval_low": to_ratio(found.low if found else None),
-        "interval_high": to_ratio(found.high if found else None),
-        "cost_usd": to_micro_dollars(effort.cost.total),
-        "cost_per_pass_usd": to_micro_dollars(effort.cost.per_pass),
-        "tier": standing.tier,
-        "mean_seconds": to_milliseconds(effort.seconds.mean),
-        "overlapped": "true" if standing.overlapped else "false",
-        "policy": manifest.policy,
-        "context_load": manifest.context_load,
-        "harness": manifest.harness,
-        "suite": manifest.suite.title,
-        "suite_version": manifest.suite.version,
-        "suite_digest": manifest.judged_by,
-        "campaign": manifest.campaign,
-        "recorded": rates.recorded,
-        "turns": manifest.budget.get("turns"),
-        "reply_tokens": manifest.budget.get("reply_tokens"),
-        "trial_seconds": manifest.budget.get("seconds"),
-        "sandbox": str(manifest.sandbox.get("name") or ""),
-    }
 
 
 def _published_row(score: PublishedScore) -> Mapping[str, Cell]:

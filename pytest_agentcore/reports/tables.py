@@ -16,7 +16,6 @@ from pytest_agentcore.format import (
     latency,
     p_value,
     points,
-    points_interval,
     score,
 )
 from pytest_agentcore.pack.manifest import Manifest
@@ -115,7 +114,7 @@ def comparison_table(found: Comparison) -> Table:
         "A: baseline": lambda task: fraction(task.first.rates.passed, task.first.rates.scored),
         "B: this campaign": lambda task: fraction(task.second.rates.passed, task.second.rates.scored),
         "Points": lambda task: points(task.difference),
-        "95% interval": lambda task: points_interval(task.interval),
+        "95% interval": lambda task: interval(task.interval, points),
         "p": lambda task: p_value(task.p),
         "Least p possible": lambda task: p_value(task.least_p),
     }
@@ -123,7 +122,7 @@ def comparison_table(found: Comparison) -> Table:
     both = [Rates.sum(task.first.rates for task in found.tasks), Rates.sum(task.second.rates for task in found.tasks)]
     tested = [UNDEFINED] * 4
     if test := found.test:
-        tested = [points(test.difference), points_interval(test.interval), p_value(test.p), p_value(test.least_p)]
+        tested = [points(test.difference), interval(test.interval, points), p_value(test.p), p_value(test.least_p)]
     return Table(
         heads, [*rows, ["all tasks of both", *(fraction(rates.passed, rates.scored) for rates in both), *tested]]
     )

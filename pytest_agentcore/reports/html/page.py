@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from pytest_agentcore.analysis.compare_text import looks_sentence, task_sentence, verdict_sentence
-from pytest_agentcore.format import count, latency
-from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.html.charts import charts, compared
 from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, Embedding, for_script, page_data
 from pytest_agentcore.reports.rendering import html_environment, resource
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import comparison_table, places, predictions_table
-from pytest_agentcore.stats.counting import NOT_RUN
 from pytest_agentcore.trial.result import TrialResult
 
 SHOWN = 8
@@ -61,10 +57,11 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
             signs=SIGNS,
             runs=runs,
             beside=len(runs) <= FEW_RUNS,
-            map=list(map_lines(campaign, runs)),
+            recorded={(result.task, result.run): result for result in report.results},
+            planned={(trial.task, trial.run) for trial in campaign.manifest.planned},
             charts=list(charts(campaign)),
             most_runs=repeated[-1].k if repeated else 1,
-            failures=_failures_by_cause(report),
+            failures=report.failures,
             address=address,
             shown=SHOWN,
             comparison=report.comparison,
@@ -92,50 +89,3 @@ def _digest(text: str) -> str:
 def address(result: TrialResult, turn: int) -> str:
     """Link to a turn within the page, as page.js reads it."""
     return f"#trial={result.attempt}" + (f"&turn={turn}" if turn else "")
-
-
-def _failures_by_cause(report: Report) -> Mapping[str, list[TrialResult]]:
-    """Failed trials below a heading, the most frequent cause first."""
-    found: dict[str, list[TrialResult]] = {}
-    for (outcome, cause), trials in report.figures.causes.items():
-        heading = f"{outcome}: {cause} ({count(trials, 'trial')}; speaks about the {cause.attribution})"
-        found[heading] = [result for result in report.failures if (result.outcome, result.cause) == (outcome, cause)]
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One planned or recorded trial in the map of tasks and runs."""
-
-    attempt: str
-    """UUID; empty where the trial did not run."""
-    outcome: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class MapLine:
-    """One task in the map."""
-
-    task: str
-    passed: int
-    scored: int
-    cells: Sequence[Cell]
-
-
-def map_lines(campaign: Campaign, runs: Sequence[int]) -> Iterator[MapLine]:
-    """Give a line per task, with a cell per planned or recorded trial."""
-    recorded = {(result.task, result.run): result for result in campaign.results}
-    there = recorded.keys() | {(trial.task, trial.run) for trial in campaign.manifest.planned}
-    for task in campaign.figures.tasks:
-        keys = [(task.task, run) for run in runs if (task.task, run) in there]
-        cells = [_cell(*key, recorded.get(key)) for key in keys]
-        yield MapLine(task.task, task.rates.passed, task.rates.scored, cells)
-
-
-def _cell(task: str, run: int, result: TrialResult | None) -> Cell:
-    if result is None:
-        return Cell("", NOT_RUN, f"{task} run {run}: {NOT_RUN}")
-    cause = f" ({result.cause})" if result.cause else ""
-    label = f"{task} run {run}: {result.outcome}{cause}, {count(result.turns, 'turn')}, {latency(result.seconds)}"
-    return Cell(result.attempt, result.outcome, label)

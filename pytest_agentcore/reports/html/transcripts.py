@@ -42,34 +42,22 @@ LEVEL = 3
 """Of deflate: twice as fast as the default, and a tenth larger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packed:
-    """One transcript, ready to stand in the page."""
+def pack(path: Path) -> str:
+    """Deflate the lines of a transcript and write them in base64; empty where there is none or nothing in it.
 
-    attempt: str
-    """UUID."""
-    text: str
-    """base64 of the deflated JSON lines; the alphabet has nothing that HTML could take for markup."""
-
-
-def pack(path: Path) -> Packed | None:
-    """The transcript in `data/transcripts/<uuid>.jsonl`; None where there is none or nothing in it.
+    The alphabet of base64 has nothing that HTML could take for markup.
 
     Raises:
         UsageError: a line in the middle of one that must be cut is damaged.
     """
-    if not path.is_file():
-        return None
-    lines = path.read_bytes()
+    lines = path.read_bytes() if path.is_file() else b""
     if len(lines) > WHOLE_BYTES:
         lines = cut(path)
-    if not lines:
-        return None
-    return Packed(attempt=path.stem, text=base64.b64encode(zlib.compress(lines, LEVEL)).decode("ascii"))
+    return base64.b64encode(zlib.compress(lines, LEVEL)).decode("ascii") if lines else ""
 
 
 def cut(path: Path) -> bytes:
-    """The lines with their long texts as `{"head", "left_out", "tail"}`, where `left_out` counts characters."""
+    """Give the lines with their long texts as `{"head", "left_out", "tail"}`, where `left_out` counts characters."""
     events = read_transcript(path)
     lines = b""
     for ends in ENDS:
@@ -125,8 +113,8 @@ class Embedding:
     """By attempt: `yes`, `missing`, or absent where the page had no room."""
     used: int = 0
 
-    def transcripts(self) -> Iterator[Packed]:
-        """Yield each packed transcript once; `state` is whole when this has ended."""
+    def transcripts(self) -> Iterator[tuple[str, str]]:
+        """Yield each packed transcript once, after its attempt; `state` is whole when this has ended."""
         folder = self.report.campaign.folder
         ordered = sorted(self.report.results, key=lambda result: bool(result.passed))
         paths = [folder.transcript(result.attempt) for result in ordered]
@@ -136,12 +124,12 @@ class Embedding:
             packed = pack(path)
             self.state[path.stem] = "yes" if packed else "missing"
             if packed:
-                self.used += len(packed.text)
-                yield packed
+                self.used += len(packed)
+                yield path.stem, packed
 
 
 def earlier_attempts(folder: CampaignFolder) -> Mapping[tuple[str, int], list[str]]:
-    """UUIDs of replaced attempts by task and run, the oldest first."""
+    """Find the UUIDs of replaced attempts by task and run, the oldest first."""
     found: dict[tuple[str, int], list[tuple[str, str]]] = {}
     for path in folder.attempts.glob("*.jsonl"):
         start = next(read_lines(path), None)
@@ -151,7 +139,7 @@ def earlier_attempts(folder: CampaignFolder) -> Mapping[tuple[str, int], list[st
 
 
 def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[str, Any]:
-    """Everything page.js works with, transcripts aside."""
+    """Gather everything page.js works with, transcripts aside."""
     earlier = earlier_attempts(report.campaign.folder)
     hits: dict[str, list[list[Any]]] = {}
     for found in report.detected:
@@ -174,7 +162,7 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
 
 
 def for_script(value: Any) -> str:
-    r"""JSON that can stand in a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
+    r"""Write JSON for a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
 
     The rules are those of the HTML standard, "restrictions for contents of script elements".
     """

@@ -156,7 +156,7 @@ def test_every_column_of_the_issue(tmp_path: Path) -> None:
         parallel=4,
     )
     (row,) = csv.DictReader(io.StringIO(leaderboard_csv(leaderboard([made]))))
-    assert tuple(row) == COLUMNS
+    assert tuple(row) == tuple(COLUMNS)
     assert (row["passed"], row["scored"], row["planned"]) == ("1", "3", "5")
     assert (row["raw_rate"], row["effective_rate"]) == ("0.2", "0.3333")
     assert float(row["interval_low"]) < 1 / 3 < float(row["interval_high"])
