@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_agentcore.pack.digests import Seals, put
 from pytest_agentcore.pack.figures import EVERY
@@ -69,27 +69,25 @@ def to_micro_dollars(dollars: float | None) -> float | None:
     return None if dollars is None else round(dollars, 6)
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One CSV."""
+class Table(Generic[T]):
+    """One CSV, made of a campaign or of what is computed from one."""
 
     name: str
     columns: tuple[str, ...]
-    rows: Callable[[Campaign], Iterator[Row]]
+    rows: Callable[[T], Iterator[Row]]
 
     @property
     def file(self) -> str:
         """Its name inside the pack."""
-        return name_of(self.name)
+        return f"verification/{self.name}.csv"
 
-    def content(self, campaign: Campaign) -> bytes:
-        """What its file holds."""
-        return csv_text(self.columns, self.rows(campaign)).encode("utf-8")
-
-
-def name_of(table: str) -> str:
-    """The file of a table inside the pack."""
-    return f"verification/{table}.csv"
+    def content(self, of: T) -> bytes:
+        """Write the table as it stands in its file."""
+        return csv_text(self.columns, self.rows(of)).encode("utf-8")
 
 
 def write_tables(campaign: Campaign, folder: CampaignFolder, seals: Seals | None = None) -> None:

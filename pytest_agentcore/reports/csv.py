@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from pytest_agentcore.analysis.compare import Comparison
-from pytest_agentcore.pack.csv import Cell, Row, to_ratio
+from pytest_agentcore.analysis.compare import Comparison, TaskComparison
+from pytest_agentcore.pack.csv import Cell, Row, Table, to_ratio
 from pytest_agentcore.pack.figures import EVERY
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.report import Report
+from pytest_agentcore.stats.chance import PairedTest
 from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.stats.intervals import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class ReportTable:
-    """One CSV below verification/."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: Callable[[Report], Iterator[Row]]
-    always: bool = True
-    """Else only where it has rows."""
 
 
 def intervals(report: Report) -> Iterator[Row]:
@@ -79,21 +68,9 @@ def comparison(report: Report) -> Iterator[Row]:
     if found is None:
         return
     for task in found.tasks:
-        yield _compared(found, task.task, task.first.rates, task.second.rates) | {
-            "difference": to_ratio(task.difference),
-            **_ends(task.interval),
-            "p": task.p,
-            "least_p": task.least_p,
-            "corrected_p": task.corrected_p,
-        }
-    whole, test = found.first.figures.overall.rates, found.test
-    yield _compared(found, EVERY, whole, found.second.figures.overall.rates) | {
-        "difference": to_ratio(test.difference) if test else None,
-        **_ends(test.interval if test else None),
-        "p": test.p if test else None,
-        "least_p": test.least_p if test else None,
-        "corrected_p": None,
-    }
+        row = _compared(found, task.task, task.first.rates, task.second.rates, task)
+        yield row | {"corrected_p": task.corrected_p}
+    yield _compared(found, EVERY, found.first.figures.overall.rates, found.second.figures.overall.rates, found.test)
 
 
 def predictions(report: Report) -> Iterator[Row]:
@@ -108,14 +85,20 @@ def predictions(report: Report) -> Iterator[Row]:
         }
 
 
-def _compared(found: Comparison, task: str, first: Rates, second: Rates) -> dict[str, Cell]:
+def _compared(
+    found: Comparison, task: str, before: Rates, now: Rates, tested: TaskComparison | PairedTest | None
+) -> dict[str, Cell]:
     return {
         "task": task,
         "baseline": found.first.folder.id,
-        "baseline_passed": first.passed,
-        "baseline_scored": first.scored,
-        "passed": second.passed,
-        "scored": second.scored,
+        "baseline_passed": before.passed,
+        "baseline_scored": before.scored,
+        "passed": now.passed,
+        "scored": now.scored,
+        "difference": to_ratio(tested.difference if tested else None),
+        **_ends(tested.interval if tested else None),
+        "p": tested.p if tested else None,
+        "least_p": tested.least_p if tested else None,
     }
 
 
@@ -139,18 +122,20 @@ _DETECTOR_COLUMNS = (
 )
 
 REPORT_TABLES = (
-    ReportTable("intervals", ("task", "question", "low", "high", "distinct", "distinct_passed"), intervals),
-    ReportTable("repeats", ("task", "k", "pass_at_k", "pass_hat_k", "tasks", "left_out"), repeats),
-    ReportTable("detectors", _DETECTOR_COLUMNS, detectors),
-    ReportTable(
+    Table("intervals", ("task", "question", "low", "high", "distinct", "distinct_passed"), intervals),
+    Table("repeats", ("task", "k", "pass_at_k", "pass_hat_k", "tasks", "left_out"), repeats),
+    Table("detectors", _DETECTOR_COLUMNS, detectors),
+    Table(
         "comparison",
         (
             *("task", "baseline", "baseline_passed", "baseline_scored", "passed", "scored"),
             *("difference", "low", "high", "p", "least_p", "corrected_p"),
         ),
         comparison,
-        always=False,
     ),
-    ReportTable("predictions", ("item", "predicted", "observed", "hit", "why"), predictions, always=False),
+    Table("predictions", ("item", "predicted", "observed", "hit", "why"), predictions),
 )
 """In the order of the docs; columns stay where they are, new ones come last."""
+
+ONLY_WITH_ROWS = ("comparison", "predictions")
+"""Tables that are not written where they have nothing to say."""

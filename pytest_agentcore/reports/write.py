@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pytest_agentcore.analysis.groups import Group
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.csv import csv_text, name_of, write_tables
+from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import TextDigest, sealing
 from pytest_agentcore.pack.folder import CampaignFolder, write_atomically
 from pytest_agentcore.pack.group import GroupFolder
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.reports.csv import REPORT_TABLES
+from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
 from pytest_agentcore.reports.html.page import page
 from pytest_agentcore.reports.rendering import group_page, markdown
@@ -52,9 +52,9 @@ def write_reports(
                 write_tables(campaign, folder, seals)
             drafts: dict[str, Path | None] = {}
             for table in REPORT_TABLES:
-                rows = list(table.rows(report))
-                text = csv_text(table.columns, rows) if rows or table.always else None
-                drafts[name_of(table.name)] = _draft(folder, name_of(table.name), text and [text])
+                is_empty = table.name in ONLY_WITH_ROWS and not any(table.rows(report))
+                text = None if is_empty else [table.content(report).decode("utf-8")]
+                drafts[table.file] = _draft(folder, table.file, text)
             drafts |= {name: _draft(folder, name, pieces) for name, pieces in renderings.items()}
             # a digest goes before the file that it is of, so that a kill between the two is no tampering
             if seals:

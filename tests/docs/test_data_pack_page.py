@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentcore.pack.csv import TABLES, Table
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.validate import schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-pack.md"
@@ -20,7 +21,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_columns_in_their_order(table: Table) -> None:
+def test_columns_in_their_order(table: Table[Campaign]) -> None:
     assert _described(f"### verification/{table.name}.csv") == list(table.columns)
 
 
