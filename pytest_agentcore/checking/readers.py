@@ -224,6 +224,7 @@ def _lines(text: str) -> list[str]:
 
 
 MOST_DATABASE_BYTES = 64 * 1024 * 1024
+MOST_RESULT_BYTES = 256 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_SECONDS = 10.0
 _STEPS = 10_000
@@ -249,29 +250,35 @@ class Database:
             copy = Path(folder) / "copy.sqlite"
             copy.write_bytes(read_bytes(self.files, self.path, MOST_DATABASE_BYTES))
             if exists(self.files, f"{self.path}-wal"):
-                copy.with_name("copy.sqlite-wal").write_bytes(
-                    read_bytes(self.files, f"{self.path}-wal", MOST_DATABASE_BYTES)
-                )
-            return self._rows(copy, sql, parameters)
+                log = read_bytes(self.files, f"{self.path}-wal", MOST_DATABASE_BYTES)
+                copy.with_name("copy.sqlite-wal").write_bytes(log)
+            connection = sqlite3.connect(copy)
+            try:
+                _confine(connection)
+                return self._rows(connection.execute(sql, parameters))
+            except (sqlite3.Error, OverflowError) as error:
+                raise AssertionError(f"{self.path} cannot be queried: {clip(str(error), 200)}") from None
+            finally:
+                connection.close()
 
-    def _rows(self, copy: Path, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(copy)
-        # A text cell need not be UTF-8; the default would make that an error of the checker.
-        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        deadline = time.monotonic() + MOST_SECONDS
-        try:
-            connection.execute("PRAGMA schema_version")  # reads the header before the authorizer forbids pragmas
-            connection.set_authorizer(_authorize)
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-            rows = connection.execute(sql, parameters).fetchmany(MOST_ROWS + 1)
-        except (sqlite3.Error, OverflowError) as error:
-            raise AssertionError(f"{self.path} cannot be queried: {clip(str(error), 200)}") from None
-        finally:
-            connection.close()
-        if len(rows) > MOST_ROWS:
-            raise AssertionError(f"{self.path}: a query gives more than {MOST_ROWS} rows")
+    def _rows(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        rows, size = [], 0
+        for row in cursor:
+            rows.append(row)
+            size += sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+            if len(rows) > MOST_ROWS:
+                raise AssertionError(f"{self.path}: a query gives more than {MOST_ROWS} rows")
+            if size > MOST_RESULT_BYTES:
+                raise AssertionError(f"{self.path}: a query gives more than {MOST_RESULT_BYTES} bytes")
         return rows
 
 
-def _authorize(action: int, *_details: object) -> int:
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+def _confine(connection: sqlite3.Connection) -> None:
+    """Only reading, for a while, and no huge values: a table of the model's may be a view that computes them."""
+    # A text cell need not be UTF-8; the default would make that an error of the checker.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    connection.execute("PRAGMA schema_version")  # reads the header before the authorizer forbids pragmas
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_DATABASE_BYTES)
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
+    deadline = time.monotonic() + MOST_SECONDS
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

@@ -5,6 +5,7 @@ Each run has its own copy of the workspace, which is thrown away.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -182,11 +183,11 @@ def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bo
     }
     done = on.python("direct", order, seconds=seconds)
     answers: dict[int, Mapping[str, Any]] = {}
-    for line in done.output.split(b"\n"):
+    for line in io.BytesIO(done.output):
         message = _message(line, token.encode())
         if "unusable" in message:
             raise AssertionError(clip(str(message["unusable"]), 400))
-        if type(message.get("n")) is int:
+        if type(message.get("n")) is int and message["n"] < len(calls):
             answers.setdefault(message["n"], message)
     for number in range(len(calls)):
         if number not in answers:

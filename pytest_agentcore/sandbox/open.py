@@ -36,7 +36,8 @@ def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidde
     if kind == "process":
         return PlainProcess(interpreter=base_interpreter())
     try:
-        return _bubblewrap((*_own_folders(), *hidden))
+        package = Path(__file__).resolve().parents[1]
+        return _bubblewrap((package, package.parent / "suites", *hidden))
     except SandboxError as error:
         if kind is None and may_fall_back:
             return PlainProcess(interpreter=base_interpreter())
@@ -70,8 +71,3 @@ def _problem(sandbox: Sandbox) -> str:
         if completed.exit_code == 0 and (workspace.root / "written").exists():
             return ""
         return " ".join(completed.output.decode(errors="replace").split())[:200] or "a Python does not start in it"
-
-
-def _own_folders() -> tuple[Path, ...]:
-    package = Path(__file__).resolve().parents[1]
-    return package, package.parent / "suites"

@@ -155,16 +155,17 @@ class _Meter:
         """The disk that may be used; zero until the first look, which finds how much there was."""
 
     def look(self) -> str:
-        """The limit that the tree exceeds now, or nothing."""
+        """The limit that the tree exceeds now, or nothing; sets when to look again."""
         began = time.monotonic()
-        exceeded = self._exceeded(self._running.pids(self.limits.processes))
+        exceeded = self._exceeded()
         took = time.monotonic() - began
         self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
         self.next_look = began + took + max(self._pause, took / SHARE)
         return exceeded
 
-    def _exceeded(self, pids: Sequence[int]) -> str:
+    def _exceeded(self) -> str:
         limits = self.limits
+        pids = self._running.pids(limits.processes)
         if len(pids) > limits.processes:
             return "processes"
         if memory(pids, limits.memory_bytes) > limits.memory_bytes:

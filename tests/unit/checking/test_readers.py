@@ -111,6 +111,15 @@ MALFORMED: list[tuple[str, bytes, str]] = [
         database("CREATE VIEW t AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x+1 FROM n) SELECT x FROM n"),
         "answer: a query gives more than 100000 rows",
     ),
+    ("sqlite", database("CREATE VIEW t AS SELECT zeroblob(900000000)"), "cannot be queried: string or blob too big"),
+    (
+        "sqlite",
+        database(
+            "CREATE VIEW t AS WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x+1 FROM n) "
+            "SELECT zeroblob(60000000) FROM n"
+        ),
+        "answer: a query gives more than 268435456 bytes",
+    ),
 ]
 
 
