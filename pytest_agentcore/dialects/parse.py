@@ -1,4 +1,4 @@
-"""One pass over the markers of a dialect, linear in the text.
+"""The strict reader: takes a reply apart at the markers of its dialect, in one pass that is linear in the text.
 
 No marker is looked for twice: after a call that does not parse, reading goes on at the next marker, and after
 `MAX_PROBLEMS` of them the rest is left as content.
@@ -29,7 +29,7 @@ MAX_PROBLEMS = 8
 
 
 class Part(StrEnum):
-    """What a stretch of a reply is."""
+    """The kinds of stretches in a reply."""
 
     content = "content"
     reasoning = "reasoning"
@@ -52,17 +52,115 @@ class Segment(NamedTuple):
     start: int
     end: int
     inner: str = ""
-    """Of reasoning: the text between the markers. Of a broken call: what stands after the opening marker."""
+    """The text between the markers of reasoning, or behind the opening marker of a broken call."""
     calls: tuple[RawCall, ...] = ()
     problem: str = ""
     tool: str = ""
-    """Of a broken call whose name stands outside of what did not parse."""
+    """The tool of a broken call, where its name stands outside of what did not parse."""
     unclosed: bool = False
-    """Of a broken call: a string in it runs to the end of the reply."""
+    """Whether a string in a broken call runs to the end of the reply."""
 
 
-class Scanner:
-    """Text with marked stretches in it."""
+def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS) -> Parsed:
+    """Read a whole reply strictly; never raises, and takes time linear in the text.
+
+    Args:
+        dialect: how the model writes calls and reasoning.
+        text: what the model wrote, markers included.
+        reasoning_open: the prompt itself ended inside a reasoning block (see `Dialect.opens_reasoning`).
+        schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
+    """
+    return fold(text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
+
+
+def fold(text: str, parts: Iterable[Segment]) -> Parsed:
+    """Put the segments of `text` together."""
+    kept: list[str] = []
+    reasoning: list[str] = []
+    calls: list[RawCall] = []
+    problems: list[str] = []
+    for part, start, end, inner, found, problem, _tool, _unclosed in parts:
+        if part is Part.calls:
+            calls += found
+        elif part is Part.content or part is Part.broken:
+            kept.append(text[start:end])
+            if problem:
+                problems.append(problem)
+        elif part is Part.reasoning and inner:
+            reasoning.append(inner)
+    return Parsed(
+        content="".join(kept).strip(),
+        reasoning="\n\n".join(reasoning),
+        calls=tuple(calls),
+        problems=tuple(problems),
+    )
+
+
+_TAIL = 128
+"""Characters looked at before a reply is taken apart to see whether it is complete."""
+
+
+def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
+    """Whether generation can stop: nothing that belongs to the reply can follow `text`.
+
+    That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
+    call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
+    count. Cheap enough to be asked after every token.
+    """
+    closers = dialect.result_open
+    if dialect.section and dialect.section.close:
+        closers += (dialect.section.close,)
+    if single or dialect.listed:
+        closers += _call_closers(dialect)
+    if not text[-_TAIL:].rstrip().endswith(closers):
+        return False
+    return _ends_closed(dialect, text, single=single or dialect.listed, reasoning_open=reasoning_open)
+
+
+def _call_closers(dialect: Dialect) -> tuple[str, ...]:
+    """How a call may end: with its marker, or without it where that is the token that ended the turn."""
+    close = dialect.call.close
+    if close and close not in dialect.end_of_turn:
+        return (close,)
+    last = "]" if dialect.listed else dialect.codec.notation.last
+    return (last, close) if close else (last,)
+
+
+def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: bool) -> bool:
+    called = False
+    for part in segments(dialect, text, reasoning_open=reasoning_open):
+        called = called or part.part in (Part.calls, Part.broken)
+        if part.unclosed:  # what looks like a marker behind it may be part of the string
+            return False
+        if part.part is Part.invented or (part.part is Part.calls and single):
+            return True
+    close = dialect.section.close if dialect.section else ""
+    return called and bool(close) and text.rstrip().endswith(close)
+
+
+def segments(
+    dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS
+) -> Iterator[Segment]:
+    """Yield the stretches of a reply in order."""
+    scanner = _ChannelScanner if dialect.framing == "channels" else _Scanner
+    return scanner(dialect, text, schemas).run(reasoning_open=reasoning_open)
+
+
+def shape(dialect: Dialect) -> str:
+    """The form of a call on one line, as it is shown to a model that got it wrong."""
+    inner = f"[{dialect.codec.example}]" if dialect.listed else dialect.codec.example
+    call = f"{dialect.call.open}{dialect.pad}{inner}{dialect.pad}{dialect.call.close}"
+    section = dialect.section
+    return (f"{section.open}{call}{section.close}" if section else call).replace("\n", "\\n")
+
+
+_INDENT = 16
+"""Characters of white space that may stand before a call that no marker opens."""
+_PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
+
+
+class _Scanner:
+    """Reads text with marked stretches in it."""
 
     def __init__(self, dialect: Dialect, text: str, schemas: Schemas) -> None:
         self.dialect, self.text, self.schemas = dialect, text, schemas
@@ -77,11 +175,14 @@ class Scanner:
         """Index behind the last call that no marker opened."""
 
     def run(self, *, reasoning_open: bool) -> Iterator[Segment]:
-        """The segments, once."""
+        """Yield the segments; to be called once."""
         at = 0
         if reasoning_open:
-            yield (first := self._reasoning(0, 0))
+            first = self._reasoning(0, 0)
+            yield first
             at = first.end
+        # A reply thinks before it says something: a reasoning marker behind text is text, but for families that think
+        # anywhere. Calls are no text.
         content_seen = False
         while found := self._next(at):
             start = found.start()
@@ -109,7 +210,7 @@ class Scanner:
         return found
 
     def _begins_line(self, at: int) -> bool:
-        """Also where only another call, or a marker, stands before it on the line."""
+        """Whether a line begins at `at`, also where only another call, or a marker, stands before it on the line."""
         if at == 0 or self.text[at - 1] == "\n":
             return True
         before = self.text[max(0, at - _INDENT) : at].rstrip(" \t")
@@ -127,6 +228,7 @@ class Scanner:
         if self.dialect.reasoning and marker == self.dialect.reasoning.open:
             may_think = self.dialect.reasoning_anywhere or not content_seen
             return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
+        # Before the first call nobody can be inventing its result: an answer may well mention the marker.
         invents = marker in self.dialect.result_open
         if not self.called and (invents or marker in self.dialect.also_close):
             return Segment(Part.content, start, end)
@@ -142,7 +244,7 @@ class Scanner:
         return self._broken(start, end, error, end=self._resume(end, bare=False))
 
     def _reasoning(self, start: int, inside: int) -> Segment:
-        """Reasoning that nothing closes goes to the end of the reply."""
+        """A block of reasoning; one that nothing closes goes to the end of the reply."""
         close = self.dialect.reasoning.close if self.dialect.reasoning else ""
         stop = self.text.find(close, inside, self.end)
         inner, end = (self.text[inside:], self.end) if stop < 0 else (self.text[inside:stop], stop + len(close))
@@ -188,44 +290,24 @@ class Scanner:
         raise MalformedCall(f"{close} should follow the call", after)
 
     def _broken(self, start: int, inside: int, error: MalformedCall, *, end: int, tool: str = "") -> Segment:
+        """A call that does not parse, with a sentence for the model about why."""
         self.problems += 1
-        return Segment(
-            part=Part.broken,
-            start=start,
-            end=end,
-            inner=self.text[inside:end],
-            problem=self._sentence(inside, error),
-            tool=tool,
-            unclosed=error.unclosed,
-        )
+        near = excerpt(self.text, error.at)
+        problem = (
+            f"A tool call does not parse: {error.problem} at character {max(0, error.at - inside)} of the call"
+            f"{f' (at {near})' if near else ''}; write it as {shape(self.dialect)}."
+        ).replace("\n", "\\n")
+        return Segment(Part.broken, start, end, self.text[inside:end], (), problem, tool, error.unclosed)
 
     def _resume(self, inside: int, *, bare: bool) -> int:
         """Behind the call's closing marker, or before the next opening one, or the end; bare calls end with a line."""
         close, section = self.dialect.call.close, self.dialect.section
         either = {"\n", *self.openers} if bare else {close, *self.openers} - {""}
         either |= {section.open, section.close} if section else set()
-        found = re.compile("|".join(map(re.escape, sorted(either, key=len, reverse=True))) or r"(?!)").search(
-            self.text, inside, self.end
-        )
+        found = re.compile(_any_of(either) or r"(?!)").search(self.text, inside, self.end)
         if not found:
             return self.end
         return found.end() if found.group() == close else found.start()
-
-    def _sentence(self, inside: int, error: MalformedCall) -> str:
-        near = excerpt(self.text, error.at)
-        problem = error.problem.replace("\n", "\\n")
-        return (
-            f"A tool call does not parse: {problem} at character {max(0, error.at - inside)} of the call"
-            f"{f' (at {near})' if near else ''}; write it as {shape(self.dialect)}."
-        )
-
-
-def shape(dialect: Dialect) -> str:
-    """How a call looks, on one line."""
-    inner = f"[{dialect.codec.example}]" if dialect.listed else dialect.codec.example
-    call = f"{dialect.call.open}{dialect.pad}{inner}{dialect.pad}{dialect.call.close}"
-    section = dialect.section
-    return (f"{section.open}{call}{section.close}" if section else call).replace("\n", "\\n")
 
 
 def _markers(dialect: Dialect) -> re.Pattern[str]:
@@ -234,9 +316,13 @@ def _markers(dialect: Dialect) -> re.Pattern[str]:
         markers += [dialect.section.open, dialect.section.close]
     if dialect.reasoning:
         markers.append(dialect.reasoning.open)
-    longest_first = sorted({marker for marker in markers if marker}, key=len, reverse=True)
-    alternatives = [re.escape(marker) for marker in longest_first]
-    return re.compile("|".join([*alternatives, *([f"(?P<bare>{dialect.bare})"] if dialect.bare else [])]))
+    bare = [f"(?P<bare>{dialect.bare})"] if dialect.bare else []
+    return re.compile("|".join(filter(None, [_any_of(markers), *bare])))
+
+
+def _any_of(markers: Iterable[str]) -> str:
+    """A pattern of the markers, the longest first, since one may begin another."""
+    return "|".join(map(re.escape, sorted({*markers} - {""}, key=len, reverse=True)))
 
 
 def _again(dialect: Dialect) -> re.Pattern[str] | None:
@@ -257,11 +343,6 @@ def _end_of_reply(dialect: Dialect, text: str) -> int:
     return len(text)
 
 
-_INDENT = 16
-"""White space before a call that no marker opens."""
-_PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
-
-
 _RECIPIENT = r"to=([^\s<]{1,200})"
 _HEADER = re.compile(
     rf"(?:<\|start\|>)?(?:assistant)?\s{{0,4}}(?:{_RECIPIENT})?\s{{0,4}}<\|channel\|>([a-z]{{1,20}})"
@@ -275,14 +356,15 @@ _ADDRESSED = re.compile(
 _FUNCTIONS = "functions."
 
 
-class HarmonyScanner(Scanner):
-    """The messages of a reply; text outside of them is content."""
+class _ChannelScanner(_Scanner):
+    """Reads the messages of a reply; text outside of them is content."""
 
     def run(self, *, reasoning_open: bool) -> Iterator[Segment]:
-        """The segments, once."""
+        """Yield the segments; to be called once."""
         at = 0
         if reasoning_open:
-            yield (first := self._said(0, 0, Part.reasoning))
+            first = self._said(0, 0, Part.reasoning)
+            yield first
             at = first.end
         while found := self._next(at):
             if found.start() > at:
@@ -361,90 +443,3 @@ class HarmonyScanner(Scanner):
             yield Segment(part=Part.invented, start=invented, end=self.end)
         if self.end < len(self.text):
             yield Segment(part=Part.structure, start=self.end, end=len(self.text))
-
-
-_TAIL = 128
-"""Characters looked at before a reply is taken apart to see whether it is complete."""
-
-
-def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS) -> Parsed:
-    """Read a whole reply strictly; never raises, and takes time linear in the text.
-
-    Args:
-        dialect: how the model writes calls and reasoning.
-        text: what the model wrote, markers included.
-        reasoning_open: the prompt itself ended inside a reasoning block (see `Dialect.opens_reasoning`).
-        schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
-    """
-    return fold(text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
-
-
-def fold(text: str, parts: Iterable[Segment]) -> Parsed:
-    """The segments of `text` as one value."""
-    kept: list[str] = []
-    reasoning: list[str] = []
-    calls: list[RawCall] = []
-    problems: list[str] = []
-    for part, start, end, inner, found, problem, _tool, _unclosed in parts:
-        if part is Part.calls:
-            calls += found
-        elif part is Part.content or part is Part.broken:
-            kept.append(text[start:end])
-            if problem:
-                problems.append(problem)
-        elif part is Part.reasoning and inner:
-            reasoning.append(inner)
-    return Parsed(
-        content="".join(kept).strip(),
-        reasoning="\n\n".join(reasoning),
-        calls=tuple(calls),
-        problems=tuple(problems),
-    )
-
-
-def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
-    """Whether generation can stop: nothing that belongs to the reply can follow `text`.
-
-    That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
-    call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
-    count. Cheap enough to be asked after every token.
-    """
-    closers = dialect.result_open
-    if dialect.section and dialect.section.close:
-        closers += (dialect.section.close,)
-    if single or dialect.listed:
-        closers += _call_closers(dialect)
-    if not text[-_TAIL:].rstrip().endswith(closers):
-        return False
-    return _ends_closed(dialect, text, single=single or dialect.listed, reasoning_open=reasoning_open)
-
-
-def _call_closers(dialect: Dialect) -> tuple[str, ...]:
-    """What a call may end with: its marker, unless that may be the token that ended the turn."""
-    close = dialect.call.close
-    written = (
-        () if close and close not in dialect.end_of_turn else ("]" if dialect.listed else dialect.codec.notation.last,)
-    )
-    return (*written, close) if close else written
-
-
-def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: bool) -> bool:
-    called = False
-    for part in segments(dialect, text, reasoning_open=reasoning_open):
-        called = called or part.part in (Part.calls, Part.broken)
-        if part.unclosed:  # what looks like a marker behind it may be part of the string
-            return False
-        if part.part is Part.invented:
-            return True
-        if part.part is Part.calls and single:
-            return True
-    closed = dialect.section is not None and dialect.section.close and text.rstrip().endswith(dialect.section.close)
-    return called and bool(closed)
-
-
-def segments(
-    dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS
-) -> Iterator[Segment]:
-    """The stretches of a reply, in order."""
-    scanner = HarmonyScanner if dialect.framing == "channels" else Scanner
-    return scanner(dialect, text, schemas).run(reasoning_open=reasoning_open)

@@ -21,6 +21,7 @@ from pytest_agentcore.dialects.families import (
     GENERIC,
     HERMES,
     MINIMAX_M2,
+    QWEN3_CODER,
 )
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
@@ -339,15 +340,16 @@ def test_raw_text_may_hold_anything_but_its_closing_tag() -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("dialect", "seed"), [(HERMES, 1), (GEMMA4, 2)], ids=lambda d: getattr(d, "name", d))
-def test_what_a_model_samples_is_one_valid_call(engine: Any, smollm2: Any, dialect: Dialect, seed: int) -> None:
+@pytest.mark.parametrize("dialect", [HERMES, GEMMA4, QWEN3_CODER], ids=lambda d: d.name)
+def test_what_a_model_samples_is_one_valid_call(engine: Any, smollm2: Any, dialect: Dialect) -> None:
+    """Whatever it samples, which differs from processor to processor: every sentence fits into the tokens it gets."""
     short = {"type": "string", "maxLength": 10}
     tools = (EVERYTHING, spec("note", ("text",), text=short, priority={"type": "integer"}))
     grammar = engine.LlamaGrammar.from_string(
         call_grammar(tools, dialect=dialect, allow_finish=False, thought_characters=40), verbose=False
     )
     prompt = "<|im_start|>user\nCall everything or note.<|im_end|>\n<|im_start|>assistant\n"
-    reply = smollm2.create_completion(prompt, max_tokens=300, temperature=1.5, grammar=grammar, seed=seed)["choices"][0]
+    reply = smollm2.create_completion(prompt, max_tokens=950, temperature=1.5, grammar=grammar, seed=1)["choices"][0]
     assert reply["finish_reason"] == "stop"
     parsed = parse(dialect, reply["text"], schemas={tool.name: tool.parameters for tool in tools})
     assert parsed.problems == ()
