@@ -164,7 +164,7 @@ class Manifest:
     parallel: int = 1
     """Trials that ran at the same time at most; with more than one their seconds are not comparable."""
     predictions: Mapping[str, Any] | None = None
-    """None: none were filed. Else digest and commit of the file, see `campaign.filing.Filing`."""
+    """None: none were filed. Else digest and commit of the file, see `session.recording.filing`."""
     started: str
     """UTC, ISO 8601 with seconds."""
     finished: str | None = None

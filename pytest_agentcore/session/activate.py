@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,25 @@ import pytest
 
 from pytest_agentcore.analysis.compare import check_comparable
 from pytest_agentcore.analysis.gate import Gate
-from pytest_agentcore.backends.base import BackendFactory
 from pytest_agentcore.catalogue.entry import LLAMA
 from pytest_agentcore.catalogue.registry import Registry, open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
 from pytest_agentcore.pack.manifest import Manifest, Selection
+from pytest_agentcore.pack.predictions import PREDICTIONS
 from pytest_agentcore.pack.read import Campaign, read_campaign
-from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import sweep
+from pytest_agentcore.session.experiment import Campaigns, Experiment
 from pytest_agentcore.session.extensions import RegisteredTools, registered_backends
-from pytest_agentcore.session.gates import Breaker, Gates
+from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import Items, picked, picked_by_pytest
 from pytest_agentcore.session.lifecycle import CampaignSession, Controller
-from pytest_agentcore.session.parallel import Ahead, OnTurn, Serial
+from pytest_agentcore.session.parallel import Ahead, Serial
 from pytest_agentcore.session.recording import Filed, Recording, find_predictions, initial_manifest
 from pytest_agentcore.session.terminal import Screen
-from pytest_agentcore.session.trials import Campaigns, Models, Runner, Spans, Trials
+from pytest_agentcore.session.trials import Models, Runner, Spans
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
 from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, processes, take_over
 from pytest_agentcore.setup import Setup, check_files, settle, settle_models
@@ -54,42 +54,30 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
         _activate_worker(config, given)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Ground:
-    """What the main process and a worker begin with alike."""
-
-    settings: Settings
-    suite: Suite
-    registered: RegisteredTools
-    backends: Mapping[str, BackendFactory]
-    campaigns: Campaigns
-    sandbox: Sandbox
-    spans: Spans = field(default_factory=Spans)
-
-
-def _ground(config: pytest.Config, settings: Settings) -> _Ground:
-    suite = _suite_of(config, settings)
-    registered, backends = RegisteredTools(config), registered_backends(config)
+def _experiment(config: pytest.Config, settings: Settings, registered: RegisteredTools) -> Experiment:
+    suite, backends = _suite_of(config, settings), registered_backends(config)
     setups = {setup.label: setup for setup in settle_models(settings, backends, _registry(config, settings))}
     # what agents and scripts do is known beforehand: without bubblewrap they may run less confined
     may_fall_back = not any(setup.has_plumbing for setup in setups.values())
-    return _Ground(
+    return Experiment(
         settings=settings,
         suite=suite,
-        registered=registered,
-        backends=backends,
-        campaigns=Campaigns(setups=setups),
         sandbox=open_sandbox(settings.sandbox, may_fall_back=may_fall_back, hidden=(suite.path.resolve(),)),
+        backends=backends,
+        tools=registered.tools,
+        campaigns=Campaigns(setups=setups),
     )
 
 
 def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
     sweep()
-    ground, workers = _ground(config, settings), processes(config)
-    suite, setups, sandbox = ground.suite, ground.campaigns.setups, ground.sandbox
+    registered, workers = RegisteredTools(config), processes(config)
+    experiment = _experiment(config, settings, registered)
+    suite, setups = experiment.suite, experiment.campaigns.setups
     results = _home_of(config, "results") / Path(settings.results).expanduser()
-    keys, selection = _select(ground, results) if settings.rerun else (frozenset(), picked_by_pytest(config))
-    settings = settings.replace(runs=max([settings.runs, *(key.run for key in keys)]))
+    picked, selection = _select(experiment, results) if settings.rerun else ((), picked_by_pytest(config))
+    runs = max([settings.runs, *(key.run for key in picked)])  # as many as those were made in
+    experiment = replace(experiment, settings=settings.replace(runs=runs))
     if settings.resume and (selection or len(setups) != 1):
         what = "a selection, which is a campaign of its own" if selection else f"{len(setups)} models"
         raise UsageError(f"--agentcore-resume {settings.resume}: continues one campaign, but {what} was asked for")
@@ -97,111 +85,81 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     gate = Gate.parse(settings.min_pass_rate)
     warnings = tuple(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
     scope, session_id = scope_of(config, suite), str(uuid.uuid4())
-    filed = _predictions(config, ground)
+    filed = _predictions(config, experiment)
     if not workers:
         _refuse_too_many(setups.values(), settings.parallel)
     baseline, refusal = _baseline(config, settings, suite, results)
 
     def manifest(setup: Setup) -> Manifest:
         return replace(
-            initial_manifest(setup, settings, suite, sandbox),
+            initial_manifest(setup, experiment),
             arguments=tuple(config.invocation_params.args),
             warnings=warnings,
             scope=scope,
             session=session_id,
             selection=selection,
-            predictions=filed.facts(setup) if filed and not selection else None,
+            predictions=filed.filing if filed and not selection and filed.concerns(setup) else None,
         )
 
+    spans = Spans()
     recording = Recording(
-        campaigns=ground.campaigns,
+        campaigns=experiment.campaigns,
         manifest=manifest,
         results=results,
         resume=settings.resume,
-        kept=filed.kept if filed else {},
-        spans=ground.spans,
+        kept={PREDICTIONS: filed.content} if filed else {},
+        spans=spans,
     )
+    screen = Screen(config, recording, at_once=workers or settings.parallel)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
-    controller = Controller(
-        recording=recording,
-        screen=Screen(config, recording, at_once=workers or settings.parallel),
-        gates=Gates(gate, baseline, selection, typed=typed, refusal=refusal),
+    gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
+    models = Models(experiment, conversations=1 if workers else settings.parallel)
+    run = Runner(experiment, models, spans)
+    alone = workers or settings.parallel == 1
+    session = CampaignSession(
+        config=config,
+        experiment=experiment,
+        registered=registered,
+        items=Items(experiment, picked),
+        models=models,
+        executor=Serial(run, screen.on_turn) if alone else Ahead(run, screen.on_turn, settings.parallel),
+        spans=spans,
+        controller=Controller(recording=recording, screen=screen, gates=gates),
     )
-    ground = replace(ground, settings=settings)
-    models = _register(config, ground, keys, controller, 1 if workers else settings.parallel)
+    config.pluginmanager.register(session, ACTIVE)
     if workers:
-        config.pluginmanager.register(
-            Distributing(
-                config=config,
-                settings=settings,
-                sandbox=sandbox.name,
-                campaigns=ground.campaigns,
-                picked=keys,
-                models=models,
-                recording=recording,
-                gates=controller.gates,
-            ),
-            "agentcore-distributing",
+        distributing = Distributing(
+            config=config, experiment=experiment, picked=picked, models=models, recording=recording, gates=gates
         )
+        config.pluginmanager.register(distributing, "agentcore-distributing")
 
 
 def _activate_worker(config: pytest.Config, given: Mapping[str, Any]) -> None:
-    ground = _ground(config, Settings(given["settings"]).replace(sandbox=given["sandbox"]))
-    _register(config, ground, take_over(ground.campaigns, given), None, 1)
-
-
-def _register(
-    config: pytest.Config,
-    ground: _Ground,
-    picked: Collection[TrialKey],
-    controller: Controller | None,
-    conversations: int,
-) -> Models:
-    """Put the parts together that run trials, and register the plugin object; so many trials run here at a time."""
-    settings, campaigns, tools = ground.settings, ground.campaigns, ground.registered.tools
-    models = Models(
-        setups=campaigns.setups, backends=ground.backends, tools=tools, settings=settings, conversations=conversations
-    )
-    run = Runner(campaigns, models, settings, ground.spans)
-    on_turn: OnTurn = controller.screen.on_turn if controller else lambda _key, _turn: None
-    executor = Ahead(run, on_turn, conversations) if conversations > 1 else Serial(run, on_turn)
+    registered, spans = RegisteredTools(config), Spans()
+    settings = Settings(given["settings"]).replace(sandbox=given["sandbox"])
+    experiment = _experiment(config, settings, registered)
+    models = Models(experiment, conversations=1)
     session = CampaignSession(
         config=config,
-        registered=ground.registered,
-        items=Items(
-            labels=tuple(campaigns.setups),
-            runs=settings.runs,
-            order=settings.order,
-            suite=ground.suite,
-            tools=tools,
-            picked=picked,
-        ),
-        campaigns=campaigns,
+        experiment=experiment,
+        registered=registered,
+        items=Items(experiment, take_over(experiment.campaigns, given)),
         models=models,
-        trials=Trials(
-            campaigns=campaigns,
-            models=models,
-            executor=executor,
-            settings=settings,
-            sandbox=ground.sandbox,
-            tools=tools,
-        ),
-        spans=ground.spans,
-        breaker=Breaker(settings.max_infra_errors, executor.cancel),
-        controller=controller,
+        executor=Serial(Runner(experiment, models, spans), lambda _key, _turn: None),
+        spans=spans,
+        controller=None,
     )
     config.pluginmanager.register(session, ACTIVE)
-    return models
 
 
-def _select(ground: _Ground, results: Path) -> tuple[frozenset[TrialKey], Selection]:
+def _select(experiment: Experiment, results: Path) -> tuple[Collection[TrialKey], Selection]:
     """Pick the trials that are run again by how they had ended, in the newest campaign of each model."""
-    words, found, sources = ground.settings.rerun, set(), []
-    for label in ground.campaigns.setups:
-        campaign, keys = picked(words, results, label, ground.suite.name)
+    words, found, sources = experiment.settings.rerun, set(), []
+    for label in experiment.campaigns.setups:
+        campaign, keys = picked(words, results, label, experiment.suite.name)
         found |= {TrialKey(label, key.task, key.run) for key in keys}
         sources.append(campaign.folder.id)
-    return frozenset(found), Selection(asked=("--agentcore-rerun", *words), of=", ".join(sources))
+    return found, Selection(asked=("--agentcore-rerun", *words), of=", ".join(sources))
 
 
 def _refuse_too_many(setups: Iterable[Setup], most: int) -> None:
@@ -232,10 +190,10 @@ def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: 
     return campaign, ""
 
 
-def _predictions(config: pytest.Config, ground: _Ground) -> Filed | None:
-    given = ground.settings.predictions
+def _predictions(config: pytest.Config, experiment: Experiment) -> Filed | None:
+    given = experiment.settings.predictions
     asked = _home_of(config, "predictions") / Path(given).expanduser() if given else None
-    return find_predictions(asked, config.rootpath, ground.suite, ground.campaigns.setups.values())
+    return find_predictions(asked, config.rootpath, experiment.suite, experiment.campaigns.setups.values())
 
 
 def _registry(config: pytest.Config, settings: Settings) -> Registry:

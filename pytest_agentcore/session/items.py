@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -15,6 +15,7 @@ import pytest
 from pytest_agentcore.errors import TaskDeclarationError, UsageError
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import Campaign, list_campaigns, read_campaign
+from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.tasks.declare import check_in_module, check_oracle, same_ids
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Task, task_id
@@ -65,24 +66,19 @@ def task_of_id(nodeid: str, models: Iterable[str]) -> str:
     return task_id(PurePosixPath(path)) if is_trial else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Items:
     """Parametrizes, checks, picks and orders the tasks that pytest collects."""
 
-    labels: Sequence[str]
-    """Of the campaigns, in the order given."""
-    runs: int
-    order: str
-    suite: Suite
-    tools: Mapping[str, object]
-    """By name; they may grow while tasks are collected."""
+    experiment: Experiment
     picked: Collection[TrialKey] = ()
     """The only trials to run, where they were picked by how they had ended."""
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Run every task `runs` times in every campaign."""
         if isinstance(getattr(metafunc.function, "agentcore", None), Task):
-            params = [Param(label, run) for label in self.labels for run in range(1, self.runs + 1)]
+            runs = range(1, self.experiment.settings.runs + 1)
+            params = [Param(label, run) for label in self.experiment.campaigns.setups for run in runs]
             metafunc.parametrize("trial", params, indirect=True, ids=str)
 
     def check(self, collector: pytest.Module | pytest.Class, name: str, declared: object, made: object) -> None:
@@ -92,8 +88,8 @@ class Items:
             return
         collected = made is not None or name != task.checker.__name__
         try:
-            check_place(task, self.suite)
-            check_in_module(task, vars(collector.obj), self.tools, collected=collected)
+            check_place(task, self.experiment.suite)
+            check_in_module(task, vars(collector.obj), self.experiment.tools, collected=collected)
             check_oracle(task)
         except TaskDeclarationError as error:
             raise collector.CollectError(str(error)) from error
@@ -110,14 +106,17 @@ class Items:
             raise pytest.UsageError(str(error))
         trials = [item for item in items if key_of(item)]
         tasks = {task: n for n, task in enumerate(dict.fromkeys(trial_key(item).task for item in trials))}
-        ordered = iter(sorted(trials, key=lambda item: self._rank(trial_key(item), tasks)))
+        labels = {label: n for n, label in enumerate(self.experiment.campaigns.setups)}
+
+        def rank(item: pytest.Item) -> tuple[int, int, int]:
+            key = trial_key(item)
+            label, task = labels[key.model], tasks[key.task]
+            return (label, task, key.run) if self.experiment.settings.order == "by-task" else (label, key.run, task)
+
+        ordered = iter(sorted(trials, key=rank))
         items[:] = [next(ordered) if key_of(item) else item for item in items]
         for item in trials:
             item.add_marker("agentcore")
-
-    def _rank(self, key: TrialKey, tasks: Mapping[str, int]) -> tuple[int, int, int]:
-        label, task = self.labels.index(key.model), tasks[key.task]
-        return (label, task, key.run) if self.order == "by-task" else (label, key.run, task)
 
 
 def check_place(task: Task, suite: Suite) -> None:

@@ -16,12 +16,14 @@ import pytest
 
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
+from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.extensions import RegisteredTools
 from pytest_agentcore.session.gates import Breaker, Gates, passed_over
 from pytest_agentcore.session.items import Items, key_of, task_of
+from pytest_agentcore.session.parallel import Executor
 from pytest_agentcore.session.recording import PlanLine, Recording
 from pytest_agentcore.session.terminal import Ending, Screen, compare_groups, outcome_word, report_campaigns, shown
-from pytest_agentcore.session.trials import FINISHED, Campaigns, Models, Spans, Trials
+from pytest_agentcore.session.trials import FINISHED, Models, Spans, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import (
     RECORDED,
@@ -55,18 +57,18 @@ class CampaignSession:
         self,
         *,
         config: pytest.Config,
+        experiment: Experiment,
         registered: RegisteredTools,
         items: Items,
-        campaigns: Campaigns,
         models: Models,
-        trials: Trials,
+        executor: Executor,
         spans: Spans,
-        breaker: Breaker,
         controller: Controller | None,
     ) -> None:
         self.config, self.controller = config, controller
-        self._registered, self._items, self._campaigns = registered, items, campaigns
-        self._models, self._trials, self._spans, self._breaker = models, trials, spans, breaker
+        self._registered, self._items, self._models, self._spans = registered, items, models, spans
+        self._campaigns, self._trials = experiment.campaigns, Trials(experiment, models, executor)
+        self._breaker = Breaker(experiment.settings.max_infra_errors, executor.cancel)
         self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
         self._told = -1

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +19,6 @@ from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.group import GroupFolder, create_group
 from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
@@ -28,9 +26,9 @@ from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
 from pytest_agentcore.pack.transcript import judge_crashed, open_attempts
-from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.session.experiment import Campaigns, Experiment
 from pytest_agentcore.session.items import why_selected
-from pytest_agentcore.session.trials import PREFLIGHT, Campaigns, Spans
+from pytest_agentcore.session.trials import PREFLIGHT, Spans
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
@@ -74,13 +72,15 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def initial_manifest(setup: Setup, settings: Settings, suite: Suite, sandbox: Sandbox) -> Manifest:
+def initial_manifest(setup: Setup, experiment: Experiment) -> Manifest:
     """All that follows from model, settings and machine; who asks, and for which trials, comes later."""
+    settings = experiment.settings
     return Manifest(
-        suite=SuiteFacts.of(suite),
+        suite=SuiteFacts.of(experiment.suite),
         model=setup.slug,
         requested=setup.entry.name,
-        entry=_entry_facts(setup),
+        # the registry's entry without the paths of this machine
+        entry={key: value for key, value in asdict(setup.entry).items() if key not in ("path", "argument")},
         backend=_file_facts(setup),
         policy=setup.policy.value,
         context_load=setup.load,
@@ -90,7 +90,7 @@ def initial_manifest(setup: Setup, settings: Settings, suite: Suite, sandbox: Sa
         order=settings.order,
         budget=asdict(setup.limit),
         tools=(),
-        sandbox=sandbox.describe(),
+        sandbox=experiment.sandbox.describe(),
         harness=__version__,
         machine=machine_facts(),
         packages=package_versions(),
@@ -98,19 +98,10 @@ def initial_manifest(setup: Setup, settings: Settings, suite: Suite, sandbox: Sa
         planned=(),
         engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
         group=setup.slug if setup.grouped else "",
-        prices=_prices(setup),
+        # without prices an endpoint's costs are not known, and nothing is paid for what runs here
+        prices=setup.entry.prices or (None if setup.entry.base_url else Prices()),
         started=utc(datetime.now(UTC)),
     )
-
-
-def _prices(setup: Setup) -> Prices | None:
-    """The entry's; without any an endpoint's costs are not known, and nothing is paid for what runs here."""
-    return setup.entry.prices or (None if setup.entry.base_url else Prices())
-
-
-def _entry_facts(setup: Setup) -> dict[str, Any]:
-    """The registry's entry without the paths of this machine."""
-    return {key: value for key, value in asdict(setup.entry).items() if key not in ("path", "argument")}
 
 
 def _file_facts(setup: Setup) -> dict[str, Any]:
@@ -121,80 +112,19 @@ def _file_facts(setup: Setup) -> dict[str, Any]:
     return {"file": path.name, "quant": setup.entry.quant, "device": "in the workers", "sha256": file_digest(path)}
 
 
-SECONDS = 10.0
-"""Git gets so long to answer each question."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filing:
-    """The manifest's word on predictions, written before the first trial."""
-
-    file: str
-    """Its name."""
-    digest: str
-    """sha256 of its bytes."""
-    committed: bool | None
-    """Whether git's HEAD holds exactly these bytes; None: git could not be asked."""
-    commit: str = ""
-    """The last commit that changed it."""
-    committed_at: str = ""
-    """Of that commit, ISO 8601: what its author's machine said."""
-    note: str = ""
-    """Why `committed` is not true."""
-
-    def to_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
-
-
-def filing(file: Path) -> Filing:
-    """Ask git about a file as it is now."""
-    content = file.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    made = partial(Filing, file=file.name, digest=digest)
-    if _git(file, "rev-parse", "--is-inside-work-tree") is None:
-        return made(committed=None, note="it is in no git repository, or git is not there")
-    held = _git(file, "rev-parse", "--verify", "--quiet", f"HEAD:./{file.name}")
-    if not held:
-        return made(committed=False, note="it is in no commit")
-    if held != _git(file, "hash-object", "--", file.name):
-        return made(committed=False, note="it was changed after its last commit")
-    commit, _, moment = (_git(file, "log", "-1", "--format=%H %cI", "--", file.name) or "").partition(" ")
-    return made(committed=True, commit=commit, committed_at=moment)
-
-
-def _git(file: Path, *words: str) -> str | None:
-    """Its answer without the line's end; None where it failed."""
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(file.parent.resolve()), *words]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, text=True)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filed:
-    """One file of predictions as it was before the first trial."""
+    """A file of predictions as it was before the first trial."""
 
     content: bytes
     predictions: Predictions
-    filing: Filing
+    filing: Mapping[str, Any]
+    """What the manifest says of it, see `filing`."""
 
     def concerns(self, setup: Setup) -> bool:
         """Whether they are about this model, and this policy if they name one."""
-        predicted = self.predictions
-        is_model = predicted.model in (setup.slug, setup.entry.name)
-        return is_model and predicted.policy in ("", setup.policy.value)
-
-    def facts(self, setup: Setup) -> dict[str, Any] | None:
-        """For the manifest of the campaign of this model; None where they are not about it."""
-        return self.filing.to_json() if self.concerns(setup) else None
-
-    @property
-    def kept(self) -> Mapping[str, bytes]:
-        """What the pack holds of them, byte for byte, by name."""
-        return {PREDICTIONS: self.content}
+        is_model = self.predictions.model in (setup.slug, setup.entry.name)
+        return is_model and self.predictions.policy in ("", setup.policy.value)
 
 
 def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Iterable[Setup]) -> Filed | None:
@@ -229,7 +159,39 @@ def _read(file: Path) -> Filed:
         predictions = parse_predictions(content.decode("utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: predictions cannot be read: {error}") from error
-    return Filed(content=content, predictions=predictions, filing=filing(file))
+    return Filed(content=content, predictions=predictions, filing=filing(file, content))
+
+
+def filing(file: Path, content: bytes) -> dict[str, Any]:
+    """What can be proved about when predictions were made: their digest, and whether git's HEAD holds these bytes.
+
+    `committed` is None where git cannot be asked; `note` says why it is not true. `commit` is the last that changed
+    the file, `committed_at` what its author's machine said of the time.
+    """
+    facts = {"file": file.name, "digest": hashlib.sha256(content).hexdigest(), "commit": "", "committed_at": ""}
+    if _git(file, "rev-parse", "--is-inside-work-tree") is None:
+        return facts | {"committed": None, "note": "it is in no git repository, or git is not there"}
+    held = _git(file, "rev-parse", "--verify", "--quiet", f"HEAD:./{file.name}")
+    if not held:
+        return facts | {"committed": False, "note": "it is in no commit"}
+    if held != _git(file, "hash-object", "--", file.name):
+        return facts | {"committed": False, "note": "it was changed after its last commit"}
+    commit, _, moment = (_git(file, "log", "-1", "--format=%H %cI", "--", file.name) or "").partition(" ")
+    return facts | {"committed": True, "note": "", "commit": commit, "committed_at": moment}
+
+
+GIT_SECONDS = 10.0
+"""For each answer: a repository on a slow share must not hold up a session."""
+
+
+def _git(file: Path, *words: str) -> str | None:
+    """Ask git where the file lies; None where it fails. A file-system monitor is not started for one question."""
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(file.parent.resolve()), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _is_ours(file: Path) -> bool:
@@ -304,9 +266,8 @@ class Recording:
         else:
             self.choices = choose(self._results, self._wanted)
         for label, choice in self.choices.items():
-            self._campaigns.recorded |= {
-                TrialKey(label, result.task, result.run): result for result in choice.results if result.scored
-            }
+            scored = {result.key: result for result in choice.results if result.scored}
+            self._campaigns.recorded |= _labelled(label, scored)
 
     def open(self) -> None:
         """Make or continue the campaigns that were chosen."""

@@ -1,4 +1,4 @@
-"""Runs the trials of a session: its campaigns, the one loaded model, and the trial that each test asks for."""
+"""Runs the trials of a session: the one loaded model, a job over it, and the trial that each test asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from math import inf
 from typing import Any
@@ -21,27 +21,25 @@ from pytest_agentcore.agent.actor import FunctionAgent
 from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_load
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.retries import Patience
-from pytest_agentcore.backends.base import Backend, BackendFactory, ChecksRoom
+from pytest_agentcore.backends.base import Backend, ChecksRoom
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import Subject, preflight
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.runner import Agent, Finished, Job, run_trial
 from pytest_agentcore.sandbox.archive import pack
-from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of, task_of, trial_key
 from pytest_agentcore.session.parallel import Executor, OnTurn
 from pytest_agentcore.session.usage import opening_errors
 from pytest_agentcore.setup import Setup, check_files
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Instance, Task
-from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.trial.modes import StopReason
-from pytest_agentcore.trial.result import TrialKey, TrialResult
+from pytest_agentcore.trial.result import TrialKey
 
 FINISHED = pytest.StashKey[Finished]()
 """On an item: its trial, run and waiting to be judged."""
@@ -51,48 +49,13 @@ PREFLIGHT = "preflight"
 _suite_of = cache(Suite.of)
 
 
-@dataclass(kw_only=True)
-class Campaigns:
-    """The session's campaigns, as the process that runs their trials knows them."""
-
-    setups: dict[str, Setup]
-    """By label, in the order given; once a model is fetched, with its file."""
-    folders: dict[str, CampaignFolder] = field(default_factory=dict)
-    """By label; filled when the campaigns are opened."""
-    recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
-    """Trials that an earlier process scored: they are reported and not run."""
-    attempts: dict[TrialKey, int] = field(default_factory=dict)
-    """How many attempts earlier processes made at the others."""
-
-    def label_of(self, result: TrialResult) -> str:
-        """The campaign that a result belongs to."""
-        asked = (result.model, result.policy, result.context_load)
-        return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
-
-
 class Models:
     """Owns the model that is loaded in this process, one at most."""
 
-    def __init__(
-        self,
-        *,
-        setups: dict[str, Setup],
-        backends: Mapping[str, BackendFactory],
-        tools: Mapping[str, Tool],
-        settings: Settings,
-        conversations: int,
-    ) -> None:
-        """Load nothing yet.
-
-        Args:
-            setups: by label; an entry is replaced when its model is fetched.
-            backends: factories by name.
-            tools: by name; they may grow while tasks are collected.
-            settings: for the preflight.
-            conversations: trials that a model must take at the same time.
-        """
-        self._setups, self._backends, self._tools = setups, backends, tools
-        self._settings, self._conversations = settings, conversations
+    def __init__(self, experiment: Experiment, conversations: int) -> None:
+        """Load nothing yet; a model must take so many conversations at the same time."""
+        self._experiment, self._conversations = experiment, conversations
+        self._setups, self._backends = experiment.campaigns.setups, experiment.backends
         self._loaded: tuple[Setup, Backend | None] | None = None
         self.tasks: Mapping[str, Task] = {}
         """What is going to run, by id; a model's context is checked against them when it is loaded."""
@@ -190,7 +153,7 @@ class Models:
     def _prepare(self, setup: Setup, backend: Backend) -> None:
         """Write every task's earlier conversation, and see that the first prompts leave room for a reply."""
         for task in self.tasks.values():
-            suite, specs = _suite_of(task.module), [self._tools[name].spec for name in task.tools]
+            suite, specs = _suite_of(task.module), [self._experiment.tools[name].spec for name in task.tools]
             load: ContextLoad | None = None
             if setup.load:
                 load = build_load(setup.load, backend, suite.system_prompt, specs, setup.policy)
@@ -211,7 +174,8 @@ class Models:
         Raises:
             UsageError: tool calls do not get through, and nobody said to go on all the same.
         """
-        if self._settings.preflight == "off" or not setup.has_plumbing:
+        settings = self._experiment.settings
+        if settings.preflight == "off" or not setup.has_plumbing:
             return {}
         subject = Subject(
             backend=backend,
@@ -222,7 +186,7 @@ class Models:
             cancel=threading.Event(),
         )
         found = preflight(subject)
-        if not found.passed and self._settings.preflight == "stop" and not self._settings.no_preflight:
+        if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
             raise UsageError(
                 f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was sent "
                 "and what came back, --agentcore-no-preflight runs the campaign anyway"
@@ -245,61 +209,51 @@ class Spans:
 
     def __init__(self) -> None:
         self._spans: dict[TrialKey, tuple[float, float]] = {}
-        self._going: set[TrialKey] = set()
         self._ended: list[tuple[float, float, str]] = []
-        """End, begin and label of each trial that a worker ran, by their ends."""
+        """End, begin and label of each trial, by their ends."""
         self._most: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     @contextmanager
     def running(self, key: TrialKey) -> Iterator[None]:
-        """While a trial runs in this process."""
+        """Count the trial that runs meanwhile in this process."""
         began = time.time()
-        with self._lock:
-            self._going.add(key)
-            self._note({other.model for other in self._going}, len(self._going))
         try:
             yield
         finally:
-            with self._lock:
-                self._going.discard(key)
-                self._spans[key] = (began, time.time())
+            self.take(key, began, time.time())
 
     def of(self, key: TrialKey) -> tuple[float, float] | None:
         """Begin and end of a trial; None where it is not known."""
         return self._spans.get(key)
 
     def take(self, key: TrialKey, began: float, ended: float) -> None:
-        """Count a trial that a worker ran; one of this process is known already."""
+        """Count a trial that has ended, once, though it may be told of by the process that ran it and by its report."""
         with self._lock:
             if self._spans.get(key) == (began, ended):
                 return
             self._spans[key] = (began, ended)
             later = self._ended[bisect_right(self._ended, (began, inf, "")) :]
-            self._sweep([(ended, began, key.model), *(span for span in later if span[1] < ended)])
+            spans = [(ended, began, key.model), *(span for span in later if span[1] < ended)]
+            edges = [(at, step, label) for end, begin, label in spans for at, step in ((begin, 1), (end, -1))]
+            active: Counter[str] = Counter()
+            for _, step, label in sorted(edges):  # at the same moment ends come first
+                active[label] += step
+                for name in (name for name, count in active.items() if count):
+                    self._most[name] = max(self._most[name], active.total())
             insort(self._ended, (ended, began, key.model))
 
     def most(self, label: str) -> int:
         """Trials that ran at the same time at most while one of the campaign did, whichever campaign's they were."""
         return self._most[label]
 
-    def _sweep(self, spans: Iterable[tuple[float, float, str]]) -> None:
-        edges = [(at, step, label) for end, begin, label in spans for at, step in ((begin, 1), (end, -1))]
-        active: Counter[str] = Counter()
-        for _, step, label in sorted(edges):  # at the same moment ends come first
-            active[label] += step
-            self._note({name for name, count in active.items() if count}, active.total())
-
-    def _note(self, labels: Iterable[str], at_once: int) -> None:
-        for label in labels:
-            self._most[label] = max(self._most[label], at_once)
-
 
 class Runner:
     """Runs a job in this process, from whatever thread: the model works on it, and what it left goes into the pack."""
 
-    def __init__(self, campaigns: Campaigns, models: Models, settings: Settings, spans: Spans) -> None:
-        self._campaigns, self._models, self._settings, self._spans = campaigns, models, settings, spans
+    def __init__(self, experiment: Experiment, models: Models, spans: Spans) -> None:
+        self._campaigns, self._settings = experiment.campaigns, experiment.settings
+        self._models, self._spans = models, spans
         self._patience: dict[str, Patience] = {}
         """By label: what a campaign has learned of its backend's absence."""
 
@@ -353,18 +307,9 @@ DISCARDED = "started ahead of its test, which did not come: the session ended fi
 class Trials:
     """The trial of each test: handed to the executor in the order of the plan, and taken when the test asks for it."""
 
-    def __init__(
-        self,
-        *,
-        campaigns: Campaigns,
-        models: Models,
-        executor: Executor,
-        settings: Settings,
-        sandbox: Sandbox,
-        tools: Mapping[str, Tool],
-    ) -> None:
-        self._campaigns, self._models, self._executor = campaigns, models, executor
-        self._settings, self._sandbox, self._tools = settings, sandbox, tools
+    def __init__(self, experiment: Experiment, models: Models, executor: Executor) -> None:
+        self._experiment, self._models, self._executor = experiment, models, executor
+        self._campaigns, self._settings = experiment.campaigns, experiment.settings
         self._plan: dict[str, pytest.Item] = {}
         """What is going to be asked for, by node id; what may be skipped is not among it."""
         self._handed_over: Setup | None = None
@@ -430,8 +375,8 @@ class Trials:
             key=key,
             task=task,
             suite=_suite_of(task.module),
-            sandbox=self._sandbox,
-            tools=self._tools,
+            sandbox=self._experiment.sandbox,
+            tools=self._experiment.tools,
             limit=setup.limit,
             model=setup.slug,
             policy=setup.policy.value,

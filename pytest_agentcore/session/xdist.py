@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.reports.junit import properties
+from pytest_agentcore.session.experiment import Campaigns, Experiment
 from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import task_of_id
 from pytest_agentcore.session.lifecycle import runs_nothing
 from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.terminal import shown
-from pytest_agentcore.session.trials import Campaigns, Models
+from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import RESULT, explain, make_inert
 from pytest_agentcore.trial.result import TrialKey
@@ -42,10 +42,7 @@ class Distributing:
     """The main process under `-n N`: workers run and judge, this one records."""
 
     config: pytest.Config
-    settings: Settings
-    sandbox: str
-    """Its name."""
-    campaigns: Campaigns
+    experiment: Experiment
     picked: Collection[TrialKey]
     models: Models
     recording: Recording
@@ -55,7 +52,7 @@ class Distributing:
         """Open the campaigns before the workers start; the plan comes with their first report."""
         if runs_nothing(session.config):
             return
-        setups = self.campaigns.setups
+        setups = self.experiment.campaigns.setups
         with usage_errors():
             with shown(session.config) as say:
                 self.models.fetch(tuple(setups), say)
@@ -67,11 +64,11 @@ class Distributing:
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
-        campaigns = self.campaigns
+        campaigns = self.experiment.campaigns
         node.workerinput[WORKER_INPUT] = {
-            "settings": dict(self.settings.values),
+            "settings": dict(self.experiment.settings.values),
             "folders": {label: str(folder.path) for label, folder in campaigns.folders.items()},
-            "sandbox": self.sandbox,
+            "sandbox": self.experiment.sandbox.name,
             "continued": sorted({key.model for key in (*campaigns.recorded, *campaigns.attempts)}),
             "attempts": _plain(campaigns.attempts),
             "picked": _plain(dict.fromkeys(self.picked, 1)),
@@ -89,7 +86,8 @@ class Distributing:
             setattr(report, RESULT, result.to_json())
             setattr(report, CRASHED, True)
             report.user_properties.extend(properties(result))
-            folder = self.campaigns.folders[self.campaigns.label_of(result)]
+            campaigns = self.experiment.campaigns
+            folder = campaigns.folders[campaigns.label_of(result)]
             explain(result, folder, report, self.config.invocation_params.dir)
             make_inert(report)
 

@@ -40,7 +40,7 @@ point = 0.5
 def folder(tmp_path: Path, request: pytest.FixtureRequest) -> CampaignFolder:
     """Every file that a pack can have, of a campaign that ended and of one that was killed behind its last trial."""
     (tmp_path / "predictions.md").write_text(EXPECTED)
-    filed = filing(tmp_path / "predictions.md").to_json()
+    filed = filing(tmp_path / "predictions.md", EXPECTED.encode())
     made = manifest([("a", 1), ("a", 2), ("b", 1)], predictions=filed)
     record = CampaignRecord.begin(tmp_path / "results", made, {"predictions.md": EXPECTED.encode()})
     for trial in (FIRST, SECOND, REPLACED, DIED, THIRD):
