@@ -151,7 +151,7 @@ class _Session(Generic[T]):
         """
         for path in self._paths:
             if not any(module.is_relative_to(path) for module in self._modules):
-                raise UsageError(f"{path}: no test_*.py in it")
+                raise UsageError(f"{path}: {'is no Python module' if path.is_file() else 'no test_*.py in it'}")
         if not self._items:
             return self.pytest_runtest_protocol()
         plugins = session.config.pluginmanager

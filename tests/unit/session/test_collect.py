@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -162,6 +163,14 @@ def test_a_conftest_that_cannot_be_used_is_a_usage_error(
     with pytest.raises(UsageError) as raised:
         collect(["tiny"], ids)
     assert says in capfd.readouterr().err + str(raised.value)
+
+
+@pytest.mark.parametrize(("place", "says"), [("notes.txt", "is no Python module"), ("empty", "no test_*.py in it")])
+def test_a_place_without_a_module_is_a_usage_error(suite: Path, place: str, says: str) -> None:
+    Path("notes.txt").touch()
+    Path("empty").mkdir()
+    with pytest.raises(UsageError, match=re.escape(f"{place}: {says}")):
+        collect(["tiny", place], ids)
 
 
 def test_a_conftest_further_below_spoils_its_folder_only(suite: Path) -> None:
