@@ -187,11 +187,6 @@ class Comparison:
         """True if the second is significantly worse."""
         return self.test is not None and self.test.significant and self.test.difference < 0
 
-    @property
-    def improvement(self) -> bool:
-        """True if the second is significantly better."""
-        return self.test is not None and self.test.significant and self.test.difference > 0
-
 
 OUTSIDE = (
     *("model", "file", "model's content", "seed", "device", "backend", "parallel"),

@@ -48,11 +48,10 @@ def test_a_regression_rests_on_all_tasks_together(tmp_path: Path) -> None:
     found = compare(good, bad)
 
     assert found.regression
-    assert not found.improvement
     assert all(task.p is not None and task.p >= 0.1 for task in found.tasks)
     sentence = verdict_sentence(found)
     assert sentence.startswith("B is worse than A on these tasks: B passed 5/15 (33.3%) and A 14/15 (93.3%)")
-    assert compare(bad, good).improvement
+    assert not compare(bad, good).regression
     assert verdict_sentence(compare(bad, good)).startswith("B is better than A")
 
 

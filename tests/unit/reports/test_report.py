@@ -11,7 +11,7 @@ from results import GAVE_UP, LOST, WRONG, manifest, result
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.transcript import played, read_transcript
-from pytest_agentcore.reports.rendering import LISTED, markdown
+from pytest_agentcore.reports.rendering import markdown
 from pytest_agentcore.reports.report import build_report
 from pytest_agentcore.trial.modes import StopReason
 
@@ -83,16 +83,6 @@ def test_what_casts_doubt_on_the_numbers_is_said(tmp_path: Path) -> None:
         "2 scored trials are 1 distinct ones",
     ):
         assert sentence in text
-
-
-def test_many_failures_are_counted_instead_of_listed(tmp_path: Path) -> None:
-    trials = [result("task_01", run, **WRONG) for run in range(1, LISTED + 8)]
-    write_pack(tmp_path / "c", manifest([("task_01", trial.run) for trial in trials]), trials)
-
-    text = text_of(tmp_path / "c")
-
-    assert text.count("- **run ") == LISTED
-    assert "7 more failed trials of this task: (verified: `verification/trials.csv`)" in text
 
 
 def test_turns_of_an_agent_without_replies_are_turns_too(tmp_path: Path) -> None:
