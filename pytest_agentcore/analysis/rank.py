@@ -118,17 +118,17 @@ class Leaderboard:
     """All rankings, and what is in none."""
 
     rankings: tuple[Ranking, ...]
-    left_out: Mapping[str, str]
-    """Campaigns that are ranked nowhere, and why."""
+    left_out: Sequence[tuple[str, str]]
+    """Campaigns that are ranked nowhere, each with the reason."""
 
 
 def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
     """Rank by passes out of planned trials; where those are equal, the cheaper stands first, then by name."""
     groups: dict[Terms, list[Campaign]] = {}
-    left_out = {}
+    left_out = []
     for campaign in campaigns:
         if why := _why_not(campaign.manifest):
-            left_out[campaign.folder.id] = why
+            left_out.append((campaign.folder.id, why))
         else:
             groups.setdefault(Terms.of(campaign.manifest), []).append(campaign)
     rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]

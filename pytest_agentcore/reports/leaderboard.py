@@ -56,8 +56,8 @@ def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore]
     yield NOTES if board.rankings else "No campaign to rank."
     if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
         yield "Seconds with a star: trials ran at the same time."
-    for why in dict.fromkeys(board.left_out.values()):
-        names = [for_markdown(campaign) for campaign, reason in board.left_out.items() if reason == why]
+    for why in dict.fromkeys(why for _, why in board.left_out):
+        names = [for_markdown(campaign) for campaign, reason in board.left_out if reason == why]
         yield from ("", f"Left out ({why}): {', '.join(names)}.")
     if published:
         yield from ("", f"## {HEADING}", "", *pipes(table_of(PUBLISHED, published)).splitlines())

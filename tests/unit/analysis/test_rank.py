@@ -118,7 +118,7 @@ def test_selections_agents_and_empty_plans_are_left_out_and_named(tmp_path: Path
         ]
     )
     assert [[s.manifest.model for s in ranking.standings] for ranking in board.rankings] == [["real"]]
-    assert {name: why.partition(":")[0] for name, why in board.left_out.items()} == {
+    assert {name: why.partition(":")[0] for name, why in board.left_out} == {
         "picked": "a selection",
         "oracle": "an agent without a model",
         "empty": "nothing was planned",
