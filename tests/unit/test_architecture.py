@@ -59,7 +59,9 @@ MAY_IMPORT = {
 PUTS_TOGETHER = {"plugin", "session", "cli"}
 PYTEST_FACING = {"plugin", "hookspecs", "session", "checks"}
 """`checks` knows pytest for one reason: a checker may reject by `pytest.fail`."""
-STANDS_ALONE = {"plugin", "hookspecs", "cli.__main__", *CONTRACTS}
+SCRIPTS = {"checking.inside.run", "tools.sql_reader"}
+"""Started inside the sandbox, where nothing of the package can be imported."""
+STANDS_ALONE = {"plugin", "hookspecs", "cli.__main__", *SCRIPTS, *CONTRACTS}
 """Entry points and contracts, which may be short however few modules import them."""
 
 HEAVY = {
@@ -115,7 +117,7 @@ def package() -> dict[str, Module]:
     for name, path in paths.items():
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        imports = set(imported(tree))
+        imports = set(imported(tree, ".".join(path.relative_to(ROOT).parent.parts)))
         own = {target for full in imports if (target := _own(full, paths)) is not None}
         foreign = {full.partition(".")[0] for full in imports} - {"pytest_agentcore"}
         found[name] = Module(path, tree, text.count("\n"), frozenset(own - {name}), frozenset(foreign))
@@ -135,13 +137,14 @@ def _own(full: str, paths: dict[str, Path]) -> str | None:
     return name if name in paths else name.rpartition(".")[0]
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Absolute names of everything that the code imports, a module's names after its own."""
+def imported(tree: ast.AST, folder: str = "") -> Iterator[str]:
+    """Absolute names of everything that the code of a package's folder imports, a module's names after its own."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            source = f"{folder}.{node.module}" if node.level else node.module
+            yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
 def at_import(tree: ast.Module) -> ast.Module:

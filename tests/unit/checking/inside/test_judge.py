@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from checking.conftest import NAMESPACE, PROCESS, Finish
+from pytest_agentcore.checking.inside import judge
 from pytest_agentcore.checking.trial import Trial
 
 TESTS = """
@@ -346,3 +347,10 @@ def test_a_forged_report_reaches_the_output_and_is_not_believed(finish: Finish) 
     trial = finish(ATTEMPTS["forged reports, printed to every descriptor"].workspace(), given=GIVEN)
     run = trial.run_tests("tests/test_price.py")
     assert (run.passed, run.failed) == (0, 3)
+
+
+def test_the_judge_imports_nothing_that_loads_the_models_code() -> None:
+    source = f"import sys, {judge.__name__}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    inside = {name for name in done.stdout.split() if name.startswith(f"{judge.__package__}.")}
+    assert inside == {f"{judge.__package__}.{part}" for part in ("judge", "finding", "remote", "signing", "wire")}
