@@ -87,13 +87,13 @@ def run_group(options: argparse.Namespace) -> int:
 
 def _check_one_group(compared: Sequence[Campaign]) -> None:
     """Raise UsageError where campaigns differ in more than a group's do, or two of them in nothing."""
-    from pytest_agentcore.pack.identity import identity, told
+    from pytest_agentcore.pack.identity import identity, summarise
 
     first = identity(compared[0].manifest)
     for campaign in compared[1:]:
         others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
         if others:
-            raise UsageError(f"{campaign.folder.path}: not to be grouped with the first campaign: {told(others)}")
+            raise UsageError(f"{campaign.folder.path}: not to be grouped with the first campaign: {summarise(others)}")
     if len({(each.manifest.policy, each.manifest.context_load) for each in compared}) < len(compared):
         raise UsageError("two of the campaigns have one policy and one context load; `agentcore compare` compares them")
 

@@ -1,8 +1,9 @@
 """Digests of what a campaign holds, so that a change by hand or by a broken disk is found, and where.
 
-`data/digests.jsonl` has a line per recorded result, per state of the manifest and per set of files that were written
-together, each before what it speaks for. Each line ends in a check of itself and all lines before it. They are no
-signature: whoever wants to forge a campaign can forge them too.
+`data/digests.jsonl` has a line for each recorded result and for each set of files that are written together, the
+manifest among them; each line comes before what it speaks for, so that a kill between the two is no tampering. Each
+line ends in a check of itself and all lines before it. They are no signature: whoever wants to forge a campaign can
+forge them too.
 """
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ from pytest_agentcore.pack.jsonl import (
     drop_torn_line,
     open_to_append,
     parse_line,
-    read_lines,
     to_line,
     whole_lines,
 )
-from pytest_agentcore.trial.result import TrialResult, check_types
+from pytest_agentcore.trial.result import TrialResult
 
 LINE_DIGITS = 8
 """Hexadecimal digits kept of each line's sha256: enough to find the line once the file's own digest has failed."""
@@ -109,15 +109,8 @@ class Digests:
     lines: int = 0
     damaged: list[int] = field(default_factory=list)
     """Lines, counted from 1, that are no digests, or that do not fit those before them."""
-    unchained: list[int] = field(default_factory=list)
-    """Lines without a check of their own, as earlier versions wrote them."""
     last: Mapping[str, Any] = field(default_factory=dict)
     """The last line, if it is not damaged."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last writer came to its end."""
-        return "end" in self.last
 
     @property
     def pending(self) -> frozenset[str]:
@@ -142,11 +135,6 @@ def result_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
     }
 
 
-def manifest_line(content: bytes) -> dict[str, Any]:
-    """The line of one state of the manifest."""
-    return {"file": MANIFEST, **TextDigest.of_bytes(content).to_json()}
-
-
 def files_line(files: Mapping[str, TextDigest | None]) -> dict[str, Any]:
     """The line of files that are about to be put in their places, or taken away."""
     gone: dict[str, Any] = {"sha256": None, "lines": []}
@@ -158,34 +146,27 @@ def chained(line: Mapping[str, Any], before: str) -> dict[str, Any]:
     return {**line, "chain": _check(before, to_line(line)[:-2])}
 
 
-def chain_of(line: bytes) -> str:
-    """The check at the end of a line; empty where it has none."""
-    found = _CHAIN.search(line)
-    return found[1].decode("ascii") if found else ""
+def _check(before: str, body: bytes) -> str:
+    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
 
 
 def read_digests(folder: CampaignFolder) -> Digests:
-    """What was written down; empty for a campaign of an earlier version. Of a damaged line nothing is taken."""
+    """What was written down. Of a damaged line nothing is taken."""
     found, before = Digests(), ""
     for number, raw in enumerate(whole_lines(folder.digests), 1):
-        chain = chain_of(raw)
+        chain = _CHAIN.search(raw)
         found.lines, found.last = number, {}
-        if not chain:
-            found.unchained.append(number)
         try:
-            if chain and chain != _check(before, raw[: _CHAIN.search(raw).start()]):  # type: ignore[union-attr]
+            if not chain or chain[1].decode("ascii") != _check(before, raw[: chain.start()]):
                 raise ValueError("it does not fit what stands before it")
             line = parse_line(raw, folder.digests, number)
             _take(found, line, number)
             found.last = line
         except (UsageError, KeyError, TypeError, ValueError):
             found.damaged.append(number)
-        before = chain
+        # The next line is held to the check that stands here, right or wrong: one edit is one damaged line.
+        before = chain[1].decode("ascii") if chain else ""
     return found
-
-
-def _check(before: str, body: bytes) -> str:
-    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
 
 
 def _take(found: Digests, line: Mapping[str, Any], number: int) -> None:
@@ -200,13 +181,13 @@ def _take(found: Digests, line: Mapping[str, Any], number: int) -> None:
     elif "prevented" in line:
         if not found.results or found.results.pop()[0] != line["prevented"]:
             raise ValueError("prevented is not the last result")
-    elif not {"file", "files", "end"} & line.keys():
+    elif not {"files", "end"} & line.keys():
         raise KeyError("result")
 
 
 def _sealed_by(line: Mapping[str, Any]) -> Sequence[tuple[str, TextDigest | None]]:
     """The files that a line speaks for."""
-    entries = [line] if "file" in line else line.get("files", ())
+    entries = line.get("files", ())
     for entry in entries:
         if not _FILES.fullmatch(entry["file"]):
             raise ValueError(f"{entry['file']} is no file of a pack")
@@ -224,9 +205,6 @@ def _synced(path: Path) -> bytes:
         return file.read()
 
 
-_END = b'{"end":'
-
-
 class Seals:
     """Appends digests. Whoever has the campaign's lock has one."""
 
@@ -236,17 +214,14 @@ class Seals:
         drop_torn_line(folder.digests)
         self._file = open_to_append(folder.digests)
         last = (whole_lines(folder.digests) or [b""])[-1]
-        self._chain = chain_of(last)
-        if last and not last.startswith(_END):
+        chain = _CHAIN.search(last)
+        self._chain = chain[1].decode("ascii") if chain else ""
+        if last and not last.startswith(b'{"end":'):
             self._settle()
 
     def result(self, result: TrialResult) -> None:
         """Of a result line that is about to be written."""
         self._add(result_line(self._folder, result))
-
-    def manifest(self, content: bytes) -> None:
-        """Of a manifest that is about to be put in its place."""
-        self._add(manifest_line(content))
 
     def files(self, files: Mapping[str, TextDigest | None]) -> None:
         """Of files, by name inside the pack, that are about to be put in their places; None: taken away."""
@@ -311,13 +286,13 @@ def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
     return TextDigest.of_file(path) if path.is_file() else None
 
 
-def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None) -> None:
+def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None, *, sync: bool = False) -> None:
     """Write small files, whole or not at all each, with their digests first."""
     if seals:
         seals.files({name: TextDigest.of_bytes(content) for name, content in files.items()})
     with seals.kept() if seals else nullcontext():
         for name, content in files.items():
-            write_atomically(folder.path / name, content)
+            write_atomically(folder.path / name, content, sync=sync)
 
 
 @contextmanager
@@ -367,31 +342,3 @@ class Store:
         """No result comes after this; may be called twice. With `end` nothing was left undone."""
         self._results.close()
         self.seals.close(end=end)
-
-
-def read_results(folder: CampaignFolder) -> list[TrialResult]:
-    """One result per trial, by task and run; of several lines about one trial the last counts.
-
-    Raises:
-        UsageError: a line other than a torn last one is damaged; names file and line.
-    """
-    return in_order({result.key: result for result in read_every_result(folder)}.values())
-
-
-def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:
-    """Every line in the order of the file, also those that a later one about the same trial replaced.
-
-    Raises:
-        UsageError: a line other than a torn last one is damaged; names file and line.
-    """
-    for number, line in enumerate(read_lines(folder.results), 1):
-        try:
-            check_types(TrialResult, line)
-            yield TrialResult.from_json(line)
-        except (ValueError, TypeError) as error:
-            raise UsageError(f"{folder.results}: line {number}: {error}") from error
-
-
-def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
-    """By task, then by run."""
-    return sorted(results, key=lambda result: (result.task, result.run))

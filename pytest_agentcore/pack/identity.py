@@ -60,10 +60,7 @@ def identity(manifest: Manifest) -> Identity:
 
 def context(manifest: Manifest) -> str:
     """Tokens of context as they were asked for; what the backend chose by itself follows from the model."""
-    if manifest.engine is not None:
-        return str(manifest.engine.get("n_ctx", "default"))
-    engine = manifest.backend.get("engine")  # a pack from before what was asked for was written down
-    return str(engine.get("n_ctx", "default")) if isinstance(engine, Mapping) else "default"
+    return str(manifest.engine.get("n_ctx", "default"))
 
 
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
@@ -83,7 +80,7 @@ def _remarks(old: Manifest, new: Manifest) -> Iterator[str]:
 
 
 def _engine(manifest: Manifest) -> Mapping[str, Any]:
-    return {name: value for name, value in (manifest.engine or {}).items() if name != "n_ctx"}
+    return {name: value for name, value in manifest.engine.items() if name != "n_ctx"}
 
 
 def _line(name: str, mine: Any, theirs: Any) -> str:
@@ -101,7 +98,7 @@ def _is_digest(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - sha256 in hexadecimal
 
 
-def told(differences: Sequence[str], most: int = 4) -> str:
+def summarise(differences: Sequence[str], most: int = 4) -> str:
     """Differences in one sentence's part: the first few, and how many more there are."""
     shown = "; ".join(differences[:most])
     return f"{shown}; and {len(differences) - most} more" if len(differences) > most else shown

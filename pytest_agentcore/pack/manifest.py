@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder, campaign_name, write_atomically
 from pytest_agentcore.redact import redact
 from pytest_agentcore.tasks.suite import Suite
-from pytest_agentcore.trial.result import Prices, TrialKey, check_types
-
-DIGESTS = 1
-"""What `data/digests.jsonl` speaks for: every file of the pack. Raised when that changes."""
+from pytest_agentcore.trial.result import Prices, TrialKey
+from pytest_agentcore.trial.stored import from_json
 
 MANIFEST_SCHEMA = 1
 """Raised when a field changes its meaning or goes away."""
-
-ADDED: Mapping[str, Any] = {
-    "context_load": 0,
-    "group": "",
-    "engine": None,
-    "scope": (),
-    "session": "",
-    "resumed": (),
-    "merged": (),
-    "rechecked": (),
-    "selection": None,
-    "parallel": 1,
-    "predictions": None,
-    "digests": 0,
-}
-"""What a manifest says that was written before these fields came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +62,8 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sitting:
-    """One process that worked on a campaign after the first one, or one campaign that was merged into another."""
+class ProcessRun:
+    """A process that worked on a campaign after the first one, or a campaign that was merged into another."""
 
     campaign: str
     """Its id then."""
@@ -164,30 +146,27 @@ class Manifest:
     parallel: int = 1
     """Trials that ran at the same time at most; with more than one their seconds are not comparable."""
     predictions: Mapping[str, Any] | None = None
-    """None: none were filed. Else digest and commit of the file, see `session.recording.filing`."""
+    """None: none were filed. Else digest and commit of the file, see docs/predictions.md."""
     started: str
     """UTC, ISO 8601 with seconds."""
     finished: str | None = None
     """None: still running, or killed."""
     exit_status: int | None = None
     """pytest's, after the gate."""
-    engine: Mapping[str, str] | None = None
+    engine: Mapping[str, str] = field(default_factory=dict)
     """Engine settings as they were asked for; what the backend made of them stands in `backend`."""
     scope: tuple[str, ...] = ()
     """What of the suite was asked for: paths below it and the words of `-k`, `-m` and `--deselect`."""
     session: str = ""
     """UUID that the campaigns share which one command began."""
-    resumed: tuple[Sitting, ...] = ()
+    resumed: tuple[ProcessRun, ...] = ()
     """The processes that continued the campaign."""
-    merged: tuple[Sitting, ...] = ()
+    merged: tuple[ProcessRun, ...] = ()
     """The campaigns that were joined to make this one."""
     rechecked: tuple[Recheck, ...] = ()
     """Each time that verdicts were given anew; the result lines before them are kept."""
     selection: Selection | None = None
     """None: a campaign that counts. Else its trials were picked by their outcome, and it counts nowhere."""
-
-    digests: int = 0
-    """`DIGESTS` of the version that began the campaign; 0: an earlier one, whose digests speak for less."""
 
     @property
     def judged_by(self) -> str:
@@ -227,50 +206,7 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        if missing := [f.name for f in fields(cls) if f.name not in {**ADDED, **data}]:
-            raise ValueError(f"manifest without {', '.join(missing)}")
-        values = {f.name: {**ADDED, **data}[f.name] for f in fields(cls)}
-        check_types(cls, values)
-        return cls(
-            **values
-            | {
-                "suite": _read(SuiteFacts, values["suite"]),
-                "planned": tuple(_read(PlannedTrial, trial) for trial in values["planned"]),
-                "prices": _read(Prices, values["prices"]) if values["prices"] else None,
-                "sampling": _numbers("sampling", values["sampling"]),
-                "budget": _numbers("budget", values["budget"]),
-                "tools": tuple(values["tools"]),
-                "arguments": tuple(values["arguments"]),
-                "warnings": tuple(values["warnings"]),
-                "scope": tuple(values["scope"]),
-                "resumed": _sittings(values["resumed"]),
-                "merged": _sittings(values["merged"]),
-                "rechecked": tuple(Recheck(**recheck) for recheck in values["rechecked"]),
-                "selection": _selection(values["selection"]),
-            }
-        )
-
-
-Part = TypeVar("Part", SuiteFacts, PlannedTrial, Prices)
-
-
-def _read(kind: type[Part], values: Mapping[str, Any]) -> Part:
-    check_types(kind, values)
-    return kind(**values)
-
-
-def _numbers(name: str, values: Mapping[str, Any]) -> Mapping[str, float]:
-    if wrong := {key: value for key, value in values.items() if not isinstance(value, int | float)}:
-        raise ValueError(f"{name} must hold numbers, not {wrong!r:.80}")
-    return values
-
-
-def _sittings(data: Sequence[Mapping[str, Any]]) -> tuple[Sitting, ...]:
-    return tuple(Sitting(**{**sitting, "arguments": tuple(sitting["arguments"])}) for sitting in data)
-
-
-def _selection(data: Mapping[str, Any] | None) -> Selection | None:
-    return Selection(asked=tuple(data["asked"]), of=data["of"]) if data else None
+        return from_json(cls, data)
 
 
 def name_for(manifest: Manifest) -> str:

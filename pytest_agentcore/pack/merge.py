@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.digests import read_every_result
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, make_places
-from pytest_agentcore.pack.identity import identity, remarks, told
-from pytest_agentcore.pack.manifest import DIGESTS, Manifest, Recheck, Sitting
+from pytest_agentcore.pack.identity import identity, remarks, summarise
+from pytest_agentcore.pack.manifest import Manifest, ProcessRun, Recheck
 from pytest_agentcore.pack.predictions import PREDICTIONS
-from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.read import Campaign, read_every_result
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import set_aside
 from pytest_agentcore.pack.validate import examine
@@ -67,10 +66,9 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
         group="",
         scope=(),
         session="",
-        resumed=tuple(sitting for manifest in manifests for sitting in manifest.resumed),
-        merged=tuple(sitting for part in parts for sitting in part.manifest.merged or (_sitting(part),)),
+        resumed=tuple(run for manifest in manifests for run in manifest.resumed),
+        merged=tuple(run for part in parts for run in part.manifest.merged or (_process_run(part),)),
         rechecked=tuple(sorted(_rechecks(manifests), key=lambda recheck: recheck.at)),
-        digests=DIGESTS,
     )
 
 
@@ -157,9 +155,9 @@ def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
                 shutil.copyfile(path, place / path.name)
 
 
-def _sitting(part: Campaign) -> Sitting:
+def _process_run(part: Campaign) -> ProcessRun:
     manifest = part.manifest
-    return Sitting(
+    return ProcessRun(
         campaign=part.folder.id,
         started=manifest.started,
         recorded=len(part.results),
@@ -174,4 +172,4 @@ def _warnings(first: Manifest, others: Iterable[Manifest]) -> Iterable[str]:
     for other in others:
         yield from other.warnings
         if moved := remarks(first, other):
-            yield f"merged from {other.campaign}, where not all was as in {first.campaign} ({told(moved)})"
+            yield f"merged from {other.campaign}, where not all was as in {first.campaign} ({summarise(moved)})"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.figures import CampaignFigures, figures_of
 from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, campaigns
+from pytest_agentcore.pack.jsonl import read_lines
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -85,6 +85,33 @@ def look_through(results: Path) -> tuple[list[Listed], list[Unreadable]]:
             damaged.append(Unreadable(folder, str(error)))
     found.sort(key=lambda listed: (listed.manifest.started, len(listed.folder.id), listed.folder.id))
     return [listed for listed in found if listed.manifest.counts], damaged
+
+
+def read_results(folder: CampaignFolder) -> list[TrialResult]:
+    """One result per trial, by task and run; of several lines about one trial the last counts.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
+    return in_order({result.key: result for result in read_every_result(folder)}.values())
+
+
+def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:
+    """Every line in the order of the file, also those that a later one about the same trial replaced.
+
+    Raises:
+        UsageError: a line other than a torn last one is damaged; names file and line.
+    """
+    for number, line in enumerate(read_lines(folder.results), 1):
+        try:
+            yield TrialResult.from_json(line)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{folder.results}: line {number}: {error}") from error
+
+
+def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
+    """By task, then by run."""
+    return sorted(results, key=lambda result: (result.task, result.run))
 
 
 def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:

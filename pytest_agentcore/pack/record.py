@@ -11,16 +11,15 @@ from typing import Any
 
 from pytest_agentcore.errors import RecordError
 from pytest_agentcore.pack.csv import write_tables
-from pytest_agentcore.pack.digests import Store, in_order, put, read_results
+from pytest_agentcore.pack.digests import MANIFEST, Store, put
 from pytest_agentcore.pack.folder import (
     CampaignFolder,
     CampaignLock,
     create_campaign,
     make_places,
-    write_atomically,
 )
-from pytest_agentcore.pack.manifest import DIGESTS, Manifest, manifest_bytes, name_for
-from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for
+from pytest_agentcore.pack.read import Campaign, in_order, read_results
 from pytest_agentcore.pack.resume import Choice, continued, leftovers, put_in_order, set_aside
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -72,7 +71,7 @@ class CampaignRecord:
         Raises:
             UsageError: the results folder cannot be used.
         """
-        return cls(create_campaign(results, name_for(manifest)), replace(manifest, digests=DIGESTS), kept=kept)
+        return cls(create_campaign(results, name_for(manifest)), manifest, kept=kept)
 
     @classmethod
     def go_on(cls, choice: Choice, manifest: Manifest) -> CampaignRecord:
@@ -157,7 +156,4 @@ class CampaignRecord:
         return campaign
 
     def _write_manifest(self) -> None:
-        content = manifest_bytes(self.manifest)
-        self._store.seals.manifest(content)
-        with self._store.seals.kept():
-            write_atomically(self.folder.manifest, content, sync=True)
+        put(self.folder, {MANIFEST: manifest_bytes(self.manifest)}, self._store.seals, sync=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
-from pytest_agentcore.pack.identity import identity, remarks, told
-from pytest_agentcore.pack.manifest import Manifest, Sitting, name_for
+from pytest_agentcore.pack.identity import identity, remarks, summarise
+from pytest_agentcore.pack.manifest import Manifest, ProcessRun, name_for
 from pytest_agentcore.pack.read import Campaign, Listed, Unreadable, look_through, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.pack.validate import manifest_problem
@@ -102,7 +102,7 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
 
 def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
     """The manifest of a campaign that goes on: what it was, and who continues it."""
-    sitting = Sitting(
+    run = ProcessRun(
         campaign=old.campaign,
         started=new.started,
         recorded=recorded,
@@ -111,13 +111,13 @@ def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
         packages=new.packages,
     )
     moved = remarks(old, new)
-    said = (f"resumed where not all is as it was ({told(moved)})",) if moved else ()
+    said = (f"resumed where not all is as it was ({summarise(moved)})",) if moved else ()
     return replace(
         old,
         runs=max(old.runs, new.runs),
         parallel=max(old.parallel, new.parallel),
         warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
-        resumed=(*old.resumed, sitting),
+        resumed=(*old.resumed, run),
         finished=None,
         exit_status=None,
     )
@@ -218,7 +218,7 @@ def _told_apart(known: Sequence[Listed], wanted: Manifest) -> str:
         for listed in known
         if (listed.manifest.model, listed.manifest.suite.name) == (wanted.model, wanted.suite.name)
     ]
-    return f"new: differs from {like[-1].campaign} in {told(_differences(like[-1], wanted))}" if like else ""
+    return f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], wanted))}" if like else ""
 
 
 def _passed_over(damaged: Sequence[Unreadable], wanted: Manifest) -> str:

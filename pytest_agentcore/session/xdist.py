@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.pack.digests import read_results
 from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.read import read_results
 from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.session.experiment import Campaigns, Experiment
 from pytest_agentcore.session.gates import Gates

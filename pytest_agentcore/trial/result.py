@@ -5,51 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache
-from types import NoneType
 from typing import Any, Self
 
 from pytest_agentcore.trial.modes import Attribution, Cause, FailureMode, StopReason
+from pytest_agentcore.trial.stored import from_json
 
 SCHEMA_VERSION = 1
 """Of the result line; raised when a field changes its meaning or goes away."""
 
 DETAIL_CHARACTERS = 2000
 """So much is kept of what a checker said."""
-
-_PLAIN: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "str": ("a text", (str,)),
-    "str | None": ("a text", (str, NoneType)),
-    "int": ("a whole number", (int,)),
-    "int | None": ("a whole number", (int, NoneType)),
-    "float": ("a number", (int, float)),
-    "bool | None": ("true, false or null", (bool, NoneType)),
-    "Mapping[str, Any]": ("an object", (dict,)),
-    "Mapping[str, Any] | None": ("an object", (dict, NoneType)),
-    "Mapping[str, str]": ("an object", (dict,)),
-    "Mapping[str, str] | None": ("an object", (dict, NoneType)),
-    "Mapping[str, float]": ("an object", (dict,)),
-    "tuple[str, ...]": ("a list", (list, tuple)),
-    "tuple[Mapping[str, Any], ...]": ("a list", (list, tuple)),
-}
-"""What JSON has for the annotations of stored fields."""
-
-
-def check_types(kind: type, values: Mapping[str, Any]) -> None:
-    """Hold what a file says to what a dataclass declares; fields of other than plain types are left alone.
-
-    Raises:
-        ValueError: names the field, and what would be right.
-    """
-    for name, (words, types) in _plain_fields(kind).items():
-        if name in values and not isinstance(values[name], types):
-            raise ValueError(f"{name} must be {words}, not {values[name]!r:.80}")
-
-
-@cache
-def _plain_fields(kind: type) -> Mapping[str, tuple[str, tuple[type, ...]]]:
-    """Looked up once: campaigns of thousands of trials are read."""
-    return {field.name: _PLAIN[str(field.type)] for field in fields(kind) if str(field.type) in _PLAIN}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -199,18 +164,11 @@ class TrialResult:
         """The inverse of `to_json`.
 
         Raises:
-            ValueError: another schema version, or a field missing.
+            ValueError: another schema version, or a field missing or of another type.
         """
         if data.get("schema") != SCHEMA_VERSION:
             raise ValueError(f"schema {data.get('schema')!r} of a result line: this version reads {SCHEMA_VERSION}")
-        missing = [name for name in _NAMES if name not in data]
-        if missing:
-            raise ValueError(f"result line without {', '.join(missing)}")
-        values = {name: data[name] for name in _NAMES}
-        values["stop_reason"] = StopReason(values["stop_reason"])
-        values["failure_mode"] = None if values["failure_mode"] is None else FailureMode(values["failure_mode"])
-        values["cause"] = None if values["cause"] is None else Cause(values["cause"])
-        return cls(**values)
+        return from_json(cls, data)
 
 
 _NAMES = tuple(field.name for field in fields(TrialResult))

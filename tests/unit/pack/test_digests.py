@@ -12,7 +12,7 @@ from written import FINISHED, write_campaign, write_evidence
 
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.errors import RecordError
-from pytest_agentcore.pack.digests import Seals, read_digests
+from pytest_agentcore.pack.digests import Seals, TextDigest, read_digests
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.record import CampaignRecord
@@ -179,7 +179,7 @@ def test_a_line_that_a_kill_prevented_is_said_to_be(tmp_path: Path) -> None:
 def test_a_file_that_a_kill_kept_as_it_was_is_said_to_be(folder: CampaignFolder) -> None:
     """A digest whose file never came, and then other lines: the file is still no problem, and an edit of it is."""
     seals = Seals(folder)
-    seals.manifest(b"a manifest that never came")
+    seals.files({"manifest.json": TextDigest.of_bytes(b"a manifest that never came")})
     seals.close()
     assert examine(folder).problems == []
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from results import manifest
 
-from pytest_agentcore.pack.identity import identity, remarks, told
+from pytest_agentcore.pack.identity import identity, remarks, summarise
 
 BASE = manifest()
 
@@ -23,7 +23,6 @@ OTHER: list[tuple[dict[str, Any], str]] = [
     ({"sampling": {**BASE.sampling, "temperature": 0.0}}, "sampling temperature: 0.7 → 0"),
     ({"seed": 8}, "seed: 7 → 8"),
     ({"engine": {"n_ctx": "4096"}}, "context: default → 4096"),
-    ({"backend": {**BASE.backend, "engine": {"n_ctx": 8192}}}, "context: default → 8192"),
     ({"context_load": 4000}, "context load: 0 → 4000"),
     ({"budget": {**BASE.budget, "turns": 20}}, "limit of turns: 15 → 20"),
     ({"sandbox": {"name": "process"}}, "sandbox: bubblewrap → process"),
@@ -66,5 +65,5 @@ def test_what_can_still_move_a_number_is_a_remark() -> None:
 
 
 def test_a_long_list_of_differences_is_cut() -> None:
-    assert told(["a", "b"]) == "a; b"
-    assert told([*"abcdef"]) == "a; b; c; d; and 2 more"
+    assert summarise(["a", "b"]) == "a; b"
+    assert summarise([*"abcdef"]) == "a; b; c; d; and 2 more"

@@ -12,11 +12,10 @@ from written import FINISHED, write_campaign, write_evidence
 
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.digests import read_every_result
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.merge import merge
-from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.read import read_campaign, read_every_result
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.trial.result import TrialResult

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,18 +49,6 @@ def test_complete_is_a_plan_with_every_trial_scored(
     record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
 
     assert read_campaign(record.folder.path).is_complete is complete
-
-
-def test_a_pack_from_before_the_later_fields(tmp_path: Path) -> None:
-    made = _pack(tmp_path, [])
-    written = json.loads(made.manifest.read_bytes())
-    for name in ("scope", "resumed", "merged", "selection"):
-        del written[name]
-    made.manifest.write_text(json.dumps(written))
-
-    read = read_campaign(made.path).manifest
-
-    assert (read.scope, read.resumed, read.merged, read.selection, read.counts) == ((), (), (), None, True)
 
 
 def test_a_selection_does_not_count(tmp_path: Path) -> None:

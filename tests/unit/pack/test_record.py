@@ -14,10 +14,10 @@ from results import GAVE_UP, HOSTILE, LOST, WRONG, manifest, result
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.csv import TABLES, write_tables
-from pytest_agentcore.pack.digests import Store, read_results
+from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
 from pytest_agentcore.pack.manifest import read_manifest, write_manifest
-from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.trial.result import Prices, TrialResult
 

@@ -26,7 +26,6 @@ from results import (
 
 from pytest_agentcore.backends.base import FinishReason
 from pytest_agentcore.catalogue.entry import Policy
-from pytest_agentcore.pack import manifest as campaign_manifest
 from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import create_campaign
 from pytest_agentcore.pack.manifest import Manifest, write_manifest
@@ -116,18 +115,19 @@ def test_closed_sets_are_the_code_s(found: Iterable[str], expected: type[StrEnum
         (schema("manifest"), Manifest, {"schema"}),
     ],
 )
-def test_fields_are_the_code_s_and_the_first_ones_required(
-    described: dict[str, Any], kind: type, more: set[str]
-) -> None:
+def test_fields_are_the_code_s_and_all_required(described: dict[str, Any], kind: type, more: set[str]) -> None:
     expected = {field.name for field in fields(kind)} | more
-    added = set() if kind is TrialResult else {*campaign_manifest.ADDED}
-
     assert set(described["properties"]) == expected
-    assert set(described["required"]) == expected - added
+    assert set(described["required"]) == expected
 
 
-def test_what_was_written_before_a_field_came_still_reads() -> None:
-    old_manifest = {name: value for name, value in manifest().to_json().items() if name not in campaign_manifest.ADDED}
-
-    assert Manifest.from_json(old_manifest).group == ""
-    validator("manifest").validate(old_manifest)
+@pytest.mark.parametrize(
+    ("kind", "whole"),
+    [(TrialResult, result().to_json()), (Manifest, manifest().to_json())],
+    ids=["result", "manifest"],
+)
+def test_every_field_must_be_there(kind: type[TrialResult | Manifest], whole: dict[str, Any]) -> None:
+    assert kind.from_json(json.loads(json.dumps(whole))) == kind.from_json(whole)
+    for name in {field.name for field in fields(kind)}:
+        with pytest.raises(ValueError, match=f"without {name}"):
+            kind.from_json({key: value for key, value in whole.items() if key != name})
