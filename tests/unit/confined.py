@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ def make_cell(sandbox: Sandbox, folder: Path, instance: Instance | None = None, 
     return Cell(sandbox, workspace, Toolbox(builtin_tools(), faults))
 
 
+@functools.cache  # opening one proves that it works, by running a Python in it
 def sandbox_of(kind: str) -> Sandbox:
     """The sandbox of a kind; skips where bubblewrap does not work, but never in CI."""
     if kind == "process":

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from confined import sandbox_of
 
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import UsageError
 from pytest_agentcore.sandbox.base import Sandbox
-from pytest_agentcore.sandbox.bubblewrap import Bubblewrap
-from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace, freeze
 from pytest_agentcore.tasks.task import Instance
 
@@ -24,43 +20,11 @@ Files = Mapping[str, str | bytes]
 Finish = Callable[..., Trial]
 NOTHING: Files = MappingProxyType({})
 
-BUBBLEWRAP = pytest.param("bubblewrap", marks=pytest.mark.sandbox)
-NAMESPACE = pytest.param("user namespace", marks=pytest.mark.sandbox)
-"""bubblewrap as it runs for anybody but root: all processes in it are the same user."""
-PROCESS = "process"
-
-
-@pytest.fixture(scope="session")
-def sandboxes() -> Callable[[str], Sandbox]:
-    """The sandbox of a kind; skips where there is none, but never in CI."""
-    opened: dict[str, Sandbox] = {}
-
-    def get(kind: str) -> Sandbox:
-        if kind not in opened:
-            opened[kind] = _open(kind)
-        return opened[kind]
-
-    return get
-
-
-def _open(kind: str) -> Sandbox:
-    if kind == PROCESS:
-        return open_sandbox("process")
-    try:
-        sandbox = open_sandbox("bubblewrap")
-    except UsageError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    if kind == "user namespace":
-        return dataclasses.replace(cast("Bubblewrap", sandbox), uids=None)
-    return sandbox
-
 
 @pytest.fixture
-def sandbox(request: pytest.FixtureRequest, sandboxes: Callable[[str], Sandbox]) -> Sandbox:
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """The plain process unless a test is parametrized with a kind: for what runs no code it does not matter."""
-    return sandboxes(getattr(request, "param", PROCESS))
+    return sandbox_of(getattr(request, "param", "process"))
 
 
 @pytest.fixture

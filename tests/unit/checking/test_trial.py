@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from confined import BUBBLEWRAP, NAMESPACE, PROCESS
 
-from checking.conftest import BUBBLEWRAP, NAMESPACE, PROCESS, Finish
+from checking.conftest import Finish
 from pytest_agentcore.checking.run import Opaque, Outcome
 
 PRICE = '''

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, field
 
 import pytest
+from confined import NAMESPACE, PROCESS
 
-from checking.conftest import NAMESPACE, PROCESS, Finish
+from checking.conftest import Finish
 from pytest_agentcore.checking.inside import judge
 from pytest_agentcore.checking.trial import Trial
 
