@@ -18,8 +18,9 @@ from typing import Any
 
 from pytest_agentcore.agent.retries import Patience
 from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request, ShowsPrompts, ToolCall
-from pytest_agentcore.catalogue.entry import Policy, Sampling
+from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.errors import BackendError, EndOfTrial
+from pytest_agentcore.setup import Setup
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.tools.toolbox import unknown_tool
 from pytest_agentcore.trial.result import TrialKey
@@ -136,17 +137,12 @@ class Preflight:
         return {"passed": self.passed, "verdict": self.verdict, "policy": self.policy, "checks": checks}
 
 
-@dataclass(kw_only=True)
-class Subject:
-    """A model, and how the campaign is going to ask it."""
+@dataclass(slots=True)
+class _Subject:
+    """A model, asked as its campaign is going to ask it."""
 
     backend: Backend
-    model: str
-    """The slug."""
-    policy: Policy
-    sampling: Sampling = Sampling()
-    seconds: float = 3600.0
-    """For one reply."""
+    setup: Setup
     cancel: threading.Event = field(default_factory=threading.Event)
     patience: Patience = field(default_factory=lambda: Patience(reconnect_timeout=RECONNECT_SECONDS))
     asked: int = 0
@@ -175,15 +171,15 @@ class Subject:
 
         def request() -> Request:
             return Request(
-                trial=TrialKey(self.model, "preflight", self.asked),
+                trial=TrialKey(self.setup.slug, "preflight", self.asked),
                 turn=1,
                 messages=tuple(messages),
                 tools=tuple(tools),
-                sampling=self.sampling,
+                sampling=self.setup.sampling,
                 seed=self.asked,
                 max_reply_tokens=tokens,
-                policy=policy or self.policy,
-                deadline=time.monotonic() + self.seconds,
+                policy=policy or self.setup.policy,
+                deadline=time.monotonic() + self.setup.limit.seconds,
                 cancel=self.cancel,
             )
 
@@ -205,8 +201,9 @@ Seen = tuple[Finding, str, str | Sequence[Message], str | Reply]
 NOT_ASKED = "(not asked)"
 
 
-def preflight(subject: Subject) -> Preflight:
+def preflight(backend: Backend, setup: Setup) -> Preflight:
     """Make the five checks. Nothing is raised: a backend that fails is what is looked for."""
+    subject = _Subject(backend, setup)
     shelf = _exchange(ASK_SHELF, PLAIN, RECEIPT, text="I will write the note.")
     silent = _exchange(ASK_NOTE, PLAIN, RECEIPT)
     refused = _exchange(ASK_NOTE, UNKNOWN, unknown_tool(UNKNOWN.name, [NOTE.name]))
@@ -217,7 +214,7 @@ def preflight(subject: Subject) -> Preflight:
         _check("nested_argument", (SYSTEM, ASK_TRIP), lambda sent: _nested_argument(subject, sent)),
         _check("unknown_tool", refused, lambda sent: _given_back(subject, sent)),
     )
-    return Preflight(policy=subject.policy.value, checks=checks)
+    return Preflight(policy=setup.policy.value, checks=checks)
 
 
 def _exchange(asked: Message, call: ToolCall, result: str, text: str = "") -> tuple[Message, ...]:
@@ -244,21 +241,21 @@ def _check(name: str, messages: tuple[Message, ...], examine: Callable[[tuple[Me
     )
 
 
-def _structured_call(subject: Subject, sent: tuple[Message, ...]) -> Seen:
+def _structured_call(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
     """One call, asked for in plain words."""
     reply = subject.ask(sent, (NOTE,))
     finding, says = _not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)
     return finding, says, sent, reply
 
 
-def _given_back(subject: Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
+def _given_back(subject: _Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
     """A call and its result, given back to the model, which is asked where its reply must hold an answer."""
     if subject.shown:
-        wrong, added = _round_trip(subject.shown, sent, (NOTE,), subject.policy)
+        wrong, added = _round_trip(subject.shown, sent, (NOTE,), subject.setup.policy)
         if wrong or not answer:
             says = wrong or "the template writes call and result, and the call is read back"
             return Finding.failed if wrong else Finding.ok, says, added or sent, NOT_ASKED
-    forced = subject.policy is Policy.constrained  # then the reply is a call, whatever was asked
+    forced = subject.setup.policy is Policy.constrained  # then the reply is a call, whatever was asked
     reply = subject.ask(sent, (NOTE,), tokens=CALL_TOKENS if forced else ANSWER_TOKENS)
     grown = reply.usage.prompt_tokens - subject.opening
     if subject.opening and reply.usage.prompt_tokens and grown < GROWTH:
@@ -268,9 +265,9 @@ def _given_back(subject: Subject, sent: tuple[Message, ...], answer: str = "") -
     return Finding.ok, "call and result were taken", sent, reply
 
 
-def _nested_argument(subject: Subject, sent: tuple[Message, ...]) -> Seen:
+def _nested_argument(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
     """An object with a list in it: given back to a template, forced by a grammar, or asked for."""
-    policy = subject.policy
+    policy = subject.setup.policy
     if subject.shown:
         exchange = _exchange(ASK_TRIP, NESTED, RECEIPT)
         wrong, added = _round_trip(subject.shown, exchange, (TRIP,), policy)
@@ -292,7 +289,7 @@ def _nested_argument(subject: Subject, sent: tuple[Message, ...]) -> Seen:
     return Finding.ok, "a nested object and a list arrive whole", sent, reply
 
 
-def _not_offered(subject: Subject, reply: Reply, tool: ToolSpec) -> tuple[Finding, str] | None:
+def _not_offered(subject: _Subject, reply: Reply, tool: ToolSpec) -> tuple[Finding, str] | None:
     """Judge a call of anything but the one tool there is; None where there is no such call.
 
     In a server's reply that is no whim of the model, which has nothing else to name: servers are known to garble names.

@@ -88,7 +88,7 @@ def run_preflight(options: argparse.Namespace) -> int:
 
 
 def _try_calls(setup: Setup, backends: Any) -> Preflight:
-    from pytest_agentcore.checks.preflight import Subject, preflight
+    from pytest_agentcore.checks.preflight import preflight
     from pytest_agentcore.setup import check_files
 
     if not setup.has_plumbing:
@@ -96,14 +96,7 @@ def _try_calls(setup: Setup, backends: Any) -> Preflight:
     entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
     check_files([setup])
     with closing(backends[entry.backend](entry, setup.engine)) as backend:
-        subject = Subject(
-            backend=backend,
-            model=setup.slug,
-            policy=setup.policy,
-            sampling=setup.sampling,
-            seconds=setup.limit.seconds,
-        )
-        return preflight(subject)
+        return preflight(backend, setup)
 
 
 def _preflight_lines(setup: Setup, found: Preflight) -> Iterator[str]:

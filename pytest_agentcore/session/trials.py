@@ -25,7 +25,7 @@ from pytest_agentcore.backends.base import Backend, ChecksRoom
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.checks.preflight import Subject, preflight
+from pytest_agentcore.checks.preflight import preflight
 from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter
@@ -177,15 +177,7 @@ class Models:
         settings = self._experiment.settings
         if settings.preflight == "off" or not setup.has_plumbing:
             return {}
-        subject = Subject(
-            backend=backend,
-            model=setup.slug,
-            policy=setup.policy,
-            sampling=setup.sampling,
-            seconds=setup.limit.seconds,
-            cancel=threading.Event(),
-        )
-        found = preflight(subject)
+        found = preflight(backend, setup)
         if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
             raise UsageError(
                 f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was sent "
