@@ -1,14 +1,21 @@
-"""The filter as a program: run here by a small interpreter of classic BPF, for machines that are not at hand."""
+"""bubblewrap alone: users, words and limits; and its filter, run by a small interpreter of classic BPF."""
 
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import socket
 import struct
+from pathlib import Path
 
 import pytest
+from confined import BUBBLEWRAP, MOUNTED, Cell
 
-from pytest_agentcore.sandbox.bubblewrap import seccomp_filter
+from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.sandbox.base import Command, Limits
+from pytest_agentcore.sandbox.bubblewrap import rlimits_of, seccomp_filter
+from pytest_agentcore.sandbox.workspace import create_workspace
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 X86, ARM, OTHER = 0xC000003E, 0xC00000B7, 0x40000003
@@ -19,7 +26,7 @@ def refused(number: int) -> int:
     return 0x00050000 | number
 
 
-def run(program: bytes, audit: int, number: int, argument: int = 0) -> int:
+def verdict_of(program: bytes, audit: int, number: int, argument: int = 0) -> int:
     """The program's verdict on one system call (linux/filter.h, the five instructions that are used)."""
     words = {0: number, 4: audit, 16: argument & 0xFFFFFFFF}
     instructions = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
@@ -67,8 +74,42 @@ CALLS = [
 def test_the_filters_verdicts(machine: str, audit: int, number: int, argument: int, verdict: int) -> None:
     program = seccomp_filter(machine)
     assert program is not None
-    assert run(program, audit, number, argument) == verdict
+    assert verdict_of(program, audit, number, argument) == verdict
 
 
 def test_a_machine_whose_numbers_are_not_known_has_no_filter() -> None:
     assert seccomp_filter("s390x") is None
+
+
+@MOUNTED
+def test_what_bubblewrap_says_of_a_program_s_absence_counts_only_from_bubblewrap(cell: Cell) -> None:
+    done = cell.run("sh", "-c", "echo 'bwrap: execvp x: No such file or directory'; exit 1")
+    assert done.exit_code == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's sandbox runs as another user")
+@pytest.mark.parametrize("cell", [BUBBLEWRAP], indirect=True)
+def test_each_workspace_has_a_user_of_its_own(cell: Cell, tmp_path: Path) -> None:
+    ids = {cell.run("id", "-u").output for _ in range(3)}
+    other = [create_workspace(tmp_path / f"other{number}") for number in range(3)]
+    ids |= {cell.sandbox.run(workspace, Command(argv=["id", "-u"])).output for workspace in other}
+    assert len(ids) > 1
+    assert len({cell.run("stat", "-c", "%u", ".").output for _ in range(2)}) == 1
+
+
+def test_limits_stay_below_those_of_the_harness(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (own, own))
+    assert rlimits_of(Limits(cpu_seconds=50), counted=True)[resource.RLIMIT_CPU] == 50
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (own, 20))
+    assert set(rlimits_of(Limits(), counted=True).values()) == {0, 20}
+    assert resource.RLIMIT_NPROC not in rlimits_of(Limits(), counted=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's sandbox runs as another user")
+@pytest.mark.parametrize("cell", [BUBBLEWRAP], indirect=True)
+def test_a_file_that_the_sandbox_could_not_read_is_refused_in_words(cell: Cell, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(SandboxError, match="only its owner may read it"):
+        cell.run("true", read_only={"/checker": closed})
