@@ -72,9 +72,10 @@ def test_the_wheel_holds_the_suite_whole(clone: Path, wheel: Path) -> None:
     assert not {name for name in names if "__pycache__" in name}
 
 
-def test_the_wheel_holds_the_published_scores(wheel: Path) -> None:
+def test_the_wheel_holds_the_published_scores_and_the_form_of_predictions(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert b"Gemma 4 12B IT (Q4_K_M),22,30" in archive.read("pytest_agentcore/analysis/published.csv")
+        assert b"[failure_modes]" in archive.read("pytest_agentcore/analysis/predictions_form.md")
 
 
 def test_the_wheel_holds_the_templates_of_the_reports(wheel: Path) -> None:

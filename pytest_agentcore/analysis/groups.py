@@ -194,35 +194,32 @@ def _steps(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> I
     for load in dict.fromkeys(campaign.manifest.context_load for campaign in campaigns):
         here = {c.manifest.policy: c for c in campaigns if c.manifest.context_load == load}
         for (first, second), kind in STEPS.items():
-            between = kind is StepKind.mixed and "lenient" in here
-            if first in here and second in here and not between:
-                yield _step(kind, here[first], here[second], read)
-
-
-def _step(kind: StepKind, first: Campaign, second: Campaign, read: Mapping[str, list[Course]]) -> Step:
-    pairs = paired(read[first.folder.id], read[second.folder.id])
-    planned = {(t.task, t.run) for campaign in (first, second) for t in campaign.manifest.planned}
-    return Step(
-        kind=kind,
-        first=first.manifest.policy,
-        second=second.manifest.policy,
-        load=first.manifest.context_load,
-        found=_changed(pairs),
-        pairs=len(pairs),
-        alike=sum(one.texts[:1] == other.texts[:1] for one, other in pairs),
-        unpaired=len(planned) - len(pairs),
-    )
+            # the step that mixes two questions is shown only where the policy between was not run
+            if not {first, second} <= here.keys() or (kind is StepKind.mixed and "lenient" in here):
+                continue
+            pairs = paired(read[here[first].folder.id], read[here[second].folder.id])
+            planned = {(t.task, t.run) for policy in (first, second) for t in here[policy].manifest.planned}
+            yield Step(
+                kind=kind,
+                first=first,
+                second=second,
+                load=load,
+                found=_changed(pairs),
+                pairs=len(pairs),
+                alike=sum(one.texts[:1] == other.texts[:1] for one, other in pairs),
+                unpaired=len(planned) - len(pairs),
+            )
 
 
 def paired(first: Sequence[Course], second: Sequence[Course]) -> list[Pair]:
-    """Trials of the same task and run."""
+    """Pair the trials of the same task and run."""
     others = {(course.result.task, course.result.run): course for course in second}
     keyed = ((course, others.get((course.result.task, course.result.run))) for course in first)
     return [(course, other) for course, other in keyed if other]
 
 
 def _changed(pairs: Sequence[Pair]) -> PairedDifference | None:
-    """Pairs that repeat another one of their task, reply by reply, are one observation."""
+    """Compare pairs; those that repeat another one of their task, reply by reply, are one observation."""
     seen = Counter((_observation(one), _observation(other)) for one, other in pairs)
     return paired_difference(
         ((first is True, second is True), times) for ((*_, first), (*_, second)), times in seen.items()
@@ -269,7 +266,7 @@ def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] 
 
 
 def _not_negative(found: Interval | None) -> Interval | None:
-    """A trial takes no less than no time."""
+    """Cut an interval at 0: a trial takes no less than no time."""
     return found and replace(found, low=max(0.0, found.low))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import NamedTuple
 
 from pytest_agentcore.errors import UsageError
@@ -150,34 +151,6 @@ def _numbers(expected: Expected) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-FORM = """\
-+++
-# Written before the first trial. Take the # away from what you predict and put in what you expect.
-schema = {schema}
-model = {model}
-suite = {suite}
-runs = {runs}
-# policy = "native"  # native, lenient or constrained; without it any
-
-[score]  # effective pass rate over all tasks, 0 to 1
-# point = 0.5
-# range = [0.0, 1.0]
-
-[tasks]  # passes out of {runs}: a number, or [from, to]
-{tasks}
-
-[failure_modes]  # trials out of {trials}: a number, or [from, to]
-{modes}
-
-[cost]  # USD of the whole campaign: a number, or [from, to]
-# total = 0.00
-+++
-
-# What I expect of {name}, and why
-
-"""
-
-
 def forecast(*, model: str, suite: str, tasks: Sequence[str], runs: int) -> str:
     """Write a predictions.md in which nothing is predicted until somebody takes a `#` away.
 
@@ -188,7 +161,8 @@ def forecast(*, model: str, suite: str, tasks: Sequence[str], runs: int) -> str:
         runs: of each task.
     """
     trials = runs * len(tasks)
-    return FORM.format(
+    form = files(__package__).joinpath("predictions_form.md").read_text(encoding="utf-8")
+    return form.format(
         schema=PREDICTIONS_SCHEMA,
         model=json.dumps(model),
         suite=json.dumps(suite),

@@ -236,16 +236,13 @@ def pass_hat_k(passed: int, scored: int, k: int) -> float | None:
 
 
 def repeats(tasks: Sequence[Rates], k: int) -> Repeats:
-    """The mean over the tasks that have k scored runs; one task gives that task's value."""
-    enough = [rates for rates in tasks if rates.scored >= k]
+    """Give the mean over the tasks that have k scored runs; one task gives that task's value."""
+    enough = [(rates.passed, rates.scored) for rates in tasks if rates.scored >= k]
+    any_of, all_of = [pass_at_k(*counts, k) for counts in enough], [pass_hat_k(*counts, k) for counts in enough]
     return Repeats(
         k=k,
-        any_of=_mean(pass_at_k(rates.passed, rates.scored, k) for rates in enough),
-        all_of=_mean(pass_hat_k(rates.passed, rates.scored, k) for rates in enough),
+        any_of=mean([value for value in any_of if value is not None]),
+        all_of=mean([value for value in all_of if value is not None]),
         tasks=len(enough),
         left_out=len(tasks) - len(enough),
     )
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    return mean([value for value in values if value is not None])
