@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_agentcore.pack.digests import Seals, put
-from pytest_agentcore.pack.figures import EVERY
+from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of
@@ -95,8 +95,7 @@ def write_tables(campaign: Campaign, folder: CampaignFolder, seals: Seals | None
     put(folder, {table.file: table.content(campaign) for table in TABLES}, seals)
 
 
-def trials(campaign: Campaign) -> Iterator[Row]:
-    """A row per trial: every field of its result."""
+def _trials(campaign: Campaign) -> Iterator[Row]:
     for result in campaign.results:
         yield {name: getattr(result, name) for name in _FIELDS} | {
             "seconds": to_milliseconds(result.seconds),
@@ -109,25 +108,8 @@ def trials(campaign: Campaign) -> Iterator[Row]:
         }
 
 
-def pass_rate_by_task(campaign: Campaign) -> Iterator[Row]:
-    """Passes, and what they are a part of."""
-    for group in campaign.figures.groups:
-        rates = group.rates
-        yield {
-            "task": group.task,
-            "policy": campaign.manifest.policy,
-            "planned": rates.planned,
-            "recorded": rates.recorded,
-            "scored": rates.scored,
-            "passed": rates.passed,
-            "raw_rate": to_ratio(rates.raw),
-            "effective_rate": to_ratio(rates.effective),
-            "distinct": group.distinct.n,
-        }
-
-
-def failure_mode_histogram(campaign: Campaign) -> Iterator[Row]:
-    """Trials per outcome, all outcomes present, and below each its causes."""
+def _failure_modes(campaign: Campaign) -> Iterator[Row]:
+    """All outcomes are present, and below each are its causes."""
     figures = campaign.figures
 
     def row(outcome: str, cause: str, attribution: str | None, trials: int) -> Row:
@@ -142,109 +124,79 @@ def failure_mode_histogram(campaign: Campaign) -> Iterator[Row]:
                 yield row(outcome, cause.value, cause.attribution.value, part)
 
 
-def latency_distribution(campaign: Campaign) -> Iterator[Row]:
-    """Seconds per trial."""
-    for group in campaign.figures.groups:
-        effort, seconds = group.effort, group.effort.seconds
-        yield {
-            "task": group.task,
-            "policy": campaign.manifest.policy,
-            "over": effort.basis,
-            "trials": seconds.n,
-            "mean_seconds": to_milliseconds(seconds.mean),
-            "p50_seconds": to_milliseconds(seconds.p50),
-            "p95_seconds": to_milliseconds(seconds.p95),
-            "min_seconds": to_milliseconds(seconds.least),
-            "max_seconds": to_milliseconds(seconds.most),
-            "mean_model_seconds": to_milliseconds(effort.mean_model_seconds),
-            "mean_tool_seconds": to_milliseconds(effort.mean_tool_seconds),
-            "ended_by_time_limit": effort.timed_out,
-            "parallel": campaign.manifest.parallel,
-        }
+Column = Callable[[Figures], Cell]
 
 
-def tool_calls_by_task(campaign: Campaign) -> Iterator[Row]:
-    """Calls and turns per trial."""
-    for group in campaign.figures.groups:
-        effort, calls, turns = group.effort, group.effort.tool_calls, group.effort.turns
-        yield {
-            "task": group.task,
-            "policy": campaign.manifest.policy,
-            "over": effort.basis,
-            "trials": calls.n,
-            "tool_calls": calls.total,
-            "mean_tool_calls": to_ratio(calls.mean),
-            "p50_tool_calls": to_ratio(calls.p50),
-            "max_tool_calls": calls.most,
-            "mean_turns": to_ratio(turns.mean),
-            "max_turns": turns.most,
-            "problems": effort.problems,
-            "repairs": effort.repairs,
-        }
+def _per_task(name: str, columns: Mapping[str, Column], *last: str) -> Table[Campaign]:
+    """A table with a row for each task and one for all of them; its `last` columns are fields of the manifest."""
+
+    def rows(campaign: Campaign) -> Iterator[Row]:
+        same = {field: getattr(campaign.manifest, field) for field in ("policy", *last)}
+        for group in campaign.figures.groups:
+            yield {"task": group.task, **same, **{column: cell(group) for column, cell in columns.items()}}
+
+    return Table(name, ("task", "policy", *columns, *last), rows)
 
 
-def cost_breakdown(campaign: Campaign) -> Iterator[Row]:
-    """Tokens, seconds and money of every recorded trial, unscored ones included: they were paid for too."""
-    for group in campaign.figures.groups:
-        rates, effort = group.rates, group.effort
-        yield {
-            "task": group.task,
-            "policy": campaign.manifest.policy,
-            "trials": rates.recorded,
-            "passed": rates.passed,
-            "prompt_tokens": effort.prompt_tokens,
-            "cached_tokens": effort.cached_tokens,
-            "reply_tokens": effort.reply_tokens,
-            "seconds": to_milliseconds(effort.total_seconds),
-            "model_seconds": to_milliseconds(effort.model_seconds),
-            "tool_seconds": to_milliseconds(effort.tool_seconds),
-            "cost_usd": to_micro_dollars(effort.cost.total),
-            "cost_per_trial_usd": to_micro_dollars(effort.cost.per_run),
-            "cost_per_pass_usd": to_micro_dollars(effort.cost.per_pass),
-            "tokens_per_second": to_ratio(effort.tokens_per_second),
-        }
-
-
+_RATES: Mapping[str, Column] = {
+    "planned": lambda group: group.rates.planned,
+    "recorded": lambda group: group.rates.recorded,
+    "scored": lambda group: group.rates.scored,
+    "passed": lambda group: group.rates.passed,
+    "raw_rate": lambda group: to_ratio(group.rates.raw),
+    "effective_rate": lambda group: to_ratio(group.rates.effective),
+    "distinct": lambda group: group.distinct.n,
+}
+_LATENCY: Mapping[str, Column] = {
+    "over": lambda group: group.effort.basis,
+    "trials": lambda group: group.effort.seconds.n,
+    "mean_seconds": lambda group: to_milliseconds(group.effort.seconds.mean),
+    "p50_seconds": lambda group: to_milliseconds(group.effort.seconds.p50),
+    "p95_seconds": lambda group: to_milliseconds(group.effort.seconds.p95),
+    "min_seconds": lambda group: to_milliseconds(group.effort.seconds.least),
+    "max_seconds": lambda group: to_milliseconds(group.effort.seconds.most),
+    "mean_model_seconds": lambda group: to_milliseconds(group.effort.mean_model_seconds),
+    "mean_tool_seconds": lambda group: to_milliseconds(group.effort.mean_tool_seconds),
+    "ended_by_time_limit": lambda group: group.effort.timed_out,
+}
+_CALLS: Mapping[str, Column] = {
+    "over": lambda group: group.effort.basis,
+    "trials": lambda group: group.effort.tool_calls.n,
+    "tool_calls": lambda group: group.effort.tool_calls.total,
+    "mean_tool_calls": lambda group: to_ratio(group.effort.tool_calls.mean),
+    "p50_tool_calls": lambda group: to_ratio(group.effort.tool_calls.p50),
+    "max_tool_calls": lambda group: group.effort.tool_calls.most,
+    "mean_turns": lambda group: to_ratio(group.effort.turns.mean),
+    "max_turns": lambda group: group.effort.turns.most,
+    "problems": lambda group: group.effort.problems,
+    "repairs": lambda group: group.effort.repairs,
+}
+_COST: Mapping[str, Column] = {
+    "trials": lambda group: group.rates.recorded,
+    "passed": lambda group: group.rates.passed,
+    "prompt_tokens": lambda group: group.effort.prompt_tokens,
+    "cached_tokens": lambda group: group.effort.cached_tokens,
+    "reply_tokens": lambda group: group.effort.reply_tokens,
+    "seconds": lambda group: to_milliseconds(group.effort.total_seconds),
+    "model_seconds": lambda group: to_milliseconds(group.effort.model_seconds),
+    "tool_seconds": lambda group: to_milliseconds(group.effort.tool_seconds),
+    "cost_usd": lambda group: to_micro_dollars(group.effort.cost.total),
+    "cost_per_trial_usd": lambda group: to_micro_dollars(group.effort.cost.per_run),
+    "cost_per_pass_usd": lambda group: to_micro_dollars(group.effort.cost.per_pass),
+    "tokens_per_second": lambda group: to_ratio(group.effort.tokens_per_second),
+}
 _FIELDS = tuple(field.name for field in fields(TrialResult))
 
 TABLES = (
-    Table("trials", (*_FIELDS, "outcome", "attribution", "transcript", "workspace"), trials),
-    Table(
-        "pass_rate_by_task",
-        ("task", "policy", "planned", "recorded", "scored", "passed", "raw_rate", "effective_rate", "distinct"),
-        pass_rate_by_task,
-    ),
+    Table("trials", (*_FIELDS, "outcome", "attribution", "transcript", "workspace"), _trials),
+    _per_task("pass_rate_by_task", _RATES),
     Table(
         "failure_mode_histogram",
         ("policy", "outcome", "cause", "attribution", "trials", "share_of_planned"),
-        failure_mode_histogram,
+        _failure_modes,
     ),
-    Table(
-        "latency_distribution",
-        (
-            *("task", "policy", "over", "trials"),
-            *("mean_seconds", "p50_seconds", "p95_seconds", "min_seconds", "max_seconds"),
-            *("mean_model_seconds", "mean_tool_seconds", "ended_by_time_limit", "parallel"),
-        ),
-        latency_distribution,
-    ),
-    Table(
-        "tool_calls_by_task",
-        (
-            *("task", "policy", "over", "trials"),
-            *("tool_calls", "mean_tool_calls", "p50_tool_calls", "max_tool_calls"),
-            *("mean_turns", "max_turns", "problems", "repairs"),
-        ),
-        tool_calls_by_task,
-    ),
-    Table(
-        "cost_breakdown",
-        (
-            *("task", "policy", "trials", "passed", "prompt_tokens", "cached_tokens", "reply_tokens"),
-            *("seconds", "model_seconds", "tool_seconds", "cost_usd", "cost_per_trial_usd", "cost_per_pass_usd"),
-            "tokens_per_second",
-        ),
-        cost_breakdown,
-    ),
+    _per_task("latency_distribution", _LATENCY, "parallel"),
+    _per_task("tool_calls_by_task", _CALLS),
+    _per_task("cost_breakdown", _COST),
 )
 """In the order of the docs; columns stay where they are, new ones come last."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, sync_folder, write_atomically
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, write_atomically
 from pytest_agentcore.pack.jsonl import (
     append,
     drop_torn_line,
@@ -322,23 +322,3 @@ def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
         seals.close(end=True)
     finally:
         lock.release()
-
-
-class Store:
-    """Appends to `data/results.jsonl` and `data/digests.jsonl`. Belongs to the controller alone."""
-
-    def __init__(self, folder: CampaignFolder) -> None:
-        drop_torn_line(folder.results)
-        self.seals, self._results = Seals(folder), open_to_append(folder.results)
-        sync_folder(folder.results.parent)
-
-    def add(self, result: TrialResult) -> None:
-        """Write one line and wait until the disk has it; its digests go first, so that no line is without."""
-        self.seals.result(result)
-        with self.seals.kept():
-            append(self._results, result.to_json(), sync=True)
-
-    def close(self, *, end: bool = False) -> None:
-        """No result comes after this; may be called twice. With `end` nothing was left undone."""
-        self._results.close()
-        self.seals.close(end=end)

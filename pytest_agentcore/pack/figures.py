@@ -129,24 +129,25 @@ class CampaignFigures:
 
 
 def figures_of(manifest: Manifest, results: Sequence[TrialResult]) -> CampaignFigures:
-    """Of a campaign as it was read: complete, running or killed."""
+    """The figures of a campaign as it was read: complete, running or killed."""
     return figures(results, manifest.tasks, manifest.prices)
 
 
 def figures(results: Sequence[TrialResult], planned: Mapping[str, int], prices: Prices | None) -> CampaignFigures:
-    """Of one model and policy.
+    """The figures of one model under one policy.
 
     Args:
         results: one per trial, in any order.
         planned: trials by task.
-        prices: None is not known.
+        prices: None where they are not known.
     """
     grouped = by_task(results, planned)
-    tasks = [_figures(task, found, planned.get(task, 0), prices) for task, found in grouped.items()]
+    rates = {task: Rates.of(found, planned.get(task, 0)) for task, found in grouped.items()}
+    tasks = tuple(_figures(task, found, [rates[task]], prices) for task, found in grouped.items())
     strata, weights = [task.distinct for task in tasks], [float(task.rates.scored) for task in tasks]
     return CampaignFigures(
-        tasks=tuple(tasks),
-        overall=_overall(tasks, results, prices),
+        tasks=tasks,
+        overall=_figures(EVERY, results, list(rates.values()), prices),
         same_tasks=stratified(strata, weights),
         other_tasks=clustered(strata, weights),
         outcomes=outcome_counts(results, sum(planned.values())),
@@ -154,27 +155,15 @@ def figures(results: Sequence[TrialResult], planned: Mapping[str, int], prices: 
     )
 
 
-def _figures(task: str, results: Sequence[TrialResult], planned: int, prices: Prices | None) -> Figures:
-    rates, distinct = Rates.of(results, planned), observed(results)
-    return Figures(
-        task=task,
-        rates=rates,
-        distinct=distinct,
-        wilson=wilson(distinct.passed, distinct.n),
-        repeats=tuple(repeats([rates], k) for k in _ks([rates])),
-        effort=_effort(results, prices),
-    )
-
-
-def _overall(tasks: Sequence[Figures], results: Sequence[TrialResult], prices: Prices | None) -> Figures:
-    all_rates = [task.rates for task in tasks]
+def _figures(name: str, results: Sequence[TrialResult], rates: Sequence[Rates], prices: Prices | None) -> Figures:
+    """The figures of the tasks with these rates, which `name` stands for."""
     distinct = observed(results)
     return Figures(
-        task=EVERY,
-        rates=Rates.of(results, sum(rates.planned for rates in all_rates)),
+        task=name,
+        rates=Rates.sum(rates),
         distinct=distinct,
         wilson=wilson(distinct.passed, distinct.n),
-        repeats=tuple(repeats(all_rates, k) for k in _ks(all_rates)),
+        repeats=tuple(repeats(rates, k) for k in _ks(rates)),
         effort=_effort(results, prices),
     )
 

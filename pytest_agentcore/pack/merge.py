@@ -15,7 +15,7 @@ from pytest_agentcore.pack.manifest import Manifest, ProcessRun, Recheck
 from pytest_agentcore.pack.predictions import PREDICTIONS
 from pytest_agentcore.pack.read import Campaign, read_every_result
 from pytest_agentcore.pack.record import CampaignRecord
-from pytest_agentcore.pack.resume import set_aside
+from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 

@@ -11,16 +11,13 @@ from typing import Any
 
 from pytest_agentcore.errors import RecordError
 from pytest_agentcore.pack.csv import write_tables
-from pytest_agentcore.pack.digests import MANIFEST, Store, put
-from pytest_agentcore.pack.folder import (
-    CampaignFolder,
-    CampaignLock,
-    create_campaign,
-    make_places,
-)
+from pytest_agentcore.pack.digests import MANIFEST, Seals, put
+from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, create_campaign, make_places, sync_folder
+from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append
 from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for
-from pytest_agentcore.pack.read import Campaign, in_order, read_results
-from pytest_agentcore.pack.resume import Choice, continued, leftovers, put_in_order, set_aside
+from pytest_agentcore.pack.read import Campaign, in_order
+from pytest_agentcore.pack.resume import Choice, continued, leftovers
+from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
@@ -58,10 +55,12 @@ class CampaignRecord:
             make_places(folder)  # somebody may have removed what was empty or derived
         except OSError as error:
             raise RecordError(folder.path, error) from error
-        self._store = Store(folder)
+        drop_torn_line(folder.results)
+        self.seals, self._lines = Seals(folder), open_to_append(folder.results)
+        sync_folder(folder.results.parent)
         self._campaign: Campaign | None = None
         self._results = {result.key: result for result in results}
-        put(folder, kept or {}, self._store.seals)
+        put(folder, kept or {}, self.seals)
         self._write_manifest()
 
     @classmethod
@@ -85,18 +84,17 @@ class CampaignRecord:
             UsageError: a transcript is damaged.
         """
         assert choice.earlier is not None
-        earlier = choice.earlier
+        earlier, folder = choice.earlier, choice.earlier.folder
         found = leftovers(earlier)
-        record = cls(
-            earlier.folder,
-            continued(earlier.manifest, manifest, len(earlier.results) + len(found.verdicts)),
-            choice.lock,
-            earlier.results,
-        )
-        put_in_order(earlier.folder, found, record._store)
+        recorded = len(earlier.results) + len(found.verdicts)
+        record = cls(folder, continued(earlier.manifest, manifest, recorded), choice.lock, earlier.results)
+        for verdict in found.verdicts:
+            record.add(verdict)
+        set_aside(folder, found.replaced)
+        record.seals.attempts()
+        for draft in found.drafts:
+            draft.unlink(missing_ok=True)
         record.attempts = found.attempts
-        record._results = {result.key: result for result in read_results(earlier.folder)}
-        record._campaign = None
         record.recorded = {key: result for key, result in record._results.items() if result.scored}
         return record
 
@@ -113,11 +111,13 @@ class CampaignRecord:
         return self._campaign
 
     def add(self, result: TrialResult) -> None:
-        """Keep one result: it is on the disk when this returns."""
+        """Keep one result: it is on the disk when this returns. Its digests go first, so that no line is without."""
         replaced = self._results.get(result.key)
         self._results[result.key] = result
         self._campaign = None
-        self._store.add(result)
+        self.seals.result(result)
+        with self.seals.kept():
+            append(self._lines, result.to_json(), sync=True)
         if replaced and replaced.attempt != result.attempt:
             set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
 
@@ -146,14 +146,19 @@ class CampaignRecord:
         try:
             # Only now: pandas costs what twenty trials of a small suite take, and `agentcore report` makes the tables
             # of a campaign that was killed.
-            write_tables(campaign, self.folder, self._store.seals)
-            self._store.seals.attempts()
+            write_tables(campaign, self.folder, self.seals)
+            self.seals.attempts()
             self._write_manifest()
-            self._store.close(end=True)
+            self.seals.close(end=True)
         finally:
-            self._store.close()
-            self._lock.release()
+            self.abandon()
         return campaign
 
     def _write_manifest(self) -> None:
-        put(self.folder, {MANIFEST: manifest_bytes(self.manifest)}, self._store.seals, sync=True)
+        put(self.folder, {MANIFEST: manifest_bytes(self.manifest)}, self.seals, sync=True)
+
+    def abandon(self) -> None:
+        """Let go of the folder and write nothing more, as the end of the process does."""
+        self._lines.close()
+        self.seals.close()
+        self._lock.release()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.pack.identity import identity, remarks, summarise
 from pytest_agentcore.pack.manifest import Manifest, ProcessRun, name_for
@@ -163,24 +162,6 @@ def leftovers(campaign: Campaign) -> Leftovers:
             found.attempts[attempt.key] += 1
     found.drafts = [path for place in _PLACES for path in folder.path.glob(f"{place}.*") if _is_draft(path)]
     return found
-
-
-def put_in_order(folder: CampaignFolder, found: Leftovers, store: Store) -> None:
-    """Record the verdicts, set aside what no result cites, and remove half-written files."""
-    for verdict in found.verdicts:
-        store.add(verdict)
-    set_aside(folder, found.replaced)
-    store.seals.attempts()
-    for path in found.drafts:
-        path.unlink(missing_ok=True)
-
-
-def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
-    """Move transcripts of attempts that were replaced to the other attempts."""
-    for path in transcripts:
-        if path.is_file():
-            folder.attempts.mkdir(exist_ok=True)
-            path.replace(folder.attempts / path.name)
 
 
 _DATE = len("2026-06-10")

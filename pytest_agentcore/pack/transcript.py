@@ -161,6 +161,14 @@ def address_of(result: TrialResult, turn: int = 0) -> str:
     return address(Path("data", "transcripts", f"{result.attempt}.jsonl"), turn)
 
 
+def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
+    """Move transcripts of attempts that were replaced to the other attempts."""
+    for path in transcripts:
+        if path.is_file():
+            folder.attempts.mkdir(exist_ok=True)
+            path.replace(folder.attempts / path.name)
+
+
 def open_attempts(folder: CampaignFolder) -> list[Attempt]:
     """Attempts with a start event and no verdict, by task and run: still running, or their process died."""
     found = []

@@ -40,11 +40,15 @@ class Rates:
         return ratio(self.passed, self.scored)
 
     @classmethod
-    def sum(cls, parts: Iterable[Rates]) -> Self:
-        """Add up the rates of several tasks."""
-        columns = zip(*((part.planned, part.recorded, part.scored, part.passed) for part in parts), strict=True)
-        planned, recorded, scored, passed = map(sum, columns)
-        return cls(planned=planned, recorded=recorded, scored=scored, passed=passed)
+    def sum(cls, rates: Iterable[Rates]) -> Self:
+        """Add up the rates of several tasks; of none all counts are 0."""
+        parts = list(rates)
+        return cls(
+            planned=sum(part.planned for part in parts),
+            recorded=sum(part.recorded for part in parts),
+            scored=sum(part.scored for part in parts),
+            passed=sum(part.passed for part in parts),
+        )
 
     @classmethod
     def of(cls, results: Sequence[TrialResult], planned: int) -> Self:

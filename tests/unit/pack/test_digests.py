@@ -16,7 +16,7 @@ from pytest_agentcore.pack.digests import Seals, TextDigest, read_digests
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.record import CampaignRecord
-from pytest_agentcore.pack.resume import set_aside
+from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.reports.write import write_reports
 from pytest_agentcore.session.recording import filing
@@ -54,9 +54,8 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> CampaignFolder:
         baseline = write_campaign(tmp_path / "before", [FIRST, SECOND])
         write_reports(read_campaign(record.folder.path), read_campaign(baseline.path))
     else:
-        record._store.seals.attempts()
-        record._store.close()  # as the end of the process does
-        record._lock.release()
+        record.seals.attempts()
+        record.abandon()
     return record.folder
 
 
@@ -161,9 +160,8 @@ def test_a_line_that_a_kill_prevented_is_said_to_be(tmp_path: Path) -> None:
     for trial in (FIRST, SECOND):
         write_evidence(record.folder, trial, tmp_path / "scratch")
     record.add(FIRST)
-    record._store.seals.result(SECOND)
-    record._store.close()
-    record._lock.release()
+    record.seals.result(SECOND)
+    record.abandon()
     assert examine(record.folder).problems == []
 
     assert main(["report", str(record.folder.path)]) == 0

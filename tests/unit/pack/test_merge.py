@@ -73,8 +73,7 @@ def test_a_killed_shard_leaves_the_whole_unfinished(tmp_path: Path) -> None:
     record = CampaignRecord.begin(tmp_path / "one", manifest([("a", 1), ("b", 1)]))
     write_evidence(record.folder, HERE[0], tmp_path / "scratch")
     record.add(HERE[0])
-    record._store.close()  # as the end of the process does
-    record._lock.release()
+    record.abandon()
 
     whole = read_campaign(join(tmp_path / "whole", record.folder, shard(tmp_path, "two", THERE)).path)
 

@@ -14,7 +14,6 @@ from results import GAVE_UP, HOSTILE, LOST, WRONG, manifest, result
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.csv import TABLES, write_tables
-from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
 from pytest_agentcore.pack.manifest import read_manifest, write_manifest
 from pytest_agentcore.pack.read import read_campaign, read_results
@@ -95,10 +94,10 @@ def test_a_second_process_on_a_campaign_is_refused(tmp_path: Path) -> None:
 def test_of_two_lines_about_a_trial_the_last_counts_and_a_torn_one_is_forgotten(tmp_path: Path) -> None:
     folder = create_campaign(tmp_path, "c")
     for _ in range(2):
-        store = Store(folder)
-        store.add(result(run=1, **LOST))
-        store.add(result(run=1, attempts=2))
-        store.close()
+        record = CampaignRecord(folder, manifest())
+        record.add(result(run=1, **LOST))
+        record.add(result(run=1, attempts=2))
+        record.abandon()
         with folder.results.open("ab") as file:
             file.write(b'{"schema":1,"mod')
 

@@ -70,8 +70,7 @@ def test_one_that_was_killed_after_its_last_trial_goes_on(tmp_path: Path) -> Non
     for trial in DONE:
         write_evidence(record.folder, trial, tmp_path / "scratch")
         record.add(trial)
-    record._store.close()  # as the end of the process does
-    record._lock.release()
+    record.abandon()
     folder = record.folder
 
     assert one_choice(tmp_path).why == f"continues {folder.id}: 3 of 3 trials are scored"

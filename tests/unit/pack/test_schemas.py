@@ -26,9 +26,9 @@ from results import (
 
 from pytest_agentcore.backends.base import FinishReason
 from pytest_agentcore.catalogue.entry import Policy
-from pytest_agentcore.pack.digests import Store
 from pytest_agentcore.pack.folder import create_campaign
 from pytest_agentcore.pack.manifest import Manifest, write_manifest
+from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import TranscriptWriter, read_transcript
 from pytest_agentcore.pack.validate import NAMES, schema, validator
 from pytest_agentcore.trial.fold import verdict_event
@@ -50,12 +50,11 @@ def test_a_written_manifest_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("outcome", [{}, WRONG, GAVE_UP, LOST, INTERRUPTED], ids=["pass", "w", "g", "i", "stopped"])
 def test_a_written_result_line_is_valid(tmp_path: Path, outcome: dict[str, Any]) -> None:
-    folder = create_campaign(tmp_path, "c")
-    store = Store(folder)
-    store.add(result(**outcome))
-    store.close()
+    record = CampaignRecord.begin(tmp_path, manifest())
+    record.add(result(**outcome))
+    record.abandon()
 
-    validator("result").validate(json.loads(folder.results.read_bytes()))
+    validator("result").validate(json.loads(record.folder.results.read_bytes()))
 
 
 def test_every_event_of_a_written_transcript_is_valid(tmp_path: Path) -> None:

@@ -124,8 +124,7 @@ def test_a_line_that_says_otherwise_than_its_transcript_is_named(folder: Campaig
 def test_an_edited_transcript_of_a_trial_that_a_kill_ended(tmp_path: Path) -> None:
     record = CampaignRecord.begin(tmp_path / "results", manifest([("a", 1)]))
     write_evidence(record.folder, TRIALS[0], tmp_path / "scratch", judged=False)
-    record._store.close()
-    record._lock.release()
+    record.abandon()
     assert examine(record.folder).problems == []
     path = record.folder.transcript(FIRST)
 
@@ -145,9 +144,8 @@ def test_what_a_kill_leaves_is_no_problem(tmp_path: Path) -> None:
         write_evidence(record.folder, trial, tmp_path / "scratch")
     record.add(TRIALS[0])
     record.add(TRIALS[1])
-    record._store.seals.result(TRIALS[2])
-    record._store.close()
-    record._lock.release()
+    record.seals.result(TRIALS[2])
+    record.abandon()
     for path, torn in ((record.folder.results, '{"schema":1,"mod'), (record.folder.digests, '{"torn')):
         with path.open("a") as file:
             file.write(torn)
