@@ -1,1 +1,1 @@
-"""How model families write tool calls: dialects as data over argument codecs, and readers for what models write."""
+"""Tool calls as model families write them: dialects as data over a few codecs, their readers and their grammar."""

@@ -1,4 +1,4 @@
-"""Which dialect a model speaks: read off its chat template and special tokens, never off its name."""
+"""Chooses the dialect of a model by its chat template and special tokens, never by its name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from pytest_agentcore.dialects.dialect import Dialect, Markers
-from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC, THINK
+from pytest_agentcore.dialects.dialect import THINK, Dialect, Markers
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
 from pytest_agentcore.errors import UsageError
 
 _KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\btools\b")

@@ -1,4 +1,4 @@
-"""How a model family writes tool calls in text: a dialect is data over an argument codec.
+"""The data that a dialect is, and the contract of the codec under it, which reads and writes a call.
 
 A new family is a new `Dialect` value, and a new codec only where its arguments are written in a new way.
 """
@@ -55,7 +55,7 @@ class MalformedCall(ValueError):
 
 
 class Decoded(NamedTuple):
-    """What a codec read between two markers; a tuple, as `Segment` is."""
+    """Calls that a codec read; a tuple, as `Segment` is."""
 
     calls: tuple[RawCall, ...]
     end: int
@@ -66,7 +66,7 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
-    """How a codec writes a call's arguments where it writes nested objects otherwise."""
+    """The form of a call's arguments where nested objects are written otherwise, e.g. as elements or keywords."""
 
     open: str
     close: str
@@ -82,7 +82,7 @@ class Outer:
     behind_tag: str = ""
 
     def begin(self, key: str, *, raw: bool) -> str:
-        """What stands before an argument's value.
+        """A key and all that stands between it and its value.
 
         Raises:
             ValueError: the key cannot be written.
@@ -93,13 +93,16 @@ class Outer:
 
     @property
     def end(self) -> str:
-        """What ends an argument's value; raw text ends there, too."""
+        """The text that ends an argument's value; raw text ends there, too."""
         return self.pad + self.tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
-    """How a codec writes a call and its values: as literal text, except for what is called a rule."""
+    """The form of a call and its values, which is both written and made into a grammar.
+
+    The strings are literal text unless they are called rules.
+    """
 
     before_name: str = ""
     before_arguments: str = ""
@@ -115,7 +118,7 @@ class Notation:
     any_key_rule: str
     """GBNF body for any key and what stands between it and its value; may use the rule `string`."""
     sorted_keys: bool = False
-    """Whether pairs are written in the order of their keys, without regard to case, instead of the schema's."""
+    """Pairs are written in the order of their keys, without regard to case, instead of the schema's."""
     separator: str = ", "
     """Between two pairs and between two items."""
     null: str = "null"
@@ -125,7 +128,7 @@ class Notation:
 
     @property
     def last(self) -> str:
-        """How every call ends."""
+        """The text with which every call ends."""
         return self.outer.close if self.outer else self.after_arguments or "}"
 
     @property
@@ -180,7 +183,7 @@ class Notation:
 
 
 class Codec(Protocol):
-    """How name and arguments of a call are written between the markers."""
+    """Reads and writes the name and the arguments of a call between its markers."""
 
     names: ClassVar[re.Pattern[str]]
     """Names of tools that can be written."""
@@ -242,15 +245,19 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Markers:
-    """What stands before and after a part of a reply."""
+    """Text before and after a part of a reply."""
 
     open: str
     close: str = ""
     """Empty: nothing closes it but the end of what the codec reads."""
 
 
+THINK = Markers(open="<think>", close="</think>")
+"""Around the reasoning of most families."""
+
+
 class Framing(StrEnum):
-    """What a reply is made of."""
+    """The two kinds of replies."""
 
     text = "text"
     """Text with marked stretches in it."""
@@ -260,7 +267,7 @@ class Framing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a model family writes reasoning, calls and the end of its turn."""
+    """The form in which a model family writes reasoning, calls and the end of its turn."""
 
     name: str
     codec: Codec
@@ -269,7 +276,7 @@ class Dialect:
     also_open: tuple[str, ...] = ()
     """Other markers that open a call; nothing closes it then but what closes every call."""
     also_close: tuple[str, ...] = ()
-    """What may close calls without being needed for it; behind a call it is no text."""
+    """Markers that may close calls without being needed for it; behind a call they are no text."""
     bare: str = ""
     """Pattern of a call that no marker opens, at the beginning of a line. Its first character is a literal."""
     listed: bool = False
@@ -283,14 +290,14 @@ class Dialect:
     section_pad: str = ""
     """Written behind the section's opening marker and before its closing one."""
     traces: tuple[str, ...] = ()
-    """What stands in a call of this dialect without opening it: a call was meant where a marker is missing."""
-    reasoning: Markers | None = None
+    """Text inside of calls that shows that one was meant where its opening marker is missing."""
+    reasoning: Markers | None = THINK
     reasoning_anywhere: bool = False
-    """Whether reasoning may also follow content; otherwise only the start of a reply or another call may precede it."""
+    """Reasoning may also follow content; otherwise only the start of a reply or another call may precede it."""
     thought: Markers | None = None
     """Around the thought before a constrained call, where a plain line will not do."""
     result_open: tuple[str, ...] = ()
-    """What opens a tool's result: a model that writes one after its calls is inventing the result."""
+    """Markers that open a tool's result: a model that writes one after its calls is inventing the result."""
     end_of_turn: tuple[str, ...] = ()
     """Tokens that end the model's turn."""
     goes_on: tuple[str, ...] = ()
@@ -304,7 +311,7 @@ class Dialect:
     prompt: str = ""
     """Told where the template knows no tools, with `{tools}` and `{example}` in it; empty: the generic dialect's."""
     result_text: str = '<tool_result name="{name}">\n{content}\n</tool_result>'
-    """How a result is shown, as a message of the user, where the template knows no tools."""
+    """A result as a message of the user, where the template knows no tools."""
 
     def opens_reasoning(self, prompt: str) -> bool:
         """Whether a rendered prompt ends inside a reasoning block, as templates that force thinking do."""
@@ -345,13 +352,13 @@ class Dialect:
 
     @property
     def open_markers(self) -> tuple[str, ...]:
-        """What opens a call in this dialect."""
+        """Markers that open a call in this dialect."""
         opening = (self.section.open if self.section else "", self.call.open, *self.also_open)
         return tuple(marker for marker in opening if marker)
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """What says that a call in this dialect was meant."""
+        """All texts that show that a call in this dialect was meant."""
         return self.open_markers + self.traces
 
 

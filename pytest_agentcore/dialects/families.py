@@ -16,15 +16,12 @@ from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 from pytest_agentcore.tools.base import ToolSpec
 
-THINK = Markers(open="<think>", close="</think>")
-
 HERMES = Dialect(
     name="hermes",
     codec=JsonCodec(),
     call=Markers(open="<tool_call>", close="</tool_call>"),
     pad="\n",
     between="\n",
-    reasoning=THINK,
     result_open=("<tool_response>",),
     end_of_turn=("<|im_end|>",),
     taught_by=("<tool_call>", '"name', "arguments"),
@@ -47,7 +44,6 @@ QWEN3_CODER = Dialect(
     pad="\n",
     between="\n",
     traces=("<function=",),
-    reasoning=THINK,
     result_open=("<tool_response>",),
     end_of_turn=("<|im_end|>",),
     taught_by=("<tool_call>", "<function=", "<parameter="),
@@ -62,7 +58,6 @@ GLM4 = Dialect(
     call=Markers(open="<tool_call>", close="</tool_call>"),
     between="\n",
     traces=("<arg_key>",),
-    reasoning=THINK,
     result_open=("<|observation|>", "<tool_response>"),
     end_of_turn=("<|user|>", "<|observation|>"),
     taught_by=("<tool_call>", "<arg_key>", "<arg_value>"),
@@ -120,7 +115,6 @@ LLAMA3 = Dialect(
     also_open=("<|python_tag|>",),
     bare=_BARE_JSON,
     between="; ",
-    reasoning=THINK,
     result_open=("<|start_header_id|>ipython",),
     end_of_turn=("<|eot_id|>", "<|eom_id|>"),
     taught_by=("<|start_header_id|>", "ipython", '"parameters": '),
@@ -135,7 +129,6 @@ DEEPSEEK_V31 = Dialect(
     call=Markers(open="<｜tool▁call▁begin｜>", close="<｜tool▁call▁end｜>"),
     section=Markers(open="<｜tool▁calls▁begin｜>", close="<｜tool▁calls▁end｜>"),
     traces=("<｜tool▁sep｜>",),
-    reasoning=THINK,
     result_open=("<｜tool▁outputs▁begin｜>", "<｜tool▁output▁begin｜>"),
     end_of_turn=("<｜end▁of▁sentence｜>",),
     taught_by=("<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>"),
@@ -172,7 +165,6 @@ DEEPSEEK_V32 = Dialect(
     between="\n",
     section=Markers(open="<｜DSML｜function_calls>", close="</｜DSML｜function_calls>"),
     section_pad="\n",
-    reasoning=THINK,
     result_open=("<function_results>",),
     end_of_turn=("<｜end▁of▁sentence｜>",),
     taught_by=("｜DSML｜", "function_calls>", 'invoke name="'),
@@ -220,7 +212,6 @@ KIMI_K2 = Dialect(
     call=Markers(open="<|tool_call_begin|>", close="<|tool_call_end|>"),
     section=Markers(open="<|tool_calls_section_begin|>", close="<|tool_calls_section_end|>"),
     traces=("<|tool_call_argument_begin|>",),
-    reasoning=THINK,
     result_open=("## Return of functions.",),
     end_of_turn=("<|im_end|>",),
     taught_by=("<|tool_calls_section_begin|>", "<|tool_call_argument_begin|>"),
@@ -236,7 +227,6 @@ MINIMAX_M2 = Dialect(
     between="\n",
     section=Markers(open="<minimax:tool_call>", close="</minimax:tool_call>"),
     section_pad="\n",
-    reasoning=THINK,
     result_open=("]~b]tool", "<response>"),
     end_of_turn=("[e~[",),
     taught_by=("<minimax:tool_call>", "<invoke name="),
@@ -248,7 +238,6 @@ GRANITE = Dialect(
     codec=JsonCodec(),
     call=Markers(open="<|tool_call|>"),
     listed=True,
-    reasoning=THINK,
     result_open=("<|start_of_role|>tool",),
     end_of_turn=("<|end_of_text|>",),
     taught_by=("<|tool_call|>", "<|start_of_role|>"),
@@ -267,7 +256,6 @@ PYTHONIC = Dialect(
     also_close=("<|python_end|>",),
     bare=_BARE_CALL_LIST,
     listed=True,
-    reasoning=THINK,
     result_open=("<|start_header_id|>ipython", "<|header_start|>ipython", "<tool_response>"),
     taught_by=("[func_name1(param",),
 )
@@ -289,7 +277,6 @@ GEMMA3 = Dialect(
     bare=_BARE_CALL_LIST,
     pad="\n",
     between="\n",
-    reasoning=THINK,
     result_open=("```tool_output",),
     end_of_turn=("<end_of_turn>",),
     taught_by=("<start_of_turn>", "tool_code"),
@@ -313,7 +300,6 @@ GEMMA3_JSON = Dialect(
     call=Markers(open=""),
     bare=_BARE_JSON,
     between="\n",
-    reasoning=THINK,
     result_open=("<tool_result",),
     end_of_turn=("<end_of_turn>",),
     taught_by=("<start_of_turn>", '"name"', '"parameters"'),
@@ -337,7 +323,6 @@ GENERIC = Dialect(
     codec=JsonCodec(),
     call=Markers(open="<tool_call>", close="</tool_call>"),
     between="\n",
-    reasoning=THINK,
     result_open=("<tool_result",),
     prompt=_PROMPT,
 )
@@ -378,13 +363,13 @@ FOREIGN_CALL_MARKERS = (
     "✿FUNCTION✿",
     "<|START_ACTION|>",
 )
-"""What opens a call in families that have no dialect here: LFM2, Nemotron Nano 2, Phi 4 mini, Qwen 1, Command R, …"""
+"""Markers that open calls of families without a dialect here: LFM2, Nemotron Nano 2, Phi 4 mini, Command R, …"""
 
 
 def tool_prompt(specs: Sequence[ToolSpec], dialect: Dialect = GENERIC) -> str:
-    """What a model whose chat template knows no tools is told at the end of the system message; empty without tools.
+    """The tools and the form of a call in words, for the system message of a model whose template knows no tools.
 
-    Dialects that have no prompt of their own get the generic one with their own example.
+    Empty without tools. Dialects that have no prompt of their own get the generic one with their own example.
     """
     if not specs:
         return ""

@@ -111,8 +111,8 @@ def _marked(dialect: Dialect, choice: str) -> str:
 
 MAX_DIGITS = 15
 """Digits of an integer, and of a fraction: as many as a floating-point number holds exactly."""
-MAX_COUNTED = 64
-"""Repetitions up to this are counted; llama.cpp unrolls a counted repetition, so longer ones are left open."""
+MAX_COUNTED = 256
+"""Lengths up to this are counted; each character takes a rule, or twenty in raw text, read by llama.cpp in 35 ms."""
 
 
 class _SchemaRules:
@@ -195,33 +195,32 @@ class _SchemaRules:
             begun, least, most = state = todo.pop()
             if rule(*state) in self.rules:
                 continue
-            goes_on = {"": ""}  # by the next character, the empty one for all others: what it leaves begun
-            closes = ""
+            # By the next character, the empty one for all others: the beginning that is then the last thing read.
+            follows, closes = {"": ""}, ""
             for char in sorted(set(end)):
                 read = begun + char
                 if read.endswith(mark):
                     closes = char
                 elif begins := next((read[at:] for at in range(len(read)) if read[at:] in beginnings), ""):
-                    goes_on[char] = begins
-            barred = "".join(map(_in_class, sorted({*goes_on, closes} - {""})))
+                    follows[char] = begins
+            barred = "".join(map(_in_class, sorted({*follows, closes} - {""})))
             ways = []
-            for char, begins in goes_on.items():
-                text = len(begun) + 1 - len(begins)
+            for char, begins in follows.items():
+                text = len(begun) + 1 - len(begins)  # characters that are text for certain now
                 need, room = max(0, least - text), None if most is None else most - text
-                # A way on must not lead to text that is too long, or to a beginning that can only be text and is.
+                # A way on leads neither to text that is too long, nor to a beginning that must be text and is too long.
                 may_end = need == 0 and end.startswith(begins)
                 if room is None or room >= (0 if may_end else len(begins)):
-                    after = (begins, need, room)
-                    todo.append(after)
-                    one = _literal(char) if char else rf"[^{barred}\x00-\x08\x0B-\x1F\x7F]"
-                    ways.append(f"{one} {rule(*after)}")
+                    todo.append((begins, need, room))
+                    one = _literal(char) or rf"[^{barred}\x00-\x08\x0B-\x1F\x7F]"
+                    ways.append(f"{one} {rule(begins, need, room)}")
             if closes and begun + closes == end and least == 0:
                 ways.append(_literal(closes))
             self.rules[rule(*state)] = " | ".join(ways)
         return rule(*start)
 
     def value(self, schema: Mapping[str, Any], name: str) -> str:
-        """What the schema allows.
+        """A value that the schema allows.
 
         Raises:
             ValueError: the schema uses `$ref` or `allOf`.
@@ -328,7 +327,7 @@ def _string_schemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _without_strings(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What is left of a union when strings are written in another way."""
+    """A union without its strings, which are written in another way."""
     if "enum" in schema:
         return {"enum": [value for value in schema["enum"] if not isinstance(value, str)]}
     if isinstance(kinds := schema.get("type"), list):
@@ -417,7 +416,7 @@ def _aligned(bound: _Bound, width: int) -> tuple[str, bool]:
 
 
 def _digits(low: tuple[str, bool] | None, high: tuple[str, bool] | None, left: int, *, fraction: bool) -> str:
-    """What may follow the digits so far, which are as low as `low` or as high as `high` allows, or free of both.
+    """Digits that may follow those so far, which are as low as `low` or as high as `high` allows, or free of both.
 
     `left` digits are to come before the point; behind it, it counts on below zero. Empty: nothing that does may follow.
     """

@@ -17,7 +17,7 @@ _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}?"
 
 @dataclass(frozen=True, kw_only=True)
 class NamedJsonCodec(Codec):
-    """What stands around the name and the object, as it is written and as it is read."""
+    """A name and an object, with the texts around them as they are written and as they are read."""
 
     before_name: str = ""
     between: str
@@ -25,9 +25,9 @@ class NamedJsonCodec(Codec):
     behind: str = ""
     """Behind the arguments, before the call's closing marker."""
     between_pattern: str = ""
-    """What is read as `between`; empty: exactly that."""
+    """Pattern that is read as `between`; empty: exactly that."""
     loosely: str = ""
-    """What a forgiving reader takes for `between` besides."""
+    """Pattern that a forgiving reader takes for `between` besides."""
     read_loosely: Callable[[str, int], tuple[Any, int]] | None = None
     """Reads arguments that are not quite JSON. `before_name` and `behind` may then be missing, too, and `between` need
     not be exact."""

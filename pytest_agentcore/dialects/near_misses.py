@@ -131,7 +131,7 @@ class _Search:
             at = miss.end if miss else found.end()
 
     def behind_marker(self) -> Iterator[NearMiss]:
-        """What stands right behind the opening marker: the dialect's own form, or that of one with the same marker."""
+        """A call right behind the opening marker, in the dialect's own form or in that of one with the same marker."""
         same = [other for other in DIALECTS if other.call.open and other.call.open == self.dialect.call.open]
         for other in (self.dialect, *same):
             notes: dict[str, None] = {}
@@ -201,7 +201,7 @@ class _Search:
         return None
 
     def _before_remains(self, start: int) -> int:
-        """Where the rest of an opening marker begins that stands before `start`; else `start`."""
+        """Index of the remains of an opening marker that stand before `start`; else `start`."""
         marker = self.dialect.call.open
         lengths = range(len(marker), _LEAST - 1, -1)
         return next((start - length for length in lengths if self.text.endswith(marker[-length:], 0, start)), start)

@@ -118,7 +118,7 @@ def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_
 
 
 def _call_closers(dialect: Dialect) -> tuple[str, ...]:
-    """How a call may end: with its marker, or without it where that is the token that ended the turn."""
+    """A call ends with its marker, or without it where that is the token that ended the turn."""
     close = dialect.call.close
     if close and close not in dialect.end_of_turn:
         return (close,)
@@ -335,7 +335,7 @@ def _again(dialect: Dialect) -> re.Pattern[str] | None:
 
 
 def _end_of_reply(dialect: Dialect, text: str) -> int:
-    """Where trailing end-of-turn tokens begin, for backends that hand them on."""
+    """Index of a trailing end-of-turn token, for backends that hand it on."""
     kept = text.rstrip()
     for marker in dialect.end_of_turn:
         if kept.endswith(marker):

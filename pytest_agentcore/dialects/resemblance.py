@@ -1,4 +1,4 @@
-"""What a reply without a structured call looked like: the evidence behind three of the causes."""
+"""Names what a reply without a call looked like, which is the evidence behind three of the causes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOKEN_SHAPE = re.compile(
     r"|<(?:start|end)_of_(?:turn|image|text)>"
     r"|</?tool_(?:response|result)\b[^<>]{0,200}>"  # a model that writes it makes a result up
 )
-"""What only chat templates write: control tokens and marks around results; operators such as `<|>` are none."""
+"""Texts that only chat templates write: control tokens and marks around results; operators such as `<|>` are none."""
 
 _SHORT_TOKENS = frozenset({"<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "<s>", "</s>"})
 """Template tokens that are also markup: they count only in a vocabulary that has them."""
@@ -64,7 +64,7 @@ def leaks_template(content: str) -> bool:
 
 
 def _call_markers(content: str) -> Iterator[str]:
-    """What belongs to calls of the dialects that the text shows signs of."""
+    """Markers of the dialects that the text shows signs of."""
     for dialect in DIALECTS:
         if any(sign in content for sign in dialect.signs):
             yield from dialect.signs

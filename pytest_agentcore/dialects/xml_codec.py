@@ -30,7 +30,7 @@ _KEY = r"[^\n<>\"]{1,200}?"
 
 @dataclass(frozen=True, kw_only=True)
 class XmlCodec(Codec):
-    """What stands around name, keys and values."""
+    """The texts around name, keys and values."""
 
     before_name: str = ""
     after_name: str = ""
