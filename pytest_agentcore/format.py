@@ -172,6 +172,15 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     ) or [label]
 
 
+Line = tuple[str, str]
+"""A label, empty where the line goes on with what the line before is about, and a text."""
+
+
+def labelled_lines(lines: Iterable[Line], width: int) -> list[str]:
+    """Each text behind its label, wrapped."""
+    return [written for label, text in lines for written in labelled(label, text, width)]
+
+
 def joined(parts: Iterable[object]) -> str:
     """`a · b`, empty parts left out."""
     return " · ".join(text for part in parts if (text := str(part)))

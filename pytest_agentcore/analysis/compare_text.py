@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pytest_agentcore.analysis.compare import Comparison, TaskComparison
 from pytest_agentcore.format import (
     TINY,
+    Line,
     count,
     fraction,
     interval,
     joined,
-    labelled,
+    labelled_lines,
     odds,
     p_is,
     p_value,
@@ -31,17 +32,10 @@ FIRST, SECOND = "A", "B"
 
 def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     """Write who is compared, what differs, a table, what each changed task says for itself, the verdict."""
-    return [
-        *_side(FIRST, comparison.first, width),
-        *_side(SECOND, comparison.second, width),
-        *_differing(comparison, width),
-        "",
-        *_table(comparison, width),
-        "",
-        *(line for task in comparison.tasks if (text := task_sentence(task)) for line in labelled("task", text, width)),
-        *labelled("looks", looks_sentence(comparison), width),
-        *labelled("verdict", verdict_sentence(comparison), width),
-    ]
+    above = [*_side(FIRST, comparison.first), *_side(SECOND, comparison.second), *_differing(comparison)]
+    below = [("task", sentence) for task in comparison.tasks if (sentence := task_sentence(task))]
+    below += [("looks", looks_sentence(comparison)), ("verdict", verdict_sentence(comparison))]
+    return [*labelled_lines(above, width), "", *_table(comparison, width), "", *labelled_lines(below, width)]
 
 
 def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = SECOND) -> str:
@@ -127,28 +121,27 @@ def _share(figures: Figures) -> str:
     return shown if distinct.n == rates.scored else f"{shown} ({distinct.n} distinct)"
 
 
-def _side(label: str, campaign: Campaign, width: int) -> Iterator[str]:
+def _side(label: str, campaign: Campaign) -> Iterator[Line]:
     rates = campaign.figures.overall.rates
-    yield from labelled(label, campaign.folder.id, width)
+    yield label, campaign.folder.id
     raw = f"{fraction(rates.passed, rates.planned)} = {percent(rates.raw)} raw"
     effective = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)} effective"
-    yield from labelled(
-        "", joined([raw, effective, f"same tasks again {interval(campaign.figures.same_tasks)}"]), width
-    )
+    yield "", joined([raw, effective, f"same tasks again {interval(campaign.figures.same_tasks)}"])
 
 
-def _differing(comparison: Comparison, width: int) -> Iterator[str]:
+def _differing(comparison: Comparison) -> Iterator[Line]:
     if not comparison.conditions:
-        yield from labelled("differ", "in nothing but their trials", width)
+        yield "differ", "in nothing but their trials"
     for i, condition in enumerate(comparison.conditions):
-        text = f"{condition.name}: {condition.first} | {condition.second}"
-        yield from labelled("" if i else "differ", text, width)
+        yield "" if i else "differ", f"{condition.name}: {condition.first} | {condition.second}"
     for label, tasks in ((FIRST, comparison.only_first), (SECOND, comparison.only_second)):
         if tasks:
-            yield from labelled("left out", f"only {label} planned {', '.join(tasks)}", width)
+            yield "left out", f"only {label} planned {', '.join(tasks)}"
     if not comparison.same_suite:
-        text = "the suites differ: tasks of one name need not be the same task, and no number below means much."
-        yield from labelled("CAUTION", text, width)
+        yield (
+            "CAUTION",
+            "the suites differ: tasks of one name need not be the same task, and no number below means much.",
+        )
 
 
 def _table(comparison: Comparison, width: int) -> list[str]:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from pytest_agentcore.analysis.compare import check_counts
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.format import count, dollars, estimate, fraction, labelled, latency, percent, points
+from pytest_agentcore.format import (
+    Line,
+    count,
+    dollars,
+    estimate,
+    fraction,
+    labelled_lines,
+    latency,
+    percent,
+    points,
+)
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import ALPHA
 from pytest_agentcore.stats.power import Expected, detectable, learned, runs_against, runs_to_detect, unknown
@@ -67,18 +77,21 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
     )
 
 
-def plan_lines(plan: Plan, width: int = 80) -> Iterator[str]:
+def plan_lines(plan: Plan, width: int = 80) -> list[str]:
     """Write question, what it rests on, runs, cost."""
+    return labelled_lines(_lines(plan), width)
+
+
+def _lines(plan: Plan) -> Iterator[Line]:
     runs, trials = count(plan.runs, "run"), count(plan.trials, "trial")
-    yield from labelled("question", _question(plan), width)
-    yield from labelled("from", _source(plan), width)
-    yield from labelled("runs", f"{runs} of every task in each of the two: {trials} a campaign", width)
+    yield "question", _question(plan)
+    yield "from", _source(plan)
+    yield "runs", f"{runs} of every task in each of the two: {trials} a campaign"
     if not plan.earlier:
-        text = "not known: --from CAMPAIGN takes seconds and prices from an earlier one"
-        yield from labelled("cost", text, width)
+        yield "cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one"
         return
-    yield from labelled("", _against(plan, plan.earlier), width)
-    yield from labelled("cost", _cost(plan, plan.earlier), width)
+    yield "", _against(plan, plan.earlier)
+    yield "cost", _cost(plan, plan.earlier)
     overall = plan.earlier.figures.overall
     if overall.distinct.n < overall.rates.scored:
         text = (
@@ -86,7 +99,7 @@ def plan_lines(plan: Plan, width: int = 80) -> Iterator[str]:
             "each other word for word count once, so plan for more runs than this (at temperature 0, where all do, no "
             "number is enough)"
         )
-        yield from labelled("CAUTION", text, width)
+        yield "CAUTION", text
 
 
 def _direction(detect: float, expected: Expected) -> float:

@@ -9,11 +9,12 @@ from typing import Any
 
 from pytest_agentcore.analysis.groups import Depth, Group, Share, Step, StepKind
 from pytest_agentcore.format import (
+    Line,
     count,
     fraction,
     interval,
     joined,
-    labelled,
+    labelled_lines,
     latency,
     p_value,
     percent,
@@ -37,16 +38,17 @@ def group_title(group: Group) -> str:
 
 def group_lines(group: Group, folder: Path | None, width: int = 80) -> list[str]:
     """Write steps and depths, and the folder of the group's files, if it has one."""
-    lines = [line for step in group.steps for line in _step(step, len(group.depths) > 0, width)]
-    if group.depths:
-        lines += ["", *_depth_table(group, width), *(line for depth in group.depths for line in _depth(depth, width))]
-    return lines + (labelled("files", str(folder), width) if folder else [])
-
-
-def _step(step: Step, several: bool, width: int) -> Iterator[str]:
-    where = f"load {step.load}: " if several else ""
-    yield from labelled(LABELS[step.kind], f"{where}{step_sentence(step)}", width)
-    yield from labelled("", MEANINGS[step.kind], width)
+    steps: list[Line] = []
+    for step in group.steps:
+        where = f"load {step.load}: " if group.depths else ""
+        steps += [(LABELS[step.kind], f"{where}{step_sentence(step)}"), ("", MEANINGS[step.kind])]
+    depths: list[Line] = []
+    for depth in group.depths:
+        first, *others = depth_sentences(depth)
+        depths += [(f"load {depth.load}", f"{depth.policy}: {first}"), *(("", other) for other in others)]
+    files = [("files", str(folder))] if folder else []
+    between = ["", *_depth_table(group, width)] if group.depths else []
+    return [*labelled_lines(steps, width), *between, *labelled_lines([*depths, *files], width)]
 
 
 def step_sentence(step: Step) -> str:
@@ -79,12 +81,6 @@ def _depth_table(group: Group, width: int) -> list[str]:
         for depth in group.depths
     ]
     return table(rows, [""] * len(rows), width)
-
-
-def _depth(depth: Depth, width: int) -> list[str]:
-    first, *others = depth_sentences(depth)
-    lines = labelled(f"load {depth.load}", f"{depth.policy}: {first}", width)
-    return lines + [line for sentence in others for line in labelled("", sentence, width)]
 
 
 def depth_sentences(depth: Depth) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_agentcore.format import count, fraction, joined, labelled, latency, percent
+from pytest_agentcore.format import Line, count, fraction, joined, labelled, labelled_lines, latency, percent
 from pytest_agentcore.pack.transcript import Turn, address_of, played
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import HIT
-from pytest_agentcore.reports.terminal import Line, labelled_lines, summary_lines, verdict_lines
+from pytest_agentcore.reports.terminal import summary_lines, verdict_lines
 from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentcore.format import (
+    Line,
     average,
     count,
     duration,
@@ -15,7 +16,7 @@ from pytest_agentcore.format import (
     fraction,
     interval,
     joined,
-    labelled,
+    labelled_lines,
     latency,
     overlapping,
     percent,
@@ -31,14 +32,6 @@ from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 from pytest_agentcore.untrusted import clip, clip_middle
-
-Line = tuple[str, str]
-"""A label, empty where the line goes on with what the line before is about, and a text."""
-
-
-def labelled_lines(lines: Iterable[Line], width: int) -> list[str]:
-    """Write each text behind its label, wrapped."""
-    return [written for label, text in lines for written in labelled(label, text, width)]
 
 
 def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "") -> list[str]:
