@@ -1,13 +1,13 @@
-"""Context load: so many tokens of earlier conversation before a task, by the tokenizer of the model."""
+"""A context load: benign conversation that goes before a task, of a number of tokens by the model's tokenizer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_agentcore.agent.loop import opening
 from pytest_agentcore.backends.base import MIN_ROOM, Backend, CountsTokens, Message, ToolCall
@@ -23,23 +23,13 @@ CLOSING = (
     ),
     Message(role="assistant", content="All right. I will look only at what is in the new folder."),
 )
-"""What stands between the errands and the task, so that the errands can mislead nobody about the workspace."""
+"""Stands between the errands and the task, so that the errands can mislead nobody about the workspace."""
 
 _PLANTS = ("beans", "beets", "carrots", "cucumbers", "leeks", "onions", "parsnips", "peas", "radishes", "turnips")
-_PLACES = (
-    "bed by the fence",
-    "cold frame",
-    "long bed",
-    "north bed",
-    "raised bed",
-    "row of pots",
-)
+_PLACES = ("bed by the fence", "cold frame", "long bed", "north bed", "raised bed", "row of pots")
 _STATES = ("came up evenly", "grew slowly", "had a few slugs", "looked healthy", "needed thinning", "wanted water")
 _MONTHS = ("April", "May", "June", "July", "August", "September")
 _JOBS = ("hoed", "mulched", "watered", "weeded", "tied up", "covered for the night")
-
-Errand = Callable[[Random, int], tuple[str, str, dict[str, Any], str, str]]
-"""From chance and the errand's number: question, tool, arguments, result, answer."""
 
 
 def sentence(chance: Random) -> str:
@@ -56,7 +46,7 @@ def errand(number: int, tools: Collection[str], more: int = 0) -> tuple[Message,
     Args:
         number: which errand.
         tools: names of the tools the model is given; without a known one the errand is only talked about.
-        more: lines of the diary that are told before the question, to come near a number of tokens.
+        more: lines of the diary that stand before the question, to come near a number of tokens.
     """
     chance = Random(f"errand {number}")
     makers = [maker for tool, maker in _ERRANDS.items() if tool in tools]
@@ -66,54 +56,63 @@ def errand(number: int, tools: Collection[str], more: int = 0) -> tuple[Message,
             Message(role="user", content=f"For your information, a page of the garden diary. {lines}"),
             Message(role="assistant", content=f"Noted, page {number} of the diary."),
         )
-    question, tool, arguments, result, answer = makers[(number - 1) % len(makers)](chance, number)
-    if more:
-        question = "\n".join(["From the garden diary:", *(sentence(chance) for _ in range(more)), question])
-    call = ToolCall(id=f"call_0_{number}", name=tool, arguments=arguments)
+    made = makers[(number - 1) % len(makers)](chance, number)
+    diary = ["From the garden diary:", *(sentence(chance) for _ in range(more))] if more else []
+    call = ToolCall(id=f"call_0_{number}", name=made.tool, arguments=made.arguments)
     return (
-        Message(role="user", content=question),
+        Message(role="user", content="\n".join([*diary, made.question])),
         Message(role="assistant", content="", tool_calls=(call,)),
-        Message(role="tool", content=result, tool_call_id=call.id, name=tool),
-        Message(role="assistant", content=answer),
+        Message(role="tool", content=made.result, tool_call_id=call.id, name=call.name),
+        Message(role="assistant", content=made.answer),
     )
 
 
-def _read(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
-    lines = [sentence(chance) for _ in range(5)]
-    path = f"diary/page_{number:03}.txt"
+class Errand(NamedTuple):
+    """A small job that was asked for, done with one call, and reported."""
+
+    question: str
+    tool: str
+    arguments: dict[str, Any]
+    result: str
+    answer: str
+
+
+def _read(chance: Random, number: int) -> Errand:
+    lines, path = [sentence(chance) for _ in range(5)], f"diary/page_{number:03}.txt"
     shown = "\n".join([*lines, f"[lines 1 to {len(lines)} of {len(lines)}]"])
-    return f"What is the last entry in {path}?", "fs_read", {"path": path}, shown, f"The last entry is: {lines[-1]}"
+    question = f"What is the last entry in {path}?"
+    return Errand(question, "fs_read", {"path": path}, shown, f"The last entry is: {lines[-1]}")
 
 
-def _write(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+def _write(chance: Random, number: int) -> Errand:
     line, path = sentence(chance), f"diary/entry_{number:03}.txt"
-    done = f"wrote {len(line) + 1} bytes to {path}"
-    return (
-        f"Put this into {path}: {line}",
-        "fs_write",
-        {"path": path, "content": f"{line}\n"},
-        done,
-        f"{path} is there.",
-    )
+    done, arguments = f"wrote {len(line) + 1} bytes to {path}", {"path": path, "content": f"{line}\n"}
+    return Errand(f"Put this into {path}: {line}", "fs_write", arguments, done, f"{path} is there.")
 
 
-def _count(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+def _count(chance: Random, number: int) -> Errand:
     count, path = chance.randint(12, 90), f"diary/page_{number:03}.txt"
-    shown = f"{count} {path}\nexit code 0"
-    return f"How many lines has {path}?", "shell", {"command": f"wc -l {path}"}, shown, f"It has {count} lines."
+    question, shown = f"How many lines has {path}?", f"{count} {path}\nexit code 0"
+    return Errand(question, "shell", {"command": f"wc -l {path}"}, shown, f"It has {count} lines.")
 
 
-def _select(chance: Random, number: int) -> tuple[str, str, dict[str, Any], str, str]:
+def _select(chance: Random, number: int) -> Errand:
     plant, kilos = chance.choice(_PLANTS), chance.randint(2, 40)
     query = f"SELECT sum(kilos) AS kilos FROM harvest WHERE plant = '{plant}' AND week = {number}"  # noqa: S608 - nothing runs it
-    arguments = {"database": "garden.db", "query": query}
-    shown = f"kilos\n-----\n{kilos}\n(1 row)"
-    return f"How many kilos of {plant} came in in week {number}?", "sql_query", arguments, shown, f"{kilos} kilos."
+    question, arguments = (
+        f"How many kilos of {plant} came in in week {number}?",
+        {"database": "garden.db", "query": query},
+    )
+    return Errand(question, "sql_query", arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos.")
 
 
-_ERRANDS: dict[str, Errand] = {"fs_read": _read, "fs_write": _write, "shell": _count, "sql_query": _select}
+_ERRANDS: Mapping[str, Callable[[Random, int], Errand]] = {
+    "fs_read": _read,
+    "fs_write": _write,
+    "shell": _count,
+    "sql_query": _select,
+}
 """By the tool that an errand calls."""
-
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English text, where nobody can be asked."""
@@ -193,13 +192,13 @@ Measure = Callable[[Sequence[Message]], int]
 def conversation(asked: int, tools: Collection[str], measure: Measure) -> tuple[Message, ...]:
     """As many errands as fit into `asked` tokens, and lines in the first one until no further line fits."""
 
-    def told(errands: int, more: int) -> tuple[Message, ...]:
+    def so_many(errands: int, more: int) -> tuple[Message, ...]:
         numbers = range(1, errands + 1)
         return (*(m for n in numbers for m in errand(n, tools, more if n == 1 else 0)), *CLOSING)
 
-    errands = max(1, _most(lambda n: measure(told(n, 0)) <= asked, asked))
-    more = _most(lambda n: measure(told(errands, n)) <= asked, LINES)
-    return told(errands, more)
+    errands = max(1, _most(lambda n: measure(so_many(n, 0)) <= asked, asked))
+    more = _most(lambda n: measure(so_many(errands, n)) <= asked, LINES)
+    return so_many(errands, more)
 
 
 def _most(fits: Callable[[int], bool], limit: int) -> int:

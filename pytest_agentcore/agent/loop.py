@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_agentcore.agent.retries import Patience
+from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request
 from pytest_agentcore.catalogue.entry import Policy, Sampling
@@ -28,26 +28,26 @@ _CUT_SHORT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """How a model is asked: the same for every trial of a campaign."""
+    """What is the same in every request of a campaign."""
 
     policy: Policy = Policy.native
     sampling: Sampling = Sampling()
     base_seed: int = 0
     cancel: threading.Event = field(default_factory=threading.Event)
-    patience: Patience = field(default_factory=Patience)
+    retries: Retries = field(default_factory=Retries)
     on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
-    """Told which turn begins, for the progress line."""
+    """Called with each turn that begins, for the progress line."""
 
 
 class ModelAgent:
     """Works on a task by asking a backend and running the calls it makes."""
 
     def __init__(
-        self, backend: Backend, asking: Asking, system: str, prompt: str, earlier: Sequence[Message] = ()
+        self, backend: Backend, asking: Asking, system: str, prompt: str, context_load: Sequence[Message] = ()
     ) -> None:
-        """Begin with system message and prompt; `earlier` conversation stands between the two."""
+        """Begin with system message and prompt; a context load stands between the two."""
         self._backend, self._asking = backend, asking
-        self._messages = opening(system, prompt, earlier)
+        self._messages = opening(system, prompt, context_load)
 
     def run(self, session: Session) -> Attempt:
         """Work until something ends the trial.
@@ -55,6 +55,7 @@ class ModelAgent:
         Raises:
             BackendError, SandboxError: the trial could not be completed.
         """
+        # Every way to an end is an EndOfTrial from below: a budget, a reply that was cut short, the final answer.
         try:
             while True:
                 self.turn(session)
@@ -69,7 +70,7 @@ class ModelAgent:
 
     def ask(self, session: Session) -> Reply:
         """One reply; ends the trial when the reply was cut short."""
-        reply = self._asking.patience.ask(self._backend, lambda: self._request(session), session)
+        reply = self._asking.retries.ask(self._backend, lambda: self._request(session), session)
         session.take_reply(reply)
         if reply.finish in _CUT_SHORT:
             raise EndOfTrial(*_CUT_SHORT[reply.finish])
@@ -82,6 +83,7 @@ class ModelAgent:
             return
         if reply.tool_calls:
             self._run_calls(session, reply)
+        # A constrained model may call `finish` beside other calls: they run first.
         if reply.final or not reply.tool_calls:
             raise EndOfTrial(StopReason.final_answer)
 
@@ -118,9 +120,9 @@ class ModelAgent:
             self._messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
 
 
-def opening(system: str, prompt: str, earlier: Sequence[Message] = ()) -> list[Message]:
+def opening(system: str, prompt: str, context_load: Sequence[Message] = ()) -> list[Message]:
     """The messages of a task's first request."""
-    return [Message(role="system", content=system), *earlier, Message(role="user", content=prompt)]
+    return [Message(role="system", content=system), *context_load, Message(role="user", content=prompt)]
 
 
 def mix_seed(base: int, *parts: object) -> int:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pytest_agentcore.agent.retries import Patience
+from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request, ShowsPrompts, ToolCall
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.errors import BackendError, EndOfTrial
@@ -144,7 +144,7 @@ class _Subject:
     backend: Backend
     setup: Setup
     cancel: threading.Event = field(default_factory=threading.Event)
-    patience: Patience = field(default_factory=lambda: Patience(reconnect_timeout=RECONNECT_SECONDS))
+    retries: Retries = field(default_factory=lambda: Retries(reconnect_timeout=RECONNECT_SECONDS))
     asked: int = 0
     opening: int = 0
     """Tokens of the first request's prompt; 0 where nobody counts them."""
@@ -183,7 +183,7 @@ class _Subject:
                 cancel=self.cancel,
             )
 
-        reply = self.patience.ask(self.backend, request, self)
+        reply = self.retries.ask(self.backend, request, self)
         if self.asked == 1:
             self.opening = reply.usage.prompt_tokens
         return reply

@@ -20,7 +20,7 @@ import pytest
 from pytest_agentcore.agent.actor import FunctionAgent
 from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_load
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
-from pytest_agentcore.agent.retries import Patience
+from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.backends.base import Backend, ChecksRoom
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
@@ -246,7 +246,7 @@ class Runner:
     def __init__(self, experiment: Experiment, models: Models, spans: Spans) -> None:
         self._campaigns, self._settings = experiment.campaigns, experiment.settings
         self._models, self._spans = models, spans
-        self._patience: dict[str, Patience] = {}
+        self._retries: dict[str, Retries] = {}
         """By label: what a campaign has learned of its backend's absence."""
 
     def __call__(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Finished:
@@ -276,11 +276,11 @@ class Runner:
             sampling=setup.sampling,
             base_seed=self._settings.seed,
             cancel=cancel,
-            patience=self._patience.setdefault(label, Patience(reconnect_timeout=self._settings.reconnect_timeout)),
+            retries=self._retries.setdefault(label, Retries(reconnect_timeout=self._settings.reconnect_timeout)),
             on_turn=on_turn,
         )
-        earlier = job.load.messages if job.load else ()
-        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, earlier)
+        load = job.load.messages if job.load else ()
+        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, load)
 
     def _keep(self, finished: Finished, folder: CampaignFolder) -> None:
         """Put the workspace that a trial left into the pack."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from backends.conformance import request
 
-from pytest_agentcore.agent.retries import Patience
+from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Reply, Request
 from pytest_agentcore.backends.scripted import ScriptedBackend
@@ -44,16 +44,16 @@ def failing(errors: Iterable[BackendError]) -> ScriptedBackend:
     return ScriptedBackend(answer)
 
 
-def ask(patience: Patience, errors: Iterable[BackendError], log: Log, **changes: Any) -> Reply:
-    return patience.ask(failing(errors), lambda: request(**changes), cast("Session", log))
+def ask(retries: Retries, errors: Iterable[BackendError], log: Log, **changes: Any) -> Reply:
+    return retries.ask(failing(errors), lambda: request(**changes), cast("Session", log))
 
 
 def away(retry_after: float | None = None) -> BackendError:
     return BackendError("away", Cause.backend_unreachable, transient=True, retry_after=retry_after)
 
 
-def quick(**changes: Any) -> Patience:
-    return Patience(**{"first_wait": 0.001, "longest_wait": 0.004, "jitter": random.Random(1), **changes})
+def quick(**changes: Any) -> Retries:
+    return Retries(**{"first_wait": 0.001, "longest_wait": 0.004, "jitter": random.Random(1), **changes})
 
 
 def test_waits_double_are_spread_and_end_at_the_longest() -> None:
@@ -82,16 +82,16 @@ def test_what_cannot_pass_is_not_tried_again() -> None:
 
 
 def test_after_a_wait_in_vain_nobody_waits_until_a_reply_comes() -> None:
-    patience = quick(reconnect_timeout=0.02)
+    retries = quick(reconnect_timeout=0.02)
     first, second, third, fourth = Log(), Log(), Log(), Log()
     with pytest.raises(BackendError):
-        ask(patience, (away() for _ in range(10_000)), first)
+        ask(retries, (away() for _ in range(10_000)), first)
     assert len(first.failed) > 2
     with pytest.raises(BackendError):
-        ask(patience, [away()] * 2, second)
+        ask(retries, [away()] * 2, second)
     assert [wait for _, _, wait in second.failed] == [None]
-    ask(patience, [], third)
-    ask(patience, [away()], fourth)
+    ask(retries, [], third)
+    ask(retries, [away()], fourth)
     assert [wait is None for _, _, wait in fourth.failed] == [False]
 
 
