@@ -33,7 +33,7 @@ COMMANDS = {
     "recheck": ("campaigns", "judge a campaign's stored workspaces by today's checkers"),
     "validate": ("campaigns", "hold a campaign against its schemas, counts and digests"),
 }
-"""Command, the module beside this one that has its `add_<command>`, and the line of help."""
+"""Command, the module beside this one that has its `add_<command>` and `run_<command>`, and the line of help."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +63,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, (module, line) in COMMANDS.items():
         command = commands.add_parser(name, help=line)
         if name in words:
-            getattr(importlib.import_module(f"pytest_agentcore.cli.{module}"), f"add_{name}")(command)
+            its = importlib.import_module(f"pytest_agentcore.cli.{module}")
+            getattr(its, f"add_{name}")(command)
+            command.set_defaults(run=getattr(its, f"run_{name}"))
     return parser
 
 

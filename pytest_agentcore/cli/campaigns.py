@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pytest_agentcore.pack.validate import Examination
     from pytest_agentcore.session.collect import Collected
 
-DIGEST_SHOWN = 12
-"""Characters."""
-
 
 def add_show(parser: argparse.ArgumentParser) -> None:
     """Add a campaign and perhaps one of its trials."""
@@ -30,7 +27,6 @@ def add_show(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="TASK:RUN such as task_05:2, the first characters of an attempt's UUID, or pytest's id of the item",
     )
-    parser.set_defaults(run=run_show)
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -61,7 +57,6 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("campaign", metavar="CAMPAIGN", help="a campaign's folder, or its id in agentcore-results")
     parser.add_argument("--baseline", metavar="CAMPAIGN", help="compare with this one")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write into this folder and leave the campaign")
-    parser.set_defaults(run=run_report)
 
 
 def run_report(options: argparse.Namespace) -> int:
@@ -83,7 +78,6 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("campaigns", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
     add_results(parser)
-    parser.set_defaults(run=run_validate)
 
 
 def run_validate(options: argparse.Namespace) -> int:
@@ -117,7 +111,6 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="folder of the new campaign")
     add_results(parser)
-    parser.set_defaults(run=run_merge)
 
 
 def run_merge(options: argparse.Namespace) -> int:
@@ -148,7 +141,6 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", action="store_true", help="write changed verdicts into the campaign")
     add_sandbox(parser)
     add_results(parser)
-    parser.set_defaults(run=run_recheck)
 
 
 def run_recheck(options: argparse.Namespace) -> int:
@@ -169,6 +161,7 @@ def run_recheck(options: argparse.Namespace) -> int:
 def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
     from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
     from pytest_agentcore.pack.validate import examine
+    from pytest_agentcore.reports.facts import DIGEST_SHOWN
     from pytest_agentcore.reports.write import write_reports
     from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.tasks.suite import overshadowed

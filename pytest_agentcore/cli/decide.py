@@ -35,7 +35,6 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 when B is significantly worse, or nothing can be tested",
     )
     parser.add_argument("--force", action="store_true", help="compare although the suites' digests differ")
-    parser.set_defaults(run=run_compare)
 
 
 def run_compare(options: argparse.Namespace) -> int:
@@ -62,7 +61,6 @@ def add_group(parser: argparse.ArgumentParser) -> None:
         "context load and in nothing else: to look at, nothing is written."
     )
     parser.add_argument("places", nargs="+", type=Path, metavar="GROUP|CAMPAIGN", help="folders")
-    parser.set_defaults(run=run_group)
 
 
 def run_group(options: argparse.Namespace) -> int:
@@ -111,7 +109,6 @@ def add_leaderboard(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add published scores in a table of their own: other tasks under the same name, not comparable",
     )
-    parser.set_defaults(run=run_leaderboard)
 
 
 def run_leaderboard(options: argparse.Namespace) -> int:
@@ -181,7 +178,6 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tasks", type=positive, default=10, metavar="N", help="tasks of the suite, without --from (default: 10)"
     )
-    parser.set_defaults(run=run_plan)
 
 
 def run_plan(options: argparse.Namespace) -> int:

@@ -35,7 +35,6 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dialect", default="", metavar="NAME", help="take this one, whatever the template says")
     parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
-    parser.set_defaults(run=run_dialect)
 
 
 def run_dialect(options: argparse.Namespace) -> int:

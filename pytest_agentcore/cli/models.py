@@ -34,7 +34,6 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one model; without it all are listed")
     parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
     parser.add_argument("--fetch", action="store_true", help="put the model's file on this machine")
-    parser.set_defaults(run=run_models)
 
 
 def run_models(options: argparse.Namespace) -> int:
@@ -66,7 +65,6 @@ def add_preflight(parser: argparse.ArgumentParser) -> None:
     for option in OPTIONS:
         if option.name in ASKING:
             option.add(parser.add_argument, f"--{option.name}")
-    parser.set_defaults(run=run_preflight)
 
 
 def run_preflight(options: argparse.Namespace) -> int:

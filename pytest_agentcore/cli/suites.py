@@ -31,7 +31,6 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
     )
-    parser.set_defaults(run=run_selfcheck)
 
 
 def run_selfcheck(options: argparse.Namespace) -> int:
@@ -71,7 +70,6 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--suite", default="agentic-core-v1", metavar="SUITE", help="default: %(default)s")
     parser.add_argument("--runs", type=positive, default=3, metavar="N", help="of each task (default: %(default)s)")
-    parser.set_defaults(run=run_predict)
 
 
 def run_predict(options: argparse.Namespace) -> int:
