@@ -17,7 +17,7 @@ from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.cli.arguments import write_lines
-from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.choose import choose_template
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tools.base import ToolSpec
@@ -40,7 +40,14 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
 def run_dialect(options: argparse.Namespace) -> int:
     """Return 0; what cannot be found or read is a usage error."""
     path, dialect = _find(options.model, options.models_file)
-    write_lines(dialect_lines(chat_template(source_of(path), options.dialect or dialect)))
+    found = source_of(path)
+    source, choice = choose_template(
+        found.template, found.tool_template, found.special_tokens, wanted=options.dialect or dialect
+    )
+    template = ChatTemplate(
+        source=source or CHATML, choice=choice, bos=found.bos, eos=found.eos, today=datetime.now(UTC)
+    )
+    write_lines(dialect_lines(template))
     return 0
 
 
@@ -111,18 +118,6 @@ def _of_gguf(header: Header) -> Source:
         bos=named("bos"),
         eos=named("eos"),
     )
-
-
-def chat_template(source: Source, wanted: str = "") -> ChatTemplate:
-    """Choose the template's dialect; a template for tools wins over one that knows none.
-
-    Raises:
-        UsageError: no such dialect, or the template cannot be used.
-    """
-    text, choice = source.template, choose_dialect(source.template, source.special_tokens, wanted=wanted)
-    if not choice.taught and source.tool_template:
-        text, choice = source.tool_template, choose_dialect(source.tool_template, source.special_tokens, wanted=wanted)
-    return ChatTemplate(source=text or CHATML, choice=choice, bos=source.bos, eos=source.eos, today=datetime.now(UTC))
 
 
 def _tool(name: str, description: str, required: str, **properties: Mapping[str, Any]) -> ToolSpec:

@@ -46,6 +46,20 @@ class Choice:
         return self.dialect.end_of_turn
 
 
+def choose_template(
+    template: str | None, tool_template: str | None, special_tokens: Collection[str], *, wanted: str = ""
+) -> tuple[str | None, Choice]:
+    """The one of a model's two chat templates that is used, with its dialect; one for tools wins over one without.
+
+    Raises:
+        UsageError: no dialect is called `wanted`.
+    """
+    choice = choose_dialect(template, special_tokens, wanted=wanted)
+    if choice.taught or not tool_template:
+        return template, choice
+    return tool_template, choose_dialect(tool_template, special_tokens, wanted=wanted)
+
+
 def choose_dialect(template: str | None, special_tokens: Collection[str], *, wanted: str = "") -> Choice:
     """The dialect that `template` teaches, or else one that our own prompt teaches, with the reason why.
 

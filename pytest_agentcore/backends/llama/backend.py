@@ -26,7 +26,7 @@ from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
 from pytest_agentcore.backends.reading import number_calls, offered, read_text
 from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
 from pytest_agentcore.catalogue.files import file_digest
-from pytest_agentcore.dialects.choose import Choice, choose_dialect
+from pytest_agentcore.dialects.choose import choose_template
 from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
@@ -98,7 +98,12 @@ class LlamaCppBackend:
         self._model, vocabulary = model, model.vocabulary
         self.facts: dict[str, Any] = {}
         """What `describe` says besides."""
-        source, choice = choose_for_model(model, dialect)
+        source, choice = choose_template(
+            model.text("tokenizer.chat_template"),
+            model.text("tokenizer.chat_template.tool_use"),
+            vocabulary.special,
+            wanted=dialect,
+        )
         self._template_found = source is not None
         self._template = ChatTemplate(
             source=source or CHATML, choice=choice, bos=vocabulary.bos, eos=vocabulary.eos, today=datetime.now(UTC)
@@ -281,20 +286,6 @@ class LlamaCppBackend:
         self._grammars.clear()
         self._context.close()
         self._model.close()
-
-
-def choose_for_model(model: LoadedModel, wanted: str = "") -> tuple[str | None, Choice]:
-    """The chat template of a loaded model and the dialect it speaks; a template for tools wins over one without.
-
-    Raises:
-        UsageError: no dialect is called `wanted`.
-    """
-    special = model.vocabulary.special
-    source = model.text("tokenizer.chat_template")
-    choice = choose_dialect(source, special, wanted=wanted)
-    if not choice.taught and (with_tools := model.text("tokenizer.chat_template.tool_use")):
-        return with_tools, choose_dialect(with_tools, special, wanted=wanted)
-    return source, choice
 
 
 def idle_gpu() -> str:
