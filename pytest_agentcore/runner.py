@@ -167,12 +167,13 @@ def run_attempt(
     number: int = 1,
     cancel: threading.Event | None = None,
 ) -> Finished:
-    """One try at a trial, the `number`th: a fresh workspace, the agent over it, a frozen copy of what it left."""
-    attempt_id = attempt_id or str(uuid.uuid4())
+    """Make one try at a trial, the `number`th: a fresh workspace, the agent over it, a frozen copy of what it left."""
+    # The data of this run, in a folder that goes when the trial has its verdict.
     instance, broken = _draw(job)
     folders = ExitStack()
     home = Path(folders.enter_context(scratch("trial")))
     workspace = create_workspace(home / "live", instance.files)
+    # The session takes down what happens, beginning with everything that decides what the agent meets.
     toolbox = Toolbox([job.tools[name] for name in job.task.tools], job.task.faults)
     session = Session(
         key=job.key,
@@ -183,8 +184,19 @@ def run_attempt(
         record=record,
         cancel=cancel or threading.Event(),
     )
-    session.begin({"attempt": attempt_id, "number": number, "nodeid": job.nodeid, **_facts(job, toolbox, instance)})
-    attempt, failure = _work(_Hindered(broken) if broken else agent(instance), session)
+    named = {"attempt": attempt_id or str(uuid.uuid4()), "number": number, "nodeid": job.nodeid}
+    session.begin(named | _facts(job, toolbox, instance))
+    # The agent works until something ends the trial. Only a failing infrastructure leaves it without an end of its own.
+    failure: InfrastructureError | None = None
+    try:
+        if broken:
+            raise broken
+        attempt = agent(instance).run(session)
+    except InfrastructureError as error:
+        attempt, failure = session.finish(StopReason.backend_error, str(error)), error
+    except KeyboardInterrupt:
+        attempt = session.finish(StopReason.interrupted, "interrupted")
+    # The checker gets a copy of the regular files: no link or device that was left there can lead it elsewhere.
     return Finished(
         job=job,
         instance=instance,
@@ -196,19 +208,8 @@ def run_attempt(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Hindered:
-    """In the agent's place where there is nothing to work on."""
-
-    error: InfrastructureError
-
-    def run(self, session: Session) -> Attempt:
-        del session
-        raise self.error
-
-
 def _draw(job: Job) -> tuple[Instance, InfrastructureError | None]:
-    """The instance; an empty one, and why, where the task's own function fails to make it."""
+    """Make the instance; where the task's own function fails to, an empty one, and why."""
     try:
         instance = job.instance()
         instance.digest()
@@ -217,26 +218,16 @@ def _draw(job: Job) -> tuple[Instance, InfrastructureError | None]:
     except TaskDeclarationError as error:
         return Instance({}), InfrastructureError(str(error), Cause.task_broken)
     except BaseException as error:  # noqa: BLE001 - a function of the task's
-        raised = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(job.task.module)
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        raised = [frame for frame in frames if frame.filename == str(job.task.module)]
         where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
         sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
         return Instance({}), InfrastructureError(sentence, Cause.task_broken)
     return instance, None
 
 
-def _work(agent: Agent, session: Session) -> tuple[Attempt, InfrastructureError | None]:
-    try:
-        return agent.run(session), None
-    except InfrastructureError as error:
-        return session.finish(StopReason.backend_error, str(error)), error
-    except KeyboardInterrupt:
-        return session.finish(StopReason.interrupted, "interrupted"), None
-
-
 def _facts(job: Job, tools: Toolbox, instance: Instance) -> dict[str, Any]:
-    """What the start event says of the trial."""
+    """Gather what the start event says of the trial."""
     return {
         "model": job.model or job.key.model,
         "task": job.key.task,

@@ -13,7 +13,7 @@ import pytest
 from pytest_agentcore.analysis.compare import check_comparable
 from pytest_agentcore.analysis.gate import Gate
 from pytest_agentcore.catalogue.entry import LLAMA
-from pytest_agentcore.catalogue.registry import Registry, open_registry
+from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
@@ -28,7 +28,7 @@ from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import Items, picked, picked_by_pytest
 from pytest_agentcore.session.lifecycle import CampaignSession, Controller
 from pytest_agentcore.session.parallel import Ahead, Serial
-from pytest_agentcore.session.recording import Filed, Recording, find_predictions, initial_manifest
+from pytest_agentcore.session.recording import Recording, find_predictions, initial_manifest
 from pytest_agentcore.session.terminal import Screen
 from pytest_agentcore.session.trials import Models, Runner, Spans
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
@@ -56,7 +56,9 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
 
 def _experiment(config: pytest.Config, settings: Settings, registered: RegisteredTools) -> Experiment:
     suite, backends = _suite_of(config, settings), registered_backends(config)
-    setups = {setup.label: setup for setup in settle_models(settings, backends, _registry(config, settings))}
+    models_file = _path_of(config, "models_file", settings.models_file) if settings.models_file else None
+    registry = open_registry(config.rootpath, models_file)
+    setups = {setup.label: setup for setup in settle_models(settings, backends, registry)}
     # what agents and scripts do is known beforehand: without bubblewrap they may run less confined
     may_fall_back = not any(setup.has_plumbing for setup in setups.values())
     return Experiment(
@@ -70,25 +72,31 @@ def _experiment(config: pytest.Config, settings: Settings, registered: Registere
 
 
 def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
+    # What is run. Nothing is loaded, and nothing written; only what killed processes left behind is removed.
     sweep()
     registered, workers = RegisteredTools(config), processes(config)
     experiment = _experiment(config, settings, registered)
     suite, setups = experiment.suite, experiment.campaigns.setups
-    results = _home_of(config, "results") / Path(settings.results).expanduser()
+    results = _path_of(config, "results", settings.results)
     picked, selection = _select(experiment, results) if settings.rerun else ((), picked_by_pytest(config))
     runs = max([settings.runs, *(key.run for key in picked)])  # as many as those were made in
     experiment = replace(experiment, settings=settings.replace(runs=runs))
+
+    # What cannot be done as asked is refused now, not after the last trial.
     if settings.resume and (selection or len(setups) != 1):
         what = "a selection, which is a campaign of its own" if selection else f"{len(setups)} models"
         raise UsageError(f"--agentcore-resume {settings.resume}: continues one campaign, but {what} was asked for")
     check_files(tuple(setups.values()), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
-    warnings = tuple(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
-    scope, session_id = scope_of(config, suite), str(uuid.uuid4())
-    filed = _predictions(config, experiment)
+    asked = _path_of(config, "predictions", settings.predictions) if settings.predictions else None
+    filed = find_predictions(asked, config.rootpath, suite, setups.values())
     if not workers:
         _refuse_too_many(setups.values(), settings.parallel)
     baseline, refusal = _baseline(config, settings, suite, results)
+
+    # What is written of it.
+    warnings = tuple(filter(None, [*notes(config, taken), _overshadowed(config, settings, suite)]))
+    scope, session_id = scope_of(config, suite), str(uuid.uuid4())
 
     def manifest(setup: Setup) -> Manifest:
         return replace(
@@ -110,6 +118,8 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
         kept={PREDICTIONS: filed.content} if filed else {},
         spans=spans,
     )
+
+    # The parts: what shows and gates, what runs trials, and the plugin object that calls them in their order.
     screen = Screen(config, recording, at_once=workers or settings.parallel)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
     gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
@@ -173,13 +183,13 @@ def _refuse_too_many(setups: Iterable[Setup], most: int) -> None:
 
 
 def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> tuple[Campaign | None, str]:
-    """What the session is compared with at its end, read and checked before its first trial; or why it cannot be.
+    """Read and check what the session is compared with at its end, before its first trial; or say why it cannot be.
 
     What stands in the ini file is nothing to refuse a run for that may turn out to have no task.
     """
     if settings.baseline is None:
         return None, ""
-    path = _home_of(config, "baseline") / Path(settings.baseline).expanduser()
+    path = _path_of(config, "baseline", settings.baseline)
     try:
         campaign = read_campaign(path if path.exists() else settings.baseline, results)
         check_comparable(campaign, suite.digest, suite.title)
@@ -190,21 +200,8 @@ def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: 
     return campaign, ""
 
 
-def _predictions(config: pytest.Config, experiment: Experiment) -> Filed | None:
-    given = experiment.settings.predictions
-    asked = _home_of(config, "predictions") / Path(given).expanduser() if given else None
-    return find_predictions(asked, config.rootpath, experiment.suite, experiment.campaigns.setups.values())
-
-
-def _registry(config: pytest.Config, settings: Settings) -> Registry:
-    """Models by name: those that ship, the project's, those of the file that the user names."""
-    given = settings.models_file
-    file = _home_of(config, "models_file") / Path(given).expanduser() if given else None
-    return open_registry(config.rootpath, file)
-
-
 def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
-    """The suite that is collected: the one that the paths lie in, else the one that is asked for by name.
+    """Find the suite that is collected: the one that the paths lie in, else the one that is asked for by name.
 
     A model that stands in the ini file alone says nothing about paths: a project's own tests stay collected then.
     """
@@ -217,7 +214,7 @@ def _suite_of(config: pytest.Config, settings: Settings) -> Suite:
 
 
 def _overshadowed(config: pytest.Config, settings: Settings, suite: Suite) -> str:
-    """A word about a folder that has the name of the suite that is run; paths leave no doubt which is meant."""
+    """Warn of a folder that has the name of the suite that is run; paths leave no doubt which is meant."""
     if config.args_source is pytest.Config.ArgsSource.ARGS or suite.path != shipped_suites().get(settings.suite):
         return ""
     return overshadowed(settings.suite, _home_of(config, "suite"))
@@ -227,8 +224,13 @@ def _is_given(config: pytest.Config, name: str) -> bool:
     return bool(config.getoption(f"agentcore_{name}") or config.getini(f"agentcore_{name}"))
 
 
+def _path_of(config: pytest.Config, name: str, given: str) -> Path:
+    """Make an option's path absolute."""
+    return _home_of(config, name) / Path(given).expanduser()
+
+
 def _home_of(config: pytest.Config, name: str) -> Path:
-    """What a relative path is relative to: where it was typed, or the ini file that holds it."""
+    """A path is relative to where it was typed, or to the ini file that holds it."""
     typed = config.getoption(f"agentcore_{name}") is not None
     return config.invocation_params.dir if typed or not config.getini(f"agentcore_{name}") else _home_of_ini(config)
 
@@ -246,7 +248,7 @@ def _given(config: pytest.Config, option: Option[Any]) -> Any:
 
 
 def _anchored(word: str, home: Path) -> str:
-    """A file that a model's name in the ini file means is meant beside that file."""
+    """Take a file that a model's name in the ini file means from beside that file."""
     prefix, colon, file = word.rpartition(":")
     is_file = "." in file and not word.startswith(ELSEWHERE) and (home / file).is_file()
     return f"{prefix}{colon}{home / file}" if is_file else word

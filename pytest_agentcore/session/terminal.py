@@ -53,7 +53,7 @@ class LiveLine:
 
         The cursor goes back to where pytest left it.
         """
-        with self._uncaptured():  # where standard output is captured it has no columns
+        with uncaptured(self._config):  # where standard output is captured it has no columns
             writer = terminal._tw
             column, width = writer.width_of_current_line, writer.fullwidth
             wrapping = _NEXT_ROW if column and column % width == 0 and not self._shown else ""
@@ -65,12 +65,14 @@ class LiveLine:
         """Remove the line, if one is there."""
         if self._shown and terminal:
             self._shown = False
-            with self._uncaptured():
+            with uncaptured(self._config):
                 _write(terminal._tw._file, _ERASE)
 
-    def _uncaptured(self) -> AbstractContextManager[None]:
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        return cast("AbstractContextManager[None]", capture.global_and_fixture_disabled()) if capture else nullcontext()
+
+def uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
+    """Stop pytest from capturing, if it does, so that what is written meanwhile reaches the terminal."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    return cast("AbstractContextManager[None]", capture.global_and_fixture_disabled()) if capture else nullcontext()
 
 
 def _write(file: TextIO, text: str) -> None:
@@ -93,7 +95,6 @@ _WORDS = {
 def shown(config: pytest.Config) -> Iterator[Callable[[str], None]]:
     """Yield a function that writes a line to the terminal, with capturing stopped, for what takes long."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
 
     def say(line: str) -> None:
         if terminal is not None:
@@ -101,7 +102,7 @@ def shown(config: pytest.Config) -> Iterator[Callable[[str], None]]:
             terminal.write_line(visible(line))
             terminal.flush()
 
-    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+    with uncaptured(config):
         yield say
 
 
@@ -176,7 +177,7 @@ class Screen:
         """Where one trial is, or with None all that workers do at the same time."""
         records = self._recording.records
         planned = sum(len(record.manifest.planned) for record in records.values())
-        done = sum(len(record.results) for record in records.values())
+        done = sum(len(record.campaign.results) for record in records.values())  # sorted once per result, not per turn
         return Progress(
             current=key,
             turn=turn,
