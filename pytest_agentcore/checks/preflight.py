@@ -122,7 +122,7 @@ class Preflight:
 
     @property
     def verdict(self) -> str:
-        """One line, with each reason once."""
+        """The outcome in one line; a reason that several checks share stands there once."""
         if self.failures:
             names: dict[str, list[str]] = {}
             for check in self.failures:
@@ -218,7 +218,7 @@ def preflight(backend: Backend, setup: Setup) -> Preflight:
 
 
 def _exchange(asked: Message, call: ToolCall, result: str, text: str = "") -> tuple[Message, ...]:
-    """A question, a call (with text or without) and its result."""
+    """Make a conversation of a question, a call (with text or without) and its result."""
     return (
         SYSTEM,
         asked,
@@ -242,14 +242,14 @@ def _check(name: str, messages: tuple[Message, ...], examine: Callable[[tuple[Me
 
 
 def _structured_call(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
-    """One call, asked for in plain words."""
+    """Ask for one call in plain words."""
     reply = subject.ask(sent, (NOTE,))
     finding, says = _not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)
     return finding, says, sent, reply
 
 
 def _given_back(subject: _Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
-    """A call and its result, given back to the model, which is asked where its reply must hold an answer."""
+    """Give a call and its result back to the model; where there is an `answer`, its reply should hold that."""
     if subject.shown:
         wrong, added = _round_trip(subject.shown, sent, (NOTE,), subject.setup.policy)
         if wrong or not answer:
@@ -266,7 +266,7 @@ def _given_back(subject: _Subject, sent: tuple[Message, ...], answer: str = "") 
 
 
 def _nested_argument(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
-    """An object with a list in it: given back to a template, forced by a grammar, or asked for."""
+    """Send an object with a list in it: given back to a template, forced by a grammar, or asked for."""
     policy = subject.setup.policy
     if subject.shown:
         exchange = _exchange(ASK_TRIP, NESTED, RECEIPT)
@@ -356,7 +356,7 @@ def _message_line(message: Message) -> str:
 
 
 def _reply_text(reply: Reply) -> str:
-    """A reply, and how it was read."""
+    """Write down a reply and how it was read."""
     calls = [f"read as a call: {call.name} {json.dumps(dict(call.arguments))}" for call in reply.tool_calls]
     problems = [f"could not be read: {problem}" for problem in reply.problems]
     repairs = [f"repaired: {repair}" for repair in reply.repairs]

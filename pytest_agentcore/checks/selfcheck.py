@@ -25,7 +25,7 @@ from pytest_agentcore.trial.result import TrialKey
 
 @dataclass(slots=True)
 class Examination:
-    """The numbers of what was tried with a task, and what is wrong with it."""
+    """A task that was examined: counts of what was tried, and the problems found."""
 
     task: Task
     instances: int

@@ -50,7 +50,7 @@ def change(text: str) -> float:
     Raises:
         argparse.ArgumentTypeError: it is none.
     """
-    found = _fraction(text.replace("pp", "%"))
+    found = _fraction(text.removesuffix("pp") + "%" if text.endswith("pp") else text)
     if not 0 < found < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a difference such as 10pp or 0.1, between 0 and 1")
     return found

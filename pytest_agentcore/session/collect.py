@@ -166,12 +166,12 @@ class _Session(Generic[T]):
         return True
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-        """Let what ended the session, the work's own exceptions among them, go on outside of it."""
+        """Carry the exception that ended the session, which may be the work's own, out of it."""
         self.raised = excinfo.value
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Do the same for an interrupt, and for a `pytest.exit` of the project's own."""
+        """Carry an interrupt out likewise; a `pytest.exit` of the project's own is a usage error."""
         ended = isinstance(excinfo.value, pytest.exit.Exception)
         self.raised = UsageError(f"pytest was ended: {excinfo.value}") if ended else excinfo.value
 
