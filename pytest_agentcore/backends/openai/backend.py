@@ -120,7 +120,7 @@ class OpenAIBackend:
         left_out = self._left_out.union(self._endpoint.never_sent)
         sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
         collected, began = Collected(), time.monotonic()
-        with closing(Pump(lambda: self._client.stream(sent), request, self._endpoint.idle_timeout)) as pump:
+        with closing(Pump(lambda: self._client.stream(sent), request, self._endpoint.settings.idle_timeout)) as pump:
             for chunk in pump:
                 pieces = collected.take(chunk)
                 for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
@@ -141,8 +141,8 @@ class OpenAIBackend:
             BackendError: it did.
         """
         spent, came = time.monotonic() - began, len(collected.pieces)
-        grace = min(GRACE_SECONDS, self._endpoint.idle_timeout / 2)
-        if finish is FinishReason.deadline and spent > grace and came < self._endpoint.slowest * spent:
+        grace = min(GRACE_SECONDS, self._endpoint.settings.idle_timeout / 2)
+        if finish is FinishReason.deadline and spent > grace and came < self._endpoint.settings.slowest * spent:
             raise BackendError(
                 f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
                 Cause.backend_unreachable,
