@@ -89,13 +89,14 @@ class Turn:
 def as_dicts(
     turns: Sequence[Turn], specs: Sequence[ToolSpec], habits: Habits, dialect: Dialect, protect: Protect
 ) -> list[dict[str, Any]]:
-    """The conversation in a template's own terms."""
+    """The conversation in a template's own terms, with every text of a user, a tool or a model made harmless."""
+    turns = [_harmless(turn, protect) for turn in turns]
     if habits.calls is Calls.one_each:
         turns = [*_one_call_each(turns)]
     if habits.results is Results.tool_responses:
-        spoken = _with_responses(turns, habits, dialect, protect)
+        spoken = _with_responses(turns, habits, dialect)
     else:
-        spoken = [_as_dict(turn, habits, dialect, protect) for turn in turns]
+        spoken = [_as_dict(turn, habits, dialect) for turn in turns]
     if specs and not habits.tools:
         spoken = _with_prompt(spoken, tool_prompt(specs, dialect))
     if not habits.system:
@@ -103,45 +104,71 @@ def as_dicts(
     return _joined(spoken) if habits.alternates else spoken
 
 
-def _as_dict(turn: Turn, habits: Habits, dialect: Dialect, protect: Protect) -> dict[str, Any]:
+def _harmless(turn: Turn, protect: Protect) -> Turn:
+    message = turn.message
+    calls = (replace(c, name=protect(c.name), arguments=_all(c.arguments, protect)) for c in message.tool_calls)
+    harmless = replace(
+        message,
+        content=protect(message.content),
+        reasoning=protect(message.reasoning),
+        tool_calls=tuple(calls),
+        name=protect(message.name),
+    )
+    return Turn(harmless, None if turn.verbatim is None else protect(turn.verbatim))
+
+
+def _all(value: Any, protect: Protect) -> Any:
+    """A JSON value with every text in it protected."""
+    if isinstance(value, str):
+        return protect(value)
+    if isinstance(value, Mapping):
+        return {protect(str(key)): _all(inner, protect) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all(inner, protect) for inner in value]
+    return value
+
+
+def _as_dict(turn: Turn, habits: Habits, dialect: Dialect) -> dict[str, Any]:
     message = turn.message
     if turn.verbatim is not None:
-        return {"role": "assistant", "content": protect(turn.verbatim)}
+        return {"role": "assistant", "content": turn.verbatim}
     if message.role == "assistant":
-        return _reply(message, habits, dialect, protect)
-    content = protect(message.content)
+        return _reply(message, habits, dialect)
     if message.role != "tool":
-        return {"role": message.role, "content": content}
+        return {"role": message.role, "content": message.content}
     if habits.results is Results.user_text:
-        return {"role": "user", "content": dialect.render_result(protect(message.name), content)}
+        return {"role": "user", "content": dialect.render_result(message.name, message.content)}
     call_id = short_id(message.tool_call_id) if habits.short_ids else message.tool_call_id
-    return {"role": "tool", "name": protect(message.name), "tool_call_id": call_id, "content": content}
+    return {"role": "tool", "name": message.name, "tool_call_id": call_id, "content": message.content}
 
 
-def _reply(message: Message, habits: Habits, dialect: Dialect, protect: Protect) -> dict[str, Any]:
-    content = protect(message.content)
+def _reply(message: Message, habits: Habits, dialect: Dialect) -> dict[str, Any]:
+    reply: dict[str, Any] = {"role": "assistant", "content": message.content}
     if message.tool_calls and (not habits.tools or habits.calls is Calls.as_text):
-        calls = dialect.render_calls([(protect(c.name), _protected(c.arguments, protect)) for c in message.tool_calls])
-        return {"role": "assistant", "content": "\n".join(part for part in (content, calls) if part)}
-    reply: dict[str, Any] = {"role": "assistant", "content": content}
+        calls = dialect.render_calls([(call.name, call.arguments) for call in message.tool_calls])
+        return {**reply, "content": "\n".join(part for part in (message.content, calls) if part)}
     if message.tool_calls:
-        reply["tool_calls"] = [_call(call, habits, protect) for call in message.tool_calls]
+        reply["tool_calls"] = [_call(call, habits) for call in message.tool_calls]
         if not habits.content_beside_calls:
             reply["content"] = None if habits.none_beside_calls else ""
-    return reply | _thoughts(message, reply, habits, protect) if message.reasoning else reply
+    return reply | _thoughts(message.reasoning, reply, habits) if message.reasoning else reply
 
 
-def _thoughts(message: Message, reply: Mapping[str, Any], habits: Habits, protect: Protect) -> dict[str, Any]:
+def _thoughts(reasoning: str, reply: Mapping[str, Any], habits: Habits) -> dict[str, Any]:
     """The keys of a reply that its reasoning adds or replaces."""
-    reasoning = protect(message.reasoning)
     if habits.thoughts is Thoughts.blocks:
         said = [{"type": "text", "text": reply["content"]}] if reply["content"] else []
         return {"content": [{"type": "thinking", "thinking": reasoning}, *said]}
     if habits.thoughts is Thoughts.thinking and "tool_calls" in reply:
         both = "\n\n".join(part for part in (reasoning, reply["content"]) if part)
         return {"thinking": both, "content": ""}
-    key = "thinking" if habits.thoughts is Thoughts.thinking else "reasoning_content"
-    return {key: reasoning}
+    return {"thinking" if habits.thoughts is Thoughts.thinking else "reasoning_content": reasoning}
+
+
+def _call(call: ToolCall, habits: Habits) -> dict[str, Any]:
+    written = json.dumps(call.arguments, ensure_ascii=False) if habits.arguments_as_text else call.arguments
+    function = {"name": call.name, "arguments": written}
+    return {"id": short_id(call.id) if habits.short_ids else call.id, "type": "function", "function": function}
 
 
 def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
@@ -162,33 +189,16 @@ def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
                 yield results[call.id]
 
 
-def _call(call: ToolCall, habits: Habits, protect: Protect) -> dict[str, Any]:
-    arguments = _protected(call.arguments, protect)
-    written = json.dumps(arguments, ensure_ascii=False) if habits.arguments_as_text else arguments
-    function = {"name": protect(call.name), "arguments": written}
-    return {"id": short_id(call.id) if habits.short_ids else call.id, "type": "function", "function": function}
-
-
-def _protected(value: Any, protect: Protect) -> Any:
-    if isinstance(value, str):
-        return protect(value)
-    if isinstance(value, Mapping):
-        return {protect(str(key)): _protected(inner, protect) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_protected(inner, protect) for inner in value]
-    return value
-
-
-def _with_responses(turns: Sequence[Turn], habits: Habits, dialect: Dialect, protect: Protect) -> list[dict[str, Any]]:
-    """Results moved onto the reply that asked for them."""
+def _with_responses(turns: Sequence[Turn], habits: Habits, dialect: Dialect) -> list[dict[str, Any]]:
+    """The conversation with results moved onto the reply that asked for them."""
     spoken: list[dict[str, Any]] = []
     for turn in turns:
         message = turn.message
         if message.role == "tool" and spoken and spoken[-1]["role"] == "assistant":
-            response = {"name": protect(message.name), "response": protect(message.content)}
+            response = {"name": message.name, "response": message.content}
             spoken[-1].setdefault("tool_responses", []).append(response)
         else:
-            spoken.append(_as_dict(turn, habits, dialect, protect))
+            spoken.append(_as_dict(turn, habits, dialect))
     return spoken
 
 
