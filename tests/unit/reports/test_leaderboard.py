@@ -143,7 +143,7 @@ def _wrong_number(folder: Path) -> None:
         (partial(_edit, change=lambda data: data.update(budget=None)), "budget must be an object, not None"),
         (
             partial(_edit, change=lambda data: data["budget"].update(turns="x")),
-            "budget must hold numbers, not",
+            "budget must be a number, not",
         ),
         (partial(_edit, change=lambda data: data["suite"].update(title=5)), "title must be a text, not 5"),
         (_cut, "manifest.json: not a manifest of a campaign"),
@@ -174,4 +174,4 @@ def test_nothing_but_damaged_campaigns_is_an_error(tmp_path: Path, capsys: pytes
     campaign(tmp_path / "oracle", 1)
     _edit(tmp_path / "one", lambda data: data.pop("policy"))
     assert cli.main(["leaderboard", str(tmp_path)]) == 2
-    assert "one/manifest.json: not a manifest of a campaign: manifest without policy" in capsys.readouterr().err
+    assert "one/manifest.json: not a manifest of a campaign: without policy" in capsys.readouterr().err
