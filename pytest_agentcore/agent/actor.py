@@ -14,7 +14,7 @@ from pytest_agentcore.trial.modes import Cause, StopReason
 
 
 class Actor:
-    """What an oracle, an alternative or a counterexample gets.
+    """The argument of an oracle, an alternative or a counterexample.
 
     Every tool of the task is a method: `agent.fs_write("a.txt", "hello")` makes one call, which is one turn, and
     returns the text that a model would have read. Positional arguments follow the order of the tool's schema.

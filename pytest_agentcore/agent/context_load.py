@@ -121,7 +121,7 @@ LINES = 60
 
 
 class Counted(StrEnum):
-    """How tokens were counted."""
+    """The way in which tokens were counted."""
 
     tokenizer = "tokenizer"
     """By the backend: the prompt with the earlier conversation less the prompt without."""
@@ -190,7 +190,7 @@ Measure = Callable[[Sequence[Message]], int]
 
 
 def conversation(asked: int, tools: Collection[str], measure: Measure) -> tuple[Message, ...]:
-    """As many errands as fit into `asked` tokens, and lines in the first one until no further line fits."""
+    """Fill `asked` tokens with whole errands, and then with lines in the first one until no further line fits."""
 
     def so_many(errands: int, more: int) -> tuple[Message, ...]:
         numbers = range(1, errands + 1)

@@ -28,7 +28,7 @@ _CUT_SHORT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What is the same in every request of a campaign."""
+    """Settings that every request of a campaign shares."""
 
     policy: Policy = Policy.native
     sampling: Sampling = Sampling()

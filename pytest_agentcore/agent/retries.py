@@ -29,7 +29,7 @@ class Asker(Protocol):
 
 @dataclass(kw_only=True)
 class Retries:
-    """How often and how long a campaign asks its backend again; one for all its trials, on whatever thread they run."""
+    """Limits on asking a backend again; one object for all trials of a campaign, on whatever thread they run."""
 
     reconnect_timeout: float = 300.0
     """Seconds that a backend which went away is waited for, counted from the first failure of a request."""

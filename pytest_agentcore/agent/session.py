@@ -26,7 +26,7 @@ class Tools(Protocol):
 
     @property
     def specs(self) -> Sequence[ToolSpec]:
-        """What the model is told."""
+        """Descriptions that the model is given."""
 
     def call(
         self, name: str, arguments: Mapping[str, Any], context: ToolContext, *, turn: int, index: int

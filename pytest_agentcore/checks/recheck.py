@@ -32,7 +32,7 @@ from pytest_agentcore.untrusted import clip
 
 
 class Change(StrEnum):
-    """What became of a recorded verdict."""
+    """The difference between a recorded verdict and today's."""
 
     up = "up"
     """Passes now."""
@@ -96,7 +96,7 @@ class _Judge:
     before: TrialResult
     sandbox: Sandbox
     doubt: str
-    """What is wrong with its evidence; empty for nothing."""
+    """The problem with its evidence; empty for none."""
 
     def result(self, tasks: Mapping[str, tuple[Suite, Task]]) -> TrialResult:
         suite, task = self._task(tasks)
@@ -198,7 +198,7 @@ def changed_line(one: Rechecked) -> str:
 
 
 def summary_lines(rechecked: Sequence[Rechecked]) -> Iterator[str]:
-    """How many of each, and what that makes of the passes."""
+    """Count the changes of each kind, and the passes before and after."""
     counts = Counter(one.change for one in rechecked)
     yield f"{len(rechecked)} trials: " + ", ".join(f"{counts[change]} {word}" for change, word in _WORDS.items())
     before = sum(one.before.passed is True for one in rechecked)

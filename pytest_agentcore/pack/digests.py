@@ -40,12 +40,12 @@ _CHAIN = re.compile(rb',"chain":"([0-9a-f]{16})"}\Z')
 _FILES = re.compile(
     r"manifest\.json|report\.(md|html)|predictions\.md|verification/\w+\.csv|data/attempts/[\w.-]+\.jsonl"
 )
-"""What a line may speak for by name; a pack that somebody sent must not have other files read."""
+"""The only files that a line may name: a pack that somebody sent must not have others read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDigest:
-    """Of a text file: as a whole, and line by line."""
+    """The digest of a text file: as a whole, and line by line."""
 
     sha256: str
     lines: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class TextDigest:
 
     @classmethod
     def of(cls, content: Iterable[bytes]) -> Self:
-        """Of lines, newlines included: an open file, or bytes through `of_bytes`."""
+        """Digest lines, newlines included: an open file, or bytes through `of_bytes`."""
         sha, lines = hashlib.sha256(), []
         for line in content:
             sha.update(line)
@@ -62,17 +62,17 @@ class TextDigest:
 
     @classmethod
     def of_bytes(cls, content: bytes) -> Self:
-        """Of the bytes of a file."""
+        """Digest the content of a file."""
         return cls.of(BytesIO(content))
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """Of a file as it is now."""
+        """Digest a file as it is now."""
         with path.open("rb") as file:
             return cls.of(file)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in a line."""
+        """The digest as it stands in a line."""
         return {"sha256": self.sha256, "lines": list(self.lines)}
 
     def first_difference(self, found: TextDigest) -> int | None:
@@ -86,12 +86,12 @@ class TextDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """What was written down about a file at one moment."""
+    """A file's digest as it was written down at one moment."""
 
     digest: TextDigest | None
     """None: it was taken away."""
     line: int
-    """Of `data/digests.jsonl`, counted from 1."""
+    """Number of the line in `data/digests.jsonl`, from 1."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def _check(before: str, body: bytes) -> str:
 
 
 def read_digests(folder: CampaignFolder) -> Digests:
-    """What was written down. Of a damaged line nothing is taken."""
+    """Read all digests of a campaign; a damaged line counts for nothing."""
     found, before = Digests(), ""
     for number, raw in enumerate(whole_lines(folder.digests), 1):
         chain = _CHAIN.search(raw)
@@ -220,16 +220,16 @@ class Seals:
             self._settle()
 
     def result(self, result: TrialResult) -> None:
-        """Of a result line that is about to be written."""
+        """Seal a result line that is about to be written."""
         self._add(result_line(self._folder, result))
 
     def files(self, files: Mapping[str, TextDigest | None]) -> None:
-        """Of files, by name inside the pack, that are about to be put in their places; None: taken away."""
+        """Seal files, by name inside the pack, that are about to be put in their places; None: taken away."""
         if files:
             self._add(files_line(files))
 
     def attempts(self) -> None:
-        """Of the replaced attempts that nothing speaks for yet: their processes died before they had a result."""
+        """Seal the replaced attempts that have no digest yet: their processes died before they had a result."""
         there = sorted(self._folder.attempts.glob("*.jsonl"))
         known = read_digests(self._folder) if there else None
         if known:
@@ -239,7 +239,7 @@ class Seals:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Around the writing of what the last line promised: if that fails, no line may follow it.
+        """Guard the writing of what the last line promised: if that fails, no line may follow it.
 
         Raises:
             RecordError: it failed.
@@ -281,7 +281,7 @@ class Seals:
 
 
 def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
-    """Of a file of the pack as it is now; None where it is not."""
+    """Digest a file of the pack as it is now; None where it is missing."""
     path = folder.path / name
     return TextDigest.of_file(path) if path.is_file() else None
 
@@ -297,7 +297,7 @@ def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None,
 
 @contextmanager
 def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
-    """For who writes reports into a campaign that has ended; None for one without digests.
+    """Lock a campaign that has ended and seal the reports that are written into it; None for one without digests.
 
     Raises:
         UsageError: another process is writing the campaign.

@@ -40,14 +40,14 @@ class Cost:
 
     total: float | None
     per_run: float | None
-    """Of a recorded trial; None without one."""
+    """Cost of a recorded trial; None without one."""
     per_pass: float | None
     """All that was paid, by the passes it bought; None without a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """What the trials took: first of those that `basis` names, then of all that were recorded."""
+    """Time, turns, calls, tokens and money: first of the trials that `basis` names, then of all that were recorded."""
 
     basis: str
     """`scored` trials; `unscored` where there is no other."""
@@ -120,7 +120,7 @@ class CampaignFigures:
         return (*self.tasks, self.overall)
 
     def task(self, task: str) -> Figures:
-        """Of one task by its id.
+        """The figures of one task by its id.
 
         Raises:
             KeyError: there is none of that name.

@@ -21,7 +21,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class CampaignFolder:
-    """Where things lie. Only names: nothing here touches the disk, so workers may hold it too."""
+    """The places of a campaign's files. Only names: nothing here touches the disk, so workers may hold it too."""
 
     path: Path
 
@@ -32,7 +32,7 @@ class CampaignFolder:
 
     @property
     def manifest(self) -> Path:
-        """What was run, and how."""
+        """The manifest: what was run, and how."""
         return self.path / "manifest.json"
 
     @property
@@ -42,7 +42,7 @@ class CampaignFolder:
 
     @property
     def digests(self) -> Path:
-        """Of result lines, transcripts, workspaces and manifest."""
+        """Digests of result lines and of every other file."""
         return self.path / "data" / "digests.jsonl"
 
     @property
@@ -71,11 +71,11 @@ class CampaignFolder:
         return self.path / ".lock"
 
     def transcript(self, attempt: str) -> Path:
-        """Of one attempt, by its UUID."""
+        """The transcript of one attempt, by its UUID."""
         return self.path.joinpath("data", "transcripts", f"{attempt}.jsonl")  # asked for ten thousand times
 
     def workspace(self, attempt: str) -> Path:
-        """Of one attempt, by its UUID."""
+        """The final workspace of one attempt, by its UUID."""
         return self.workspaces / f"{attempt}.tar.gz"
 
 

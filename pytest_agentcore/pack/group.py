@@ -15,7 +15,7 @@ from pytest_agentcore.pack.read import Campaign, read_campaign
 
 @dataclass(frozen=True, slots=True)
 class GroupFolder:
-    """Where things lie."""
+    """The places of a group's files."""
 
     path: Path
 
@@ -26,12 +26,12 @@ class GroupFolder:
 
     @property
     def comparison(self) -> Path:
-        """What the campaigns say together, in JSON."""
+        """The comparison of the campaigns, in JSON."""
         return self.path / "group.json"
 
     @property
     def page(self) -> Path:
-        """The same to read."""
+        """The same comparison, to read."""
         return self.path / "group.md"
 
 

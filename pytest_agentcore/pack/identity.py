@@ -38,7 +38,7 @@ class Identity:
 
 
 def identity(manifest: Manifest) -> Identity:
-    """Of a campaign, whether it is about to start or has ended."""
+    """The identity of a campaign, whether it is about to start or has ended."""
     suite, backend, entry = manifest.suite, manifest.backend, manifest.entry
     facets: dict[str, Facet] = {
         "model": manifest.model,
@@ -64,7 +64,7 @@ def context(manifest: Manifest) -> str:
 
 
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
-    """What differs beside the identity and may still move a latency, or a tie between two tokens."""
+    """Differences beside the identity that may still move a latency, or a tie between two tokens."""
     return tuple(_remarks(old, new))
 
 

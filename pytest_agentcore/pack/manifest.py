@@ -33,7 +33,7 @@ class SuiteFacts:
 
     @classmethod
     def of(cls, suite: Suite) -> Self:
-        """Of a suite on disk."""
+        """Take the facts from a suite on disk."""
         return cls(
             name=suite.name,
             version=suite.version,
@@ -156,7 +156,7 @@ class Manifest:
     engine: Mapping[str, str] = field(default_factory=dict)
     """Engine settings as they were asked for; what the backend made of them stands in `backend`."""
     scope: tuple[str, ...] = ()
-    """What of the suite was asked for: paths below it and the words of `-k`, `-m` and `--deselect`."""
+    """The part of the suite that was asked for: paths below it and the words of `-k`, `-m` and `--deselect`."""
     session: str = ""
     """UUID that the campaigns share which one command began."""
     resumed: tuple[ProcessRun, ...] = ()
@@ -180,7 +180,7 @@ class Manifest:
 
     @property
     def tasks(self) -> dict[str, int]:
-        """How many trials are planned of each task, in the order of their names."""
+        """Number of planned trials by task, in the order of the names."""
         return dict(sorted(Counter(trial.task for trial in self.planned).items()))
 
     @property
@@ -237,7 +237,7 @@ def write_manifest(folder: CampaignFolder, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: CampaignFolder) -> Manifest:
-    """What `write_manifest` wrote.
+    """Read the manifest of a campaign.
 
     Raises:
         UsageError: there is none, or it cannot be read; names the file.

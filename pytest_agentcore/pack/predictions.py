@@ -38,7 +38,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """What the front matter says; what was left out was not predicted."""
+    """The predictions in the front matter; what was left out was not predicted."""
 
     model: str
     suite: str
@@ -48,7 +48,7 @@ class Predictions:
     point: float | None = None
     """Effective pass rate over all tasks."""
     range: Expected | None = None
-    """Of the same rate."""
+    """A range for the same rate."""
     tasks: Mapping[str, Expected] = field(default_factory=dict)
     """Passes out of `runs`, by task id."""
     failure_modes: Mapping[str, Expected] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Predictions:
 
     @property
     def items(self) -> int:
-        """How many things were predicted."""
+        """Number of things that were predicted."""
         single = (self.point, self.range, self.cost)
         return sum(value is not None for value in single) + len(self.tasks) + len(self.failure_modes)
 

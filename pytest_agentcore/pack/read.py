@@ -18,7 +18,7 @@ from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 @dataclass(frozen=True, kw_only=True)  # no slots, which would leave `cached_property` no place for its value
 class Campaign:
-    """What one data pack says."""
+    """A data pack as it was read: manifest and results."""
 
     folder: CampaignFolder
     manifest: Manifest
@@ -31,7 +31,7 @@ class Campaign:
         return figures_of(self.manifest, self.results)
 
     def revised(self, manifest: Manifest) -> Campaign:
-        """The same results under a manifest of the same plan; figures that were computed are not computed again."""
+        """Put another manifest of the same plan over the results; figures that were computed stay."""
         campaign = replace(self, manifest=manifest)
         if "figures" in vars(self):
             vars(campaign)["figures"] = self.figures  # where `cached_property` looks
@@ -76,7 +76,7 @@ def list_campaigns(results: Path) -> list[Listed]:
 
 
 def look_through(results: Path) -> tuple[list[Listed], list[Unreadable]]:
-    """What `list_campaigns` lists, and what of the folder cannot be read."""
+    """List the campaigns that count, and apart from them those that cannot be read."""
     found, damaged = [], []
     for folder in campaigns(results):
         try:
@@ -110,7 +110,7 @@ def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:
 
 
 def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
-    """By task, then by run."""
+    """Sort results by task, then by run."""
     return sorted(results, key=lambda result: (result.task, result.run))
 
 
@@ -129,7 +129,7 @@ def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:
 
 
 def find_campaign(place: Path | str, results: Path | None = None) -> CampaignFolder:
-    """Where a campaign lies; arguments as of `read_campaign`.
+    """Find a campaign's folder; arguments as of `read_campaign`.
 
     Raises:
         UsageError: nowhere; says where it was looked for and what lies there.
@@ -161,7 +161,7 @@ _NAMED = 5
 
 
 def find_trial(campaign: Campaign, word: str) -> TrialResult:
-    """By attempt (a UUID or its first characters), `task_05:2`, or pytest's id of the item.
+    """Find a trial by attempt (a UUID or its first characters), by `task_05:2`, or by pytest's id of the item.
 
     Raises:
         UsageError: no recorded trial is meant, or more than one.

@@ -100,7 +100,7 @@ class CampaignRecord:
 
     @property
     def results(self) -> list[TrialResult]:
-        """What is recorded so far, by task and run."""
+        """The results so far, by task and run."""
         return in_order(self._results.values())
 
     @property

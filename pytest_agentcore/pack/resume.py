@@ -35,7 +35,7 @@ class Choice:
 
     @property
     def results(self) -> tuple[TrialResult, ...]:
-        """Of the campaign that is continued."""
+        """Results of the campaign that is continued."""
         return self.earlier.results if self.earlier else ()
 
     def release(self) -> None:
@@ -124,12 +124,12 @@ def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
 
 @dataclass(slots=True, kw_only=True)
 class Leftovers:
-    """What a campaign's last writer left behind."""
+    """Work that a campaign's last writer left undone."""
 
     attempts: Counter[TrialKey] = field(default_factory=Counter)
     """How many attempts each trial had, whatever became of them."""
     verdicts: list[TrialResult] = field(default_factory=list)
-    """Of trials that were judged and scored, but whose result line the kill prevented."""
+    """Results of trials that were judged and scored, but whose result line a kill prevented."""
     replaced: list[Path] = field(default_factory=list)
     """Transcripts of attempts that no result cites."""
     drafts: list[Path] = field(default_factory=list)
@@ -193,7 +193,7 @@ def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
 
 
 def _told_apart(known: Sequence[Listed], wanted: Manifest) -> str:
-    """What the newest campaign of the same model and suite lacks to be continued; of others nobody expects it."""
+    """Say why the newest campaign of the same model and suite is not continued; of others nobody expects it."""
     like = [
         listed.manifest
         for listed in known

@@ -85,7 +85,7 @@ class Turn:
     results: tuple[Event, ...] = ()
     """`tool_result` events in the order of the calls."""
     feedback: tuple[str, ...] = field(default=())
-    """What the model was told about calls that did not parse."""
+    """Messages to the model about calls that did not parse."""
 
 
 def read_transcript(path: Path) -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ def last_turns(path: Path, n: int) -> list[Turn]:
 
 
 def address(path: Path, turn: int = 0) -> str:
-    """How reports cite a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
+    """The citation of a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
     file = f"data/{path.parent.name}/{path.name}"
     return f"{file}#turn={turn}" if turn else file
 

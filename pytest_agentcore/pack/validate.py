@@ -59,7 +59,7 @@ class Problem:
 
 @dataclass(slots=True, kw_only=True)
 class Examination:
-    """What was looked at, and what was wrong with it."""
+    """The result of a look at a campaign's folder."""
 
     problems: list[Problem] = field(default_factory=list)
     results: int = 0
@@ -68,7 +68,7 @@ class Examination:
 
     @property
     def doubted(self) -> dict[str, Problem]:
-        """What is wrong with the evidence of an attempt, by attempt."""
+        """The first problem with the evidence of each attempt, by attempt."""
         return {problem.attempt: problem for problem in reversed(self.problems) if problem.attempt}
 
 
@@ -101,13 +101,13 @@ def examine(folder: CampaignFolder) -> Examination:
 
 
 def manifest_problem(folder: CampaignFolder, manifest: Manifest) -> Problem | None:
-    """What is wrong with the manifest by its digests: whoever goes on writing puts another in its place."""
+    """Check the manifest against its digests before another is put in its place."""
     problems = Pack(folder, manifest).file_problems()
     return next((problem for problem in problems if problem.file == MANIFEST), None)
 
 
 def _read_manifest(folder: CampaignFolder) -> tuple[Manifest | None, list[Problem]]:
-    """None where it cannot be read at all."""
+    """The manifest, None where it cannot be read at all, and its problems."""
     content = folder.manifest.read_bytes() if folder.manifest.is_file() else b""
     try:
         data = json.loads(content)
@@ -155,7 +155,7 @@ class Pack:
         return not self.digests.damaged and not self.is_cut
 
     def digest_problems(self) -> Iterator[Problem]:
-        """What is wrong with the digests themselves."""
+        """Check the digests themselves: their chain, and whether they end where the campaign did."""
         lines, path = self.digests.lines, self.folder.digests
         if not lines:
             yield Problem(DIGESTS_FILE, None, "is empty" if path.is_file() else "is missing")
@@ -169,7 +169,7 @@ class Pack:
             yield Problem(DIGESTS_FILE, lines + 1, f"is missing; a campaign that ended wrote more than {lines} lines")
 
     def file_problems(self) -> Iterator[Problem]:
-        """What is wrong with the files that have a digest by their names, and which files lack one."""
+        """Check every file that has a digest by its name, and look for files that lack one."""
         for name, seals in self.digests.files.items():
             state, last = state_of(self.folder, name), seals[-1]
             if self.digests.allows(name, state) or self.is_cut or last.line < max(self.digests.damaged, default=0):
@@ -255,7 +255,7 @@ class Pack:
                     yield self._lost(self.digests.results[number][1])
 
     def _lost_lines(self, found: Sequence[str]) -> Iterator[Problem]:
-        """Where digests are missing, a line without one may be as it was written; one that has one must be there."""
+        """Look for lines that have a digest and are gone; where digests are missing, no more can be said."""
         known = dict(self.digests.results)
         there = {known[digest] for digest in found if digest in known}
         aside = {path.stem for path in self.folder.attempts.glob("*.jsonl")}
@@ -279,7 +279,7 @@ class Pack:
             yield Problem(MANIFEST, None, "plans a trial twice")
 
     def evidence_problems(self, line: Line, *, replaced: bool) -> list[Problem]:
-        """What is wrong with the transcript and the workspace that a result line rests on.
+        """Check the transcript and the workspace that a result line rests on.
 
         Args:
             line: the first one about its attempt.
@@ -352,7 +352,7 @@ def _replacements(lines: Sequence[Line]) -> Iterator[Problem]:
 
 
 def _open_problems(folder: CampaignFolder, cited: frozenset[str]) -> Iterator[Problem]:
-    """What is wrong with transcripts without a result: a kill came first, so no digest speaks for them yet."""
+    """Check transcripts without a result against the schema: a kill came first, so they have no digest yet."""
     for path in sorted(folder.transcripts.glob("*.jsonl")):
         if path.stem not in cited:
             name = path.relative_to(folder.path).as_posix()

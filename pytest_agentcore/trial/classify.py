@@ -1,4 +1,4 @@
-"""From what happened to what it is judged to be: pure rules with a version."""
+"""Classifies trials: pure rules that turn the facts of a trial into a verdict, with a version of their own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Facts:
 
     stop_reason: StopReason
     accepted: bool | None
-    """What the checker said; None when it was not asked or broke."""
+    """The checker's answer; None when it was not asked or broke."""
     infrastructure: Cause | None = None
     """Set when harness or environment failed."""
     executed: int = 0
@@ -42,7 +42,7 @@ class Facts:
     unknown_tools: int = 0
     """Calls of tools that do not exist."""
     resembles: Resemblance | None = None
-    """What the last reply looked like."""
+    """A likeness of the last reply to a tool call."""
     artifacts_made: int = 0
     """Declared artifacts that exist and are not as they were given."""
     artifacts: int = 0

@@ -21,12 +21,12 @@ class Hit:
     last_turn: int
     """Where the pattern ends; `turn` where it is one turn."""
     note: str
-    """What was seen, one line; holds text of the model."""
+    """One line about it; holds text of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one detector says of one trial."""
+    """A detector's finding about one trial."""
 
     hits: tuple[Hit, ...]
     applicable: bool
@@ -41,7 +41,7 @@ class Detector:
     meaning: str
     """One sentence for reports."""
     needs: str
-    """What a trial must have to be looked at, as in `12 trials with ...`."""
+    """Completes `12 trials with ...`: the trials that can be looked at."""
     examine: Callable[[Sequence[Event]], Finding]
 
 
@@ -88,7 +88,7 @@ def redundant_calls(events: Sequence[Event]) -> Finding:
 
 
 def _calls(events: Iterable[Event]) -> dict[int, list[Call]]:
-    """By turn; every turn that made a call has an entry."""
+    """Calls by turn; every turn that made a call has an entry."""
     found: dict[int, list[Call]] = {}
     for event in events:
         if event["event"] == "tool_result":
@@ -217,5 +217,5 @@ DETECTORS = (
 
 
 def examine(events: Sequence[Event]) -> Mapping[str, Finding]:
-    """What every detector says of one trial, by name. Events that are not whole are the caller's to leave out."""
+    """Run every detector over one trial; findings by name. The caller leaves out events that are not whole."""
     return {detector.name: detector.examine(events) for detector in DETECTORS}

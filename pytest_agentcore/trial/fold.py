@@ -58,7 +58,7 @@ class Attempt:
 
     @property
     def stop_reason(self) -> StopReason:
-        """What ended the loop; `backend_error` where no event says so."""
+        """The reason why the loop ended; `backend_error` where no event says so."""
         return StopReason(self.end["stop_reason"]) if self.end else StopReason.backend_error
 
     @property
@@ -157,7 +157,7 @@ class Attempt:
 
 
 def read_attempt(events: Iterable[Event]) -> Attempt:
-    """What the events of one transcript say, whole or cut off anywhere behind its first line.
+    """Group the events of one transcript, which may be cut off anywhere behind its first line.
 
     Raises:
         ValueError: the first event is no start.

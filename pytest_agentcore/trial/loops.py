@@ -47,7 +47,7 @@ class DegenerateWatch:
 
     def __init__(self) -> None:
         self.loop: Loop | None = None
-        """What was found, if anything."""
+        """The loop that was found, if any."""
         self._tokens: list[Hashable] = []
         self._alive: dict[int, int] = {}  # period -> equalities in a row up to the last token
 

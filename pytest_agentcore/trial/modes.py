@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StopReason(StrEnum):
-    """What mechanically ended the loop."""
+    """The mechanical reason why the loop ended."""
 
     final_answer = "final_answer"
     """A reply without a tool call (or the `finish` tool under the constrained policy)."""
@@ -35,7 +35,7 @@ class FailureMode(StrEnum):
 
 
 class Attribution(StrEnum):
-    """Who a cause speaks about."""
+    """Whom a cause speaks about."""
 
     model = "model"
     harness = "harness"
@@ -94,7 +94,7 @@ class Cause(StrEnum):
 
     @property
     def attribution(self) -> Attribution:
-        """Who this cause speaks about."""
+        """Whom this cause speaks about."""
         return _NOT_THE_MODEL.get(self, Attribution.model)
 
 
@@ -115,7 +115,7 @@ _NOT_THE_MODEL = {
 
 
 class Resemblance(StrEnum):
-    """What a reply without a structured call looked like, if it looked like one."""
+    """The kind of tool call that a reply without a structured call resembled."""
 
     template_tokens = "template_tokens"
     """Special tokens of a chat template stand in the content."""

@@ -11,7 +11,7 @@ from pytest_agentcore.trial.modes import Attribution, Cause, FailureMode, StopRe
 from pytest_agentcore.trial.stored import from_json
 
 SCHEMA_VERSION = 1
-"""Of the result line; raised when a field changes its meaning or goes away."""
+"""Version of the result line; raised when a field changes its meaning or goes away."""
 
 DETAIL_CHARACTERS = 2000
 """So much is kept of what a checker said."""
@@ -30,7 +30,7 @@ class TrialKey:
 
 
 class CallOutcome(StrEnum):
-    """What became of one call."""
+    """The outcome of one call."""
 
     ok = "ok"
     refused = "refused"
@@ -149,7 +149,7 @@ class TrialResult:
 
     @property
     def attribution(self) -> Attribution | None:
-        """Who the cause speaks about."""
+        """Whom the cause speaks about."""
         return self.cause.attribution if self.cause else None
 
     def to_json(self) -> dict[str, Any]:
@@ -185,15 +185,15 @@ class Prices:
     """Prompt tokens that came from a cache."""
     reply: float = 0.0
     hour: float = 0.0
-    """Of a rented machine, counted over the seconds of the trials."""
+    """Price of a rented machine, counted over the seconds of the trials."""
     source: str = ""
     """Where the prices stand, e.g. the maker's page."""
     date: str = ""
-    """Of the day on which they stood there, `YYYY-MM-DD`."""
+    """The day on which they stood there, `YYYY-MM-DD`."""
 
 
 def dollars(result: TrialResult, prices: Prices) -> float:
-    """What one trial cost: its tokens, and its wall clock where the machine is paid by the hour."""
+    """The cost of one trial: its tokens, and its wall clock where the machine is paid by the hour."""
     evaluated = result.prompt_tokens - result.cached_tokens
     tokens_by_price = (
         (evaluated, prices.prompt),
