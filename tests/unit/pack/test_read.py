@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 from results import INTERRUPTED, LOST, WRONG, manifest, result
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
 from pytest_agentcore.pack.manifest import Selection
-from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -82,3 +83,15 @@ def _pack(results: Path, trials: list[TrialResult], **changes: object) -> Campai
         record.add(trial)
     record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
     return record.folder
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [({"schema": 99}, "line 1: schema 99"), ({"stop_reason": "bored"}, "line 1: 'bored'")],
+)
+def test_a_result_line_of_another_kind_is_named(tmp_path: Path, change: dict[str, object], problem: str) -> None:
+    folder = create_campaign(tmp_path, "c")
+    folder.results.write_text(json.dumps(result().to_json() | change) + "\n")
+
+    with pytest.raises(UsageError, match=problem):
+        read_results(folder)

@@ -1,0 +1,68 @@
+"""manifest.json: written and read again, damaged, and without secrets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from results import manifest
+
+from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.folder import create_campaign
+from pytest_agentcore.pack.manifest import Manifest, read_manifest, write_manifest
+from pytest_agentcore.trial.result import Prices
+
+PLAN = [(task, run) for run in (1, 2, 3) for task in ("task_01", "task_02")]
+
+
+def test_a_manifest_comes_back_as_it_was(tmp_path: Path) -> None:
+    folder = create_campaign(tmp_path, "c")
+    written = manifest(PLAN, prices=Prices(prompt=1.5, reply=2.0), warnings=("slow",))
+    write_manifest(folder, written)
+
+    assert read_manifest(folder) == written
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema": 1}'])
+def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, content: str) -> None:
+    folder = create_campaign(tmp_path, "c")
+    folder.manifest.write_text(content)
+
+    with pytest.raises(UsageError, match=r"manifest\.json: not a manifest"):
+        read_manifest(folder)
+
+
+def test_the_manifest_keeps_no_secret(tmp_path: Path) -> None:
+    folder = create_campaign(tmp_path, "c")
+    write_manifest(
+        folder, manifest(arguments=("--model", "tiny", "--api-key=abcdef123"), entry={"api_key": "abcdef123"})
+    )
+
+    assert "abcdef123" not in folder.manifest.read_text()
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Manifest)])
+def test_every_field_must_be_there(name: str) -> None:
+    whole = json.loads(json.dumps(manifest().to_json()))
+    assert Manifest.from_json(whole) == manifest()
+
+    with pytest.raises(ValueError, match=f"without {name}"):
+        Manifest.from_json({key: value for key, value in whole.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"runs": "3"}, "runs must be a whole number, not '3'"),
+        ({"sampling": {"temperature": "hot"}}, "sampling must be"),
+        ({"planned": {"task": "a", "run": 1}}, "planned must be a list"),
+        ({"suite": {"name": "x"}}, "without version"),
+        ({"selection": []}, "selection must be an object"),
+        ({"prices": {"prompt": None}}, "without cached"),
+    ],
+)
+def test_a_field_of_another_type_is_named(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Manifest.from_json(manifest().to_json() | change)
