@@ -57,6 +57,9 @@ class PythonicCodec(Codec):
         if not self.several:
             call, end = _call(text, at)
             return Decoded((call,), end)
+        plain = _plain(text, at)
+        if plain and text.startswith("```", end := _skip(text, plain[1])):  # one call in its fence: nearly always
+            return Decoded((plain[0],), end)
         calls, end = _statement(text, at)
         # A semicolon or nothing at all may part statements; a comment is one only where another statement follows.
         while (at := _skip(text, end)) < len(text):
@@ -80,7 +83,7 @@ def _statement(text: str, at: int) -> tuple[list[RawCall], int]:
     """A call, a printed call, or a list of calls, and the index behind it."""
     if text.startswith("[", at):
         return _calls(text, at)
-    printed = _PRINT.match(text, at)
+    printed = text.startswith("print", at) and _PRINT.match(text, at)
     call, end = _call(text, printed.end() if printed else at)
     if printed:
         end = _skip(text, end)
@@ -108,21 +111,27 @@ _PLAIN_ARGUMENT = re.compile(rf"""({_KEYWORD})=(?:"([^"]*)"|'([^']*)'|([^,"')]*)
 _WORDS = {"True": True, "False": False, "None": None}
 
 
+def _plain(text: str, at: int) -> tuple[RawCall, int] | None:
+    found = _PLAIN_CALL.match(text, at)
+    if not found or found[1].endswith(".call"):
+        return None
+    pairs = _PLAIN_ARGUMENT.findall(text, *found.span(2))
+    arguments = {
+        key: double or single if not bare else _WORDS[bare] if bare in _WORDS else int(bare)
+        for key, double, single, bare in pairs
+    }
+    return (RawCall(found[1], arguments), found.end()) if len(arguments) == len(pairs) else None
+
+
 def _call(text: str, at: int) -> tuple[RawCall, int]:
     """The call that begins at `at`, and the index behind it."""
-    plain = _PLAIN_CALL.match(text, at)
-    if plain and not plain[1].endswith(".call"):
-        pairs = _PLAIN_ARGUMENT.findall(text, *plain.span(2))
-        found: dict[str, Any] = {
-            key: double or single if not bare else _WORDS[bare] if bare in _WORDS else int(bare)
-            for key, double, single, bare in pairs
-        }
-        if len(found) == len(pairs):
-            return RawCall(plain[1], found), plain.end()
+    if plain := _plain(text, at):
+        return plain
     head = _HEAD.match(text, at)
     if not head:
         raise MalformedCall("tool(key=value) should stand here", at)
-    at, found = _skip(text, head.end()), {}
+    found: dict[str, Any] = {}
+    at = _skip(text, head.end())
     while not text.startswith(")", at):
         argument = _ARGUMENT.match(text, at)
         if not argument:
@@ -146,6 +155,8 @@ def _next(closing: str, text: str, at: int) -> int:
 
 def _skip(text: str, at: int) -> int:
     """Index behind white space and comments."""
+    if text[at : at + 1] not in " \t\r\n#":  # cheaper than the pattern; the empty text at the end is in every other
+        return at
     found = _BLANK.match(text, at)
     return found.end() if found else at
 
@@ -206,10 +217,12 @@ _BODY = {quote: re.compile(rf"(?>(?:[^\\\n{quote}]+|\\[\s\S])*){quote}") for quo
 _BODY |= {
     quote * 3: re.compile(rf"(?>(?:[^\\{quote}]+|{quote}(?!{quote}{quote})|\\[\s\S])*){quote * 3}") for quote in "\"'"
 }
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\\(?:[\\'\"abfnrtv\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4}|[0-3][0-7]{2}"
-    r"|[0-7]{1,2}(?![0-7]))|[\\\r\0]"
+    r"|[0-7]{1,2}(?![0-7]))"
 )
+_ONLY_ESCAPES = re.compile(rf"(?>(?:[^\\\r\0]+|{_ESCAPE})*)")
+_ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|[\\\r\0]")
 _AS_ESCAPE = {"\\": "\\\\", "\r": "\\r", "\0": "\\x00"}
 
 
@@ -222,8 +235,10 @@ def _string_token(text: str, opening: re.Match[str]) -> tuple[str, int]:
         raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
     if opening.group() != quote:  # raw
         return text[opening.start() : found.end()], found.end()
-    # A backslash that begins no escape stands for itself, of which Python warns; Python turns every line end into \n.
-    body = _ESCAPE.sub(lambda escape: _AS_ESCAPE.get(escape.group(), escape.group()), found.group())
+    body = found.group()
+    if not _ONLY_ESCAPES.fullmatch(body):
+        # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
+        body = _ESCAPE_OR_ODD.sub(lambda escape: _AS_ESCAPE.get(escape.group(), escape.group()), body)
     return quote + body, found.end()
 
 
