@@ -218,6 +218,7 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
         only_second=tuple(task for task in second.manifest.tasks if task not in pairs),
         conditions=tuple(conditions(first, second)),
         same_suite=first.manifest.judged_by == second.manifest.judged_by,
+        # evidence is what the distinct trials are; how far apart the campaigns are, all scored ones say
         test=paired_permutation(
             [(mine.distinct, yours.distinct) for mine, yours in pairs.values()],
             [mantel_haenszel(mine.rates.scored, yours.rates.scored) for mine, yours in pairs.values()],

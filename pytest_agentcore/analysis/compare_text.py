@@ -50,6 +50,7 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     if test is None:
         return "Nothing can be said: no task has scored trials in both campaigns."
     scores = _scores(comparison, first, second)
+    # with these numbers no result could have been significant, so its p would say nothing about the campaigns
     if not is_significant(test.least_p):
         return f"So few trials can show nothing: {scores}. Even all against none would have {p_is(test.least_p)}."
     moved = f"That is {points(test.difference)} points, 95% interval {interval(test.interval, points)}."
@@ -94,6 +95,7 @@ def looks_sentence(comparison: Comparison) -> str:
     found = [
         task.task for task in comparison.tasks if task.corrected_p is not None and is_significant(task.corrected_p)
     ]
+    # Holm's first step is the only one that can be said beforehand; the later ones depend on what was found
     asks = f"{count(looks, 'look')} at single tasks: to count, a task needs p = {threshold(ALPHA / looks)} or less"
     met = f"met by {', '.join(found)}" if found else "none has it"
     return f"{asks} ({ALPHA:g} shared among {looks}; Holm after the first); {met}"

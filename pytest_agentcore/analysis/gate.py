@@ -168,6 +168,7 @@ def _rate(text: str, value: str) -> Fraction:
 def _find(beginning: str, known: Sequence[str]) -> str:
     if beginning in known:
         return beginning
+    # up to the next underscore: task_1 is not the beginning of task_10_sql
     found = [task for task in known if task.startswith(f"{beginning.rstrip('_')}_")]
     if len(found) == 1:
         return found[0]
@@ -191,7 +192,7 @@ def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> G
             sentences.append(missing)
         try:
             comparison = compare(baseline, campaign)
-        except UsageError as error:
+        except UsageError as error:  # what cannot be compared must not open the gate
             sentences.append(f"{name}: {error}")
             continue
         verdict = verdict_sentence(comparison, "the baseline", name)

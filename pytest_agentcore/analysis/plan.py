@@ -58,6 +58,7 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
     Raises:
         UsageError: the earlier campaign is a selection or has no score, or no pass rate can change by so much.
     """
+    # without an earlier campaign: the rates that ask for most runs, so that the plan is never too small
     expected, had = unknown(tasks, -detect), 0
     if earlier:
         check_counts(earlier)

@@ -63,6 +63,7 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
         return PredictionScore(sentences=(NONE_FILED,))
     file = campaign.folder.path / PREDICTIONS
     when = _when(campaign)
+    # what was changed after it was filed is no prediction any more
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != filed["digest"]:
         lost = f"The pack's {PREDICTIONS} is missing or not the file that was filed, so nothing is scored."
         return PredictionScore(sentences=(when, lost))

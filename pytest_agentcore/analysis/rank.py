@@ -152,6 +152,7 @@ def _rank(found: Sequence[Campaign]) -> tuple[Standing, ...]:
         return -score(campaign), math.inf if cost is None else cost, campaign.manifest.model, campaign.manifest.campaign
 
     ordered = sorted(found, key=place)
+    # equal scores share the place of the first of them, and the next score comes after all of those
     scores = [score(campaign) for campaign in ordered]
     return tuple(Standing(rank=scores.index(score(campaign)) + 1, campaign=campaign) for campaign in ordered)
 

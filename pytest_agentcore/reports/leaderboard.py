@@ -53,6 +53,7 @@ def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore]
     for ranking, title in zip(board.rankings, _titles(board), strict=True):
         yield from (f"## {for_markdown(title)}", "")
         yield from (*pipes(table_of(STANDING, ranking.standings)).splitlines(), "")
+    # below the last table only: the notes are the same for all
     yield NOTES if board.rankings else "No campaign to rank."
     if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
         yield "Seconds with a star: trials ran at the same time."

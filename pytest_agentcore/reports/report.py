@@ -98,6 +98,7 @@ def build_report(campaign: Campaign, baseline: Campaign | None = None, held: Ite
     findings: dict[str, Mapping[str, Finding]] = {}
     excerpts: dict[str, str] = {}
     for result in campaign.results:
+        # without the texts of tool results, which are most of a transcript and which no detector looks at
         events = read_outline(campaign.folder.transcript(result.attempt))
         if events:
             findings[result.attempt] = examine(events)

@@ -44,6 +44,7 @@ def _campaign(report: Report, width: int) -> Iterator[Line]:
         part = f" ({found.applicable} had {found.detector.needs})" if found.applicable < found.examined else ""
         yield "detector", f"{seen}{part}"
         for result, hit in found.hits[:HITS_LISTED]:
+            # two lines at most: a note quotes the model, whose arguments may be files
             yield "", clip(f"{result.task}:{result.run} {hit.note}", 2 * width)
         if (left := len(found.hits) - HITS_LISTED) > 0:
             yield "", f"{left} more, see verification/detectors.csv"

@@ -265,7 +265,7 @@ def whole_ticks(most: int) -> list[int]:
 
 def bin_width(most: float, *, whole: bool) -> float:
     """The smallest of 1, 2, 5, 10 … that cuts 0 to `most` into at most `BINS` bins; below 1 too, unless `whole`."""
-    if most <= 0:
+    if most <= 0:  # trials that took no time at all, as lost ones do
         return 1.0
     exponent = math.floor(math.log10(most / BINS))
     steps = (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5))

@@ -117,6 +117,7 @@ class Embedding:
         """Yield each packed transcript once, after its attempt; `state` is whole when this has ended."""
         folder = self.report.campaign.folder
         ordered = sorted(self.report.results, key=lambda result: bool(result.passed))
+        # attempts that were replaced come last: they are evidence of the harness, and no result is made of them
         paths = [folder.transcript(result.attempt) for result in ordered]
         for path in [*paths, *sorted(folder.attempts.glob("*.jsonl"))]:
             if self.used >= self.limit:
