@@ -20,12 +20,12 @@ from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.sandbox.archive import unpack
-from pytest_agentcore.sandbox.base import Sandbox, Workspace
+from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import create_workspace, scratch
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.trial.classify import CLASSIFICATION
-from pytest_agentcore.trial.fold import Attempt, read_attempt, verdict_event
+from pytest_agentcore.trial.fold import read_attempt, verdict_event
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip
@@ -81,79 +81,67 @@ def recheck(
         doubted: what is wrong with their evidence, by attempt; those are not judged.
     """
     for result in campaign.results:
-        judge = _Judge(campaign, result, sandbox, doubted.get(result.attempt, ""))
         try:
-            yield Rechecked(before=result, after=judge.result(tasks))
+            after = _judge_again(campaign, result, tasks, sandbox, doubted.get(result.attempt, ""))
+            yield Rechecked(before=result, after=after)
         except UsageError as error:
             yield Rechecked(before=result, why=str(error))
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """One trial. What cannot be judged again is a UsageError that says why."""
+def _judge_again(
+    campaign: Campaign, before: TrialResult, tasks: Mapping[str, tuple[Suite, Task]], sandbox: Sandbox, doubt: str
+) -> TrialResult:
+    """Put one trial before its checker again.
 
-    campaign: Campaign
-    before: TrialResult
-    sandbox: Sandbox
-    doubt: str
-    """The problem with its evidence; empty for none."""
-
-    def result(self, tasks: Mapping[str, tuple[Suite, Task]]) -> TrialResult:
-        suite, task = self._task(tasks)
-        instance = task.instance(suite.version, self.before.run)
-        if instance.digest() != self.before.instance:
-            raise UsageError("the task gives other files today")
-        attempt = self._attempt()
-        with scratch("recheck") as home:
-            trial = Trial.open(
-                task=task,
-                instance=instance,
-                run=self.before.run,
-                frozen=self._workspace(Path(home)),
-                sandbox=self.sandbox,
-                calls=attempt.calls,
-                answer=attempt.answer,
-                stop_reason=attempt.stop_reason,
-            )
-            changed = trial.changed()
-            opinion = ask(task, trial)
-        verdict = verdict_event(
-            {Said.accepted: True, Said.rejected: False, Said.broken: None}[opinion.said],
-            detail=opinion.words,
-            cause=Cause.checker_broken if opinion.said is Said.broken else None,
-            artifacts=task.artifacts,
-            changed=changed,
-        )
-        return replace(attempt, verdict=verdict).result()
-
-    def _task(self, tasks: Mapping[str, tuple[Suite, Task]]) -> tuple[Suite, Task]:
-        if not self.before.scored and self.before.cause is not Cause.checker_broken:
-            raise UsageError(f"was not judged: {self.before.outcome}, {self.before.cause}")
-        if self.doubt:
-            raise UsageError(self.doubt)
-        if self.before.task not in tasks:
-            raise UsageError("the suite has no such task")
-        return tasks[self.before.task]
-
-    def _attempt(self) -> Attempt:
-        events = read_transcript(self.campaign.folder.transcript(self.before.attempt))
-        if not events:
-            raise UsageError("its transcript is missing")
-        return read_attempt(events)
-
-    def _workspace(self, home: Path) -> Workspace:
-        workspace = create_workspace(home / "frozen")
+    Raises:
+        UsageError: says why that is not possible.
+    """
+    if not before.scored and before.cause is not Cause.checker_broken:
+        raise UsageError(f"was not judged: {before.outcome}, {before.cause}")
+    if doubt:
+        raise UsageError(doubt)
+    if before.task not in tasks:
+        raise UsageError("the suite has no such task")
+    suite, task = tasks[before.task]
+    instance = task.instance(suite.version, before.run)
+    if instance.digest() != before.instance:
+        raise UsageError("the task gives other files today")
+    events = read_transcript(campaign.folder.transcript(before.attempt))
+    if not events:
+        raise UsageError("its transcript is missing")
+    attempt = read_attempt(events)
+    with scratch("recheck") as home:
+        workspace = create_workspace(Path(home) / "frozen")
         try:
-            unpack(self.campaign.folder.workspace(self.before.attempt), workspace.root)
+            unpack(campaign.folder.workspace(before.attempt), workspace.root)
         except (OSError, ValueError, tarfile.TarError) as error:
             raise UsageError(f"its final workspace cannot be unpacked: {error}") from error
-        return workspace
+        trial = Trial.open(
+            task=task,
+            instance=instance,
+            run=before.run,
+            frozen=workspace,
+            sandbox=sandbox,
+            calls=attempt.calls,
+            answer=attempt.answer,
+            stop_reason=attempt.stop_reason,
+        )
+        changed = trial.changed()
+        opinion = ask(task, trial)
+    verdict = verdict_event(
+        {Said.accepted: True, Said.rejected: False, Said.broken: None}[opinion.said],
+        detail=opinion.words,
+        cause=Cause.checker_broken if opinion.said is Said.broken else None,
+        artifacts=task.artifacts,
+        changed=changed,
+    )
+    return replace(attempt, verdict=verdict).result()
 
 
 CHANGED = frozenset({Change.up, Change.down, Change.otherwise})
 
 
-def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str, at: datetime) -> None:
+def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str, at: datetime) -> Campaign:
     """Append a result line for each verdict that changed; the earlier lines stay, and the last one counts.
 
     Raises:
@@ -174,7 +162,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
     for one in rechecked:
         if one.change in CHANGED and one.after:
             writer.add(one.after)
-    writer.close()
+    return writer.close()
 
 
 _WIDTH = 100

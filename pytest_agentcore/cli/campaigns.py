@@ -121,8 +121,8 @@ def run_merge(options: argparse.Namespace) -> int:
     if len(options.parts) == 1:
         raise UsageError("merge: name at least two campaigns")
     parts = [read_campaign(place, options.results) for place in options.parts]
-    whole = read_campaign(merge(parts, options.out).path)
-    write_reports(whole)
+    whole = merge(parts, options.out)
+    write_reports(whole, tables=False)
     write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
     planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
     write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
@@ -192,6 +192,5 @@ def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found:
             write_lines([changed_line(one)])
     write_lines(summary_lines(rechecked))
     if options.record:
-        record(campaign, rechecked, now, datetime.now(UTC))
-        write_reports(read_campaign(campaign.folder.path))
+        write_reports(record(campaign, rechecked, now, datetime.now(UTC)), tables=False)
         write_lines([f"recorded in {campaign.folder.path}"])

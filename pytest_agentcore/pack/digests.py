@@ -124,29 +124,8 @@ class Digests:
         return (found and found.sha256) in may_be
 
 
-def result_line(folder: CampaignFolder, result: TrialResult) -> dict[str, Any]:
-    """The line of one result; its transcript and workspace are on the disk when this returns."""
-    transcript, workspace = folder.transcript(result.attempt), folder.workspace(result.attempt)
-    return {
-        "attempt": result.attempt,
-        "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
-        "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
-        "workspace": hashlib.sha256(workspace.read_bytes()).hexdigest() if workspace.is_file() else None,
-    }
-
-
-def files_line(files: Mapping[str, TextDigest | None]) -> dict[str, Any]:
-    """The line of files that are about to be put in their places, or taken away."""
-    gone: dict[str, Any] = {"sha256": None, "lines": []}
-    return {"files": [{"file": name, **(digest.to_json() if digest else gone)} for name, digest in files.items()]}
-
-
-def chained(line: Mapping[str, Any], before: str) -> dict[str, Any]:
-    """The line with its check: of itself and, through the check of the line before, of all lines before it."""
-    return {**line, "chain": _check(before, to_line(line)[:-2])}
-
-
 def _check(before: str, body: bytes) -> str:
+    """The check of a line: of its text and, through the check of the line before, of all lines before it."""
     return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
 
 
@@ -220,13 +199,23 @@ class Seals:
             self._settle()
 
     def result(self, result: TrialResult) -> None:
-        """Seal a result line that is about to be written."""
-        self._add(result_line(self._folder, result))
+        """Seal a result line that is about to be written; its evidence is on the disk when this returns."""
+        transcript, workspace = self._folder.transcript(result.attempt), self._folder.workspace(result.attempt)
+        self._add(
+            {
+                "attempt": result.attempt,
+                "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
+                "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
+                "workspace": hashlib.sha256(workspace.read_bytes()).hexdigest() if workspace.is_file() else None,
+            }
+        )
 
     def files(self, files: Mapping[str, TextDigest | None]) -> None:
         """Seal files, by name inside the pack, that are about to be put in their places; None: taken away."""
-        if files:
-            self._add(files_line(files))
+        gone: dict[str, Any] = {"sha256": None, "lines": []}
+        lines = [{"file": name, **(digest.to_json() if digest else gone)} for name, digest in files.items()]
+        if lines:
+            self._add({"files": lines})
 
     def attempts(self) -> None:
         """Seal the replaced attempts that have no digest yet: their processes died before they had a result."""
@@ -259,10 +248,9 @@ class Seals:
     def _add(self, line: Mapping[str, Any]) -> None:
         if self._failed:
             raise self._failed
-        whole = chained(line, self._chain)
+        self._chain = _check(self._chain, to_line(line)[:-2])
         with self.kept():
-            append(self._file, whole, sync=True)
-        self._chain = whole["chain"]
+            append(self._file, {**line, "chain": self._chain}, sync=True)
 
     def _settle(self) -> None:
         """Say of the last line what a kill kept from following it, for it is the last line no more after this."""

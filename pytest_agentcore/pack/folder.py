@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,23 +145,22 @@ def create_campaign(results: Path, name: str) -> CampaignFolder:
     Raises:
         UsageError: the results folder cannot be made or written.
     """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        folder = CampaignFolder(make_first_free(results, name))
-        make_places(folder)
-    except OSError as error:
-        raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error
+    folder = CampaignFolder(make_first_free(results, name))
+    make_places(folder)
     return folder
 
 
 def make_places(folder: CampaignFolder) -> None:
-    """The folders inside; one that is there stays as it is.
+    """Make the folders inside; one that is there stays as it is.
 
     Raises:
-        OSError: one cannot be made.
+        RecordError: one cannot be made.
     """
-    for inner in (folder.transcripts, folder.workspaces, folder.verification):
-        inner.mkdir(parents=True, exist_ok=True)
+    try:
+        for inner in (folder.transcripts, folder.workspaces, folder.verification):
+            inner.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(folder.path, error) from error
 
 
 def campaigns(results: Path) -> list[CampaignFolder]:
@@ -199,12 +199,18 @@ def sync_folder(path: Path) -> None:
 
 
 def make_first_free(results: Path, name: str) -> Path:
-    """A new folder of that name, or of the name with `-2`, `-3` … behind it."""
-    for number in itertools.count(1):
-        path = results / (name if number == 1 else f"{name}-{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
+    """A new folder of that name, or of the name with `-2`, `-3` … behind it.
+
+    Raises:
+        UsageError: the results folder cannot be made or written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = results / (name if number == 1 else f"{name}-{number}")
+            with suppress(FileExistsError):  # looking first would let two processes take one name
+                path.mkdir()
+                return path
+    except OSError as error:
+        raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error
     raise AssertionError("unreachable: count never ends")

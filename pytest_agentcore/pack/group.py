@@ -58,9 +58,5 @@ def create_group(results: Path, model: str, suite: str, started: datetime) -> Gr
     Raises:
         UsageError: the results folder cannot be made or written.
     """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        name = campaign_name(started=started, model=model, suite=suite, policy="group")
-        return GroupFolder(make_first_free(results, name))
-    except OSError as error:
-        raise UsageError(f"{results}: cannot be used as results folder: {error.strerror or error}") from error
+    name = campaign_name(started=started, model=model, suite=suite, policy="group")
+    return GroupFolder(make_first_free(results, name))

@@ -188,6 +188,17 @@ class Manifest:
         """Whether its rates mean something: compare, leaderboard and resumption leave a selection out."""
         return self.selection is None
 
+    def process_run(self, campaign: str, recorded: int) -> ProcessRun:
+        """The process that this manifest tells of, as another campaign's manifest lists it."""
+        return ProcessRun(
+            campaign=campaign,
+            started=self.started,
+            recorded=recorded,
+            arguments=self.arguments,
+            machine=self.machine,
+            packages=self.packages,
+        )
+
     def end(self, *, exit_status: int, finished: datetime) -> Self:
         """The manifest of the campaign after its last trial."""
         return replace(self, exit_status=exit_status, finished=utc(finished))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, make_places
 from pytest_agentcore.pack.identity import identity, remarks, summarise
-from pytest_agentcore.pack.manifest import Manifest, ProcessRun, Recheck
+from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.predictions import PREDICTIONS
 from pytest_agentcore.pack.read import Campaign, read_every_result
 from pytest_agentcore.pack.record import CampaignRecord
@@ -20,7 +21,7 @@ from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
-def merge(parts: Sequence[Campaign], target: Path) -> CampaignFolder:
+def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
     """Write a new campaign that holds every trial of the parts; the parts stay as they are.
 
     Where one part scored a trial and another did not, the score counts; the other attempts are kept beside it.
@@ -41,17 +42,18 @@ def merge(parts: Sequence[Campaign], target: Path) -> CampaignFolder:
     for result in _lines(parts, chosen):
         record.add(result)
     set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in chosen.values()])
-    record.close()
-    return folder
+    return record.close()
 
 
 def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
-    """The first part's, with the plans of all."""
+    """The first part's manifest, with the plans of all."""
     manifests = sorted((part.manifest for part in parts), key=lambda manifest: manifest.started)
     first, *others = manifests
     ends = [manifest.finished for manifest in manifests]
     statuses = [manifest.exit_status for manifest in manifests]
     tools = {str(tool["name"]): tool for manifest in manifests for tool in manifest.tools}
+    merged = [p.manifest.merged or (p.manifest.process_run(p.folder.id, len(p.results)),) for p in parts]
+    rechecked = (recheck for manifest in manifests for recheck in manifest.rechecked)
     return replace(
         first,
         campaign=name,
@@ -67,13 +69,9 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
         scope=(),
         session="",
         resumed=tuple(run for manifest in manifests for run in manifest.resumed),
-        merged=tuple(run for part in parts for run in part.manifest.merged or (_process_run(part),)),
-        rechecked=tuple(sorted(_rechecks(manifests), key=lambda recheck: recheck.at)),
+        merged=tuple(chain.from_iterable(merged)),
+        rechecked=tuple(sorted(rechecked, key=lambda recheck: recheck.at)),
     )
-
-
-def _rechecks(manifests: Iterable[Manifest]) -> Iterable[Recheck]:
-    return (recheck for manifest in manifests for recheck in manifest.rechecked)
 
 
 def _filed(manifests: Sequence[Manifest]) -> Mapping[str, Any] | None:
@@ -153,18 +151,6 @@ def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
                 place = target.path / kind.relative_to(source.path)
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, place / path.name)
-
-
-def _process_run(part: Campaign) -> ProcessRun:
-    manifest = part.manifest
-    return ProcessRun(
-        campaign=part.folder.id,
-        started=manifest.started,
-        recorded=len(part.results),
-        arguments=manifest.arguments,
-        machine=manifest.machine,
-        packages=manifest.packages,
-    )
 
 
 def _warnings(first: Manifest, others: Iterable[Manifest]) -> Iterable[str]:

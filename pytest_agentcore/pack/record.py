@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.errors import RecordError
 from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import MANIFEST, Seals, put
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, create_campaign, make_places, sync_folder
@@ -51,10 +50,7 @@ class CampaignRecord:
         """How many attempts each trial had before this process, whatever became of them."""
         self.recorded: dict[TrialKey, TrialResult] = {}
         """Trials that an earlier process scored: they are reported, not run."""
-        try:
-            make_places(folder)  # somebody may have removed what was empty or derived
-        except OSError as error:
-            raise RecordError(folder.path, error) from error
+        make_places(folder)  # somebody may have removed what was empty or derived
         drop_torn_line(folder.results)
         self.seals, self._lines = Seals(folder), open_to_append(folder.results)
         sync_folder(folder.results.parent)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
 from pytest_agentcore.pack.identity import identity, remarks, summarise
-from pytest_agentcore.pack.manifest import Manifest, ProcessRun, name_for
+from pytest_agentcore.pack.manifest import Manifest, name_for
 from pytest_agentcore.pack.read import Campaign, Listed, Unreadable, look_through, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.pack.validate import manifest_problem
@@ -101,14 +101,6 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
 
 def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
     """The manifest of a campaign that goes on: what it was, and who continues it."""
-    run = ProcessRun(
-        campaign=old.campaign,
-        started=new.started,
-        recorded=recorded,
-        arguments=new.arguments,
-        machine=new.machine,
-        packages=new.packages,
-    )
     moved = remarks(old, new)
     said = (f"resumed where not all is as it was ({summarise(moved)})",) if moved else ()
     return replace(
@@ -116,7 +108,7 @@ def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
         runs=max(old.runs, new.runs),
         parallel=max(old.parallel, new.parallel),
         warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
-        resumed=(*old.resumed, run),
+        resumed=(*old.resumed, new.process_run(old.campaign, recorded)),
         finished=None,
         exit_status=None,
     )

@@ -30,7 +30,7 @@ def shard(home: Path, name: str, trials: list[TrialResult], **changes: Any) -> C
 
 
 def join(target: Path, *parts: CampaignFolder) -> CampaignFolder:
-    return merge([read_campaign(part.path) for part in parts], target)
+    return merge([read_campaign(part.path) for part in parts], target).folder
 
 
 def test_other_runs_and_other_machines(tmp_path: Path) -> None:
