@@ -29,6 +29,7 @@ from backends.openai.fault_server import (
 )
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
+from pytest_agentcore.backends.openai.client import Chunk, Pump
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry, Policy, Sampling
 from pytest_agentcore.catalogue.resolve import entry_at
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
@@ -493,6 +494,16 @@ def test_a_first_prompt_that_is_cut_is_noticed(server: FaultServer, backend: Ope
     assert error.cause is Cause.prompt_truncated
 
 
+def test_a_ceiling_is_believed_without_a_count_and_checked_with_one(server: FaultServer) -> None:
+    server.faults.append(raw(chunk(content="\U0001f98a"), ended("length")))  # four tokens, one piece
+    counted = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 4}}
+    server.faults.append(raw(chunk(content="\U0001f98a"), ended("length"), counted))
+    server.faults.append(raw(chunk(content="\U0001f98a"), ended("length"), counted))
+    with opened(server) as backend:
+        finishes = [backend.complete(request(max_reply_tokens=ceiling)).finish for ceiling in (4, 4, 5)]
+    assert finishes == [FinishReason.length, FinishReason.length, FinishReason.context]
+
+
 def test_without_a_count_nothing_is_concluded(server: FaultServer, backend: OpenAIBackend) -> None:
     server.say, server.usage = read_on, False
     first, second = conversation(backend, 2)
@@ -785,3 +796,35 @@ def _matches(text: str, pattern: str) -> bool:
     parts.append(lambda said: said.startswith(head) if star else said == head)
     parts.append(lambda said: tail.strip("*") in said)
     return all(part(text) for part in parts)
+
+
+class Late:
+    """Says that it is complete right after its last thing, which it gives when it is asked whether it is."""
+
+    def __init__(self) -> None:
+        self.asked, self.given, self.aborted = threading.Event(), threading.Event(), threading.Event()
+
+    @property
+    def complete(self) -> bool:
+        self.asked.set()
+        return self.given.wait(60)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        self.asked.wait(60)
+        yield {"last": 1}
+        self.given.set()
+        self.aborted.wait(60)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def test_what_came_just_before_the_end_is_not_lost_and_the_source_is_cut_off() -> None:
+    source = Late()
+    pump = Pump(lambda: source, request(), 60.0)
+    assert list(pump) == [{"last": 1}]
+    pump.close()
+    assert source.aborted.is_set()
