@@ -18,8 +18,8 @@ from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompt, Prompter
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.catalogue.entry import EngineSettings
-from pytest_agentcore.errors import BackendError
 from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.errors import BackendError
 
 HERMES = """\
 {%- if tools %}<|im_start|>system
