@@ -19,9 +19,11 @@ DETAIL_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrialKey:
-    """Which trial of a campaign: the model's slug, the task's id, the run index counted from 1."""
+    """The identity of a trial: its campaign's model, the task's id, and the run index counted from 1."""
 
     model: str
+    """In a session the campaign's label, since one model may run under several policies at once; in a data pack, which
+    is one campaign, the model's slug."""
     task: str
     run: int
 
