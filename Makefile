@@ -34,12 +34,13 @@ demo: setup ## Run the ten tasks once on the embedded model
 	$(BIN)/python -m pytest --model smollm2-135m --runs 1 --sandbox $$sandbox; code=$$?; \
 	if [ $$code -eq 1 ]; then echo "==> the demo ran; failed trials are what a 135M model is expected to show"; exit 0; fi; exit $$code
 
-# Workers take tests from each other's ends (worksteal), so that most fixtures of a module are made in one of them only.
-# The model's tests are few and long, and each worker loads the model: no more than two. Types are checked meanwhile.
+# Four workers also on two cores: most tests wait for other processes half of their time. They take tests from each
+# other's ends (worksteal), so that most fixtures of a module are made in one of them only. The model's tests compute, and
+# each worker loads the model: no more than two. Types are checked meanwhile.
 test: setup lint ## Lint, types and all tests, real models included
 	@echo "==> types and tests, side by side; the tests that load a model come last"
 	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; code=0; \
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal -m "not model" || code=1; \
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not model" || code=1; \
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 --dist worksteal -m model || code=1; \
 	wait $$types || code=1; echo "==> types"; cat $(VENV)/types.txt; exit $$code
 

