@@ -116,27 +116,9 @@ def slug(text: str) -> str:
     return made
 
 
-def campaign_name(
-    *, started: datetime, model: str, suite: str, policy: str, load: int = 0, selection: bool = False
-) -> str:
-    """`YYYY-MM-DD-<model>-<suite>`, with the policy behind it unless that is native, and the context load if any.
-
-    Args:
-        started: of the first trial; its UTC date counts, and it must know its time zone.
-        model: the model's slug.
-        suite: the suite's name.
-        policy: how tool calls were asked for and read.
-        selection: whether its trials were picked by their outcome; the name ends in that word then.
-        load: tokens of earlier conversation before each task.
-    """
-    parts = [started.astimezone(UTC).date().isoformat(), slug(model), slug(suite)]
-    if policy != "native":
-        parts.append(slug(policy))
-    if load:
-        parts.append(f"load{load}")
-    if selection:
-        parts.append("selection")
-    return "-".join(parts)[:_LONGEST_NAME]
+def dated_name(started: datetime, *parts: str) -> str:
+    """`YYYY-MM-DD-<part>-<part> …`: the UTC date of a moment that knows its time zone, and the parts as slugs."""
+    return "-".join([started.astimezone(UTC).date().isoformat(), *map(slug, parts)])[:_LONGEST_NAME]
 
 
 def create_campaign(results: Path, name: str) -> CampaignFolder:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import campaign_name, campaigns, make_first_free
+from pytest_agentcore.pack.folder import campaigns, dated_name, make_first_free
 from pytest_agentcore.pack.manifest import read_manifest
 from pytest_agentcore.pack.read import Campaign, read_campaign
 
@@ -58,5 +58,4 @@ def create_group(results: Path, model: str, suite: str, started: datetime) -> Gr
     Raises:
         UsageError: the results folder cannot be made or written.
     """
-    name = campaign_name(started=started, model=model, suite=suite, policy="group")
-    return GroupFolder(make_first_free(results, name))
+    return GroupFolder(make_first_free(results, dated_name(started, model, suite, "group")))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, campaign_name, write_atomically
+from pytest_agentcore.pack.folder import CampaignFolder, dated_name, write_atomically
 from pytest_agentcore.redact import redact
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.trial.result import Prices, TrialKey
@@ -222,14 +222,11 @@ class Manifest:
 
 def name_for(manifest: Manifest) -> str:
     """The folder that a campaign gets when it starts, unless the name is taken."""
-    return campaign_name(
-        started=datetime.fromisoformat(manifest.started),
-        model=manifest.model,
-        suite=manifest.suite.name,
-        policy=manifest.policy,
-        selection=not manifest.counts,
-        load=manifest.context_load,
-    )
+    policy = [] if manifest.policy == "native" else [manifest.policy]
+    load = [f"load{manifest.context_load}"] if manifest.context_load else []
+    selection = [] if manifest.counts else ["selection"]
+    started = datetime.fromisoformat(manifest.started)
+    return dated_name(started, manifest.model, manifest.suite.name, *policy, *load, *selection)
 
 
 def utc(moment: datetime) -> str:

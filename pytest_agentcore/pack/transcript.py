@@ -6,6 +6,7 @@ Which events there are and what they hold: docs/data-pack.md and schemas/transcr
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,31 +119,28 @@ def _outline(line: bytes) -> dict[str, Any] | None:
     return event if "outcome" in event else None
 
 
-def turns(events: Iterable[Event]) -> list[Turn]:
-    """Events by turn, in order. What came before the first reply or names a turn without reply is left out."""
+def played(events: Iterable[Event]) -> list[Turn]:
+    """Events by turn, in order; the replies of an agent without a model, which only acts, are empty."""
     replies: dict[int, Event] = {}
-    results: dict[int, list[Event]] = {}
-    feedback: dict[int, list[str]] = {}
+    results: defaultdict[int, list[Event]] = defaultdict(list)
+    feedback: defaultdict[int, list[str]] = defaultdict(list)
     for event in events:
         match event:
             case {"event": "reply", "turn": int(turn)}:
                 replies[turn] = event
             case {"event": "tool_result", "turn": int(turn)}:
-                results.setdefault(turn, []).append(event)
+                results[turn].append(event)
             case {"event": "feedback", "turn": int(turn), "text": str(text)}:
-                feedback.setdefault(turn, []).append(text)
+                feedback[turn].append(text)
     return [
-        Turn(number=n, reply=replies[n], results=tuple(results.get(n, ())), feedback=tuple(feedback.get(n, ())))
-        for n in sorted(replies)
+        Turn(number=n, reply=replies.get(n, _NO_REPLY), results=tuple(results[n]), feedback=tuple(feedback[n]))
+        for n in sorted({*replies, *results})
     ]
 
 
-def played(events: Iterable[Event]) -> list[Turn]:
-    """`turns`, and those of an agent without a model, which acts and never replies: their reply is empty."""
-    known = list(events)
-    replied = {event["turn"] for event in known if event["event"] == "reply"}
-    acted = sorted({event["turn"] for event in known if event["event"] == "tool_result"} - replied)
-    return turns([*known, *({**_NO_REPLY, "turn": turn} for turn in acted)])
+def turns(events: Iterable[Event]) -> list[Turn]:
+    """The turns in which a model replied, in order."""
+    return [turn for turn in played(events) if turn.reply is not _NO_REPLY]
 
 
 def last_turns(path: Path, n: int) -> list[Turn]:

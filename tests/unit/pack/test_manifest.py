@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from results import manifest
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import create_campaign
-from pytest_agentcore.pack.manifest import Manifest, read_manifest, write_manifest
+from pytest_agentcore.pack.manifest import Manifest, Selection, name_for, read_manifest, write_manifest
 from pytest_agentcore.trial.result import Prices
 
 PLAN = [(task, run) for run in (1, 2, 3) for task in ("task_01", "task_02")]
@@ -41,6 +42,19 @@ def test_the_manifest_keeps_no_secret(tmp_path: Path) -> None:
     )
 
     assert "abcdef123" not in folder.manifest.read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "2026-06-10-tiny-agentic-core-v1"),
+        ({"policy": "lenient"}, "2026-06-10-tiny-agentic-core-v1-lenient"),
+        ({"policy": "constrained", "context_load": 4000}, "2026-06-10-tiny-agentic-core-v1-constrained-load4000"),
+        ({"selection": Selection(asked=("--lf",))}, "2026-06-10-tiny-agentic-core-v1-selection"),
+    ],
+)
+def test_a_campaign_is_named_by_date_model_suite_and_what_is_not_usual(changes: dict[str, Any], name: str) -> None:
+    assert name_for(manifest(**changes)) == name
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Manifest)])
