@@ -65,6 +65,7 @@ class DegenerateWatch:
     def _extend(self) -> None:
         tokens, last = self._tokens, len(self._tokens) - 1
         token = tokens[last]
+        # One unequal token ends a period for good; should it begin anew, the next look finds it early enough.
         self._alive = {period: run + 1 for period, run in self._alive.items() if tokens[last - period] == token}
 
     def _look_for_periods(self) -> None:
@@ -84,6 +85,7 @@ class DegenerateWatch:
 
     def _found(self) -> Loop | None:
         for period, run in self._alive.items():
+            # The first block has nothing to be equal to: the tail is a period longer than its run of equalities.
             if run + period >= max(MIN_TOKENS, MIN_REPEATS * period):
                 return Loop(period=period, tokens=run + period)
         return None

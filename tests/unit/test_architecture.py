@@ -94,6 +94,9 @@ HOME_OF_HEAVY = {
 RIDDLE = re.compile(r"(Of|What|Whoever|For whoever|Whether somebody)\b")
 """How a docstring begins that makes its reader guess which noun it is about."""
 
+ABOUT_NO_MODULE = {"test_architecture.py", "backends/openai/test_llama_cpp_server.py"}
+"""Unit tests of more than one module: of all of them, and of a backend over a real server."""
+
 not_yet = pytest.mark.xfail(reason="the rooms are still being rebuilt", strict=False)
 
 
@@ -246,6 +249,17 @@ def test_docstrings_are_no_riddles() -> None:
         if isinstance(node, kinds) and (text := ast.get_docstring(node) or "") and RIDDLE.match(text)
     ]
     assert riddles == []
+
+
+def test_unit_tests_bear_the_names_of_modules() -> None:
+    here = Path(__file__).parent
+    stray = {
+        str(path.relative_to(here))
+        for path in here.rglob("test_*.py")
+        if not {path.stem.removeprefix("test_"), f"__{path.stem.removeprefix('test_')}__"}
+        & {module.stem for module in (PACKAGE / path.parent.relative_to(here)).glob("*.py")}
+    }
+    assert stray == ABOUT_NO_MODULE
 
 
 def test_public_names() -> None:
