@@ -63,7 +63,8 @@ def describe(task: Task, error: BaseException) -> str:
     if is_rejection(error) and str(error):
         return str(error)
     text = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(task.module)]
+    ours = task.checker.__code__.co_filename
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ours]
     if not frames:
         return text
     line = frames[-1].lineno or 0

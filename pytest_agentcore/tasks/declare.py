@@ -117,9 +117,9 @@ def _keep(kept: list[Solution], solution: Solution) -> Solution:
 
 def _file_of(checker: object) -> Path:
     """The task module's file, also when something else than a function is decorated in it."""
-    code = getattr(checker, "__code__", None)
     module = sys.modules.get(getattr(checker, "__module__", ""))
-    return Path(code.co_filename if code else getattr(module, "__file__", None) or "a task module")
+    namespace = getattr(checker, "__globals__", None) or getattr(module, "__dict__", {})
+    return Path(namespace.get("__file__", "a task module"))
 
 
 def check_in_module(

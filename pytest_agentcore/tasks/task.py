@@ -75,7 +75,8 @@ class Task:
     @cached_property
     def module(self) -> Path:
         """The task module's file."""
-        return Path(self.checker.__code__.co_filename)
+        # Code that was compiled elsewhere, and moved together with its cache, still has the name of that place.
+        return Path(self.checker.__globals__["__file__"])
 
     @property
     def id(self) -> str:

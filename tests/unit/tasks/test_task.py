@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from pytest_agentcore import Instance, database, read_folder
+from pytest_agentcore.tasks.task import Task
 
 
 def test_a_folder_is_read_without_caches_wherever_it_lies(tmp_path: Path) -> None:
@@ -32,3 +33,21 @@ def test_the_digest_is_over_files_and_facts_in_any_order() -> None:
     assert Instance({"b": b"y", "a": b"x"}, {"n": 1}).digest() == digest
     assert Instance({"a": "x", "b": b"y"}, {"n": 2}).digest() != digest
     assert Instance({"a": "xb", "b": b"y"}, {"n": 1}).digest() != digest
+
+
+def test_a_module_that_moved_with_its_compiled_code_is_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "files" / "given").mkdir(parents=True)
+    (tmp_path / "files" / "given" / "a.txt").write_text("x")
+    source = """
+from pytest_agentcore import task
+
+@task(prompt="Do it.", files="given")
+def test_it(trial):
+    assert trial.answer
+"""
+    module = tmp_path / "test_task_01_it.py"
+    namespace = {"__name__": "test_task_01_it", "__file__": str(module)}
+    exec(compile(source, "/nowhere/test_task_01_it.py", "exec"), namespace)
+    moved: Task = namespace["test_it"].agentcore  # type: ignore[attr-defined]
+    assert (moved.module, moved.id) == (module, "task_01_it")
+    assert moved.instance("1", 1).files == {"a.txt": b"x"}
