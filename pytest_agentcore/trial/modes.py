@@ -98,20 +98,13 @@ class Cause(StrEnum):
         return _NOT_THE_MODEL.get(self, Attribution.model)
 
 
-_NOT_THE_MODEL = {
-    Cause.backend_error: Attribution.environment,
-    Cause.backend_unreachable: Attribution.environment,
-    Cause.backend_overloaded: Attribution.environment,
-    Cause.backend_refused: Attribution.environment,
-    Cause.prompt_truncated: Attribution.environment,
-    Cause.tool_call_unparsed: Attribution.environment,
-    Cause.backend_crashed: Attribution.environment,
-    Cause.sandbox_failed: Attribution.environment,
-    Cause.checker_broken: Attribution.harness,
-    Cause.tool_broken: Attribution.harness,
-    Cause.task_broken: Attribution.harness,
-    Cause.interrupted: Attribution.environment,
-}
+_ENVIRONMENT = (
+    *(Cause.backend_error, Cause.backend_unreachable, Cause.backend_overloaded, Cause.backend_refused),
+    *(Cause.prompt_truncated, Cause.tool_call_unparsed, Cause.backend_crashed),
+    *(Cause.sandbox_failed, Cause.interrupted),
+)
+_HARNESS = (Cause.checker_broken, Cause.tool_broken, Cause.task_broken)
+_NOT_THE_MODEL = dict.fromkeys(_ENVIRONMENT, Attribution.environment) | dict.fromkeys(_HARNESS, Attribution.harness)
 
 
 class Resemblance(StrEnum):
