@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, HfFileMetadata, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -122,9 +122,15 @@ def _part(entry: ModelEntry, file: str, say: Callable[[str], None]) -> Path:
         if not _SAFE.fullmatch(etag) or not _SAFE.fullmatch(found.commit_hash or ""):
             raise FileMetadataError
         expected = etag if _SHA256.fullmatch(etag) else ""
-        _check_promise(entry, file, expected)
+        if entry.sha256 and expected and entry.sha256 != expected and file == entry.file:
+            # said before hours of download, not after them
+            raise UsageError(
+                f"{entry.name}: {entry.repo} now holds another {file}, its sha256 is {expected}; "
+                f"an entry of your own, or hf:{entry.repo}:{file}, takes it all the same"
+            )
         _check_disk(entry, found)
-        say(visible(f"{entry.name}: fetching {file}{_size(found.size)} from {constants.ENDPOINT}/{entry.repo}"))
+        size = f" ({_gib(found.size)})" if found.size else ""
+        say(visible(f"{entry.name}: fetching {file}{size} from {constants.ENDPOINT}/{entry.repo}"))
         if found.size is not None and found.size <= LARGEST_PLAIN:
             _keep_resumable(entry, file, found, expected)
         path = Path(hf_hub_download(entry.repo, file, revision=entry.revision or None))
@@ -144,7 +150,8 @@ def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expecte
             Path(part.name).unlink(missing_ok=True)
             return
         _complete(file, found, part)
-        digest = _digest(Path(part.name))
+        with Path(part.name).open("rb") as whole:
+            digest = hashlib.file_digest(whole, "sha256").hexdigest()
         if expected and digest != expected:
             Path(part.name).unlink()
             raise UsageError(_wrong_digest(entry, file))
@@ -155,9 +162,9 @@ def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expecte
 def _complete(file: str, found: HfFileMetadata, part: BinaryIO) -> None:
     if part.tell() > (found.size or 0):
         part.truncate(0)
-    headers = build_hf_headers()
-    if not _same_host(found.location, constants.ENDPOINT):
-        headers.pop("authorization", None)
+    headers, storage, hub = build_hf_headers(), urlsplit(found.location), urlsplit(constants.ENDPOINT)
+    if (storage.scheme, storage.hostname, storage.port) != (hub.scheme, hub.hostname, hub.port):
+        headers.pop("authorization", None)  # the token is for the hub alone
     http_get(
         found.location,
         part,
@@ -166,15 +173,6 @@ def _complete(file: str, found: HfFileMetadata, part: BinaryIO) -> None:
         expected_size=found.size,
         displayed_filename=file,
     )
-
-
-def _check_promise(entry: ModelEntry, file: str, expected: str) -> None:
-    """Refuse before hours of download what the registry would refuse after them."""
-    if entry.sha256 and expected and entry.sha256 != expected and file == entry.file:
-        raise UsageError(
-            f"{entry.name}: {entry.repo} now holds another {file}, its sha256 is {expected}; "
-            f"an entry of your own, or hf:{entry.repo}:{file}, takes it all the same"
-        )
 
 
 def _check_disk(entry: ModelEntry, found: HfFileMetadata) -> None:
@@ -200,15 +198,14 @@ def _explained(entry: ModelEntry) -> Iterator[None]:
 def _why(entry: ModelEntry, error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     hub = constants.ENDPOINT
-    sentences: tuple[tuple[type[Exception], str], ...] = (
+    sentences: tuple[tuple[Any, str], ...] = (
         (GatedRepoError, f"{entry.repo} is gated: accept its terms on the hub, then {_LOGIN}"),
         (RepositoryNotFoundError, f"{hub} shows no repository {entry.repo}; if it is private or gated, {_LOGIN}"),
         (RevisionNotFoundError, f"{entry.repo} has no revision {entry.revision!r}"),
         (RemoteEntryNotFoundError, f"{entry.repo} has no file {entry.file}"),
         (OfflineModeIsEnabled, "its file is not on this machine and HF_HUB_OFFLINE forbids to fetch it"),
         (HfHubHTTPError, f"{hub} answered {status} for {entry.repo}" + (f"; {_LOGIN}" if status in _REFUSED else "")),
-        (FileMetadataError, f"{hub} does not answer like a Hugging Face hub"),
-        (LocalEntryNotFoundError, f"{hub} does not answer like a Hugging Face hub"),
+        (FileMetadataError | LocalEntryNotFoundError, f"{hub} does not answer like a Hugging Face hub"),
         (HFValidationError, f"{entry.repo!r} is no name of a repository"),
         (HTTPError, f"{hub} cannot be reached, or the connection broke ({type(error).__name__})"),
         (OSError, f"the file could not be written or read whole ({getattr(error, 'strerror', None) or 'cut short'})"),
@@ -241,21 +238,6 @@ def _chosen_in_cache(entry: ModelEntry) -> str:
 
 def _repo_folder(entry: ModelEntry) -> Path:
     return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=entry.repo, repo_type="model")
-
-
-def _same_host(url: str, other: str) -> bool:
-    """Whether a token for one may be shown to the other."""
-    a, b = urlsplit(url), urlsplit(other)
-    return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _size(size: int | None) -> str:
-    return f" ({_gib(size)})" if size else ""
 
 
 def _gib(size: int) -> str:
