@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_agentcore.backends.base import FinishReason, Request
@@ -268,11 +268,11 @@ class ChunkStream:
 
     @property
     def complete(self) -> bool:
-        """Whether the endpoint has said that nothing more comes."""
+        """Whether the endpoint has said that nothing more comes, even though the iterator has not ended yet."""
         return self._events.complete
 
     def close(self) -> None:
-        """Give the connection back, or close it where the reply was not read to its end."""
+        """Give the connection back, or close it where the reply was not read to its end; on the thread that reads."""
         self._stream.close()
 
     def abort(self) -> None:
@@ -283,50 +283,33 @@ class ChunkStream:
 
 
 LOOK_SECONDS = 0.1
-"""How often a silent source is left to see whether the request was cancelled."""
-
-
-class Source(Protocol):
-    """An open stream of chunks, as `ChunkStream` is one."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the last chunk has come, even though the iterator has not ended yet."""
-
-    def __iter__(self) -> Iterator[Chunk]:
-        """The chunks, blocking for each."""
-
-    def close(self) -> None:
-        """Let go of the stream, from the thread that reads it."""
-
-    def abort(self) -> None:
-        """Cut it off from another thread, and wake up the one that waits for the next chunk."""
+"""How often the wait for a silent stream is left to see whether the request was cancelled."""
 
 
 class Pump:
-    """Opens a source and reads it on a thread of its own, so that cancel and deadline are noticed in its silence."""
+    """Opens a stream and reads it on a thread of its own, so that cancel and deadline are noticed in its silence."""
 
-    def __init__(self, open_source: Callable[[], Source], request: Request, idle_seconds: float) -> None:
+    def __init__(self, open_stream: Callable[[], ChunkStream], request: Request, idle_seconds: float) -> None:
         """Prepare; nothing is opened before the first chunk is asked for.
 
         Args:
-            open_source: called on the reading thread.
+            open_stream: called on the reading thread.
             request: whose cancel and deadline count.
             idle_seconds: longest silence.
         """
         self.cut_short: FinishReason | None = None
         """Why the chunks ended early: the request was cancelled or its deadline passed while nothing came."""
-        self._open, self._request, self._idle_seconds = open_source, request, idle_seconds
+        self._open, self._request, self._idle_seconds = open_stream, request, idle_seconds
         self._come: queue.SimpleQueue[Chunk | BaseException | None] = queue.SimpleQueue()
-        self._source: Source | None = None
+        self._stream: ChunkStream | None = None
         self._over = threading.Event()
 
     def __iter__(self) -> Iterator[Chunk]:
-        """The chunks of the source.
+        """The chunks of the stream.
 
         Raises:
             BackendError: the endpoint fell silent.
-            BaseException: whatever opening or reading the source raised.
+            BaseException: whatever opening or reading the stream raised.
         """
         threading.Thread(target=self._read, daemon=True, name="agentcore-endpoint").start()
         while (came := self._next()) is not None:
@@ -338,8 +321,8 @@ class Pump:
         """Stop reading; where more would have come the server sees the connection go."""
         if not self._over.is_set():
             self._over.set()
-            if self._source is not None:
-                self._source.abort()
+            if self._stream is not None:
+                self._stream.abort()
 
     def _next(self) -> Chunk | BaseException | None:
         """The next chunk, or what reading failed with; None at the end."""
@@ -352,7 +335,7 @@ class Pump:
             left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
             with contextlib.suppress(queue.Empty):
                 return self._come.get(timeout=max(0.0, left))
-            if self._source is not None and self._source.complete:
+            if self._stream is not None and self._stream.complete:
                 # it may have sent something since the queue was found empty; else this is its end, which `close` cuts
                 with contextlib.suppress(queue.Empty):
                     return self._come.get_nowait()
@@ -364,8 +347,8 @@ class Pump:
     def _read(self) -> None:
         end: BaseException | None = None
         try:
-            self._source = self._open()
-            for chunk in self._source if not self._over.is_set() else ():
+            self._stream = self._open()
+            for chunk in self._stream if not self._over.is_set() else ():
                 if self._over.is_set():
                     break
                 self._come.put(chunk)
@@ -374,5 +357,5 @@ class Pump:
         finally:
             self._over.set()
             self._come.put(end)
-            if self._source is not None:
-                self._source.close()
+            if self._stream is not None:
+                self._stream.close()

@@ -1,4 +1,4 @@
-"""A request in the words of the chat completions protocol."""
+"""The chat completions protocol: a request as its JSON, and the chunks of a stream put together to a reply."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     # llama.cpp says the first, vLLM the second: both are sent, for a server that is told nothing takes its own choice
     "repeat_penalty": ("repeat_penalty", "repetition_penalty"),
 }
-"""What each sampling value is called here."""
-_SETTING_OF = {field: key for key, names in FIELDS.items() for field in names}
+"""The names of each sampling value in this protocol."""
+_SETTING_OF = {name: key for key, names in FIELDS.items() for name in names}
 OPTIONAL = (*_SETTING_OF, "seed", "parallel_tool_calls", "stream_options")
-"""What a server may refuse to know."""
+"""Fields that a server may refuse to know."""
 
 
 def body(request: Request, model: str, *, reasoning_field: str = "", left_out: Collection[str] = ()) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def body(request: Request, model: str, *, reasoning_field: str = "", left_out: C
         "model": model,
         "messages": [message_json(message, reasoning_field) for message in request.messages],
         **_tools(request.tools, request.policy),
-        **{field: getattr(request.sampling, key) for field, key in _SETTING_OF.items()},
+        **{name: getattr(request.sampling, key) for name, key in _SETTING_OF.items()},
         "seed": request.seed,
         ceiling: request.max_reply_tokens,
         "stream": True,
@@ -87,7 +87,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
-"""What servers call the model's thoughts: DeepSeek, llama.cpp and SGLang the first, vLLM and others the second."""
+"""The names of the model's thoughts: DeepSeek, llama.cpp and SGLang say the first, vLLM and others the second."""
 THINK, END_THINK = "<think>\n", "\n</think>\n"
 """How thoughts that come in a field of their own are set off in a reply's text."""
 

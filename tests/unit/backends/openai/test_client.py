@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -29,7 +29,7 @@ from backends.openai.fault_server import (
 )
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
-from pytest_agentcore.backends.openai.client import Chunk, Pump
+from pytest_agentcore.backends.openai.client import Chunk, ChunkStream, Pump
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry, Policy, Sampling
 from pytest_agentcore.catalogue.resolve import entry_at
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
@@ -824,7 +824,7 @@ class Late:
 
 def test_what_came_just_before_the_end_is_not_lost_and_the_source_is_cut_off() -> None:
     source = Late()
-    pump = Pump(lambda: source, request(), 60.0)
+    pump = Pump(lambda: cast("ChunkStream", source), request(), 60.0)
     assert list(pump) == [{"last": 1}]
     pump.close()
     assert source.aborted.is_set()
