@@ -59,7 +59,7 @@ def pytest_load_initial_conftests(
 
 
 def _words(args: Sequence[str]) -> Iterator[str]:
-    """The command line's words, with those of an `@file` in its place: a word per line, as pytest's parser reads it."""
+    """Yield the command line's words, and in the place of an `@file` those in it, one per line as pytest reads them."""
     for word in args:
         if word.startswith("@"):
             yield from _words(Path(word[1:]).read_text().splitlines())
@@ -100,7 +100,7 @@ def _refuse_gate(config: pytest.Config) -> None:
 
 
 def _whose_model(config: pytest.Config) -> str:
-    """For somebody who typed `--model` and got nothing from us."""
+    """Say so where somebody typed `--model` and another plugin took it."""
     taken = "--model" in config.stash.get(_TAKEN, ())
     return "--model belongs to another plugin or conftest here; " if taken else ""
 

@@ -36,13 +36,13 @@ class Param:
 
 
 def task_of(item: pytest.Item) -> Task | None:
-    """The task of an item, or None for a test that is none."""
+    """Find the task of an item; None for a test that is none."""
     declared = getattr(getattr(item, "function", None), "agentcore", None)
     return declared if isinstance(declared, Task) else None
 
 
 def key_of(item: pytest.Item) -> TrialKey | None:
-    """Which trial an item is, or None for a test that is none."""
+    """Say which trial an item is; None for a test that is none."""
     task = task_of(item)
     callspec = getattr(item, "callspec", None)
     if task is None or callspec is None or not isinstance(callspec.params.get("trial"), Param):
@@ -52,14 +52,14 @@ def key_of(item: pytest.Item) -> TrialKey | None:
 
 
 def trial_key(item: pytest.Item) -> TrialKey:
-    """Which trial an item is that is known to be one."""
+    """Say which trial an item is that is known to be one."""
     key = key_of(item)
     assert key is not None
     return key
 
 
 def task_of_id(nodeid: str, models: Iterable[str]) -> str:
-    """The id of the task that a node id is a trial of with one of the models; empty for a test that is none."""
+    """Read a task's id off the node id of one of its trials; empty for a test that is no trial."""
     path, _, name = nodeid.partition("::")
     labels = "|".join(map(re.escape, models))
     is_trial = re.search(rf"\[(?:{labels})-run\d+\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
@@ -136,13 +136,13 @@ _BY_PYTEST = {"lf": "--lf", "stepwise": "--sw"}
 
 
 def picked_by_pytest(config: pytest.Config) -> Selection | None:
-    """The selection that pytest's own memory of failures makes."""
+    """Make a selection of what pytest picks by its own memory of failures."""
     asked = tuple(word for dest, word in _BY_PYTEST.items() if config.getoption(dest, False))
     return Selection(asked=asked) if asked else None
 
 
 def picked(words: Sequence[str], results: Path, slug: str, suite: str) -> tuple[Campaign, tuple[TrialKey, ...]]:
-    """The newest campaign of a model and a suite that counts, and its trials that ended in one of the words.
+    """Find the newest campaign of a model and a suite that counts, and its trials that ended in one of the words.
 
     Raises:
         UsageError: an unknown word, no such campaign, no such trial.
@@ -159,7 +159,7 @@ def picked(words: Sequence[str], results: Path, slug: str, suite: str) -> tuple[
 
 
 def why_selected(selection: Selection) -> str:
-    """For the header."""
+    """Say in the header what the selection is."""
     source = f" of {selection.of}" if selection.of else ""
     return f"selection by {' '.join(selection.asked)}{source}: to look at, it counts nowhere"
 
