@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
+from typing import Any
 
 from pytest_agentcore.analysis.compare_text import looks_sentence, task_sentence, verdict_sentence
 from pytest_agentcore.reports.html.charts import charts, compared
-from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, Embedding, for_script, page_data
+from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, Embedding, page_data
 from pytest_agentcore.reports.rendering import html_environment, resource
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import comparison_table, places, predictions_table
@@ -74,6 +76,15 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
             predictions=predictions_table(report.predictions),
         )
     )
+
+
+def for_script(value: Any) -> str:
+    r"""Write JSON for a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
+
+    The rules are those of the HTML standard, "restrictions for contents of script elements".
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def content_policy(*, style: str, script: str) -> str:

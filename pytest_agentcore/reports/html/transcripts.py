@@ -6,7 +6,6 @@ Ten thousand transcripts pass through here when a large campaign ends, so they a
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -160,12 +159,3 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
             for result in report.results
         ],
     }
-
-
-def for_script(value: Any) -> str:
-    r"""Write JSON for a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
-
-    The rules are those of the HTML standard, "restrictions for contents of script elements".
-    """
-    text = json.dumps(value, separators=(",", ":"))
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")

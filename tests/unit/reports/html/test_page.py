@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from packs import write_pack
-from results import manifest, result
+from results import HOSTILE, manifest, result
 
 from pytest_agentcore.pack.read import read_campaign
-from pytest_agentcore.reports.html.page import page
+from pytest_agentcore.reports.html.page import for_script, page
 from pytest_agentcore.reports.report import Report, build_report
 
 
@@ -60,3 +62,11 @@ def test_a_campaign_without_a_single_result_has_a_page(tmp_path: Path) -> None:
     assert "0 of 0 scored trials passed" in text
     assert "undefined: no trial is scored" in text
     assert text.count("<svg") == 5
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "</script><script>alert(1)</script>", "<!-- <script>", "&lt;"])
+def test_data_never_ends_its_element_and_comes_back_exactly(text: str) -> None:
+    written = for_script({text: [text]})
+
+    assert not set("<>&") & set(written)
+    assert json.loads(written) == {text: [text]}
