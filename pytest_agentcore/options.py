@@ -102,7 +102,7 @@ class Option(Generic[Value]):
 
 
 class Settings:
-    """What the user asked for, checked; None, or nothing in a tuple, means that the model's registry entry decides."""
+    """The user's options, checked. None, or nothing in a tuple, means that the model's registry entry decides."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         """Take checked values by attribute, as `settle` makes them; plain types, so that they can go to a worker."""

@@ -136,7 +136,7 @@ def _open_scripted(entry: ModelEntry, engine: EngineSettings) -> Backend:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """What tasks give and what models wrote is data: collecting it would run a model's code outside the sandbox."""
+    """Collect nothing that tasks give or models wrote: importing it would run a model's code outside the sandbox."""
     try:
         return True if _is_given(collection_path) or _is_left_by_models(collection_path) else None
     except OSError:  # a folder that cannot be looked into is pytest's to speak about

@@ -93,7 +93,7 @@ class Finished:
 
     @cached_property
     def trial(self) -> Trial:
-        """What the checker looks at. Opening it restores protected files in the frozen copy."""
+        """The trial as the checker sees it. Opening it restores protected files in the frozen copy."""
         return Trial.open(
             task=self.job.task,
             instance=self.instance,

@@ -1,4 +1,4 @@
-"""What is done with one campaign's folder: show it, write its report, validate, merge and recheck it."""
+"""Commands over one campaign's folder: show it, write its report, validate, merge and recheck it."""
 
 from __future__ import annotations
 

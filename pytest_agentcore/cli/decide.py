@@ -1,4 +1,4 @@
-"""What campaigns say together: compare two, group or rank several, and plan how many runs settle a question."""
+"""Commands over several campaigns: compare two, group or rank them, and plan how many runs settle a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a model before a campaign: its entry and its file, and whether its tool calls get through."""
+"""Commands about models before a campaign: their entries and files, and whether their tool calls get through."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a task is, how it is declared, and the suite that it belongs to."""
+"""Tasks: their values, their declaration, and the suite that they belong to."""
