@@ -68,7 +68,7 @@ def _words(args: Sequence[str]) -> Iterator[str]:
 
 
 def _is_free(parser: pytest.Parser, spelling: str) -> bool:
-    """Whether no plugin and no conftest has registered the spelling: the parser hands back what it does not know."""
+    """Tell whether nobody has registered the spelling: the parser hands back what it does not know."""
     try:
         return spelling in parser.parse_known_and_unknown_args([spelling])[1]
     except pytest.UsageError:  # known, and it wants a value
@@ -144,7 +144,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def _is_given(path: Path) -> bool:
-    """Whether it is a folder `files` beside task modules."""
+    """Tell whether it is a folder `files` beside task modules."""
     if path.name != "files" or not path.is_dir():
         return False
     modules = (module for module in path.parent.glob("test_*.py") if module.is_file())
@@ -152,7 +152,7 @@ def _is_given(path: Path) -> bool:
 
 
 def _is_left_by_models(path: Path) -> bool:
-    """Whether it is a campaign's folder, or lies among the workspaces in one, for somebody who names these."""
+    """Tell whether it is a campaign's folder or lies among the workspaces in one, in case somebody names these."""
     campaign = path
     if "workspaces" in path.parts:
         inside = (place for place in (path, *path.parents) if (place.parent.name, place.name) == ("data", "workspaces"))

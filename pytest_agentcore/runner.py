@@ -88,7 +88,7 @@ class Finished:
 
     @property
     def judged(self) -> bool:
-        """Whether the verdict is recorded."""
+        """The verdict is recorded."""
         return self.attempt.verdict is not None
 
     @cached_property

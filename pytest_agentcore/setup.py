@@ -106,16 +106,16 @@ class Setup:
 
     @property
     def grouped(self) -> bool:
-        """Whether the model has other campaigns beside this one."""
+        """The model has other campaigns beside this one."""
         return self.label != self.slug
 
     @property
     def has_plumbing(self) -> bool:
-        """Whether calls go through a template, a tokenizer or a server: not for agents, nor for scripts."""
+        """Calls go through a template, a tokenizer or a server: not for agents, nor for scripts."""
         return not self.entry.is_agent and self.entry.backend != SCRIPTED
 
     def same_model(self, other: Setup) -> bool:
-        """Whether what is loaded for one serves the other too."""
+        """Tell whether the model that is loaded for one serves the other too."""
         return self.entry == other.entry and self.engine == other.engine
 
 

@@ -1,1 +1,1 @@
-"""What pytest does once a model is given: collect trials, run them, judge, record and show them."""
+"""The session of pytest once a model is given: trials are collected, run, judged, recorded and shown."""

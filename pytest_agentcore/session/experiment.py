@@ -1,4 +1,4 @@
-"""What a session was asked for, settled, and its campaigns as the process that runs their trials knows them."""
+"""The experiment that a session makes, and its campaigns as the process that runs their trials knows them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Campaigns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What is run, on what and how: the same in the main process and in every worker."""
+    """Everything that was asked for, settled: the same in the main process and in every worker."""
 
     settings: Settings
     suite: Suite

@@ -25,7 +25,7 @@ from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What the `trial` fixture is parametrized with."""
+    """A parameter of the `trial` fixture."""
 
     model: str
     """The campaign's label: the model's slug, with policy and depth behind it where the model has several."""
@@ -129,7 +129,7 @@ def check_place(task: Task, suite: Suite) -> None:
 
 
 WORDS = (*(mode.value for mode in FailureMode), *(cause.value for cause in Cause))
-"""What `--agentcore-rerun` takes."""
+"""The words that `--agentcore-rerun` takes."""
 
 _BY_PYTEST = {"lf": "--lf", "stepwise": "--sw"}
 """Options of pytest that pick tests by how they ended last."""

@@ -42,7 +42,7 @@ NEWS = "agentcore_news"
 
 @dataclass(kw_only=True)
 class Controller:
-    """What the main process does besides: it records, shows and gates. A worker of pytest-xdist has none."""
+    """The parts that only the main process has: it records, shows and gates, which workers of pytest-xdist do not."""
 
     recording: Recording
     screen: Screen
@@ -144,7 +144,7 @@ class CampaignSession:
             self._breaker.pass_over(key.model)
 
     def trial(self, item: pytest.Item) -> Trial:
-        """What the `trial` fixture gives: the finished trial, or nothing where no checker is going to look at it.
+        """Give the `trial` fixture its value: the finished trial, or None where no checker is going to look at it.
 
         A model that cannot be loaded after all ends the session: every trial would fail.
         """
@@ -198,7 +198,7 @@ class CampaignSession:
         setattr(report, NEWS, news | {"plan": self._plan if is_first else ()})
 
     def _specs(self) -> list[dict[str, Any]]:
-        """Of every tool that the plan's tasks name."""
+        """Describe every tool that the plan's tasks name."""
         used = {name for line in self._plan for name in line[3]}
         return [asdict(tool.spec) for name, tool in self._registered.tools.items() if name in used]
 
@@ -306,7 +306,7 @@ class CampaignSession:
 
 
 def runs_nothing(config: pytest.Config) -> bool:
-    """Whether pytest is to show what it would do: nothing is loaded and nothing written then."""
+    """Tell whether pytest only shows what it would do: nothing is loaded and nothing written then."""
     return any(config.getoption(name, False) for name in ("collectonly", "setuponly", "setupplan"))
 
 

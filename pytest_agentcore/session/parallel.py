@@ -1,4 +1,4 @@
-"""Who runs trials: one after the other, or several at a time ahead of their tests.
+"""Executors run trials: one after the other, or several at a time ahead of their tests.
 
 Tests keep their order either way: each asks for its own trial and waits for it.
 """

@@ -1,4 +1,4 @@
-"""What the main process writes down: the manifest, predictions on file, and each campaign while reports come in."""
+"""The main process writes down its campaigns: the manifest, predictions on file, results while reports come in."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _processor() -> str:
 
 
 def initial_manifest(setup: Setup, experiment: Experiment) -> Manifest:
-    """All that follows from model, settings and machine; who asks, and for which trials, comes later."""
+    """Make the manifest as far as model, settings and machine decide it; the caller adds who asks, and for what."""
     settings = experiment.settings
     return Manifest(
         suite=SuiteFacts.of(experiment.suite),
@@ -105,7 +105,7 @@ def initial_manifest(setup: Setup, experiment: Experiment) -> Manifest:
 
 
 def _file_facts(setup: Setup) -> dict[str, Any]:
-    """What is known of a model before it is loaded."""
+    """Describe a model's file, which is all that is known before it is loaded."""
     path = setup.entry.path
     if not path:
         return {}
@@ -119,10 +119,10 @@ class Filed:
     content: bytes
     predictions: Predictions
     filing: Mapping[str, Any]
-    """What the manifest says of it, see `filing`."""
+    """Goes into the manifest, see `filing`."""
 
     def concerns(self, setup: Setup) -> bool:
-        """Whether they are about this model, and this policy if they name one."""
+        """Tell whether they are about this model, and this policy if they name one."""
         is_model = self.predictions.model in (setup.slug, setup.entry.name)
         return is_model and self.predictions.policy in ("", setup.policy.value)
 
@@ -163,7 +163,7 @@ def _read(file: Path) -> Filed:
 
 
 def filing(file: Path, content: bytes) -> dict[str, Any]:
-    """What can be proved about when predictions were made: their digest, and whether git's HEAD holds these bytes.
+    """Gather what proves when predictions were made: their digest, and whether git's HEAD holds these bytes.
 
     `committed` is None where git cannot be asked; `note` says why it is not true. `commit` is the last that changed
     the file, `committed_at` what its author's machine said of the time.
@@ -181,7 +181,7 @@ def filing(file: Path, content: bytes) -> dict[str, Any]:
 
 
 GIT_SECONDS = 10.0
-"""For each answer: a repository on a slow share must not hold up a session."""
+"""Git gets so long for each answer: a repository on a slow share must not hold up a session."""
 
 
 def _git(file: Path, *words: str) -> str | None:
@@ -246,7 +246,7 @@ class Recording:
 
     @property
     def campaigns(self) -> dict[str, Campaign]:
-        """What is recorded, by label."""
+        """The campaigns as they are recorded now, by label."""
         return {label: record.campaign for label, record in self.records.items()}
 
     def choose(self, labels: Iterable[str]) -> None:

@@ -108,7 +108,7 @@ def shown(config: pytest.Config) -> Iterator[Callable[[str], None]]:
 
 @dataclass(kw_only=True)
 class Ending:
-    """What is shown below the tests: filled while the session ends, in the order of the fields."""
+    """The end of a session as it is shown below the tests; filled while the session ends."""
 
     gates: Sequence[GateVerdict] = ()
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)

@@ -58,11 +58,11 @@ class Models:
         self._setups, self._backends = experiment.campaigns.setups, experiment.backends
         self._loaded: tuple[Setup, Backend | None] | None = None
         self.tasks: Mapping[str, Task] = {}
-        """What is going to run, by id; a model's context is checked against them when it is loaded."""
+        """The tasks of the plan, by id; a model's context is checked against them when it is loaded."""
         self.loads: dict[tuple[str, str], ContextLoad] = {}
         """Earlier conversations, by label and task's id."""
         self.described: dict[str, Mapping[str, Any]] = {}
-        """What each model that was opened said of itself, by label."""
+        """The descriptions that opened models gave of themselves, by label."""
         self.broken: list[str] = []
         """Sentences about backends that broke where no trial can bear it."""
 
@@ -303,7 +303,7 @@ class Trials:
         self._experiment, self._models, self._executor = experiment, models, executor
         self._campaigns, self._settings = experiment.campaigns, experiment.settings
         self._plan: dict[str, pytest.Item] = {}
-        """What is going to be asked for, by node id; what may be skipped is not among it."""
+        """Items whose trials are going to be asked for, by node id; those that may be skipped are not among them."""
         self._handed_over: Setup | None = None
         """A campaign of the model whose trials the executor has."""
 

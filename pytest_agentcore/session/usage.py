@@ -1,4 +1,4 @@
-"""What the user should know about the command line itself: spellings that are taken, paths that moved the rootdir."""
+"""Notes on the command line itself, its scope over the suite, and our errors as pytest shows them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INI_FILES = (
 
 
 def notes(config: pytest.Config, taken: Sequence[str]) -> Iterator[str]:
-    """What the user should know about the command line itself."""
+    """Warn of spellings that others have taken, and of paths that moved the rootdir."""
     for option in OPTIONS:
         spelling = f"--{option.name}"
         if spelling in taken and config.getoption(option.dest) is None:  # else somebody knows whose is whose
@@ -41,7 +41,7 @@ def notes(config: pytest.Config, taken: Sequence[str]) -> Iterator[str]:
 
 
 def moved_rootdir(config: pytest.Config, option: Option[Any]) -> bool:
-    """Whether a path given as a word of its own decided the rootdir: it exists, and only from it is the root seen."""
+    """Tell whether a path given as a word of its own decided the rootdir: only from it is the root seen."""
     words = [str(word) for word in config.invocation_params.args]
     names = (f"--{option.name}", f"--agentcore-{option.name}")
     values = [value for name, value in pairwise(words) if name in names]
@@ -62,7 +62,7 @@ def _ini_above(folder: Path) -> Path | None:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Our sentences as pytest's usage errors."""
+    """Raise our usage errors as pytest's."""
     try:
         yield
     except UsageError as error:
@@ -71,7 +71,7 @@ def usage_errors() -> Iterator[None]:
 
 @contextmanager
 def opening_errors(backend: str) -> Iterator[None]:
-    """What keeps a backend from being opened, which may be anybody's code, as a sentence about what was asked for."""
+    """Turn whatever keeps a backend, which may be anybody's code, from being opened into a usage error."""
     try:
         yield
     except (UsageError, RecordError):

@@ -104,7 +104,7 @@ class Distributing:
 
 
 def take_over(campaigns: Campaigns, given: Mapping[str, Any]) -> Collection[TrialKey]:
-    """Put into a worker's campaigns what the main process knew of them; the trials that were picked, if any."""
+    """Put into a worker's campaigns what the main process knew of them; return the trials that were picked, if any."""
     campaigns.folders.update({label: CampaignFolder(Path(path)) for label, path in given["folders"].items()})
     for label in given["continued"]:
         scored = (result for result in read_results(campaigns.folders[label]) if result.scored)
@@ -114,7 +114,7 @@ def take_over(campaigns: Campaigns, given: Mapping[str, Any]) -> Collection[Tria
 
 
 def _plain(counts: Mapping[TrialKey, int]) -> list[list[Any]]:
-    """What execnet can carry."""
+    """Turn keyed counts into plain lists, which execnet can carry."""
     return [[key.model, key.task, key.run, count] for key, count in counts.items()]
 
 
