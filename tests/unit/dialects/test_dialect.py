@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -118,12 +117,6 @@ def test_text_and_reasoning_around_calls_are_told_apart(
 def test_a_call_without_arguments_and_several_calls_keep_their_order(dialect: Dialect) -> None:
     calls: Calls = [("first", {}), ("second", {"nested": {"list": [1, [], {}], "none": None}}), ("first", {})]
     assert read(dialect, dialect.render_calls(calls)) == calls
-
-
-@pytest.mark.parametrize("indent", [None, 2])
-def test_json_may_be_laid_out_in_any_way(indent: int | None) -> None:
-    body = json.dumps({"arguments": {"path": "a", "lines": [1, 2]}, "name": "fs_read"}, indent=indent)
-    assert read(HERMES, f"<tool_call>{body}</tool_call>") == [("fs_read", {"path": "a", "lines": [1, 2]})]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from engine_grammar import accepts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from refusals import refused
 
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.families import GEMMA4
@@ -192,3 +193,28 @@ def test_the_seeds_leaked_reply_is_cut_off_within_ten_of_its_lines(vocabulary: A
     parsed = parse(GEMMA4, shown)
     assert (parsed.calls, parsed.problems) == ((), ())
     assert resemblance(parsed.content, GEMMA4, ("fs_read", "shell")) is Resemblance.template_tokens
+
+
+NEAR_MISSES = {
+    "no call word": ("fs_read{}<tool_call|>", "call:<tool>"),
+    "no braces": ("call:fs_read<tool_call|>", "call:<tool>"),
+    "string without quotes": ("call:fs_read{file: src/price.py}<tool_call|>", "a string stands between"),
+    "double quotes": ('call:a{x:"y"}<tool_call|>', "a string stands between"),
+    "string not closed": ('call:a{x:<|"|>y}<tool_call|>', "not closed"),
+    "not closed": ("call:a{x:1", "is missing"),
+    "no marker": ("call:a{x:1}", "ends before <tool_call|>"),
+    "trailing comma": ("call:a{x:1,}<tool_call|>", "key is missing"),
+    "no colon": ("call:a{x 1}<tool_call|>", "the ':' behind it"),
+    "no colon behind a quoted key": ('call:a{<|"|>x<|"|> 1}<tool_call|>', "':' is missing"),
+    "a key twice": ("call:a{x:1,x:2}<tool_call|>", "stands twice"),
+    "half a number": ("call:a{x:1.}<tool_call|>", "value is missing"),
+    "infinite": ("call:a{x:1e999}<tool_call|>", "too large"),
+    "another word": ("call:a{x:truely}<tool_call|>", "value is missing"),
+    "too deep": ("call:a{x:" + "[" * 2000 + "<tool_call|>", "nested too deeply"),
+    "list not closed": ("call:a{x:[1,2}<tool_call|>", "is missing"),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), NEAR_MISSES.values(), ids=NEAR_MISSES.keys())
+def test_near_misses_are_refused_in_words(body: str, words: str) -> None:
+    refused(GEMMA4, body, words)

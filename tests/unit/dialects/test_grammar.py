@@ -206,6 +206,37 @@ def random_value(schema: Mapping[str, Any], chance: random.Random) -> Any:  # no
     return {"boolean": True, "null": None}[kind]
 
 
+def test_numbers_keep_to_their_bounds() -> None:
+    chance = random.Random(1)
+    for _ in range(150):
+        kind, places = chance.choice((("integer", 0), ("number", 0), ("number", 2)))
+        bounds = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+        size = chance.choice((3, 40, 5000))
+        schema = {"type": kind, **{one: round(chance.uniform(-size, size), places) for one in chance.sample(bounds, 2)}}
+        allows = jsonschema.Draft202012Validator(schema).is_valid
+        try:
+            found = rules(spec("a", ("x",), x=schema), thought=0)["a-arguments-x-pair"]
+        except ValueError:  # nothing is within
+            assert not any(allows(value) for value in range(-size, size))
+            continue
+        grammar = Grammar("root ::= " + found.removeprefix(r'"\"x\": " ') + "\n")
+        for text in (grammar.sentence(chance) for _ in range(15)):
+            assert allows(float(text) if "." in text else int(text)), (schema, text)
+        for value in (round(chance.uniform(-size, size), places) for _ in range(15)):
+            text = repr(int(value) if value == int(value) else value)
+            assert grammar.accepts(text) is allows(value), (schema, text)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_lengths_count_characters_as_the_reader_gives_them(dialect: Dialect) -> None:
+    tool = spec("note", ("text",), text={"type": "string", "minLength": 9, "maxLength": 10})
+    grammar = Grammar(call_grammar([tool], dialect=dialect, allow_finish=False))
+    for text in ("<u>prio&<i>1", '<<<<||||""', "</para</par", "\n\n\n\n</p</p", '😀é✓"\\"\\"\\"', "12345678"):
+        for length in (8, 9, 10, 11, 12):
+            whole = (text * 2)[:length]
+            assert grammar.accepts(written(dialect, {"text": whole}, "note")) is (length in (9, 10)), whole
+
+
 SCHEMAS = 30
 """Random schemas for each dialect."""
 

@@ -13,7 +13,6 @@ from pytest_agentcore.dialects.families import (
     GEMMA3,
     GEMMA3_JSON,
     GEMMA4,
-    GENERIC,
     GLM4,
     GRANITE,
     HARMONY,
@@ -32,52 +31,6 @@ from pytest_agentcore.dialects.xml_codec import XmlCodec
 HARMONY_THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 DSML = "<｜DSML｜"  # noqa: RUF001 - DeepSeek's bar
 DSML_END = "</｜DSML｜parameter>"  # noqa: RUF001
-
-HERMES_NEAR_MISSES = {
-    "trailing comma": ('{"name": "a", "arguments": {"x": 1,}}</tool_call>', "double quotes|comma"),
-    "single quotes": ("{'name': 'a', 'arguments': {}}</tool_call>", "key in double quotes"),
-    "raw line break": ('{"name": "a", "arguments": {"x": "1\n2"}}</tool_call>', "raw line break"),
-    "bad escape": ('{"name": "a", "arguments": {"x": "\\d"}}</tool_call>', "backslash"),
-    "not closed": ('{"name": "a", "arguments": {}}', "ends before </tool_call>"),
-    "closed by another": ('{"name": "a", "arguments": {}}</tool>', "</tool_call> should follow"),
-    "one brace too many": ('{"name": "a", "arguments": {}}}</tool_call>', "</tool_call> should follow"),
-    "one brace too few": ('{"name": "a", "arguments": {}</tool_call>', "',' is missing"),
-    "no object": ("fs_read(path)</tool_call>", "JSON object should stand"),
-    "no name": ('{"arguments": {}}</tool_call>', 'needs "name"'),
-    "empty name": ('{"name": "", "arguments": {}}</tool_call>', 'needs "name"'),
-    "no arguments": ('{"name": "a"}</tool_call>', 'needs "arguments"'),
-    "arguments as a string": ('{"name": "a", "arguments": "{}"}</tool_call>', 'needs "arguments", an object'),
-    "another key": ('{"name": "a", "parameters": {}}</tool_call>', 'needs "arguments"'),
-    "one key more": ('{"name": "a", "arguments": {}, "id": 1}</tool_call>', 'unexpected key "id"'),
-    "a key twice": ('{"name": "a", "name": "b", "arguments": {}}</tool_call>', "same key twice"),
-    "not a number": ('{"name": "a", "arguments": {"x": NaN}}</tool_call>', "NaN is no JSON"),
-    "infinite": ('{"name": "a", "arguments": {"x": 1e999}}</tool_call>', "too large"),
-    "endless number": ('{"name": "a", "arguments": {"x": ' + "9" * 5000 + "}}</tool_call>", "too many digits"),
-    "half a character": ('{"name": "a", "arguments": {"x": "\\ud83d"}}</tool_call>', "surrogate"),
-    "too deep": ('{"name": "a", "arguments": ' + '{"x":' * 5000 + "</tool_call>", "nested too deeply|missing"),
-    "cut off": ('{"name": "a", "arguments": {"x": "abc', "not closed"),
-    "nothing": ("", "JSON object should stand"),
-}
-
-GEMMA_NEAR_MISSES = {
-    "no call word": ("fs_read{}<tool_call|>", "call:<tool>"),
-    "no braces": ("call:fs_read<tool_call|>", "call:<tool>"),
-    "string without quotes": ("call:fs_read{file: src/price.py}<tool_call|>", "a string stands between"),
-    "double quotes": ('call:a{x:"y"}<tool_call|>', "a string stands between"),
-    "string not closed": ('call:a{x:<|"|>y}<tool_call|>', "not closed"),
-    "not closed": ("call:a{x:1", "is missing"),
-    "no marker": ("call:a{x:1}", "ends before <tool_call|>"),
-    "trailing comma": ("call:a{x:1,}<tool_call|>", "key is missing"),
-    "no colon": ("call:a{x 1}<tool_call|>", "the ':' behind it"),
-    "no colon behind a quoted key": ('call:a{<|"|>x<|"|> 1}<tool_call|>', "':' is missing"),
-    "a key twice": ("call:a{x:1,x:2}<tool_call|>", "stands twice"),
-    "half a number": ("call:a{x:1.}<tool_call|>", "value is missing"),
-    "infinite": ("call:a{x:1e999}<tool_call|>", "too large"),
-    "another word": ("call:a{x:truely}<tool_call|>", "value is missing"),
-    "too deep": ("call:a{x:" + "[" * 2000 + "<tool_call|>", "nested too deeply"),
-    "list not closed": ("call:a{x:[1,2}<tool_call|>", "is missing"),
-}
-
 
 OTHER_NEAR_MISSES = {
     "qwen: no function": (QWEN3_CODER, "<tool_call>\nfs_read\n</tool_call>", "<function=<tool>> should stand here"),
@@ -225,28 +178,6 @@ def opening(dialect: Dialect) -> str:
     if dialect.call.open:
         return f"{dialect.section.open if dialect.section else ''}{dialect.call.open}"
     return '\n{"name": "x", "parameters": ' if dialect.bare.startswith(r"\{") else "\n[x(y="
-
-
-def refused(dialect: Dialect, body: str, words: str) -> None:
-    text = f"I will look.\n{dialect.call.open}{body}"
-    parsed = parse(dialect, text)
-    assert parsed.calls == ()
-    (problem,) = parsed.problems
-    assert problem.splitlines() == [problem]
-    assert len(problem) < 400
-    assert any(word in problem for word in words.split("|")), problem
-    assert parsed.content == text.strip()
-
-
-@pytest.mark.parametrize(("body", "words"), HERMES_NEAR_MISSES.values(), ids=HERMES_NEAR_MISSES.keys())
-@pytest.mark.parametrize("dialect", [HERMES, GENERIC], ids=lambda d: d.name)
-def test_json_near_misses_are_refused_in_words(dialect: Dialect, body: str, words: str) -> None:
-    refused(dialect, body, words)
-
-
-@pytest.mark.parametrize(("body", "words"), GEMMA_NEAR_MISSES.values(), ids=GEMMA_NEAR_MISSES.keys())
-def test_gemma_near_misses_are_refused_in_words(body: str, words: str) -> None:
-    refused(GEMMA4, body, words)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
