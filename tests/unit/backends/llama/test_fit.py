@@ -176,17 +176,14 @@ def test_what_it_offers_is_accepted(smollm2: Path) -> None:
     check_fit(file, EngineSettings(n_gpu_layers=27), replace(L4, free=little))
     check_fit(file, EngineSettings(n_ctx=2816), replace(CPU, free=GIB), processes=4)
     check_fit(file, EngineSettings(n_ctx=8192), replace(CPU, free=GIB), processes=2)
-    check_fit(file, EngineSettings(), replace(CPU, free=None))
 
 
+@pytest.mark.needs("psutil")
 def test_this_machine_is_asked(smollm2: Path) -> None:
     devices = Devices.for_model(EngineSettings(n_gpu_layers=0))
     assert (devices.name, devices.is_gpu) == ("CPU", False)
-    assert devices.used is not None
     assert devices.used > 2**20
-    available = memory_available()
-    assert available is not None
-    times = available // Footprint.of(read_header(smollm2), EngineSettings()).total(8192) + 2
+    times = memory_available() // Footprint.of(read_header(smollm2), EngineSettings()).total(8192) + 2
     with pytest.raises(UsageError, match=f"{times} processes with file and KV cache for n_ctx=8192 need .* GiB"):
         check_fit(read_header(smollm2), EngineSettings(n_gpu_layers=0), devices, processes=times)
 
