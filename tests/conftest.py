@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOADED_ONCE = (
     *("email.parser", "jinja2", "jsonschema", "numpy", "pandas", "scipy.special", "scipy.stats"),
     *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
-    *("pytest_agentcore.reports.html.page", "xdist.dsession"),
+    *("pytest_agentcore.reports.rendering", "xdist.dsession"),
 )
 """pytester forgets what a run of its own imported; numpy does not survive a second import, the others cost time."""
 

@@ -61,6 +61,7 @@ class FunctionAgent:
         Raises:
             InfrastructureError: the function, which is the task's, raised something.
         """
+        name = getattr(self.solution, "__name__", "the solution")
         try:
             answer: object = self.solution(Actor(session, self.facts)) if self.solution else ""
         except EndOfTrial as end:
@@ -68,13 +69,7 @@ class FunctionAgent:
         except (AgentcoreError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise InfrastructureError(
-                f"{self._name} raised {type(error).__name__}: {error}", Cause.task_broken
-            ) from error
+            raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
         if not isinstance(answer, str | None):
-            raise InfrastructureError(f"{self._name} returned {answer!r:.80}, which is no text", Cause.task_broken)
+            raise InfrastructureError(f"{name} returned {answer!r:.80}, which is no text", Cause.task_broken)
         return session.finish(StopReason.final_answer, answer=answer or "")
-
-    @property
-    def _name(self) -> str:
-        return getattr(self.solution, "__name__", "the solution")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple
 
 from pytest_agentcore.agent.loop import opening
+from pytest_agentcore.agent.session import call_json
 from pytest_agentcore.backends.base import MIN_ROOM, Backend, CountsTokens, Message, ToolCall
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.errors import UsageError
@@ -49,14 +50,14 @@ def errand(number: int, tools: Collection[str], more: int = 0) -> tuple[Message,
         more: lines of the diary that stand before the question, to come near a number of tokens.
     """
     chance = Random(f"errand {number}")
-    makers = [maker for tool, maker in _ERRANDS.items() if tool in tools]
-    if not makers:
+    known = [tool for tool in ("fs_read", "fs_write", "shell", "sql_query") if tool in tools]
+    if not known:
         lines = " ".join(sentence(chance) for _ in range(3 + more))
         return (
             Message(role="user", content=f"For your information, a page of the garden diary. {lines}"),
             Message(role="assistant", content=f"Noted, page {number} of the diary."),
         )
-    made = makers[(number - 1) % len(makers)](chance, number)
+    made = _errand(known[(number - 1) % len(known)], chance, number)
     diary = ["From the garden diary:", *(sentence(chance) for _ in range(more))] if more else []
     call = ToolCall(id=f"call_0_{number}", name=made.tool, arguments=made.arguments)
     return (
@@ -77,42 +78,27 @@ class Errand(NamedTuple):
     answer: str
 
 
-def _read(chance: Random, number: int) -> Errand:
-    lines, path = [sentence(chance) for _ in range(5)], f"diary/page_{number:03}.txt"
-    shown = "\n".join([*lines, f"[lines 1 to {len(lines)} of {len(lines)}]"])
-    question = f"What is the last entry in {path}?"
-    return Errand(question, "fs_read", {"path": path}, shown, f"The last entry is: {lines[-1]}")
-
-
-def _write(chance: Random, number: int) -> Errand:
-    line, path = sentence(chance), f"diary/entry_{number:03}.txt"
-    done, arguments = f"wrote {len(line) + 1} bytes to {path}", {"path": path, "content": f"{line}\n"}
-    return Errand(f"Put this into {path}: {line}", "fs_write", arguments, done, f"{path} is there.")
-
-
-def _count(chance: Random, number: int) -> Errand:
-    count, path = chance.randint(12, 90), f"diary/page_{number:03}.txt"
-    question, shown = f"How many lines has {path}?", f"{count} {path}\nexit code 0"
-    return Errand(question, "shell", {"command": f"wc -l {path}"}, shown, f"It has {count} lines.")
-
-
-def _select(chance: Random, number: int) -> Errand:
+def _errand(tool: str, chance: Random, number: int) -> Errand:
+    path = f"diary/page_{number:03}.txt"
+    if tool == "fs_read":
+        lines = [sentence(chance) for _ in range(5)]
+        shown = "\n".join([*lines, f"[lines 1 to {len(lines)} of {len(lines)}]"])
+        question = f"What is the last entry in {path}?"
+        return Errand(question, tool, {"path": path}, shown, f"The last entry is: {lines[-1]}")
+    if tool == "fs_write":
+        line, path = sentence(chance), f"diary/entry_{number:03}.txt"
+        done, arguments = f"wrote {len(line) + 1} bytes to {path}", {"path": path, "content": f"{line}\n"}
+        return Errand(f"Put this into {path}: {line}", tool, arguments, done, f"{path} is there.")
+    if tool == "shell":
+        count = chance.randint(12, 90)
+        question, shown = f"How many lines has {path}?", f"{count} {path}\nexit code 0"
+        return Errand(question, tool, {"command": f"wc -l {path}"}, shown, f"It has {count} lines.")
     plant, kilos = chance.choice(_PLANTS), chance.randint(2, 40)
     query = f"SELECT sum(kilos) AS kilos FROM harvest WHERE plant = '{plant}' AND week = {number}"  # noqa: S608 - nothing runs it
-    question, arguments = (
-        f"How many kilos of {plant} came in in week {number}?",
-        {"database": "garden.db", "query": query},
-    )
-    return Errand(question, "sql_query", arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos.")
+    question, arguments = f"How many kilos of {plant} came in in week {number}?", {"database": "garden.db"}
+    arguments["query"] = query
+    return Errand(question, tool, arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos.")
 
-
-_ERRANDS: Mapping[str, Callable[[Random, int], Errand]] = {
-    "fs_read": _read,
-    "fs_write": _write,
-    "shell": _count,
-    "sql_query": _select,
-}
-"""By the tool that an errand calls."""
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English text, where nobody can be asked."""
@@ -152,11 +138,16 @@ class ContextLoad:
 
 def build_load(asked: int, backend: Backend, system: str, specs: Sequence[ToolSpec], policy: Policy) -> ContextLoad:
     """The earlier conversation of `asked` tokens that goes before a task with these tools."""
+    counted, without = Counted.characters, 0
+    first, *rest = opening(system, "What is next?")
     if isinstance(backend, CountsTokens):
-        measure = _by_tokenizer(backend, system, specs, policy)
-        counted = Counted.tokenizer
-    else:
-        measure, counted = _by_characters, Counted.characters
+        counted, without = Counted.tokenizer, backend.count_tokens([first, *rest], specs, policy)
+
+    def measure(messages: Sequence[Message]) -> int:
+        if isinstance(backend, CountsTokens):
+            return backend.count_tokens([first, *messages, *rest], specs, policy) - without
+        return sum(len(json.dumps(_to_json(each), ensure_ascii=False)) for each in messages) // CHARACTERS_PER_TOKEN
+
     messages = conversation(asked, [spec.name for spec in specs], measure)
     return ContextLoad(asked=asked, tokens=measure(messages), counted=counted, messages=messages)
 
@@ -177,10 +168,10 @@ def check_load(
         UsageError: says how many tokens are taken.
     """
     context = backend.describe().get("context")
-    counts = isinstance(backend, CountsTokens)
-    taken = backend.count_tokens(first, specs, policy) if isinstance(backend, CountsTokens) else load.tokens
+    what, taken = "the load alone, at four characters a token,", load.tokens
+    if isinstance(backend, CountsTokens):
+        what, taken = "the task's first prompt", backend.count_tokens(first, specs, policy)
     if isinstance(context, int) and taken + MIN_ROOM > context:
-        what = "the task's first prompt" if counts else "the load alone, at four characters a token,"
         raise UsageError(
             f"a context of {context} tokens is too small: {what} takes {taken} and a reply needs {MIN_ROOM}"
         )
@@ -215,24 +206,10 @@ def _most(fits: Callable[[int], bool], limit: int) -> int:
     return low
 
 
-def _by_tokenizer(backend: CountsTokens, system: str, specs: Sequence[ToolSpec], policy: Policy) -> Measure:
-    first, *rest = opening(system, "What is next?")
-    without = backend.count_tokens([first, *rest], specs, policy)
-
-    def measure(messages: Sequence[Message]) -> int:
-        return backend.count_tokens([first, *messages, *rest], specs, policy) - without
-
-    return measure
-
-
-def _by_characters(messages: Sequence[Message]) -> int:
-    return sum(len(json.dumps(_to_json(message), ensure_ascii=False)) for message in messages) // CHARACTERS_PER_TOKEN
-
-
 def _to_json(message: Message) -> dict[str, Any]:
     said: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.name:
         said["name"] = message.name
     if message.tool_calls:
-        said["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": dict(c.arguments)} for c in message.tool_calls]
+        said["tool_calls"] = [call_json(call) for call in message.tool_calls]
     return said

@@ -1,4 +1,4 @@
-"""The agent loop: run → turn → ask → act."""
+"""The agent loop: run → ask → act."""
 
 from __future__ import annotations
 
@@ -58,19 +58,32 @@ class ModelAgent:
         # Every way to an end is an EndOfTrial from below: a budget, a reply that was cut short, the final answer.
         try:
             while True:
-                self.turn(session)
+                session.begin_turn()
+                self._asking.on_turn(session.key, session.turn)
+                self.act(session, self.ask(session))
         except EndOfTrial as end:
             return session.finish(end.stop_reason, end.detail)
 
-    def turn(self, session: Session) -> None:
-        """One reply together with the tool results it causes."""
-        session.begin_turn()
-        self._asking.on_turn(session.key, session.turn)
-        self.act(session, self.ask(session))
-
     def ask(self, session: Session) -> Reply:
         """One reply; ends the trial when the reply was cut short."""
-        reply = self._asking.retries.ask(self._backend, lambda: self._request(session), session)
+        asking = self._asking
+
+        def request() -> Request:
+            return Request(
+                trial=session.key,
+                turn=session.turn,
+                messages=tuple(self._messages),
+                tools=tuple(session.tools.specs),
+                sampling=asking.sampling,
+                seed=mix_seed(asking.base_seed, session.key.task, session.key.run, session.turn),
+                max_reply_tokens=session.limit.reply_tokens,
+                policy=asking.policy,
+                deadline=session.deadline,
+                cancel=asking.cancel,
+                watch=DegenerateWatch(),
+            )
+
+        reply = asking.retries.ask(self._backend, request, session)
         session.take_reply(reply)
         if reply.finish in _CUT_SHORT:
             raise EndOfTrial(*_CUT_SHORT[reply.finish])
@@ -78,46 +91,22 @@ class ModelAgent:
 
     def act(self, session: Session, reply: Reply) -> None:
         """Run the calls of a reply in order, or feed back why it could not be read, or take it as the final answer."""
+        calls, messages = reply.tool_calls, self._messages
         if reply.problems:
-            self._feed_back(session, reply)
+            text = " ".join(reply.problems)
+            session.feed_back(text)
+            messages += [Message(role="assistant", content=reply.text), Message(role="user", content=text)]
             return
-        if reply.tool_calls:
-            self._run_calls(session, reply)
-        # A constrained model may call `finish` beside other calls: they run first.
-        if reply.final or not reply.tool_calls:
-            raise EndOfTrial(StopReason.final_answer)
-
-    def _request(self, session: Session) -> Request:
-        return Request(
-            trial=session.key,
-            turn=session.turn,
-            messages=tuple(self._messages),
-            tools=tuple(session.tools.specs),
-            sampling=self._asking.sampling,
-            seed=mix_seed(self._asking.base_seed, session.key.task, session.key.run, session.turn),
-            max_reply_tokens=session.limit.reply_tokens,
-            policy=self._asking.policy,
-            deadline=session.deadline,
-            cancel=self._asking.cancel,
-            watch=DegenerateWatch(),
-        )
-
-    def _feed_back(self, session: Session, reply: Reply) -> None:
-        text = " ".join(reply.problems)
-        session.feed_back(text)
-        self._messages.append(Message(role="assistant", content=reply.text))
-        self._messages.append(Message(role="user", content=text))
-
-    def _run_calls(self, session: Session, reply: Reply) -> None:
-        self._messages.append(
-            Message(
-                role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=tuple(reply.tool_calls)
-            )
-        )
-        for index, call in enumerate(reply.tool_calls):
+        if calls:
+            said = Message(role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=tuple(calls))
+            messages.append(said)
+        for index, call in enumerate(calls):
             session.check_time()
             done = session.act(call, index)
-            self._messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
+            messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
+        # A constrained model may call `finish` beside other calls: they run first.
+        if reply.final or not calls:
+            raise EndOfTrial(StopReason.final_answer)
 
 
 def opening(system: str, prompt: str, context_load: Sequence[Message] = ()) -> list[Message]:

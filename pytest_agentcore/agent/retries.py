@@ -94,13 +94,10 @@ def _complete(backend: Backend, request: Request) -> Reply:
         raise
     except BaseException as error:
         raise BackendError(f"backend {backend.name} broke: {type(error).__name__}: {error}") from error
-    if not isinstance(reply, Reply) or not _is_whole(reply):
-        raise BackendError(f"backend {backend.name} gave {reply!r:.200}, which is no reply")
-    return reply
-
-
-def _is_whole(reply: Reply) -> bool:
-    """Whether what is read of every reply has the types that it should."""
-    texts: tuple[object, ...] = (reply.text, reply.content, reply.reasoning, *reply.problems, *reply.repairs)
-    calls = all(isinstance(call, ToolCall) and isinstance(call.arguments, Mapping) for call in reply.tool_calls)
-    return calls and isinstance(reply.usage, Usage) and all(isinstance(text, str) for text in texts)
+    if isinstance(reply, Reply):
+        # what is read of every reply has the types that it should
+        texts: tuple[object, ...] = (reply.text, reply.content, reply.reasoning, *reply.problems, *reply.repairs)
+        calls = all(isinstance(call, ToolCall) and isinstance(call.arguments, Mapping) for call in reply.tool_calls)
+        if calls and isinstance(reply.usage, Usage) and all(isinstance(text, str) for text in texts):
+            return reply
+    raise BackendError(f"backend {backend.name} gave {reply!r:.200}, which is no reply")

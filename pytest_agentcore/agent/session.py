@@ -69,7 +69,7 @@ class Session:
 
     def begin(self, facts: Event) -> None:
         """Record the start event: which trial this is a try at, and what the agent is given."""
-        self._note({"event": "start", **facts, "started": self.started.isoformat(timespec="seconds")})
+        self._note("start", **facts, started=self.started.isoformat(timespec="seconds"))
 
     def begin_turn(self) -> None:
         """Start the next turn.
@@ -95,73 +95,55 @@ class Session:
 
     def request_failed(self, number: int, error: BackendError, seconds: float, wait: float | None) -> None:
         """Record a request that got no reply; `wait` None: it is not tried again."""
-        self._note(
-            {
-                "event": "request_failed",
-                "turn": self.turn,
-                "number": number,
-                "cause": error.cause.value,
-                "detail": str(error),
-                "seconds": round(seconds, 6),
-                "waited": None if wait is None else round(wait, 6),
-            }
-        )
+        waited = None if wait is None else round(wait, 6)
+        why = {"cause": error.cause.value, "detail": str(error)}
+        self._note("request_failed", turn=self.turn, number=number, **why, seconds=round(seconds, 6), waited=waited)
 
     def take_reply(self, reply: Reply) -> None:
         """Record what the model said."""
         self._note(
-            {
-                "event": "reply",
-                "turn": self.turn,
-                "text": reply.text,
-                "content": reply.content,
-                "reasoning": reply.reasoning,
-                "tool_calls": [_call_json(call) for call in reply.tool_calls],
-                "problems": list(reply.problems),
-                "repairs": list(reply.repairs),
-                "resembles": reply.resembles.value if reply.resembles else None,
-                "finish": reply.finish.value,
-                "usage": asdict(reply.usage),
-                "seconds": round(reply.seconds, 6),
-                "digest": reply_digest(reply.text, reply.token_ids),
-            }
+            "reply",
+            turn=self.turn,
+            text=reply.text,
+            content=reply.content,
+            reasoning=reply.reasoning,
+            tool_calls=[call_json(call) for call in reply.tool_calls],
+            problems=list(reply.problems),
+            repairs=list(reply.repairs),
+            resembles=reply.resembles.value if reply.resembles else None,
+            finish=reply.finish.value,
+            usage=asdict(reply.usage),
+            seconds=round(reply.seconds, 6),
+            digest=reply_digest(reply.text, reply.token_ids),
         )
 
     def act(self, call: ToolCall, index: int) -> CallRecord:
         """Run one call of this turn and record what it gave."""
-        context = ToolContext(
-            workspace=self.workspace, sandbox=self.sandbox, seconds_left=max(0.0, self.deadline - time.monotonic())
-        )
+        left = max(0.0, self.deadline - time.monotonic())
+        context = ToolContext(workspace=self.workspace, sandbox=self.sandbox, seconds_left=left)
         done = self.tools.call(call.name, call.arguments, context, turn=self.turn, index=index)
-        self._note(
-            {
-                "event": "tool_result",
-                "turn": self.turn,
-                "index": index,
-                "call": _call_json(call),
-                "outcome": done.outcome.value,
-                "text": done.result,
-                "seconds": round(done.seconds, 6),
-            }
-        )
+        given = {"outcome": done.outcome.value, "text": done.result, "seconds": round(done.seconds, 6)}
+        self._note("tool_result", turn=self.turn, index=index, call=call_json(call), **given)
         return done
 
     def feed_back(self, text: str) -> None:
         """Record what the model is told about a reply that did not parse."""
-        self._note({"event": "feedback", "turn": self.turn, "text": text})
+        self._note("feedback", turn=self.turn, text=text)
 
     def finish(self, stop_reason: StopReason, detail: str = "", answer: str | None = None) -> Attempt:
         """Close the attempt; `answer` is that of an agent without a model, which leaves no reply behind."""
-        ended = {"event": "end", "stop_reason": stop_reason.value, "detail": detail}
+        given = {} if answer is None else {"answer": answer}
         seconds = round(time.monotonic() - self._clock, 6)
-        self._note({**ended, "seconds": seconds} | ({} if answer is None else {"answer": answer}))
+        self._note("end", stop_reason=stop_reason.value, detail=detail, seconds=seconds, **given)
         return read_attempt(self._events)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, kind: str, /, **facts: Any) -> None:
         # Kept as it is written: a result folded here must be the one that is folded from the file.
+        event: Event = {"event": kind, **facts}
         self._events.append(event)
         self.record(event)
 
 
-def _call_json(call: ToolCall) -> dict[str, Any]:
+def call_json(call: ToolCall) -> dict[str, Any]:
+    """A call as transcripts have it."""
     return {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.figures import Figures
-from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher, mantel_haenszel, paired_permutation
-from pytest_agentcore.stats.counting import Observed
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
@@ -41,14 +40,19 @@ def conditions(first: Campaign, second: Campaign) -> Iterator[Condition]:
             yield Condition(name=name, first=one, second=two)
     if first.manifest.suite.system_prompt != second.manifest.suite.system_prompt:
         yield Condition(name="system prompt", first="one", second="another")
-    yield from _tools(first.manifest, second.manifest)
+    # only tools that both gave: which were given at all depends on the tasks that were planned
+    tools, others = ({str(tool["name"]): tool for tool in one.manifest.tools} for one in (first, second))
+    for name in sorted(tools.keys() & others.keys()):
+        if tools[name] != others[name]:
+            yield Condition(name=f"tool {name}", first="one", second="another")
 
 
 def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     manifest, backend = campaign.manifest, campaign.manifest.backend
     yield "model", manifest.model
     yield "file", _known(backend, "file")
-    yield "model's content", _content(manifest)[:_SHOWN]
+    # a file of the same name may hold other weights
+    yield "model's content", str(backend.get("sha256") or manifest.entry.get("sha256") or "-")[:_SHOWN]
     yield "quant", _known(backend, "quant")
     yield "policy", manifest.policy
     yield from ((f"sampling {name}", f"{value:g}") for name, value in manifest.sampling.items())
@@ -61,55 +65,24 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "backend", _known(backend, "backend", "name")
     yield "dialect", _known(backend, "dialect")
     yield "chat template", _known(backend.get("template") or {}, "sha256")[:_SHOWN]
-    yield from ((f"engine {name}", str(value)) for name, value in sorted(_engine(manifest).items()))
-    yield "llama-cpp-python", _bindings(manifest)
+    # as the backend reports them; those that it does not report, as they were asked for
+    made = backend.get("engine")
+    engine = {**(manifest.engine or {}), **(made if isinstance(made, Mapping) else {})}
+    yield from ((f"engine {name}", str(value)) for name, value in sorted(engine.items()) if name != "n_ctx")
+    # behind an endpoint the installed version has no part in the replies
+    is_loaded = backend.get("backend") == "llama_cpp"
+    yield "llama-cpp-python", _known(manifest.packages, "llama-cpp-python") if is_loaded else "-"
     yield "harness", manifest.harness
-    yield "sandbox", joined(_sandbox(manifest.sandbox))
+    sandbox = manifest.sandbox
+    confined = " ".join(str(sandbox[name]) for name in ("name", "version") if sandbox.get(name))
+    yield "sandbox", joined([confined, f"Python {sandbox['python']}" if sandbox.get("python") else ""])
     yield "suite version", manifest.suite.version
     yield "suite digest", manifest.judged_by[:_SHOWN]
-    yield "verdicts", _verdicts(manifest)
+    anew = [f"given anew by harness {one.harness}, classification {one.classification}" for one in manifest.rechecked]
+    yield "verdicts", anew[-1] if anew else "as they were given"
     yield "seed", str(manifest.seed)
     yield "device", _known(backend, "device")
     yield "parallel", str(manifest.parallel)
-
-
-def _content(manifest: Manifest) -> str:
-    """Give the sha256 of the weights: a file of the same name may hold others."""
-    return str(manifest.backend.get("sha256") or manifest.entry.get("sha256") or "-")
-
-
-def _engine(manifest: Manifest) -> Mapping[str, Any]:
-    """Give engine settings as the backend reports them; those that it does not report, as they were asked for."""
-    made = manifest.backend.get("engine")
-    settings = {**(manifest.engine or {}), **(made if isinstance(made, Mapping) else {})}
-    return {name: value for name, value in settings.items() if name != "n_ctx"}  # has a name of its own
-
-
-def _bindings(manifest: Manifest) -> str:
-    """Name the installed version, unless the model is behind an endpoint: there it has no part in the replies."""
-    is_loaded = manifest.backend.get("backend") == "llama_cpp"
-    return _known(manifest.packages, "llama-cpp-python") if is_loaded else "-"
-
-
-def _sandbox(sandbox: Mapping[str, Any]) -> Iterator[str]:
-    yield " ".join(str(sandbox[name]) for name in ("name", "version") if sandbox.get(name))
-    if sandbox.get("python"):
-        yield f"Python {sandbox['python']}"
-
-
-def _verdicts(manifest: Manifest) -> str:
-    if not manifest.rechecked:
-        return "as they were given"
-    last = manifest.rechecked[-1]
-    return f"given anew by harness {last.harness}, classification {last.classification}"
-
-
-def _tools(first: Manifest, second: Manifest) -> Iterator[Condition]:
-    """Compare the tools that both gave; which were given at all depends on the tasks that were planned."""
-    mine, yours = ({str(tool["name"]): tool for tool in manifest.tools} for manifest in (first, second))
-    for name in sorted(mine.keys() & yours.keys()):
-        if mine[name] != yours[name]:
-            yield Condition(name=f"tool {name}", first="one", second="another")
 
 
 def _known(facts: Mapping[str, Any], *names: str) -> str:
@@ -122,17 +95,13 @@ def _thinking(campaign: Campaign) -> str:
     for result in campaign.results:
         if result.turns:
             firsts.setdefault(result.task, result)
-    seen = [found for result in list(firsts.values())[:LOOKED_AT] if (found := _thought(campaign, result)) is not None]
+    seen: list[bool] = []
+    for result in list(firsts.values())[:LOOKED_AT]:
+        with suppress(UsageError):  # a transcript that is missing or damaged tells nothing
+            events = read_transcript(campaign.folder.transcript(result.attempt))
+            replies = [event for event in events if event.get("event") == "reply"]
+            seen += [any(reply.get("reasoning") for reply in replies)] if replies else []
     return "-" if not seen else "seen" if any(seen) else "not seen"
-
-
-def _thought(campaign: Campaign, result: TrialResult) -> bool | None:
-    """Look into one trial; None where its transcript is missing or damaged."""
-    try:
-        replies = [e for e in read_transcript(campaign.folder.transcript(result.attempt)) if e.get("event") == "reply"]
-    except UsageError:
-        return None
-    return any(reply.get("reasoning") for reply in replies) if replies else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,25 +172,46 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
     """
     check_comparable(first, second.manifest.judged_by, second.manifest.suite.title, force=force)
     check_counts(second)
-    pairs = {
-        task.task: (task, second.figures.task(task.task))
-        for task in first.figures.tasks
-        if task.task in second.manifest.tasks
-    }
+    pairs = [
+        (task, second.figures.task(task.task)) for task in first.figures.tasks if task.task in second.manifest.tasks
+    ]
     if not pairs:
         raise UsageError(f"{first.folder.id} and {second.folder.id} have no task in common")
+    found = [fisher(mine.distinct, yours.distinct) for mine, yours in pairs]
+    corrected = iter(holm([p for p in found if p is not None]))
+    tasks = []
+    for (mine, yours), p in zip(pairs, found, strict=True):
+        before, now, change, interval = mine.distinct, yours.distinct, None, None
+        if mine.rates.effective is not None and yours.rates.effective is not None:
+            change = yours.rates.effective - mine.rates.effective
+        # exact intervals combined: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3
+        if (one := exact(before.passed, before.n)) and (two := exact(now.passed, now.n)):
+            interval = difference(before.passed / before.n, one, now.passed / now.n, two)
+        tasks.append(
+            TaskComparison(
+                task=mine.task,
+                first=mine,
+                second=yours,
+                difference=change,
+                interval=interval,
+                p=p,
+                least_p=least_fisher(before, now),
+                corrected_p=None if p is None else next(corrected),
+            )
+        )
+    shared = {task.task for task in tasks}
     return Comparison(
         first=first,
         second=second,
-        tasks=_compare_tasks(pairs),
-        only_first=tuple(task for task in first.manifest.tasks if task not in pairs),
-        only_second=tuple(task for task in second.manifest.tasks if task not in pairs),
+        tasks=tuple(tasks),
+        only_first=tuple(task for task in first.manifest.tasks if task not in shared),
+        only_second=tuple(task for task in second.manifest.tasks if task not in shared),
         conditions=tuple(conditions(first, second)),
         same_suite=first.manifest.judged_by == second.manifest.judged_by,
         # evidence is what the distinct trials are; how far apart the campaigns are, all scored ones say
         test=paired_permutation(
-            [(mine.distinct, yours.distinct) for mine, yours in pairs.values()],
-            [mantel_haenszel(mine.rates.scored, yours.rates.scored) for mine, yours in pairs.values()],
+            [(mine.distinct, yours.distinct) for mine, yours in pairs],
+            [mantel_haenszel(mine.rates.scored, yours.rates.scored) for mine, yours in pairs],
         ),
     )
 
@@ -253,32 +243,3 @@ def check_counts(campaign: Campaign) -> None:
             f"{campaign.folder.id} is a selection: its trials were picked by how they had ended, so its rate is no "
             "pass rate and cannot be compared"
         )
-
-
-def _compare_tasks(pairs: Mapping[str, tuple[Figures, Figures]]) -> tuple[TaskComparison, ...]:
-    tested = {task: fisher(mine.distinct, yours.distinct) for task, (mine, yours) in pairs.items()}
-    found = {task: p for task, p in tested.items() if p is not None}
-    corrected = dict(zip(found, holm(list(found.values())), strict=True))
-    return tuple(
-        TaskComparison(
-            task=task,
-            first=mine,
-            second=yours,
-            difference=_change(mine.rates.effective, yours.rates.effective),
-            interval=_interval(mine.distinct, yours.distinct),
-            p=tested[task],
-            least_p=least_fisher(mine.distinct, yours.distinct),
-            corrected_p=corrected.get(task),
-        )
-        for task, (mine, yours) in pairs.items()
-    )
-
-
-def _change(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else second - first
-
-
-def _interval(first: Observed, second: Observed) -> Interval | None:
-    """Combine exact intervals: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3."""
-    one, two = exact(first.passed, first.n), exact(second.passed, second.n)
-    return difference(first.passed / first.n, one, second.passed / second.n, two) if one and two else None

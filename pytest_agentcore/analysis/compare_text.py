@@ -60,14 +60,11 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     )
     if test.significant:
         word = "worse" if test.difference < 0 else "better"
-        return f"{second} is {word} than {first} on these tasks: {scores}. {moved} {chance}{_confounders(comparison)}"
+        names = ", ".join(comparison.confounders)
+        also = f" They also differ in {names}: the test cannot say what of all this is the reason." if names else ""
+        return f"{second} is {word} than {first} on these tasks: {scores}. {moved} {chance}{also}"
     caution = "That is no proof that they are alike: what the interval holds remains possible."
     return f"No difference is shown: {scores}. {moved} {chance} {caution}"
-
-
-def _confounders(comparison: Comparison) -> str:
-    names = ", ".join(comparison.confounders)
-    return f" They also differ in {names}: the test cannot say what of all this is the reason." if names else ""
 
 
 def task_sentence(task: TaskComparison) -> str:
@@ -80,11 +77,9 @@ def task_sentence(task: TaskComparison) -> str:
     if first.repeated or second.repeated:
         runs = f"{first.n} and {second.n} distinct runs"
     said = f"{task.task}: {_share(task.first)} against {_share(task.second)}: {p_is(task.p)}, {meaning}"
-    return f"{said}; with {runs} {_reach(task.least_p)}"
-
-
-def _reach(least: float) -> str:
-    return f"{p_is(least)} can be reached" if least < TINY else f"nothing below {p_value(least)} is possible"
+    least = task.least_p
+    reach = f"{p_is(least)} can be reached" if least < TINY else f"nothing below {p_value(least)} is possible"
+    return f"{said}; with {runs} {reach}"
 
 
 def looks_sentence(comparison: Comparison) -> str:
@@ -104,13 +99,10 @@ def looks_sentence(comparison: Comparison) -> str:
 def _scores(comparison: Comparison, first: str, second: str) -> str:
     """Say what both sides scored over the tasks that the test is about."""
     used = [task for task in comparison.tasks if task.p is not None]
-    one, two = (
-        Rates.sum(rates) for rates in zip(*((task.first.rates, task.second.rates) for task in used), strict=True)
-    )
+    one, two = (Rates.sum(side) for side in zip(*((task.first.rates, task.second.rates) for task in used), strict=True))
     distinct = sum(task.first.distinct.n for task in used), sum(task.second.distinct.n for task in used)
-    once = ""
-    if distinct != (one.scored, two.scored):
-        once = f" (identical trials count once: {distinct[1]} and {distinct[0]})"
+    is_plain = distinct == (one.scored, two.scored)
+    once = "" if is_plain else f" (identical trials count once: {distinct[1]} and {distinct[0]})"
     where = f"on the {count(len(used), 'task')} that both have scored trials of"
     scored = f"{second} passed {score(two.passed, two.scored)} and {first} {score(one.passed, one.scored)}"
     return f"{scored} of the scored trials {where}{once}"
@@ -140,31 +132,22 @@ def _differing(comparison: Comparison) -> Iterator[Line]:
         if tasks:
             yield "left out", f"only {label} planned {', '.join(tasks)}"
     if not comparison.same_suite:
-        yield (
-            "CAUTION",
-            "the suites differ: tasks of one name need not be the same task, and no number below means much.",
-        )
+        text = "the suites differ: tasks of one name need not be the same task, and no number below means much."
+        yield "CAUTION", text
 
 
 def _table(comparison: Comparison, width: int) -> list[str]:
     def tested(of: TaskComparison | PairedTest | None) -> list[str]:
         return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
 
-    test, rows = comparison.test, [["task", FIRST, SECOND, "points", "p", "least p"]]
-    for task in comparison.tasks:
-        sides = [fraction(rates.passed, rates.planned) for rates in (task.first.rates, task.second.rates)]
-        rows.append([task.task, *sides, *tested(task)])
-    both = [Rates.sum(task.first.rates for task in comparison.tasks)]
-    both.append(Rates.sum(task.second.rates for task in comparison.tasks))
+    test, tasks = comparison.test, comparison.tasks
+    rows, notes = [["task", FIRST, SECOND, "points", "p", "least p"]], [""]
+    for task in tasks:
+        sides = {FIRST: task.first.rates, SECOND: task.second.rates}
+        rows.append([task.task, *(fraction(rates.passed, rates.planned) for rates in sides.values()), *tested(task)])
+        missing = {label: rates.planned - rates.scored for label, rates in sides.items()}
+        notes.append(joined(f"{label}: {n} unscored" for label, n in missing.items() if n > 0))
+    both = Rates.sum(task.first.rates for task in tasks), Rates.sum(task.second.rates for task in tasks)
     rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in both), *tested(test)])
-    partly = test is not None and test.tasks < len(comparison.tasks)
-    about = f"points and p: {count(test.tasks, 'task')}" if test and partly else ""
-    return table(rows, ["", *(_note(task) for task in comparison.tasks), about], width)
-
-
-def _note(task: TaskComparison) -> str:
-    """Say how many trials of either side did not count."""
-    missing = ((FIRST, task.first.rates), (SECOND, task.second.rates))
-    return joined(
-        f"{label}: {rates.planned - rates.scored} unscored" for label, rates in missing if rates.planned > rates.scored
-    )
+    notes.append(f"points and p: {count(test.tasks, 'task')}" if test and test.tasks < len(tasks) else "")
+    return table(rows, notes, width)

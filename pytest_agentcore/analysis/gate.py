@@ -81,13 +81,17 @@ class Gate:
         sentences: list[str | None] = []
         notes: list[str | None] = []
         for name, campaign in campaigns.items():
-            counted = _within_plan(campaign)
+            # results that nobody planned do not count: they could open a gate that the plan does not
+            planned = set(campaign.manifest.keys)
+            kept = tuple(result for result in campaign.results if result.key in planned)
+            counted = campaign if len(kept) == len(campaign.results) else replace(campaign, results=kept)
             for threshold in self.thresholds:
                 whose = f"{name}, {threshold.task}" if threshold.task else name
                 figures = counted.figures
-                meant = [task for task in (figures.overall, *figures.tasks) if task.task == (threshold.task or EVERY)]
-                sentences.append(_short_of(threshold, whose, meant))
-                notes.append(_noise(threshold, whose, meant))
+                known = {task.task: task for task in (figures.overall, *figures.tasks)}
+                why, note = _judge(threshold, whose, known.get(threshold.task or EVERY))
+                sentences.append(why)
+                notes.append(note)
             sentences.append(unscored(name, counted))
         if not any(campaign.manifest.planned for campaign in campaigns.values()):
             sentences.append("no trial was planned, so no pass rate was reached")
@@ -113,56 +117,41 @@ def unscored(name: str, campaign: Campaign) -> str | None:
     return f"{name}: {rates.planned - rates.scored} of {count(rates.planned, 'planned trial')} not scored ({why})"
 
 
-def _within_plan(campaign: Campaign) -> Campaign:
-    """The campaign without results that nobody planned: those could open a gate that the plan does not."""
-    planned = set(campaign.manifest.keys)
-    kept = tuple(result for result in campaign.results if result.key in planned)
-    return campaign if len(kept) == len(campaign.results) else replace(campaign, results=kept)
-
-
-def _short_of(threshold: Threshold, whose: str, meant: Sequence[Figures]) -> str | None:
-    """Say why a rate was not reached; None if it was."""
-    rates = meant[0].rates if meant else None
-    if not rates or not rates.planned:
-        return f"{whose}: no trial was planned, {threshold.given} is asked for"
+def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[str | None, str | None]:
+    """Say why a rate was not reached, None if it was; and how easily luck alone gives this answer, where it can be."""
+    if not figures or not figures.rates.planned:
+        return f"{whose}: no trial was planned, {threshold.given} is asked for", None
+    rates, seen = figures.rates, figures.distinct
     if not rates.scored:
-        return f"{whose}: none of {count(rates.planned, 'trial')} was scored, {threshold.given} is asked for"
-    if Fraction(rates.passed, rates.scored) >= threshold.rate:
-        return None
-    reached = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)}"
-    return f"{whose}: {reached} of the scored trials passed, {threshold.given} is asked for"
-
-
-def _noise(threshold: Threshold, whose: str, meant: Sequence[Figures]) -> str | None:
-    """Say how easily luck alone gives this answer; None where nothing was scored."""
-    seen = meant[0].distinct if meant else None
-    chance = decided_by_noise(seen, threshold.rate) if seen else None
-    if seen is None or chance is None:
-        return None
-    whole = isinstance(seen.passed, int)
-    share, fewer = (str(seen.passed), "fewer") if whole else (percent(float(seen.rate)), "less")
-    result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
-    return (
-        f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
-        f"model whose true rate is {threshold.given} passes {result}"
-    )
+        return f"{whose}: none of {count(rates.planned, 'trial')} was scored, {threshold.given} is asked for", None
+    why = note = None
+    if Fraction(rates.passed, rates.scored) < threshold.rate:
+        reached = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)}"
+        why = f"{whose}: {reached} of the scored trials passed, {threshold.given} is asked for"
+    chance = decided_by_noise(seen, threshold.rate)
+    if chance is not None:
+        share, fewer = (
+            (str(seen.passed), "fewer") if isinstance(seen.passed, int) else (percent(float(seen.rate)), "less")
+        )
+        result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
+        note = (
+            f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
+            f"model whose true rate is {threshold.given} passes {result}"
+        )
+    return why, note
 
 
 def _threshold(value: str) -> Threshold:
-    task, equals, rate = value.rpartition("=")
-    if equals and not task.strip():
+    task, equals, text = (part.strip() for part in value.rpartition("="))
+    if equals and not task:
         raise UsageError(f"--min-pass-rate {value!r}: there is no task before the '='")
-    return Threshold(given=rate.strip(), rate=_rate(rate.strip(), value), task=task.strip())
-
-
-def _rate(text: str, value: str) -> Fraction:
     match = _RATE.fullmatch(text)
     if not match or (match["whole"] and not int(match["whole"])):
         raise UsageError(f"--min-pass-rate {value!r}: must be a rate such as 0.9 or 90%, or TASK=RATE")
     rate = Fraction(text.rstrip("%")) / (100 if match["percent"] else 1)
     if rate > 1:
         raise UsageError(f"--min-pass-rate {value!r}: must lie between 0 and 1 (or 0% and 100%)")
-    return rate
+    return Threshold(given=text, rate=rate, task=task)
 
 
 def _find(beginning: str, known: Sequence[str]) -> str:

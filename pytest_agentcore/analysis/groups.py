@@ -14,7 +14,6 @@ from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.stats.counting import Rates, mean
 from pytest_agentcore.stats.intervals import Interval, mean_interval, wilson
 from pytest_agentcore.stats.pairs import PairedDifference, paired_difference
-from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import Resemblance, StopReason
 from pytest_agentcore.trial.result import TrialResult
 
@@ -47,25 +46,20 @@ def _course(campaign: Campaign, result: TrialResult) -> Course:
     events = read_transcript(campaign.folder.transcript(result.attempt))
     load = events[0].get("load", {}) if events else {}
     replies = [event for event in events if event["event"] == "reply"]
+    # calls that were read are not looked into for leaks: a file may hold anything
+    contents = [(reply["resembles"], str(reply["content"])) for reply in replies]
     return Course(
         result=result,
         texts=tuple(str(reply["text"]) for reply in replies),
         calls=sum(len(reply["tool_calls"]) for reply in replies),
         malformed=sum(len(reply["problems"]) for reply in replies),
-        resembled=Counter(Resemblance(reply["resembles"]) for reply in replies if reply["resembles"]),
-        leaked=sum(_leaks(reply) for reply in replies),
+        resembled=Counter(Resemblance(seen) for seen, _ in contents if seen),
+        leaked=sum(
+            seen == Resemblance.template_tokens or _RESULT.search(content) is not None or leaks_template(content)
+            for seen, content in contents
+        ),
         loaded=load.get("tokens", 0),
         counted=load.get("counted", ""),
-    )
-
-
-def _leaks(reply: Event) -> bool:
-    """Say whether a reply leaks. Calls that were read are not looked into: a file may hold anything."""
-    content = str(reply["content"])
-    return (
-        reply["resembles"] == Resemblance.template_tokens
-        or _RESULT.search(content) is not None
-        or leaks_template(content)
     )
 
 
@@ -181,13 +175,12 @@ def build_group(group: str, campaigns: Sequence[Campaign]) -> Group:
     ordered = sorted(campaigns, key=lambda c: (c.manifest.context_load, ORDER.index(c.manifest.policy)))
     # every scored trial by task and run; one transcript is in memory at a time
     read = {c.folder.id: [_course(c, result) for result in c.results if result.scored] for c in ordered}
-    loads = {campaign.manifest.context_load for campaign in ordered}
-    return Group(
-        id=group,
-        campaigns=tuple(ordered),
-        steps=tuple(_steps(ordered, read)),
-        depths=tuple(_depths(ordered, read)) if len(loads) > 1 else (),
-    )
+    depths = []
+    if len({campaign.manifest.context_load for campaign in ordered}) > 1:
+        for policy in ORDER:
+            mine = [campaign for campaign in ordered if campaign.manifest.policy == policy]
+            depths += [_depth(c, read[c.folder.id], () if c is mine[0] else read[mine[0].folder.id]) for c in mine]
+    return Group(id=group, campaigns=tuple(ordered), steps=tuple(_steps(ordered, read)), depths=tuple(depths))
 
 
 def _steps(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> Iterator[Step]:
@@ -220,28 +213,19 @@ def paired(first: Sequence[Course], second: Sequence[Course]) -> list[Pair]:
 
 def _changed(pairs: Sequence[Pair]) -> PairedDifference | None:
     """Compare pairs; those that repeat another one of their task, reply by reply, are one observation."""
-    seen = Counter((_observation(one), _observation(other)) for one, other in pairs)
+    seen = Counter(
+        tuple((each.result.task, each.result.replies_digest, each.result.passed) for each in pair) for pair in pairs
+    )
     return paired_difference(
         ((first is True, second is True), times) for ((*_, first), (*_, second)), times in seen.items()
     )
 
 
-def _observation(course: Course) -> tuple[str, str, bool | None]:
-    return course.result.task, course.result.replies_digest, course.result.passed
-
-
-def _depths(campaigns: Sequence[Campaign], read: Mapping[str, list[Course]]) -> Iterator[Depth]:
-    for policy in ORDER:
-        mine = [campaign for campaign in campaigns if campaign.manifest.policy == policy]
-        for campaign in mine:
-            least = None if campaign is mine[0] else read[mine[0].folder.id]
-            yield _depth(campaign, read[campaign.folder.id], least)
-
-
-def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] | None) -> Depth:
+def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course]) -> Depth:
     figures, loaded = campaign.figures, [course.loaded for course in found]
     seconds = [course.result.seconds for course in found]
-    pairs = paired(least or (), found)
+    around = mean_interval(seconds)
+    pairs = paired(least, found)
     slower = [other.result.seconds - one.result.seconds for one, other in pairs]
     return Depth(
         policy=campaign.manifest.policy,
@@ -258,16 +242,12 @@ def _depth(campaign: Campaign, found: Sequence[Course], least: Sequence[Course] 
         resembled=dict(sum((Counter(course.resembled) for course in found), Counter())),
         overflowed=sum(course.result.stop_reason is StopReason.context_overflow for course in found),
         seconds=mean(seconds),
-        seconds_interval=_not_negative(mean_interval(seconds)),
+        # cut at 0: a trial takes no less than no time
+        seconds_interval=around and replace(around, low=max(0.0, around.low)),
         slower=mean(slower),
         slower_interval=mean_interval(slower),
         against_least=_changed(pairs),
     )
-
-
-def _not_negative(found: Interval | None) -> Interval | None:
-    """Cut an interval at 0: a trial takes no less than no time."""
-    return found and replace(found, low=max(0.0, found.low))
 
 
 def _share(found: Sequence[Course], happened: Callable[[Course], bool]) -> Share:

@@ -66,7 +66,12 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
             raise UsageError(f"{earlier.folder.id} has no scored trial to learn from")
         expected = learned([task.distinct for task in earlier.figures.tasks])
         had = min(task.rates.scored for task in earlier.figures.tasks)
-    change = _direction(detect, expected)
+    if detect > max(expected.mean, 1 - expected.mean):
+        raise UsageError(
+            f"--detect {points(detect)[1:]}pp: from an expected pass rate of {percent(expected.mean)} there is no room "
+            "for such a change in either direction"
+        )
+    change = -detect if detect <= expected.mean else detect
     return Plan(
         change=change,
         power=power,
@@ -80,47 +85,19 @@ def make_plan(*, detect: float, power: float, earlier: Campaign | None, tasks: i
 
 def plan_lines(plan: Plan, width: int = 80) -> list[str]:
     """Write question, what it rests on, runs, cost."""
-    return labelled_lines(_lines(plan), width)
-
-
-def _lines(plan: Plan) -> Iterator[Line]:
-    runs, trials = count(plan.runs, "run"), count(plan.trials, "trial")
-    yield "question", _question(plan)
-    yield "from", _source(plan)
-    yield "runs", f"{runs} of every task in each of the two: {trials} a campaign"
-    if not plan.earlier:
-        yield "cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one"
-        return
-    yield "", _against(plan, plan.earlier)
-    yield "cost", _cost(plan, plan.earlier)
-    overall = plan.earlier.figures.overall
-    if overall.distinct.n < overall.rates.scored:
-        text = (
-            f"{overall.distinct.n} of {count(overall.rates.scored, 'scored trial')} were distinct: trials that repeat "
-            "each other word for word count once, so plan for more runs than this (at temperature 0, where all do, no "
-            "number is enough)"
-        )
-        yield "CAUTION", text
-
-
-def _direction(detect: float, expected: Expected) -> float:
-    if detect <= expected.mean:
-        return -detect
-    if detect <= 1 - expected.mean:
-        return detect
-    raise UsageError(
-        f"--detect {points(detect)[1:]}pp: from an expected pass rate of {percent(expected.mean)} there is no room for "
-        "such a change in either direction"
-    )
-
-
-def _question(plan: Plan) -> str:
-    kind = "fall" if plan.change < 0 else "rise"
-    return (
+    kind, trials = "fall" if plan.change < 0 else "rise", count(plan.trials, "trial")
+    question = (
         f"a {kind} of the pass rate by {points(abs(plan.change))[1:]} points between two campaigns of "
         f"{count(len(plan.expected.rates), 'task')}, found with a chance of {percent(plan.power)} at p <= "
         f"{ALPHA:g} (two-sided, paired by task)"
     )
+    runs = f"{count(plan.runs, 'run')} of every task in each of the two: {trials} a campaign"
+    lines: list[Line] = [("question", question), ("from", _source(plan)), ("runs", runs)]
+    if plan.earlier:
+        lines += _beside(plan, plan.earlier, kind)
+    else:
+        lines.append(("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one"))
+    return labelled_lines(lines, width)
 
 
 def _source(plan: Plan) -> str:
@@ -138,26 +115,24 @@ def _source(plan: Plan) -> str:
     )
 
 
-def _against(plan: Plan, earlier: Campaign) -> str:
-    runs = plan.runs_against_earlier
-    against = (
-        f"against {earlier.folder.id} as it is, {count(runs, 'run')} of every task"
-        if runs
-        else f"against {earlier.folder.id} as it is, no number of runs: it has too few itself"
-    )
-    kind = "fall" if plan.change < 0 else "rise"
-    found = plan.found_by_earlier
+def _beside(plan: Plan, earlier: Campaign, kind: str) -> Iterator[Line]:
+    """Say what the earlier campaign is good for, and what two new ones cost by what it took."""
+    runs, found = plan.runs_against_earlier, plan.found_by_earlier
+    many = f"{count(runs, 'run')} of every task" if runs else "no number of runs: it has too few itself"
     least = f"a {kind} by {points(found)[1:]} points or more" if found else f"not even the largest {kind}"
-    return f"{against}; two campaigns of its size would find {least}"
-
-
-def _cost(plan: Plan, earlier: Campaign) -> str:
-    """Take seconds as run one after the other, and money by what a run cost."""
-    effort = earlier.figures.overall.effort
-    seconds, per_run = effort.seconds.mean or 0.0, effort.cost.per_run
-    money = "prices not known" if per_run is None else dollars(per_run * plan.trials)
-    both = "" if per_run is None else f", {dollars(2 * per_run * plan.trials)}"
-    return (
-        f"{estimate(seconds * plan.trials)} and {money} a campaign ({latency(seconds)} a trial, one after the other); "
-        f"{estimate(2 * seconds * plan.trials)}{both} for two"
-    )
+    yield "", f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
+    # seconds as run one after the other, and money by what a run cost
+    overall = earlier.figures.overall
+    seconds, per_run = overall.effort.seconds.mean or 0.0, overall.effort.cost.per_run
+    money, both = "prices not known", ""
+    if per_run is not None:
+        money, both = dollars(per_run * plan.trials), f", {dollars(2 * per_run * plan.trials)}"
+    one = f"{estimate(seconds * plan.trials)} and {money} a campaign ({latency(seconds)} a trial, one after the other)"
+    yield "cost", f"{one}; {estimate(2 * seconds * plan.trials)}{both} for two"
+    if overall.distinct.n < overall.rates.scored:
+        text = (
+            f"{overall.distinct.n} of {count(overall.rates.scored, 'scored trial')} were distinct: trials that repeat "
+            "each other word for word count once, so plan for more runs than this (at temperature 0, where all do, no "
+            "number is enough)"
+        )
+        yield "CAUTION", text

@@ -62,7 +62,15 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
     if not filed:
         return PredictionScore(sentences=(NONE_FILED,))
     file = campaign.folder.path / PREDICTIONS
-    when = _when(campaign)
+    if filed["committed"]:
+        when = (
+            f"{filed['file']} was committed before the first trial: commit {filed['commit'][:12]} of "
+            f"{filed['committed_at']}, sha256 {filed['digest'][:12]}."
+        )
+    else:
+        known = "cannot be shown to have been" if filed["committed"] is None else "was not"
+        digest, note = filed["digest"][:12], filed["note"]
+        when = f"{filed['file']} (sha256 {digest}) {known} committed before the first trial: {note}."
     # what was changed after it was filed is no prediction any more
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != filed["digest"]:
         lost = f"The pack's {PREDICTIONS} is missing or not the file that was filed, so nothing is scored."
@@ -76,35 +84,20 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
     return PredictionScore(sentences=(when, *empty), items=items)
 
 
-def _when(campaign: Campaign) -> str:
-    filed = campaign.manifest.predictions or {}
-    if filed["committed"]:
-        return (
-            f"{filed['file']} was committed before the first trial: commit {filed['commit'][:12]} of "
-            f"{filed['committed_at']}, sha256 {filed['digest'][:12]}."
-        )
-    known = "cannot be shown to have been" if filed["committed"] is None else "was not"
-    return f"{filed['file']} (sha256 {filed['digest'][:12]}) {known} committed before the first trial: {filed['note']}."
-
-
 def _items(predictions: Predictions, campaign: Campaign) -> Iterator[ScoredItem]:
     """Score in the order of the form; what was predicted of all trials together is scored only of all of them."""
-    figures, partly = campaign.figures, _why_not_together(predictions, campaign)
-    for items, together in ((_score, True), (_tasks, False), (_modes, True), (_cost, True)):
+    manifest, figures, partly = campaign.manifest, campaign.figures, ""
+    predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
+    missing = sum(figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
+    if not manifest.scope:
+        partly = f"{predicted}; whether the campaign is that is not known"
+    elif manifest.runs != predictions.runs or set(manifest.scope) != {WHOLE_SUITE}:
+        partly = f"{predicted}; the campaign is not that"
+    elif missing:
+        partly = f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end"
+    for items, together in ((_score, True), (_single_tasks, False), (_modes_and_cost, True)):
         for item in items(predictions, figures):
             yield item._replace(observed="", hit=None, why=partly) if together and partly else item
-
-
-def _why_not_together(predictions: Predictions, campaign: Campaign) -> str:
-    """Say why nothing can be said about what was predicted of all trials together; empty where it can."""
-    manifest = campaign.manifest
-    predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
-    if not manifest.scope:
-        return f"{predicted}; whether the campaign is that is not known"
-    if manifest.runs != predictions.runs or set(manifest.scope) != {WHOLE_SUITE}:
-        return f"{predicted}; the campaign is not that"
-    missing = sum(campaign.figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
-    return f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end" if missing else ""
 
 
 def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
@@ -118,28 +111,24 @@ def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[Score
         yield ScoredItem("score.range", f"{percent(span.low)} to {percent(span.high)}", percent(rate), hit, why)
 
 
-def _tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
+def _single_tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     known = {task.task: task.rates for task in figures.tasks}
     for task, expected in predictions.tasks.items():
-        item, predicted, rates = f"tasks.{task}", _numbers(expected), known.get(task)
+        rates, observed, hit = known.get(task), "", None
         if rates and predictions.runs == rates.planned == rates.scored:
-            hit, why = rates.passed in expected, f"passes of {rates.scored}"
-            yield ScoredItem(item, predicted, str(rates.passed), hit, why)
+            observed, hit, why = str(rates.passed), rates.passed in expected, f"passes of {rates.scored}"
         else:
             planned, scored = (rates.planned, rates.scored) if rates else (0, 0)
             why = f"predicted for {predictions.runs} runs; {planned} were planned and {scored} scored"
-            yield ScoredItem(item, predicted, "", None, why)
+        yield ScoredItem(f"tasks.{task}", _numbers(expected), observed, hit, why)
 
 
-def _modes(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
+def _modes_and_cost(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     for mode, expected in predictions.failure_modes.items():
         seen, why = figures.outcomes[mode], f"trials of {figures.overall.rates.planned}"
         yield ScoredItem(f"failure_modes.{mode}", _numbers(expected), str(seen), seen in expected, why)
-
-
-def _cost(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
-    if expected := predictions.cost:
-        low, high, total = expected.low, expected.high, figures.overall.effort.cost.total
+    if cost := predictions.cost:
+        low, high, total = cost.low, cost.high, figures.overall.effort.cost.total
         predicted = dollars(low) if low == high else f"{dollars(low)} to {dollars(high)}"
         hit, why = None, "prices are not known"
         if total is not None:

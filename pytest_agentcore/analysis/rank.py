@@ -18,7 +18,7 @@ from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.stats.counting import Rates
 
 AGENTS = ("oracle", "null")
-"""Agents without a model: what they reach says something about the suite."""
+"""Agents without a model: what they reach says something about the suite, and their runs are alike by design."""
 
 CONFINED = "bubblewrap"
 """The sandbox that goes without saying."""
@@ -127,20 +127,17 @@ def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
     groups: dict[Terms, list[Campaign]] = {}
     left_out = []
     for campaign in campaigns:
-        if why := _why_not(campaign.manifest):
-            left_out.append((campaign.folder.id, why))
+        manifest = campaign.manifest
+        if not manifest.counts:
+            left_out.append((campaign.folder.id, "a selection: its trials were picked by how they had ended"))
+        elif manifest.model in AGENTS:
+            left_out.append((campaign.folder.id, "an agent without a model"))
+        elif not manifest.planned:
+            left_out.append((campaign.folder.id, "nothing was planned"))
         else:
-            groups.setdefault(Terms.of(campaign.manifest), []).append(campaign)
+            groups.setdefault(Terms.of(manifest), []).append(campaign)
     rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
     return Leaderboard(rankings=tuple(rankings), left_out=left_out)
-
-
-def _why_not(manifest: Manifest) -> str:
-    if not manifest.counts:
-        return "a selection: its trials were picked by how they had ended"
-    if manifest.model in AGENTS:
-        return "an agent without a model"
-    return "" if manifest.planned else "nothing was planned"
 
 
 def _rank(found: Sequence[Campaign]) -> tuple[Standing, ...]:
@@ -155,9 +152,6 @@ def _rank(found: Sequence[Campaign]) -> tuple[Standing, ...]:
     # equal scores share the place of the first of them, and the next score comes after all of those
     scores = [score(campaign) for campaign in ordered]
     return tuple(Standing(rank=scores.index(score(campaign)) + 1, campaign=campaign) for campaign in ordered)
-
-
-HEADING = "Published scores: other tasks under the same name, not comparable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_agentcore.analysis.rank import AGENTS
 from pytest_agentcore.format import count, duration, joined
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
@@ -16,9 +17,6 @@ TRIALS = "verification/trials.csv"
 
 DIGEST_SHOWN = 12
 """Characters of a sha256 that are shown; the manifest has all."""
-
-NO_MODEL = ("oracle", "null")
-"""Agents whose silence is no suspicion and whose runs are alike by design."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,75 +29,60 @@ class Statement:
     label: str = ""
     """What the sentence is about, where it is shown in a list of facts or on a terminal."""
 
-    def __str__(self) -> str:
-        return self.text
-
 
 def facts(manifest: Manifest) -> Iterator[Statement]:
     """Say what was run, on what and how, in the order in which a report shows it."""
     suite, backend = manifest.suite, manifest.backend
     dialect, python = backend.get("dialect"), manifest.sandbox.get("python")
-    yield _fact("campaign", manifest.campaign, "campaign")
-    yield _fact("suite", joined([suite.title, f"digest {suite.digest[:DIGEST_SHOWN]}"]), "suite")
-    yield _fact("model", joined([manifest.model, *named(backend, "file", "quant", "architecture")]), "backend")
-    yield _fact("context", f"{backend['context']} tokens" if backend.get("context") else "not known", "backend")
-    yield _fact("device", str(backend.get("device") or "none"), "backend")
-    yield _fact("policy", joined([manifest.policy, f"dialect {dialect}" if dialect else ""]), "policy")
+    yield _stated("campaign", manifest.campaign, "campaign")
+    yield _stated("suite", joined([suite.title, f"digest {suite.digest[:DIGEST_SHOWN]}"]), "suite")
+    yield _stated("model", joined([manifest.model, *named(backend, "file", "quant", "architecture")]), "backend")
+    yield _stated("context", f"{backend['context']} tokens" if backend.get("context") else "not known", "backend")
+    yield _stated("device", str(backend.get("device") or "none"), "backend")
+    yield _stated("policy", joined([manifest.policy, f"dialect {dialect}" if dialect else ""]), "policy")
     if manifest.context_load:
-        yield _fact("context load", f"{manifest.context_load} tokens of earlier conversation", "context_load")
+        yield _stated("context load", f"{manifest.context_load} tokens of earlier conversation", "context_load")
     if manifest.group:
-        yield _fact("group", f"{manifest.group}: compared with its other campaigns in ../{manifest.group}/", "group")
+        yield _stated("group", f"{manifest.group}: compared with its other campaigns in ../{manifest.group}/", "group")
     if manifest.preflight:
-        yield _fact("preflight", str(manifest.preflight["verdict"]), "preflight")
-    yield _fact("sampling", joined(f"{key} {value:g}" for key, value in manifest.sampling.items()), "sampling")
+        yield _stated("preflight", str(manifest.preflight["verdict"]), "preflight")
+    yield _stated("sampling", joined(f"{key} {value:g}" for key, value in manifest.sampling.items()), "sampling")
     runs, tasks = count(manifest.runs, "run"), count(len(manifest.tasks), "task")
     # under xdist the plan is known only once the workers have collected
     trials = f"{tasks}, {runs}: {count(len(manifest.planned), 'trial')}" if manifest.planned else f"{runs} of each task"
-    yield _fact("plan", joined([trials, manifest.order, f"seed {manifest.seed}"]), "planned")
+    yield _stated("plan", joined([trials, manifest.order, f"seed {manifest.seed}"]), "planned")
     budget = manifest.budget
     reply, whole = f"{round(budget['reply_tokens'])} tokens a reply", f"{duration(budget['seconds'])} a trial"
-    yield _fact("budget", joined([count(round(budget["turns"]), "turn"), reply, whole]), "budget")
+    yield _stated("budget", joined([count(round(budget["turns"]), "turn"), reply, whole]), "budget")
     sandbox = named(manifest.sandbox, "name", "version")
-    yield _fact("sandbox", joined([*sandbox, f"python {python}" if python else ""]), "sandbox")
-    yield _fact("machine", joined(_machine(manifest.machine)), "machine")
+    yield _stated("sandbox", joined([*sandbox, f"python {python}" if python else ""]), "sandbox")
+    machine, memory = manifest.machine, manifest.machine.get("memory_bytes")
+    system = named(machine, "system", "release", "architecture", "processor")
+    system += [count(int(machine.get("processors") or 0), "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""]
+    yield _stated("machine", joined([*system, f"Python {machine.get('python')}"]), "machine")
     if manifest.parallel > 1:
-        yield _fact("parallel", f"{manifest.parallel} trials at a time", "parallel")
+        yield _stated("parallel", f"{manifest.parallel} trials at a time", "parallel")
     if manifest.resumed:
-        yield _fact("resumed", count(len(manifest.resumed), "time"), "resumed")
+        yield _stated("resumed", count(len(manifest.resumed), "time"), "resumed")
     if manifest.rechecked:
-        yield _fact("rechecked", _rechecked(manifest), "rechecked")
+        last, times = manifest.rechecked[-1], count(len(manifest.rechecked), "time")
+        by = "the same suite" if last.suite == suite.digest else f"a suite of digest {last.suite[:DIGEST_SHOWN]}"
+        text = f"{times}, last by {by}: {last.up} up, {last.down} down, {last.otherwise} judged otherwise"
+        yield _stated("rechecked", text, "rechecked")
     if manifest.merged:
-        yield _fact("merged", f"of {count(len(manifest.merged), 'campaign')}", "merged")
-    yield _fact("harness", f"pytest-agentcore {manifest.harness}", "harness")
-    yield _fact("started", manifest.started, "started")
-    yield _fact("finished", manifest.finished or "not yet, or it was killed", "finished")
+        yield _stated("merged", f"of {count(len(manifest.merged), 'campaign')}", "merged")
+    yield _stated("harness", f"pytest-agentcore {manifest.harness}", "harness")
+    yield _stated("started", manifest.started, "started")
+    yield _stated("finished", manifest.finished or "not yet, or it was killed", "finished")
 
 
-def _fact(label: str, text: str, key: str) -> Statement:
+def _stated(label: str, text: str, key: str) -> Statement:
     return Statement(label=label, text=text, file=f"{MANIFEST}#{key}")
 
 
 def named(described: Mapping[str, Any], *keys: str) -> list[str]:
     """Give the values of those keys that are there."""
     return [str(described[key]) for key in keys if described.get(key)]
-
-
-def _machine(machine: Mapping[str, Any]) -> list[str]:
-    memory = machine.get("memory_bytes")
-    return [
-        *named(machine, "system", "release", "architecture", "processor"),
-        count(int(machine.get("processors") or 0), "processor"),
-        *([f"{memory / 2**30:.0f} GiB"] if memory else []),
-        f"Python {machine.get('python')}",
-    ]
-
-
-def _rechecked(manifest: Manifest) -> str:
-    last = manifest.rechecked[-1]
-    own = last.suite == manifest.suite.digest
-    suite = "the same suite" if own else f"a suite of digest {last.suite[:DIGEST_SHOWN]}"
-    times = count(len(manifest.rechecked), "time")
-    return f"{times}, last by {suite}: {last.up} up, {last.down} down, {last.otherwise} judged otherwise"
 
 
 def cautions(campaign: Campaign) -> Iterator[Statement]:
@@ -111,7 +94,7 @@ def cautions(campaign: Campaign) -> Iterator[Statement]:
             "the same replies could have passed."
         )
         yield Statement(label="CAUTION", text=text, file=TRIALS)
-    if made_no_call(campaign.results) and manifest.model not in NO_MODEL:
+    if made_no_call(campaign.results) and manifest.model not in AGENTS:
         begun = count(effort.problems, "call")
         seen = f"{begun} could not be read or run" if effort.problems else "none was even begun"
         text = (
@@ -124,31 +107,27 @@ def cautions(campaign: Campaign) -> Iterator[Statement]:
 def warnings(campaign: Campaign) -> Iterator[Statement]:
     """Say what casts doubt on the numbers: what the manifest warns of, and what the results show."""
     manifest, overall = campaign.manifest, campaign.figures.overall
-    yield from (_warning(text, "warnings") for text in manifest.warnings)
+    yield from (_stated("CAUTION", text, "warnings") for text in manifest.warnings)
     if manifest.finished is None:
-        yield _warning("the campaign has no end: it is still running, or its process was killed", "finished")
+        yield _stated("CAUTION", "the campaign has no end: it is still running, or its process was killed", "finished")
     if manifest.rechecked:
         changed = count(sum(one.up + one.down + one.otherwise for one in manifest.rechecked), "verdict")
         by = "after the trials"
         if manifest.judged_by != manifest.suite.digest:
             digests = f"{manifest.judged_by[:DIGEST_SHOWN]} instead of {manifest.suite.digest[:DIGEST_SHOWN]}"
             by = f"by the checkers of another suite than the trials were run with (digest {digests})"
-        yield _warning(f"verdicts were given anew {by}: {changed} changed", "rechecked")
+        yield _stated("CAUTION", f"verdicts were given anew {by}: {changed} changed", "rechecked")
     if manifest.selection:
         text = "its trials were picked by how they had ended: these rates are of no use and are compared with nothing"
-        yield _warning(text, "selection")
+        yield _stated("CAUTION", text, "selection")
     if manifest.preflight and not manifest.preflight["passed"]:
         text = f"the preflight failed and the campaign was run anyway: {manifest.preflight['verdict']}"
-        yield _warning(text, "preflight")
+        yield _stated("CAUTION", text, "preflight")
     if manifest.parallel > 1:
         text = f"up to {manifest.parallel} trials ran at the same time: seconds tell of the load too"
-        yield _warning(text, "parallel")
+        yield _stated("CAUTION", text, "parallel")
     yield from cautions(campaign)
     scored, distinct = overall.rates.scored, overall.distinct.n
-    if distinct < scored and manifest.model not in NO_MODEL:
+    if distinct < scored and manifest.model not in AGENTS:
         text = f"{scored} scored trials are {distinct} distinct ones: the others repeat an earlier run word for word"
         yield Statement(label="CAUTION", text=text, file="verification/pass_rate_by_task.csv")
-
-
-def _warning(text: str, key: str) -> Statement:
-    return Statement(label="CAUTION", text=text, file=f"{MANIFEST}#{key}")

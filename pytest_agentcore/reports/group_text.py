@@ -43,12 +43,17 @@ def group_lines(group: Group, folder: Path | None, width: int = 80) -> list[str]
         where = f"load {step.load}: " if group.depths else ""
         steps += [(LABELS[step.kind], f"{where}{step_sentence(step)}"), ("", MEANINGS[step.kind])]
     depths: list[Line] = []
+    rows = [["context load", "passed", "leaking", "malformed", "latency"]]
     for depth in group.depths:
         first, *others = depth_sentences(depth)
         depths += [(f"load {depth.load}", f"{depth.policy}: {first}"), *(("", other) for other in others)]
-    files = [("files", str(folder))] if folder else []
-    between = ["", *_depth_table(group, width)] if group.depths else []
-    return [*labelled_lines(steps, width), *between, *labelled_lines([*depths, *files], width)]
+        passed, shares = fraction(depth.rates.passed, depth.rates.scored), (depth.leaking, depth.malforming)
+        counted = [passed, *(fraction(each.trials, each.of) for each in shares), latency(depth.seconds)]
+        rows.append([f"{depth.policy} {depth.load}", *counted])
+    if folder:
+        depths.append(("files", str(folder)))
+    between = ["", *table(rows, [""] * len(rows), width)] if group.depths else []
+    return [*labelled_lines(steps, width), *between, *labelled_lines(depths, width)]
 
 
 def step_sentence(step: Step) -> str:
@@ -66,21 +71,6 @@ def step_sentence(step: Step) -> str:
         notes.append(f"{count(step.unpaired, 'pair')} without a verdict on both sides")
     change = f"{points(found.difference)} points (95%: {interval(found.interval, points)}, p {p_value(found.p)})"
     return f"{passes}: {change}; {'; '.join(notes)}"
-
-
-def _depth_table(group: Group, width: int) -> list[str]:
-    rows = [["context load", "passed", "leaking", "malformed", "latency"]]
-    rows += [
-        [
-            f"{depth.policy} {depth.load}",
-            fraction(depth.rates.passed, depth.rates.scored),
-            fraction(depth.leaking.trials, depth.leaking.of),
-            fraction(depth.malforming.trials, depth.malforming.of),
-            latency(depth.seconds),
-        ]
-        for depth in group.depths
-    ]
-    return table(rows, [""] * len(rows), width)
 
 
 def depth_sentences(depth: Depth) -> Iterator[str]:
@@ -120,18 +110,12 @@ GROUP_SCHEMA = 1
 
 def as_json(group: Group) -> dict[str, Any]:
     """Give the content of group.json, in plain types only."""
+    named = [(one.folder.id, one.manifest.policy, one.manifest.context_load) for one in group.campaigns]
     return {
         "schema": GROUP_SCHEMA,
         "group": group.id,
         "model": group.model,
-        "campaigns": [
-            {
-                "campaign": campaign.folder.id,
-                "policy": campaign.manifest.policy,
-                "context_load": campaign.manifest.context_load,
-            }
-            for campaign in group.campaigns
-        ],
+        "campaigns": [dict(zip(("campaign", "policy", "context_load"), values, strict=True)) for values in named],
         "steps": [asdict(step) for step in group.steps],
         "depths": [asdict(depth) for depth in group.depths],
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from pytest_agentcore.analysis.rank import HEADING, Leaderboard, PublishedScore, Standing, Terms
-from pytest_agentcore.format import count
+from pytest_agentcore.analysis.rank import Leaderboard, PublishedScore, Standing
+from pytest_agentcore.format import count, dollars, score
 from pytest_agentcore.pack.csv import Cell, csv_text, to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.reports.tables import PUBLISHED, STANDING, pipes, table_of
+from pytest_agentcore.reports.tables import STANDING, Columns, pipes, table_of
 from pytest_agentcore.untrusted import for_markdown
 
 NOTES = (
@@ -47,6 +47,18 @@ COLUMNS: Mapping[str, Callable[[str, Standing], Cell]] = {
 """The CSV by its columns, made from a ranking's title and a standing in it. New columns come last."""
 
 
+PUBLISHED: Columns[PublishedScore] = {
+    "Rank": lambda s: str(s.rank),
+    "Model": lambda s: s.model,
+    "Score": lambda s: score(s.passed, s.planned),
+    "Cost": lambda s: dollars(s.dollars),
+    "Cost per pass": lambda s: dollars(s.per_pass),
+    "Tier": lambda s: s.tier,
+}
+
+HEADING = "Published scores: other tasks under the same name, not comparable"
+
+
 def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore] = ()) -> Iterator[str]:
     """Write a table per ranking, what is in none, and published scores apart from all, line by line."""
     yield from ("# Leaderboard", "")
@@ -71,34 +83,19 @@ def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()
         for ranking, title in zip(board.rankings, _titles(board), strict=True)
         for standing in ranking.standings
     ]
-    return csv_text(tuple(COLUMNS), [*rows, *map(_published_row, published)])
+    for one in published:
+        plain = {name: getattr(one, name) for name in ("rank", "model", "passed", "planned", "tier")}
+        cost = {"cost_usd": to_micro_dollars(one.dollars), "cost_per_pass_usd": to_micro_dollars(one.per_pass)}
+        rows.append({"ranking": HEADING, **plain, "raw_rate": to_ratio(one.passed / one.planned), **cost})
+    return csv_text(tuple(COLUMNS), rows)
 
 
 def _titles(board: Leaderboard) -> list[str]:
     """Title each ranking, no two alike."""
-    plain = [_title(ranking.terms) for ranking in board.rankings]
-    titles = []
-    for title, ranking in zip(plain, board.rankings, strict=True):
-        apart = f", digest {ranking.terms.digest[:8]}: {', '.join(ranking.terms.tasks)}"
-        titles.append(f"{title}{apart}" if plain.count(title) > 1 else title)
-    return titles
-
-
-def _title(terms: Terms) -> str:
-    load = f", {terms.context_load} tokens of earlier conversation" if terms.context_load else ""
-    limits = f"{terms.turns:g} turns, {terms.reply_tokens:g} tokens a reply, {terms.seconds:g} s a trial"
-    return f"{terms.suite}, policy {terms.policy}{load}, {count(len(terms.tasks), 'task')}, {limits}"
-
-
-def _published_row(score: PublishedScore) -> Mapping[str, Cell]:
-    return {
-        "ranking": HEADING,
-        "rank": score.rank,
-        "model": score.model,
-        "passed": score.passed,
-        "planned": score.planned,
-        "raw_rate": to_ratio(score.passed / score.planned),
-        "cost_usd": to_micro_dollars(score.dollars),
-        "cost_per_pass_usd": to_micro_dollars(score.per_pass),
-        "tier": score.tier,
-    }
+    plain, apart = [], []
+    for terms in (ranking.terms for ranking in board.rankings):
+        load = f", {terms.context_load} tokens of earlier conversation" if terms.context_load else ""
+        limits = f"{terms.turns:g} turns, {terms.reply_tokens:g} tokens a reply, {terms.seconds:g} s a trial"
+        plain.append(f"{terms.suite}, policy {terms.policy}{load}, {count(len(terms.tasks), 'task')}, {limits}")
+        apart.append(f", digest {terms.digest[:8]}: {', '.join(terms.tasks)}")
+    return [title + more if plain.count(title) > 1 else title for title, more in zip(plain, apart, strict=True)]

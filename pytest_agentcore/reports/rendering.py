@@ -1,7 +1,15 @@
-"""Renders templates: report.md and group.md here, the page in `html`. The one place of reports that loads Jinja2."""
+"""Renders the templates: report.md, group.md, and report.html, which shows a campaign down to every turn of a trial.
+
+Text from models goes two ways only into the page: through Jinja's escaping, or as JSON without `<`, `>` and `&` that
+the script shows as text nodes. The content policy admits the page's one script and one style sheet by their digests
+and nothing else: no network, no image, no frame, no inline handler. This is the one place of reports that loads Jinja2.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from importlib.resources import files
@@ -12,9 +20,12 @@ from pytest_agentcore.analysis.compare_text import looks_sentence, task_sentence
 from pytest_agentcore.analysis.groups import Group, StepKind
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.group_text import LABELS, MEANINGS, depth_sentences, step_sentence
+from pytest_agentcore.reports.html.charts import charts, compared
+from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, embed, page_data
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import comparison_table, failure_notes, pipes, places, predictions_table
 from pytest_agentcore.stats.counting import by_task
+from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, for_markdown, markdown_code, markdown_fence
 
 if TYPE_CHECKING:
@@ -28,9 +39,23 @@ NUMBERS = (
 )
 """Functions of `format` that templates use."""
 
-
 LISTED = 10
 """Failed trials of a task, and hits of a detector, that are listed; of the others their number is said, and where."""
+SHOWN = 8
+"""Lines of a list on the page that are open; the others are folded."""
+FEW_RUNS = 8
+"""Up to so many the page's map is narrow enough for charts beside it."""
+
+
+def about(report: Report) -> dict[str, Any]:
+    """Name what report.md and report.html both show."""
+    return {
+        "report": report,
+        "manifest": report.campaign.manifest,
+        "figures": report.figures,
+        "comparison": report.comparison,
+        "places": places(report.ranking, report.campaign.manifest),
+    }
 
 
 def markdown(report: Report) -> Iterator[str]:
@@ -39,22 +64,68 @@ def markdown(report: Report) -> Iterator[str]:
     grouped = by_task(campaign.results, campaign.manifest.tasks)
     notes = {task.task: failure_notes(grouped[task.task], task.rates.planned) for task in figures.tasks}
     template = markdown_environment().get_template("report.md.jinja")
+    examined = max((found.examined for found in report.detected), default=0)
     yield from template.generate(
-        report=report,
-        manifest=campaign.manifest,
-        figures=figures,
-        rows=figures.groups,
-        notes={**notes, figures.overall.task: ""},
-        listed=LISTED,
-        examined=max((found.examined for found in report.detected), default=0),
-        comparison=report.comparison,
-        comparison_table=comparison_table,
-        verdict_sentence=verdict_sentence,
-        task_sentence=task_sentence,
-        looks_sentence=looks_sentence,
-        places=places(report.ranking, campaign.manifest),
-        predictions_table=predictions_table,
+        about(report), notes={**notes, figures.overall.task: ""}, listed=LISTED, examined=examined
     )
+
+
+def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
+    """Write report.html in pieces.
+
+    Args:
+        report: what it shows.
+        room: bytes for all packed transcripts.
+    """
+    manifest = report.campaign.manifest
+    title = f"{manifest.model} on {manifest.suite.title}"
+    transcripts, embedded = embed(report, room)
+    style, script = resource("page.css"), resource("page.js")
+    runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
+    repeated = report.figures.overall.repeats
+    template = html_environment().get_template("page.html.jinja")
+    yield from template.generate(
+        about(report),
+        title=title,
+        policy=content_policy(style=style, script=script),
+        # the only markup that is not escaped: made here, or escaped by those who made it
+        trusted={"style": style, "script": script, "data": for_script(page_data(report, embedded, title))},
+        transcripts=transcripts,
+        left_out=sum(result.attempt not in embedded for result in report.results),
+        signs=SIGNS,
+        runs=runs,
+        beside=len(runs) <= FEW_RUNS,
+        recorded={(result.task, result.run): result for result in report.results},
+        planned={(trial.task, trial.run) for trial in manifest.planned},
+        charts=list(charts(report.campaign)),
+        most_runs=repeated[-1].k if repeated else 1,
+        address=address,
+        shown=SHOWN,
+        comparison_chart=compared(report.comparison) if report.comparison else None,
+    )
+
+
+def for_script(value: Any) -> str:
+    r"""Write JSON for a `<script>` element: no `<`, `>` or `&` is left, so nothing in it ends the element.
+
+    The rules are those of the HTML standard, "restrictions for contents of script elements".
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def content_policy(*, style: str, script: str) -> str:
+    """Write the `Content-Security-Policy` (CSP Level 3) that admits exactly these two inline elements."""
+    sources = []
+    for kind, text in (("script", script), ("style", style)):
+        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        sources.append(f"{kind}-src 'sha256-{digest}'")
+    return "; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"])
+
+
+def address(result: TrialResult, turn: int) -> str:
+    """Link to a turn within the page, as page.js reads it."""
+    return f"#trial={result.attempt}" + (f"&turn={turn}" if turn else "")
 
 
 def group_page(group: Group) -> str:
@@ -83,7 +154,9 @@ def markdown_environment() -> Environment:
     """Make the environment of *.md.jinja: it escapes every value for Markdown that is not `Markdown` already."""
     # Jinja's own escaping knows HTML only. `finalize` sees every value that a template writes and none of its own text,
     # so that a value which nobody thought of is escaped too.
-    environment = _environment(finalize=_escaped)
+    environment = _environment(
+        finalize=lambda value: value if isinstance(value, Markdown) else Markdown(for_markdown(str(value)))
+    )
     environment.filters |= {name: _as_markdown(getattr(numbers, name)) for name in NUMBERS}
     environment.filters |= {
         "code": _as_markdown(markdown_code),
@@ -95,10 +168,6 @@ def markdown_environment() -> Environment:
     }
     environment.globals |= {"verified": _as_markdown(verified)}
     return environment
-
-
-def _escaped(value: object) -> Markdown:
-    return value if isinstance(value, Markdown) else Markdown(for_markdown(str(value)))
 
 
 @cache
@@ -113,7 +182,7 @@ def html_environment() -> Environment:
 def _environment(**options: Any) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - a tenth of a second to load
 
-    return Environment(  # noqa: S701 - whoever asks says how it escapes
+    environment = Environment(  # noqa: S701 - whoever asks says how it escapes
         loader=PackageLoader("pytest_agentcore.reports", FOLDER),
         undefined=StrictUndefined,  # a misspelt name is an error and no empty place
         trim_blocks=True,
@@ -121,6 +190,9 @@ def _environment(**options: Any) -> Environment:
         keep_trailing_newline=True,
         **options,
     )
+    shared = (comparison_table, predictions_table, verdict_sentence, task_sentence, looks_sentence)
+    environment.globals |= {function.__name__: function for function in shared}
+    return environment
 
 
 def resource(name: str) -> str:

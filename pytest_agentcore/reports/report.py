@@ -13,12 +13,10 @@ from pytest_agentcore.analysis.predicted import PredictionScore, score_predictio
 from pytest_agentcore.analysis.rank import Ranking, ranking_of
 from pytest_agentcore.format import count, fraction, interval
 from pytest_agentcore.pack.figures import CampaignFigures
-from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_outline
 from pytest_agentcore.reports.facts import MANIFEST, TRIALS, Statement, facts, warnings
 from pytest_agentcore.trial.detectors import DETECTORS, Detector, Finding, Hit, examine
-from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 EXCERPT = 400
@@ -95,52 +93,45 @@ def build_report(campaign: Campaign, baseline: Campaign | None = None, held: Ite
     Raises:
         UsageError: a transcript is damaged, or the baseline cannot be compared; says which.
     """
-    findings: dict[str, Mapping[str, Finding]] = {}
+    examined: list[tuple[TrialResult, Mapping[str, Finding]]] = []
     excerpts: dict[str, str] = {}
     for result in campaign.results:
         # without the texts of tool results, which are most of a transcript and which no detector looks at
         events = read_outline(campaign.folder.transcript(result.attempt))
         if events:
-            findings[result.attempt] = examine(events)
-            if not result.passed and (words := _last_words(events)):
-                excerpts[result.attempt] = words
-    detected = tuple(_detected(detector, campaign.results, findings) for detector in DETECTORS)
+            examined.append((result, examine(events)))
+        last = next((event for event in reversed(events) if event["event"] == "reply"), None)
+        if last and not result.passed:
+            # the model's last words; where it had none, its last raw text
+            words = str(last["content"] if last["content"].strip() else last["text"]).strip()[:EXCERPT]
+            excerpts |= {result.attempt: words} if words else {}
+    detected = []
+    for detector in DETECTORS:
+        found = [(result, findings[detector.name]) for result, findings in examined]
+        detected.append(
+            Detected(
+                detector=detector,
+                hits=tuple((result, hit) for result, finding in found for hit in finding.hits),
+                trials=sum(bool(finding.hits) for _, finding in found),
+                examined=len(found),
+                applicable=sum(finding.applicable for _, finding in found),
+            )
+        )
     ranking = ranking_of(campaign, held)
     return Report(
         campaign=campaign,
         comparison=compare(baseline, campaign) if baseline else None,
         facts=tuple(facts(campaign.manifest)),
         excerpts=excerpts,
-        detected=detected,
+        detected=tuple(detected),
         ranking=ranking,
         predictions=score_predictions(campaign),
         warnings=tuple(warnings(campaign)),
-        unobserved=(*_unknown_rates(campaign), *_not_tried(campaign.manifest, ranking), *_not_seen(campaign, detected)),
+        unobserved=(*_unknown(campaign), *_not_seen(campaign, detected, ranking)),
     )
 
 
-def _last_words(events: Sequence[Event]) -> str:
-    """Cut out the model's last words; where it had none, its last raw text."""
-    last = next((event for event in reversed(events) if event["event"] == "reply"), None)
-    if last is None:
-        return ""
-    return str(last["content"] if last["content"].strip() else last["text"]).strip()[:EXCERPT]
-
-
-def _detected(
-    detector: Detector, results: Sequence[TrialResult], findings: Mapping[str, Mapping[str, Finding]]
-) -> Detected:
-    found = [(result, findings[result.attempt][detector.name]) for result in results if result.attempt in findings]
-    return Detected(
-        detector=detector,
-        hits=tuple((result, hit) for result, finding in found for hit in finding.hits),
-        trials=sum(bool(finding.hits) for _, finding in found),
-        examined=len(found),
-        applicable=sum(finding.applicable for _, finding in found),
-    )
-
-
-def _unknown_rates(campaign: Campaign) -> Iterator[Statement]:
+def _unknown(campaign: Campaign) -> Iterator[Statement]:
     """Tasks and trials without a score, and the task whose rate is known worst."""
     figures, rates = campaign.figures, campaign.figures.overall.rates
     for task in figures.tasks:
@@ -150,8 +141,7 @@ def _unknown_rates(campaign: Campaign) -> Iterator[Statement]:
     if rates.planned > rates.scored:
         text = f"{fraction(rates.planned - rates.scored, rates.planned)} planned trials have no score; each could pass."
         yield Statement(text=text, file=TRIALS)
-    known = [(task.wilson.high - task.wilson.low, task) for task in figures.tasks if task.wilson]
-    if known:
+    if known := [(task.wilson.high - task.wilson.low, task) for task in figures.tasks if task.wilson]:
         _, widest = max(known, key=lambda pair: pair[0])
         most = max(task.distinct.n for _, task in known)
         text = (
@@ -162,8 +152,9 @@ def _unknown_rates(campaign: Campaign) -> Iterator[Statement]:
         yield Statement(text=text, file="verification/intervals.csv")
 
 
-def _not_tried(manifest: Manifest, ranking: Ranking | None) -> Iterator[Statement]:
-    """Conditions under which the campaign was not run, and campaigns that it could be ranked with."""
+def _not_seen(campaign: Campaign, detected: Sequence[Detected], ranking: Ranking | None) -> Iterator[Statement]:
+    """Conditions under which it was not run, campaigns it could be ranked with, and what no detector could look at."""
+    manifest = campaign.manifest
     text = f"How it goes under another policy than {manifest.policy}, with other sampling values or another seed."
     yield Statement(text=text, file=f"{MANIFEST}#policy")
     if not manifest.context_load:
@@ -174,10 +165,6 @@ def _not_tried(manifest: Manifest, ranking: Ranking | None) -> Iterator[Statemen
     if ranking and len(ranking.standings) == 1:
         text = "How others do: no other campaign of its folder planned the same tasks under the same policy and limits."
         yield Statement(text=text, file=f"{MANIFEST}#suite")
-
-
-def _not_seen(campaign: Campaign, detected: Sequence[Detected]) -> Iterator[Statement]:
-    """Missing transcripts, and detectors that had nothing to look at."""
     missing = len(campaign.results) - max((found.examined for found in detected), default=0)
     if missing:
         text = f"How {count(missing, 'trial')} went: the transcripts are missing, so their addresses lead nowhere."

@@ -16,9 +16,6 @@ from pytest_agentcore.untrusted import clip, visible, visible_lines
 
 FAILURES_LISTED, HITS_LISTED = 40, 10
 
-BODY = "    "
-"""Before each line of a text."""
-
 
 def campaign_lines(report: Report, width: int = 80) -> Iterator[str]:
     """Show what was run, how it went, what failed and where, what detectors found, what is not known."""
@@ -35,7 +32,10 @@ def _campaign(report: Report, width: int) -> Iterator[Line]:
             text = f"pass@{repeated.k} {percent(repeated.any_of)} · pass^{repeated.k} {percent(repeated.all_of)}"
             yield "repeats", f"{text} (over {count(repeated.tasks, 'task')})"
 
-    yield from _once("failed", [_failure(result) for result in report.failures[:FAILURES_LISTED]])
+    for number, result in enumerate(report.failures[:FAILURES_LISTED]):
+        where = f"turn {result.turns}" if result.turns else "no turn"
+        named = [f"{result.task}:{result.run}", result.cause or result.outcome, where, result.attempt[:8]]
+        yield "" if number else "failed", joined(named)
     if (left := len(report.failures) - FAILURES_LISTED) > 0:
         yield "", f"{left} more, see verification/trials.csv"
 
@@ -66,11 +66,6 @@ def _once(label: str, texts: Iterable[str]) -> Iterator[Line]:
     """Write a label before the first text only."""
     for number, text in enumerate(texts):
         yield "" if number else label, text
-
-
-def _failure(result: TrialResult) -> str:
-    where = f"turn {result.turns}" if result.turns else "no turn"
-    return joined([f"{result.task}:{result.run}", result.cause or result.outcome, where, result.attempt[:8]])
 
 
 def trial_lines(result: TrialResult, events: Sequence[Event], width: int = 80) -> Iterator[str]:
@@ -126,4 +121,4 @@ def _call(call: Event) -> Iterator[str]:
 
 def _block(label: str, text: str) -> Iterator[str]:
     yield f"  {visible(label)}:"
-    yield from (f"{BODY}{line}" for line in visible_lines(text))
+    yield from (f"    {line}" for line in visible_lines(text))

@@ -7,17 +7,8 @@ from typing import NamedTuple, TypeVar
 
 from pytest_agentcore.analysis.compare import Comparison, TaskComparison
 from pytest_agentcore.analysis.predicted import PredictionScore
-from pytest_agentcore.analysis.rank import PublishedScore, Ranking, Standing
-from pytest_agentcore.format import (
-    UNDEFINED,
-    dollars,
-    fraction,
-    interval,
-    latency,
-    p_value,
-    points,
-    score,
-)
+from pytest_agentcore.analysis.rank import Ranking, Standing
+from pytest_agentcore.format import UNDEFINED, dollars, fraction, interval, latency, p_value, points, score
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.trial.modes import Cause
@@ -48,18 +39,15 @@ def pipes(table: Table, code: Sequence[str] = ()) -> str:
     """Write a Markdown table; the cells below the heads of `code` are code spans."""
     lines = [list(table.heads), ["---"] * len(table.heads)]
     for number, row in enumerate(table.rows):
-        pairs = zip(table.heads, row, strict=True)
-        cells = [markdown_code(cell) if head in code else _cell(cell) for head, cell in pairs]
+        cells = []
+        for head, cell in zip(table.heads, row, strict=True):
+            # a sum of money is not escaped: a lone dollar sign begins no formula
+            is_money = cell.startswith("$") and cell[1:].replace(".", "").isdigit()
+            cells.append(markdown_code(cell) if head in code else cell if is_money else for_markdown(cell))
         if number == table.own:
             cells[1] = f"**{cells[1]}**"
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _cell(text: str) -> str:
-    """Escape a text, but not a sum of money: a lone dollar sign begins no formula."""
-    is_money = text.startswith("$") and text[1:].replace(".", "").isdigit()
-    return text if is_money else for_markdown(text)
 
 
 STANDING: Columns[Standing] = {
@@ -82,15 +70,6 @@ STANDING: Columns[Standing] = {
 
 PLACE = ("Rank", "Model", "Score", "95% interval", "Effective", "Cost", "Seconds", "Campaign", "Notes")
 """The columns that the report of one campaign has."""
-
-PUBLISHED: Columns[PublishedScore] = {
-    "Rank": lambda s: str(s.rank),
-    "Model": lambda s: s.model,
-    "Score": lambda s: score(s.passed, s.planned),
-    "Cost": lambda s: dollars(s.dollars),
-    "Cost per pass": lambda s: dollars(s.per_pass),
-    "Tier": lambda s: s.tier,
-}
 
 
 MOST_PLACES = 30
@@ -123,9 +102,8 @@ def comparison_table(found: Comparison) -> Table:
     tested = [UNDEFINED] * 4
     if test := found.test:
         tested = [points(test.difference), interval(test.interval, points), p_value(test.p), p_value(test.least_p)]
-    return Table(
-        heads, [*rows, ["all tasks of both", *(fraction(rates.passed, rates.scored) for rates in both), *tested]]
-    )
+    rows.append(["all tasks of both", *(fraction(rates.passed, rates.scored) for rates in both), *tested])
+    return Table(heads, rows)
 
 
 HIT = {True: "hit", False: "miss", None: "not scored"}
@@ -141,20 +119,17 @@ LISTED_RUNS = 10
 """Runs that failed alike and are listed one by one; of more only the number is said."""
 
 
-def failure_notes(results: Iterable[TrialResult], planned: int) -> str:
+def failure_notes(results: Sequence[TrialResult], planned: int) -> str:
     """Say which runs of a task did not pass and why: `run 2, 3: checker_rejected; 1 not run`."""
     runs: dict[str, list[int]] = {}
-    recorded = 0
     for result in results:
-        recorded += 1
         if not result.passed:
-            why = str(result.cause or result.outcome)
             limit = f" ({result.stop_reason})" if result.cause is Cause.budget_exhausted else ""
-            runs.setdefault(f"{why}{limit}", []).append(result.run)
+            runs.setdefault(f"{result.cause or result.outcome}{limit}", []).append(result.run)
     notes = [
         f"run {', '.join(map(str, found))}: {why}" if len(found) <= LISTED_RUNS else f"{len(found)} runs: {why}"
         for why, found in runs.items()
     ]
-    if planned > recorded:
-        notes.append(f"{planned - recorded} not run")
+    if planned > len(results):
+        notes.append(f"{planned - len(results)} not run")
     return "; ".join(notes)

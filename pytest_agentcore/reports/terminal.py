@@ -28,7 +28,6 @@ from pytest_agentcore.pack.transcript import Turn
 from pytest_agentcore.reports.facts import cautions, facts, named
 from pytest_agentcore.reports.tables import failure_notes
 from pytest_agentcore.stats.counting import NOT_RUN, by_task, mean
-from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.modes import FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 from pytest_agentcore.untrusted import clip, clip_middle
@@ -76,7 +75,27 @@ def summary_lines(campaign: Campaign, folder: Path, width: int = 80, *, doubts: 
         width: columns.
         doubts: False where they are shown elsewhere.
     """
-    lines: list[Line] = [*_rates(campaign), *_failures(campaign)]
+    figures, rates = campaign.figures, campaign.figures.overall.rates
+    raw = f"{fraction(rates.passed, rates.planned)}  {percent(rates.raw)} of the planned trials passed"
+    effective = f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
+    if rates.scored:
+        shown = f"{fraction(rates.passed, rates.scored)}  {percent(rates.effective)}"
+        effective = f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
+    same, others = (interval(each) if each else "undefined" for each in (figures.same_tasks, figures.other_tasks))
+    # the three headline modes always; interrupted and not run when there are any
+    modes = [f"{figures.outcomes[mode]} {mode.value}" for mode in FailureMode]
+    unended = (StopReason.interrupted.value, NOT_RUN)
+    modes += [f"{figures.outcomes[name]} {name}" for name in unended if figures.outcomes[name]]
+    lines: list[Line] = [
+        ("raw", raw),
+        ("effective", effective),
+        ("95%", f"{same} for the same tasks again"),
+        ("", f"{others} for other tasks like these"),
+        ("distinct", f"{count(rates.scored, 'scored trial')}, {figures.overall.distinct.n} distinct"),
+        ("failures", joined(modes)),
+    ]
+    if figures.causes:
+        lines.append(("causes", joined(f"{n} {cause}" for (_, cause), n in figures.causes.items())))
     if doubts:
         lines += [(caution.label, caution.text) for caution in cautions(campaign)]
     inside = "manifest.json, data/ (results, transcripts, workspaces), verification/ (CSV)"
@@ -96,30 +115,6 @@ def _task_table(campaign: Campaign, width: int) -> list[str]:
         rows.append(["all" if is_all else task.task, fraction(task.rates.passed, task.rates.planned), *means])
         notes.append("" if is_all else failure_notes(grouped[task.task], task.rates.planned))
     return table(rows, notes, width)
-
-
-def _rates(campaign: Campaign) -> Iterator[Line]:
-    figures, rates = campaign.figures, campaign.figures.overall.rates
-    yield "raw", f"{fraction(rates.passed, rates.planned)}  {percent(rates.raw)} of the planned trials passed"
-    if rates.scored:
-        shown = f"{fraction(rates.passed, rates.scored)}  {percent(rates.effective)}"
-        yield "effective", f"{shown} of the scored trials passed ({fraction(rates.scored, rates.planned)} scored)"
-    else:
-        yield "effective", f"undefined: none of {count(rates.planned, 'planned trial')} was scored"
-    same, others = (interval(each) if each else "undefined" for each in (figures.same_tasks, figures.other_tasks))
-    yield "95%", f"{same} for the same tasks again"
-    yield "", f"{others} for other tasks like these"
-    yield "distinct", f"{count(rates.scored, 'scored trial')}, {figures.overall.distinct.n} distinct"
-
-
-def _failures(campaign: Campaign) -> Iterator[Line]:
-    """Count the three headline modes always; interrupted and not run when there are any."""
-    counts = campaign.figures.outcomes
-    modes = [f"{counts[mode]} {mode.value}" for mode in FailureMode]
-    others = [f"{counts[name]} {name}" for name in (StopReason.interrupted.value, NOT_RUN) if counts[name]]
-    yield "failures", joined(modes + others)
-    if campaign.figures.causes:
-        yield "causes", joined(f"{n} {cause}" for (_, cause), n in campaign.figures.causes.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,27 +140,18 @@ def progress_line(progress: Progress, width: int = 80) -> str:
 
     Below 80 columns the trial's name gives way first, then how many are done, then the words.
     """
-    lines = _spellings(progress, width)
-    return next((line for line in lines if len(line) <= width), clip(lines[-1], width))
-
-
-_NAME = 12
-"""What is left of a trial's name at least, if the line has one: `task_05_min…`."""
-
-
-def _spellings(progress: Progress, width: int) -> list[str]:
-    """The same, from long to short; only the name, which is cut, depends on the width."""
     done, took = f"{fraction(progress.done, progress.planned)} done", duration(progress.elapsed)
     left = "" if progress.remaining is None else f"{estimate(progress.remaining)} left"
-    long, short = filter(None, [f"{took} elapsed", left]), filter(None, [took, left])
-    times, brief = " · ".join(long), " ".join(short)
-    if progress.current is None:
-        return [f"{done} · {times}", f"{done} {brief}", brief]
-    run = fraction(progress.current.run, progress.runs)
-    turn, t = (f" · turn {progress.turn}", f" t{progress.turn}") if progress.turn else ("", "")
-    tails = [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
-    named = [clip(progress.current.task, max(_NAME, width - len(tail))) + tail for tail in tails]
-    return [*named, f"{t} {brief}".strip()]
+    times, brief = " · ".join(filter(None, [f"{took} elapsed", left])), " ".join(filter(None, [took, left]))
+    lines = [f"{done} · {times}", f"{done} {brief}", brief]
+    if progress.current:
+        run = fraction(progress.current.run, progress.runs)
+        turn, t = (f" · turn {progress.turn}", f" t{progress.turn}") if progress.turn else ("", "")
+        tails = [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
+        # a name is cut to a dozen columns at least: `task_05_min…`
+        lines = [clip(progress.current.task, max(12, width - len(tail))) + tail for tail in tails]
+        lines.append(f"{t} {brief}".strip())
+    return next((line for line in lines if len(line) <= width), clip(lines[-1], width))
 
 
 def remaining_seconds(finished: Sequence[float], left: int, current: float = 0.0, at_once: int = 1) -> float | None:
@@ -202,8 +188,10 @@ def turn_lines(turns: Iterable[Turn], width: int = 80) -> list[str]:
 def _turn(turn: Turn) -> Iterator[str]:
     reply = turn.reply
     yield f"turn {turn.number}"
-    said = _said(reply)
-    if said:
+    said = str(reply["content"])
+    if not said.strip() and not reply["tool_calls"]:  # without content and calls, what the model wrote at all
+        said = str(reply["text"])
+    if said := said.strip("\n"):
         yield from _block("says", said)
     elif not reply["tool_calls"]:
         yield "  says    (nothing)"
@@ -214,14 +202,6 @@ def _turn(turn: Turn) -> Iterator[str]:
             yield from _block(ran[index]["outcome"], ran[index]["text"])
     for text in turn.feedback:
         yield from _block("told", text)
-
-
-def _said(reply: Event) -> str:
-    """The content; without content and calls, what the model wrote at all."""
-    content = str(reply["content"])
-    if content.strip() or reply["tool_calls"]:
-        return content.strip("\n")
-    return str(reply["text"]).strip("\n")
 
 
 def _block(label: str, text: str) -> Iterator[str]:

@@ -16,8 +16,7 @@ from pytest_agentcore.pack.group import GroupFolder
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
-from pytest_agentcore.reports.html.page import page
-from pytest_agentcore.reports.rendering import group_page, markdown
+from pytest_agentcore.reports.rendering import group_page, markdown, page
 from pytest_agentcore.reports.report import build_report
 
 

@@ -75,13 +75,16 @@ def task(
 
     def decorate(checker: Checker) -> TaskFunction:
         # A task file may hold anything, whatever the annotations above say: every check takes any object.
-        module = _file_of(checker)
+        # The module's file is named also when something else than a function is decorated in it.
+        imported = sys.modules.get(getattr(checker, "__module__", ""))
+        namespace = getattr(checker, "__globals__", None) or getattr(imported, "__dict__", {})
+        module = Path(namespace.get("__file__", "a task module"))
         problems = {
             "checker": _checker_problem(checker),
             "prompt": _prompt_problem(prompt),
             "files": _files_problem(files, module.parent / "files"),
-            "tools": _tools_problem(tools),
-            "artifacts": _artifacts_problem(artifacts),
+            "tools": _names_problem(tools) or _choice_problem(tools),
+            "artifacts": _names_problem(artifacts) or next(filter(None, map(path_problem, artifacts)), ""),
             "protected": _names_problem(protected),
             "budget": _budget_problem(budget),
             "faults": _faults_problem(faults),
@@ -113,13 +116,6 @@ def task(
 def _keep(kept: list[Solution], solution: Solution) -> Solution:
     kept.append(solution)
     return solution
-
-
-def _file_of(checker: object) -> Path:
-    """The task module's file, also when something else than a function is decorated in it."""
-    module = sys.modules.get(getattr(checker, "__module__", ""))
-    namespace = getattr(checker, "__globals__", None) or getattr(module, "__dict__", {})
-    return Path(namespace.get("__file__", "a task module"))
 
 
 def check_in_module(
@@ -179,26 +175,19 @@ def _checker_problem(checker: object) -> str:
         ("trial", inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]:
         return f"{name} must take exactly one argument, `trial`"
-    if (
-        inspect.iscoroutinefunction(checker)
-        or inspect.isgeneratorfunction(checker)
-        or inspect.isasyncgenfunction(checker)
-    ):
+    unlike = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(is_unlike(checker) for is_unlike in unlike):
         return f"{name} must be a plain function: with `async` or `yield` its body would not run"
-    return f"{name} has no body: it must assert something about `trial`" if _is_empty(checker) else ""
-
-
-def _is_empty(checker: Callable[..., object]) -> bool:
-    """Whether the body is only a docstring, `pass` or `...`."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(checker)))
+        function = ast.parse(textwrap.dedent(inspect.getsource(checker))).body[0]
     except (OSError, SyntaxError):  # the source cannot be found, or dedenting broke a string in it
-        return False
-    function = cast("ast.FunctionDef", tree.body[0])
-    return all(
+        return ""
+    # a docstring, `pass` and `...` are no body
+    empty = all(
         isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in function.body
+        for node in cast("ast.FunctionDef", function).body
     )
+    return f"{name} has no body: it must assert something about `trial`" if empty else ""
 
 
 def _prompt_problem(prompt: object) -> str:
@@ -225,20 +214,11 @@ def _names_problem(names: object) -> str:
     return next((f"{name!r} is no name" for name in names if not isinstance(name, str) or not name), "")
 
 
-def _tools_problem(tools: object) -> str:
-    if problem := _names_problem(tools):
-        return problem
-    names = Counter(cast("Sequence[str]", tools))
-    twice = next((name for name, count in names.items() if count > 1), "")
-    if twice:
-        return f"{twice!r} stands there twice"
-    return "" if names else "is empty: an agent without tools cannot act"
-
-
-def _artifacts_problem(artifacts: object) -> str:
-    if problem := _names_problem(artifacts):
-        return problem
-    return next(filter(None, map(path_problem, cast("Sequence[object]", artifacts))), "")
+def _choice_problem(tools: Sequence[str]) -> str:
+    if not tools:
+        return "is empty: an agent without tools cannot act"
+    twice = next((name for name, count in Counter(tools).items() if count > 1), "")
+    return f"{twice!r} stands there twice" if twice else ""
 
 
 def _budget_problem(budget: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.task import IGNORED, task_id
@@ -55,15 +56,21 @@ class Suite:
         Raises:
             UsageError: `suite.toml` is not TOML or has unknown keys.
         """
-        declared = _read_toml(path / "suite.toml")
-        name = declared.get("name", path.name)
-        version = declared.get("version", "0")
-        prompt = path / "system.txt"
+        file, prompt = path / "suite.toml", path / "system.txt"
+        declared: dict[str, Any] = {}
+        if file.is_file():
+            try:
+                declared = tomllib.loads(file.read_text(encoding="utf-8"))
+            except tomllib.TOMLDecodeError as error:
+                raise UsageError(f"{file}: {error}") from error
+        if unknown := declared.keys() - {"name", "version", "title"}:
+            raise UsageError(f"{file}: unknown key {min(unknown)!r}; a suite declares name, version and title")
+        name = str(declared.get("name", path.name))
         return cls(
             path=path,
             name=name,
-            version=version,
-            title=declared.get("title", name),
+            version=str(declared.get("version", "0")),
+            title=str(declared.get("title", name)),
             system_prompt=(prompt.read_text(encoding="utf-8") if prompt.is_file() else SYSTEM_PROMPT).strip(),
         )
 
@@ -88,12 +95,12 @@ def suite_at(paths: Sequence[Path]) -> Suite:
     found = (Suite.of(path / "_" if path.is_dir() else path) for path in paths)
     suites = list({suite.path.resolve(): suite for suite in found}.values())
     outer = [one for one in suites if not any(other is not one and other.covers(one.path) for other in suites)]
-    return outer[0] if len(outer) == 1 else next((one for one in outer if _has_tasks(one.path)), outer[0])
-
-
-def _has_tasks(folder: Path) -> bool:
-    """Whether a test module names this package; importing modules to find out would be too early."""
-    return any(b"pytest_agentcore" in module.read_bytes() for module in folder.rglob("test_*.py") if module.is_file())
+    if len(outer) == 1:
+        return outer[0]
+    # a test module of the package names it; importing modules to find out would be too early
+    tests = {one: (path for path in one.path.rglob("test_*.py") if path.is_file()) for one in outer}
+    having = (one for one in outer if any(b"pytest_agentcore" in path.read_bytes() for path in tests[one]))
+    return next(having, outer[0])
 
 
 def find_suite(name: str, home: Path = Path()) -> Path:
@@ -146,27 +153,14 @@ def _files(root: Path) -> Iterator[Path]:
     """Every file that is a suite's content; linked folders are not entered."""
     for folder, folders, names in os.walk(root):
         here = Path(folder)
-        hidden = {name for name in folders if here == root and name.startswith(".")}
-        folders[:] = [name for name in folders if name not in IGNORED | hidden and not _is_foreign(here / name)]
+        # hidden folders, campaigns and virtual environments are none of its content
+        foreign = {name for name in folders if here == root and name.startswith(".")}
+        for name in folders:
+            is_campaign = (here / name / "manifest.json").is_file() and (here / name / "verification").is_dir()
+            if is_campaign or (here / name / "pyvenv.cfg").is_file():
+                foreign.add(name)
+        folders[:] = [name for name in folders if name not in IGNORED | foreign]
         for name in names:
             path = here / name
             if name not in IGNORED and path.suffix != ".pyc" and path.is_file():
                 yield path
-
-
-def _is_foreign(folder: Path) -> bool:
-    """Whether it is a campaign's folder or a virtual environment."""
-    is_campaign = (folder / "manifest.json").is_file() and (folder / "verification").is_dir()
-    return is_campaign or (folder / "pyvenv.cfg").is_file()
-
-
-def _read_toml(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    try:
-        declared = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from error
-    if unknown := declared.keys() - {"name", "version", "title"}:
-        raise UsageError(f"{path}: unknown key {min(unknown)!r}; a suite declares name, version and title")
-    return {key: str(value) for key, value in declared.items()}

@@ -40,7 +40,7 @@ class Instance:
         """sha256 over files and facts."""
         sha = hashlib.sha256(json.dumps(dict(self.facts), sort_keys=True).encode())
         for path, content in sorted(self.files.items()):
-            sha.update(f"\0{path}\0".encode() + _bytes(content))
+            sha.update(f"\0{path}\0".encode() + (content.encode() if isinstance(content, str) else content))
         return sha.hexdigest()
 
 
@@ -94,11 +94,25 @@ class Task:
         Raises:
             TaskDeclarationError: the task's own function made what no workspace can hold.
         """
-        if callable(self.files):
-            return self._checked(self.files(Random(f"{suite_version}/{self.id}/{run}")))
         if isinstance(self.files, str):
             return Instance(read_folder(self.module.parent / "files" / self.files))
-        return Instance(self.files)
+        if not callable(self.files):
+            return Instance(self.files)
+        drawn: object = self.files(Random(f"{suite_version}/{self.id}/{run}"))
+        if not isinstance(drawn, Instance):
+            problem = f"must return an Instance, and returned {kind_of(drawn)}"
+        elif not isinstance(drawn.facts, Mapping):
+            problem = files_problem(drawn.files) or f"facts must be a dict, and are {kind_of(drawn.facts)}"
+        else:
+            problem = files_problem(drawn.files)
+            try:
+                json.dumps(dict(drawn.facts), sort_keys=True)
+            except (TypeError, ValueError) as error:
+                problem = problem or f"facts must be what JSON can hold: {error}"
+            if not problem:
+                return drawn
+        name = getattr(self.files, "__name__", "the function")
+        raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
 
     def refuse_verdict(self, returned: object) -> None:
         """Raise InfrastructureError for anything that the checker returned: it neither accepts nor rejects."""
@@ -107,15 +121,6 @@ class Task:
                 f"the checker is broken: {self.checker.__name__} returned {returned!r:.80}; it must assert instead",
                 Cause.checker_broken,
             )
-
-    def _checked(self, drawn: object) -> Instance:
-        problem = f"must return an Instance, and returned {kind_of(drawn)}"
-        if isinstance(drawn, Instance):
-            problem = files_problem(drawn.files) or _facts_problem(drawn.facts)
-        if not isinstance(drawn, Instance) or problem:
-            name = getattr(self.files, "__name__", "the function")
-            raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
-        return drawn
 
 
 def task_id(module: PurePath) -> str:
@@ -144,10 +149,6 @@ def read_folder(folder: Path) -> dict[str, str | bytes]:
     return {name.as_posix(): path.read_bytes() for name, path in files.items() if not IGNORED & set(name.parts)}
 
 
-def _bytes(content: str | bytes) -> bytes:
-    return content.encode() if isinstance(content, str) else content
-
-
 def files_problem(files: object) -> str:
     """Say what is wrong with contents by workspace path; empty where nothing is."""
     if not isinstance(files, Mapping):
@@ -162,16 +163,6 @@ def files_problem(files: object) -> str:
         for parent in PurePosixPath(path).parents:
             if parent.as_posix() in files:
                 return f"{path!r} lies in {parent.as_posix()!r}, which is a file"
-    return ""
-
-
-def _facts_problem(facts: object) -> str:
-    if not isinstance(facts, Mapping):
-        return f"facts must be a dict, and are {kind_of(facts)}"
-    try:
-        json.dumps(dict(facts), sort_keys=True)
-    except (TypeError, ValueError) as error:
-        return f"facts must be what JSON can hold: {error}"
     return ""
 
 

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from pytest_agentcore.analysis.compare import Comparison
@@ -78,18 +79,17 @@ def charts(campaign: Campaign) -> Iterator[Chart]:
     """Draw pass rates, failure modes, times, turns and tokens of a campaign."""
     figures, effort = campaign.figures, campaign.figures.overall.effort
     over, counted = basis(campaign.results)
-    rates = [
-        (_short(task.task), [Mark("line", task.wilson.low, task.wilson.high, FIRST, 0.45), _dot(task.rates.effective)])
-        for task in figures.tasks
-        if task.wilson
-    ]
+    rates = []
+    for task in figures.tasks:
+        if task.wilson:
+            line = Mark("line", task.wilson.low, task.wilson.high, FIRST, 0.45)
+            rates.append((_short(task.task), [line, Mark("dot", 0, task.rates.effective or 0, FIRST)]))
     summary = "Point: passed of scored trials. Line: Wilson's 95% interval of the task."
     yield _rows("Pass rate by task", summary, rates, most=1, ticks=PERCENTS)
     yield _failures(figures)
-    title, words = overlapping("Time of a trial", campaign.manifest.parallel), _in_words(effort.seconds, latency, over)
-    yield _histogram(title, words, counted, lambda result: result.seconds, "seconds", whole=False)
-    words = _in_words(effort.turns, average, over)
-    yield _histogram("Turns of a trial", words, counted, lambda result: result.turns, "turns", whole=True)
+    title = overlapping("Time of a trial", campaign.manifest.parallel)
+    yield _histogram(title, effort.seconds, latency, results=counted, over=over)
+    yield _histogram("Turns of a trial", effort.turns, average, results=counted, over=over, whole=True)
     yield _tokens(figures)
 
 
@@ -100,7 +100,7 @@ def compared(comparison: Comparison) -> Chart:
         before, now = task.first.rates.effective, task.second.rates.effective
         if before is not None and now is not None:
             line, ring = Mark("line", min(before, now), max(before, now), PLAIN), Mark("ring", 0, before, SECOND)
-            rows.append((_short(task.task), [line, ring, _dot(now)]))
+            rows.append((_short(task.task), [line, ring, Mark("dot", 0, now, FIRST)]))
     summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
     return _rows("Pass rate by task", summary, rows, most=1, ticks=PERCENTS)
 
@@ -108,10 +108,6 @@ def compared(comparison: Comparison) -> Chart:
 def _short(task: str) -> str:
     """A task's id without the word that all have."""
     return task.removeprefix("task_")
-
-
-def _dot(rate: float | None) -> Mark:
-    return Mark("dot", 0, rate or 0, FIRST)
 
 
 def _failures(figures: CampaignFigures) -> Chart:
@@ -135,7 +131,12 @@ def _tokens(figures: CampaignFigures) -> Chart:
             evaluated = round((task.effort.prompt_tokens - task.effort.cached_tokens) / trials)
             total = evaluated + round(task.effort.reply_tokens / trials)
             most = max(most, total)
-            rows.append((_short(task.task), [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]))
+            rows.append(
+                (
+                    _short(task.task),
+                    [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)],
+                )
+            )
     effort = figures.overall.effort
     cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
     summary = (
@@ -145,15 +146,6 @@ def _tokens(figures: CampaignFigures) -> Chart:
     )
     ticks, legend = [(n, short(n)) for n in whole_ticks(most)], [("first", "prompt, evaluated"), ("second", "reply")]
     return _rows("Tokens of a trial, by task", summary, rows, most=most, ticks=ticks, legend=legend)
-
-
-def _in_words(found: Distribution, show: Callable[[float | None], str], over: str) -> str:
-    if not found.n:
-        return "There is no trial yet."
-    return (
-        f"Mean {show(found.mean)}, median {show(found.p50)}, p95 {show(found.p95)}, "
-        f"from {show(found.least)} to {show(found.most)}, over {count(found.n, f'{over} trial')}."
-    )
 
 
 def _rows(
@@ -172,33 +164,30 @@ def _rows(
     def x(value: float) -> float:
         return round(left + (WIDTH - 14 - left) * value / most, 1)
 
-    shapes = [shape for value, text in ticks for shape in _tick(x(value), text, bottom)]
+    shapes = []
+    for value, text in ticks:
+        shapes.append(Shape("line", {"x1": x(value), "x2": x(value), "y1": 0, "y2": bottom, "stroke": "var(--line)"}))
+        shapes.append(_label(x(value), bottom + 14, "middle", text))
     for number, (label, marks) in enumerate(rows):
         y = ROW * number + ROW / 2
-        place: Attributes = {"x": left - 8, "y": y + 4, "text-anchor": "end"}
-        shapes.append(Shape("text", place, clip(label, LONGEST), tooltip=label))
+        at: Attributes = {"x": left - 8, "y": y + 4, "text-anchor": "end"}
+        shapes.append(Shape("text", at, clip(label, LONGEST), tooltip=label))
         for mark in marks:
-            shapes.append(_marked(mark, x(mark.start), x(mark.end), y))
+            start, end = x(mark.start), x(mark.end)
+            place: Attributes = {"cx": end, "cy": y, "r": 4.5}
+            ink: Attributes = {"fill": mark.colour}
+            if mark.kind == "bar":
+                place = {"x": start, "y": y - 7, "width": round(end - start, 1), "height": 14, "rx": 2}
+                ink = {"fill": mark.colour, "opacity": mark.opacity}
+            elif mark.kind == "line":
+                place = {"x1": start, "x2": end, "y1": y, "y2": y, "stroke-width": 3, "stroke-linecap": "round"}
+                ink = {"stroke": mark.colour, "opacity": mark.opacity}
+            elif mark.kind == "ring":
+                ink = {"fill": "none", "stroke": mark.colour, "stroke-width": 2}
+            shapes.append(Shape({"bar": "rect", "line": "line"}.get(mark.kind, "circle"), {**place, **ink}))
             if mark.text:
-                shapes.append(Shape("text", {"x": x(mark.end) + 4, "y": y + 4}, mark.text))
+                shapes.append(Shape("text", {"x": end + 4, "y": y + 4}, mark.text))
     return Chart(title=title, summary=summary, height=bottom + AXIS, shapes=shapes, legend=legend)
-
-
-def _marked(mark: Mark, start: float, end: float, y: float) -> Shape:
-    if mark.kind == "bar":
-        place: Attributes = {"x": start, "y": y - 7, "width": round(end - start, 1), "height": 14, "rx": 2}
-        return Shape("rect", {**place, "fill": mark.colour, "opacity": mark.opacity})
-    if mark.kind == "line":
-        line: Attributes = {"x1": start, "x2": end, "y1": y, "y2": y, "stroke-width": 3, "stroke-linecap": "round"}
-        return Shape("line", {**line, "stroke": mark.colour, "opacity": mark.opacity})
-    ring: Attributes = {"fill": "none", "stroke": mark.colour, "stroke-width": 2}
-    ink = {"fill": mark.colour} if mark.kind == "dot" else ring
-    return Shape("circle", {"cx": end, "cy": y, "r": 4.5, **ink})
-
-
-def _tick(x: float, text: str, bottom: float) -> Iterator[Shape]:
-    yield Shape("line", {"x1": x, "x2": x, "y1": 0, "y2": bottom, "stroke": "var(--line)"})
-    yield _label(x, bottom + 14, "middle", text)
 
 
 def _label(x: float, y: float, anchor: str, text: str) -> Shape:
@@ -207,14 +196,22 @@ def _label(x: float, y: float, anchor: str, text: str) -> Shape:
 
 def _histogram(
     title: str,
-    summary: str,
-    results: Sequence[TrialResult],
-    value: Callable[[TrialResult], float],
-    unit: str,
+    found: Distribution,
+    show: Callable[[float | None], str],
     *,
-    whole: bool,
+    results: Sequence[TrialResult],
+    over: str,
+    whole: bool = False,
 ) -> Chart:
-    """Draw how many trials had which value, from 0 on, stacked by outcome."""
+    """Draw how many trials took how many turns (`whole`) or else seconds, from 0 on, stacked by outcome."""
+    unit = "turns" if whole else "seconds"
+    value: Callable[[TrialResult], float] = attrgetter(unit)
+    summary = "There is no trial yet."
+    if found.n:
+        summary = (
+            f"Mean {show(found.mean)}, median {show(found.p50)}, p95 {show(found.p95)}, "
+            f"from {show(found.least)} to {show(found.most)}, over {count(found.n, f'{over} trial')}."
+        )
     step = bin_width(max(map(value, results), default=1.0), whole=whole)
     counts = Counter((math.floor(value(result) / step), result.outcome) for result in results)
     heights: Counter[int] = Counter()
@@ -235,21 +232,17 @@ def _histogram(
         below = 0
         for outcome in OUTCOMES:
             if n := counts[place, outcome]:
-                where = {"x": round(left + wide * place, 1), "y": y(below + n), "width": round(wide - 1, 1)}
-                fill: Attributes = {"height": round(y(below) - y(below + n), 1), "fill": f"var(--{outcome})"}
-                shapes.append(Shape("rect", {**where, **fill}))
+                size: Attributes = {"width": round(wide - 1, 1), "height": round(y(below) - y(below + n), 1)}
+                where: Attributes = {"x": round(left + wide * place, 1), "y": y(below + n), **size}
+                shapes.append(Shape("rect", {**where, "fill": f"var(--{outcome})"}))
                 below += n
     # a bar of one whole number has that number below its middle, any other bar its bounds below its sides
     middle = 0.5 if whole and step == 1 else 0.0
-    for place in range(0, bins + (not middle), math.ceil(bins / TICKS)):
-        at: Attributes = {
-            "x": round(left + wide * (place + middle), 1),
-            "y": y(0) + 14,
-            "text-anchor": "middle",
-            "class": "tick",
-        }
-        shapes.append(Shape("text", at, f"{place * step:g}"))
-    shapes.append(Shape("text", {"x": WIDTH - 14, "y": y(0) + 28, "text-anchor": "end", "class": "tick"}, unit))
+    shapes += [
+        _label(left + wide * (place + middle), y(0) + 14, "middle", f"{place * step:g}")
+        for place in range(0, bins + (not middle), math.ceil(bins / TICKS))
+    ]
+    shapes.append(_label(WIDTH - 14, y(0) + 28, "end", unit))
     present = {result.outcome for result in results}
     legend = [(outcome, outcome) for outcome in OUTCOMES if outcome in present]
     return Chart(title=title, summary=summary, height=PLOT + 6 + 2 * AXIS, shapes=shapes, legend=legend)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import read_lines, to_line
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.reports.report import Report
@@ -80,67 +79,56 @@ DETAIL = 600
 """Characters of a trial's detail that the list holds; all of it is in `data/results.jsonl`."""
 
 COLUMNS: Mapping[str, Callable[[TrialResult], Any]] = {
-    "attempt": lambda result: result.attempt,
-    "task": lambda result: result.task,
-    "run": lambda result: result.run,
-    "outcome": lambda result: result.outcome,
-    "cause": lambda result: result.cause,
-    "stop": lambda result: result.stop_reason,
+    **{name: attrgetter(name) for name in ("attempt", "task", "run", "outcome", "cause")},
+    "stop": attrgetter("stop_reason"),
     "detail": lambda result: result.detail[:DETAIL],
-    "turns": lambda result: result.turns,
-    "calls": lambda result: result.tool_calls,
-    "problems": lambda result: result.problems,
-    "prompt": lambda result: result.prompt_tokens,
-    "cached": lambda result: result.cached_tokens,
-    "reply": lambda result: result.reply_tokens,
+    "turns": attrgetter("turns"),
+    "calls": attrgetter("tool_calls"),
+    "problems": attrgetter("problems"),
+    **{kind: attrgetter(f"{kind}_tokens") for kind in ("prompt", "cached", "reply")},
     "seconds": lambda result: round(result.seconds, 3),
     "modelSeconds": lambda result: round(result.model_seconds, 3),
     "toolSeconds": lambda result: round(result.tool_seconds, 3),
-    "started": lambda result: result.started,
-    "seed": lambda result: result.seed,
+    **{name: attrgetter(name) for name in ("started", "seed")},
 }
 """Values of a row by the names that page.js has for them; behind them come `earlier`, `hits` and `embedded`."""
 
 
-@dataclass(slots=True)
-class Embedding:
-    """Packs transcripts until the page is full: trials that did not pass first, then the others, then old attempts."""
+def embed(report: Report, limit: int) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
+    """Pack transcripts until the page is full: trials that did not pass first, then the others, then old attempts.
 
-    report: Report
-    limit: int
-    state: dict[str, str] = field(default_factory=dict)
-    """By attempt: `yes`, `missing`, or absent where the page had no room."""
-    used: int = 0
+    Args:
+        report: of the campaign.
+        limit: bytes for all of them.
 
-    def transcripts(self) -> Iterator[tuple[str, str]]:
-        """Yield each packed transcript once, after its attempt; `state` is whole when this has ended."""
-        folder = self.report.campaign.folder
-        ordered = sorted(self.report.results, key=lambda result: bool(result.passed))
-        # attempts that were replaced come last: they are evidence of the harness, and no result is made of them
-        paths = [folder.transcript(result.attempt) for result in ordered]
-        for path in [*paths, *sorted(folder.attempts.glob("*.jsonl"))]:
-            if self.used >= self.limit:
-                return
-            packed = pack(path)
-            self.state[path.stem] = "yes" if packed else "missing"
-            if packed:
-                self.used += len(packed)
-                yield path.stem, packed
-
-
-def earlier_attempts(folder: CampaignFolder) -> Mapping[tuple[str, int], list[str]]:
-    """Find the UUIDs of replaced attempts by task and run, the oldest first."""
-    found: dict[tuple[str, int], list[tuple[str, str]]] = {}
-    for path in folder.attempts.glob("*.jsonl"):
-        start = next(read_lines(path), None)
-        if start and start.get("event") == "start":
-            found.setdefault((start["task"], start["run"]), []).append((start["started"], path.stem))
-    return {key: [attempt for _, attempt in sorted(attempts)] for key, attempts in found.items()}
+    Returns:
+        Each packed transcript after its attempt; and by attempt `yes` or `missing`, or nothing where the page had no
+        room.
+    """
+    folder, used = report.campaign.folder, 0
+    packed: list[tuple[str, str]] = []
+    state: dict[str, str] = {}
+    ordered = sorted(report.results, key=lambda result: bool(result.passed))
+    # attempts that were replaced come last: they are evidence of the harness, and no result is made of them
+    paths = [folder.transcript(result.attempt) for result in ordered]
+    for path in [*paths, *sorted(folder.attempts.glob("*.jsonl"))]:
+        if used >= limit:
+            break
+        text = pack(path)
+        state[path.stem] = "yes" if text else "missing"
+        if text:
+            used += len(text)
+            packed.append((path.stem, text))
+    return packed, state
 
 
 def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[str, Any]:
     """Gather everything page.js works with, transcripts aside."""
-    earlier = earlier_attempts(report.campaign.folder)
+    replaced: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for path in report.campaign.folder.attempts.glob("*.jsonl"):
+        start = next(read_lines(path), None)
+        if start and start.get("event") == "start":
+            replaced.setdefault((start["task"], start["run"]), []).append((start["started"], path.stem))
     hits: dict[str, list[list[Any]]] = {}
     for found in report.detected:
         for result, hit in found.hits:
@@ -152,7 +140,7 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
         "rows": [
             [
                 *(value(result) for value in COLUMNS.values()),
-                earlier.get((result.task, result.run), []),
+                [attempt for _, attempt in sorted(replaced.get((result.task, result.run), []))],  # the oldest first
                 hits.get(result.attempt, []),
                 embedded.get(result.attempt, "no"),
             ]

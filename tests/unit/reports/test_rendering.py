@@ -1,8 +1,12 @@
-"""report.md and group.md: what is listed, and that no text in them becomes markup."""
+"""report.md, group.md and report.html: what is listed, and that no text in them becomes markup."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,8 @@ from results import HOSTILE, WRONG, manifest, result
 
 from pytest_agentcore.analysis.groups import build_group
 from pytest_agentcore.pack.read import read_campaign
-from pytest_agentcore.reports.rendering import LISTED, group_page, markdown, markdown_environment
-from pytest_agentcore.reports.report import build_report
+from pytest_agentcore.reports.rendering import LISTED, for_script, group_page, markdown, markdown_environment, page
+from pytest_agentcore.reports.report import Report, build_report
 
 EVIL = "<script>alert(1)</script> [x](http://y) | `a` **b**"
 
@@ -66,3 +70,57 @@ def test_names_in_a_group_are_no_markup(tmp_path: Path) -> None:
     assert text.startswith("# \\<script")
     assert "| native | 0 | 1/1 | 1/1 | [native](../native/) |" in text
     assert "- **format tax**: native 1/1 → lenient 1/1: 0.0 points" in text
+
+
+def test_what_is_left_out_is_counted_on_the_page(report: Report) -> None:
+    text = "".join(page(report, room=1500))
+
+    assert re.search(r"The transcripts of \d+ of 12 trials are not in this page", text)
+
+
+def test_the_policy_admits_the_scripts_and_styles_that_are_there(report: Report) -> None:
+    text = "".join(page(report))
+
+    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)[0].replace("&#39;", "'")
+    for element in ("script", "style"):
+        (content,) = re.findall(f"<{element}>(.*?)</{element}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert not re.search(r"\s(style|on\w+)=", text.partition("<script>")[0].partition("</style>")[2])
+
+
+def test_times_of_trials_that_overlapped_are_marked(tmp_path: Path) -> None:
+    facts = replace(manifest([("task_01_x", 1)]), parallel=4)
+    folder = write_pack(tmp_path / "campaign", facts, [result("task_01_x", 1)])
+    text = "".join(page(build_report(read_campaign(folder.path))))
+
+    for name in ("median time", "mean time", "Time of a trial"):
+        assert f"{name} (4 at once)" in text
+
+
+def test_names_in_charts_are_escaped(tmp_path: Path) -> None:
+    name = "task_01_<b>&\"'</text><script>"
+    folder = write_pack(tmp_path / "campaign", manifest([(name, 1)]), [result(name, 1)])
+    text = "".join(page(build_report(read_campaign(folder.path))))
+
+    assert "<b>" not in text
+    assert text.count("<script") == 3
+
+
+def test_a_campaign_without_a_single_result_has_a_page(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "campaign", manifest([("task_01_x", 1)]), [])
+    text = "".join(page(build_report(read_campaign(folder.path))))
+
+    assert "0 of 0 scored trials passed" in text
+    assert "undefined: no trial is scored" in text
+    assert text.count("<svg") == 5
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "</script><script>alert(1)</script>", "<!-- <script>", "&lt;"])
+def test_data_never_ends_its_element_and_comes_back_exactly(text: str) -> None:
+    written = for_script({text: [text]})
+
+    assert not set("<>&") & set(written)
+    assert json.loads(written) == {text: [text]}

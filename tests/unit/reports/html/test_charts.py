@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pytest_agentcore.reports.html.charts import WIDTH, bin_width, charts, whole_ticks
-from pytest_agentcore.reports.html.page import page
+from pytest_agentcore.reports.rendering import page
 from pytest_agentcore.reports.report import Report
 
 

@@ -14,7 +14,7 @@ from results import manifest, reply_event, result, start_event, tool_event
 
 from pytest_agentcore.pack.jsonl import to_line
 from pytest_agentcore.pack.read import read_campaign
-from pytest_agentcore.reports.html.transcripts import CUT_BYTES, WHOLE_BYTES, Embedding, pack, page_data
+from pytest_agentcore.reports.html.transcripts import CUT_BYTES, WHOLE_BYTES, embed, pack, page_data
 from pytest_agentcore.reports.report import Report, build_report
 
 
@@ -60,13 +60,12 @@ def test_a_large_transcript_keeps_both_ends_of_its_texts(tmp_path: Path, turns: 
 
 
 def test_failed_trials_come_first_when_the_page_is_full(report: Report) -> None:
-    embedding = Embedding(report, limit=1500)
-    list(embedding.transcripts())
+    _, embedded = embed(report, limit=1500)
 
-    outcomes = {one.outcome for one in report.results if one.attempt in embedding.state}
-    assert embedding.state
+    outcomes = {one.outcome for one in report.results if one.attempt in embedded}
+    assert embedded
     assert "passed" not in outcomes
-    assert len(embedding.state) < len(report.results)
+    assert len(embedded) < len(report.results)
 
 
 def test_replaced_attempts_are_in_the_page_the_oldest_first(tmp_path: Path) -> None:
@@ -78,11 +77,10 @@ def test_replaced_attempts_are_in_the_page_the_oldest_first(tmp_path: Path) -> N
         (pack_folder.attempts / f"{attempt}.jsonl").write_bytes(to_line(event))
     (pack_folder.attempts / "torn.jsonl").write_bytes(b'{"event":"sta')
     report = build_report(read_campaign(pack_folder.path))
-    embedding = Embedding(report, 10**6)
 
-    packed = [attempt for attempt, _ in embedding.transcripts()]
-    data = page_data(report, embedding.state, "title")
+    transcripts, embedded = embed(report, 10**6)
+    data = page_data(report, embedded, "title")
     (row,) = (dict(zip(data["columns"], values, strict=True)) for values in data["rows"])
 
     assert row["earlier"] == ["b" * 8, "a" * 8]
-    assert {*row["earlier"], trial.attempt} <= set(packed)
+    assert {*row["earlier"], trial.attempt} <= {attempt for attempt, _ in transcripts}
