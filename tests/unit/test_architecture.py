@@ -87,6 +87,7 @@ HOME_OF_HEAVY = {
     "huggingface_hub": {"catalogue.hub"},
     "openai": {"backends.openai.client"},
     "pandas": {"pack.csv"},
+    "psutil": {"backends.llama.fit"},
     "referencing": {"pack.validate"},
     "scipy": {"stats.chance", "stats.intervals"},
 }
