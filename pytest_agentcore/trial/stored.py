@@ -30,7 +30,7 @@ def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
     """
     readers: Mapping[str, Reader] = _readers(kind)  # type: ignore[arg-type]
     if missing := [name for name in readers if name not in data]:
-        raise ValueError(f"without {', '.join(missing)}")
+        raise ValueError(f"{', '.join(f'`{name}`' for name in missing)} {'is' if len(missing) == 1 else 'are'} missing")
     return kind(**{name: read(name, data[name]) for name, read in readers.items()})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentcore.analysis.predicted import forecast
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.predictions import Expected, parse_predictions
 
@@ -39,17 +38,6 @@ total = [0.1, 0.25]
     assert found.failure_modes == {"wrong_answer": Expected(2, 6)}
     assert found.cost == Expected(0.1, 0.25)
     assert found.items == 6
-
-
-def test_the_form_predicts_nothing_until_it_is_filled_in_and_then_what_was_filled_in() -> None:
-    form = forecast(model='a "quoted" model', suite="tiny", tasks=["task_01", "task_02"], runs=3)
-
-    assert parse_predictions(form).items == 0
-    assert parse_predictions(form).model == 'a "quoted" model'
-    filled = parse_predictions(form.replace("# task_01 = ", "task_01 = ").replace("# total", "total"))
-    assert (filled.tasks, filled.cost) == ({"task_01": Expected(0, 3)}, Expected(0, 0))
-    everything = "\n".join(line.removeprefix("# ") if " = " in line else line for line in form.splitlines())
-    assert parse_predictions(everything).items == 3 + 2 + 3
 
 
 @pytest.mark.parametrize(

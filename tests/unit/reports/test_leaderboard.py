@@ -174,4 +174,4 @@ def test_nothing_but_damaged_campaigns_is_an_error(tmp_path: Path, capsys: pytes
     campaign(tmp_path / "oracle", 1)
     _edit(tmp_path / "one", lambda data: data.pop("policy"))
     assert cli.main(["leaderboard", str(tmp_path)]) == 2
-    assert "one/manifest.json: not a manifest of a campaign: without policy" in capsys.readouterr().err
+    assert "one/manifest.json: not a manifest of a campaign: `policy` is missing" in capsys.readouterr().err

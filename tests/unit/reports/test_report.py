@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from packs import events_of, write_pack
-from results import GAVE_UP, LOST, WRONG, manifest, result
+from results import LOST, WRONG, manifest, result
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.transcript import played, read_transcript
 from pytest_agentcore.reports.rendering import markdown
 from pytest_agentcore.reports.report import build_report
-from pytest_agentcore.trial.modes import StopReason
 
 
 def text_of(path: Path) -> str:
@@ -62,27 +61,6 @@ def test_a_missing_transcript_is_not_examined_and_a_damaged_one_is_named(tmp_pat
     folder.transcript(trials[1].attempt).write_bytes(b'{"event":"start"\n{}\n')
     with pytest.raises(UsageError, match="line 1 is not a JSON object"):
         build_report(read_campaign(tmp_path / "c"))
-
-
-def test_what_casts_doubt_on_the_numbers_is_said(tmp_path: Path) -> None:
-    timed_out = result("task_01", 1, **GAVE_UP | {"stop_reason": StopReason.time_limit, "tool_calls": 0})
-    same = result("task_01", 2, **GAVE_UP | {"tool_calls": 0, "replies_digest": timed_out.replies_digest})
-    failed = {"passed": False, "verdict": "no structured call came back"}
-    said = manifest([("task_01", 1), ("task_01", 2)], parallel=4, preflight=failed, warnings=("n_ctx is large",))
-    write_pack(tmp_path / "c", said, [timed_out, same])
-
-    report = build_report(read_campaign(tmp_path / "c"))
-    text = " ".join(warning.text for warning in report.warnings)
-
-    for sentence in (
-        "n_ctx is large",
-        "up to 4 trials ran at the same time",
-        "the preflight failed and the campaign was run anyway: no structured call came back",
-        "1 trial ended by time_limit, which depends on the machine",
-        "not one trial of tiny made a tool call that could be run",
-        "2 scored trials are 1 distinct ones",
-    ):
-        assert sentence in text
 
 
 def test_turns_of_an_agent_without_replies_are_turns_too(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_value_comes_back() -> None:
         ({"colour": "blue"}, "'blue' is not a valid Colour"),
         ({"parts": {}}, "parts must be a list"),
         ({"parts": [1]}, "parts must be an object, not 1"),
-        ({"parts": [{}]}, "without size"),
+        ({"parts": [{}]}, "`size` is missing"),
         ({"weights": {"a": "heavy"}}, "weights must be a number, not 'heavy'"),
         ({"anything": []}, "anything must be an object"),
     ],
@@ -66,5 +66,5 @@ def test_another_type_is_refused(change: dict[str, Any], words: str) -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match="without count, parts"):
+    with pytest.raises(ValueError, match="`count`, `parts` are missing"):
         from_json(Whole, {name: value for name, value in GOOD.items() if name not in ("count", "parts")})

@@ -1,0 +1,49 @@
+"""What is said of how a campaign was run, and what casts doubt on its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from packs import write_pack
+from results import GAVE_UP, manifest, result
+
+from pytest_agentcore.pack.manifest import Recheck
+from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.reports.facts import facts, warnings
+from pytest_agentcore.trial.modes import StopReason
+
+
+def test_every_fact_names_the_key_of_the_manifest_that_bears_it_out() -> None:
+    at, suite = "2026-06-11T08:00:00+00:00", "cd" * 32
+    again = Recheck(at=at, suite=suite, harness="0.1.0", classification=2, up=1, down=3, otherwise=0)
+    machine = {"system": "Linux", "processors": 2, "memory_bytes": 8 * 2**30, "python": "3.11.2"}
+    described = replace(manifest(), machine=machine, context_load=2000, rechecked=(again,))
+
+    said = {fact.label: fact.text for fact in facts(described)}
+
+    assert {fact.file.partition("#")[2] for fact in facts(described)} <= described.to_json().keys()
+    assert said["machine"] == "Linux · 2 processors · 8 GiB · Python 3.11.2"
+    assert said["context load"] == "2000 tokens of earlier conversation"
+    assert said["rechecked"] == "1 time, last by a suite of digest cdcdcdcdcdcd: 1 up, 3 down, 0 judged otherwise"
+    assert said["plan"] == "1 task, 3 runs: 1 trial · interleaved · seed 7"
+
+
+def test_what_casts_doubt_on_the_numbers_is_said(tmp_path: Path) -> None:
+    timed_out = result("task_01", 1, **GAVE_UP | {"stop_reason": StopReason.time_limit, "tool_calls": 0})
+    same = result("task_01", 2, **GAVE_UP | {"tool_calls": 0, "replies_digest": timed_out.replies_digest})
+    failed = {"passed": False, "verdict": "no structured call came back"}
+    said = manifest([("task_01", 1), ("task_01", 2)], parallel=4, preflight=failed, warnings=("n_ctx is large",))
+    write_pack(tmp_path / "c", said, [timed_out, same])
+
+    text = " ".join(warning.text for warning in warnings(read_campaign(tmp_path / "c")))
+
+    for sentence in (
+        "n_ctx is large",
+        "up to 4 trials ran at the same time",
+        "the preflight failed and the campaign was run anyway: no structured call came back",
+        "1 trial ended by time_limit, which depends on the machine",
+        "not one trial of tiny made a tool call that could be run",
+        "2 scored trials are 1 distinct ones",
+    ):
+        assert sentence in text
