@@ -24,8 +24,8 @@ LOADED_ONCE = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that load a real model after all others, which keep their order."""
-    items.sort(key=lambda item: item.get_closest_marker("model") is not None)
+    """Run tests that load a real model last, and begin with those that take minutes, beside which others get done."""
+    items.sort(key=lambda item: (bool(item.get_closest_marker("model")), not item.get_closest_marker("minutes")))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

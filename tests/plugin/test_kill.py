@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from killing import Killer
 from tiny import HELLO, say, write
 
 KILLS = 60
 
 
+@pytest.mark.minutes
 def test_sixty_kills_at_random_moments(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "test_task_01_hello.py").write_text(HELLO)
