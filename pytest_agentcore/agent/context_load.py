@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -197,13 +198,7 @@ def _most(fits: Callable[[int], bool], limit: int) -> int:
     low, high = 0, 1
     while high < limit and fits(high):
         low, high = high, min(2 * high, limit)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return bisect_left(range(high + 1), True, lo=low + 1, key=lambda number: not fits(number)) - 1
 
 
 def _to_json(message: Message) -> dict[str, Any]:

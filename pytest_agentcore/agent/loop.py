@@ -1,4 +1,4 @@
-"""The agent loop: run → ask → act."""
+"""The agent loop: run → turn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
-from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request
+from pytest_agentcore.backends.base import Backend, FinishReason, Message, Request
 from pytest_agentcore.catalogue.entry import Policy, Sampling
 from pytest_agentcore.errors import EndOfTrial
 from pytest_agentcore.trial.fold import Attempt
@@ -58,21 +58,25 @@ class ModelAgent:
         # Every way to an end is an EndOfTrial from below: a budget, a reply that was cut short, the final answer.
         try:
             while True:
-                session.begin_turn()
-                self._asking.on_turn(session.key, session.turn)
-                self.act(session, self.ask(session))
+                self.turn(session)
         except EndOfTrial as end:
             return session.finish(end.stop_reason, end.detail)
 
-    def ask(self, session: Session) -> Reply:
-        """One reply; ends the trial when the reply was cut short."""
-        asking = self._asking
+    def turn(self, session: Session) -> None:
+        """One reply, and the calls that it makes or the answer that it is.
+
+        Raises:
+            EndOfTrial: the reply was cut short, or is final.
+        """
+        asking, messages = self._asking, self._messages
+        session.begin_turn()
+        asking.on_turn(session.key, session.turn)
 
         def request() -> Request:
             return Request(
                 trial=session.key,
                 turn=session.turn,
-                messages=tuple(self._messages),
+                messages=tuple(messages),
                 tools=tuple(session.tools.specs),
                 sampling=asking.sampling,
                 seed=mix_seed(asking.base_seed, session.key.task, session.key.run, session.turn),
@@ -87,19 +91,19 @@ class ModelAgent:
         session.take_reply(reply)
         if reply.finish in _CUT_SHORT:
             raise EndOfTrial(*_CUT_SHORT[reply.finish])
-        return reply
 
-    def act(self, session: Session, reply: Reply) -> None:
-        """Run the calls of a reply in order, or feed back why it could not be read, or take it as the final answer."""
-        calls, messages = reply.tool_calls, self._messages
+        # A reply that could not be read is answered with the reason.
         if reply.problems:
             text = " ".join(reply.problems)
             session.feed_back(text)
             messages += [Message(role="assistant", content=reply.text), Message(role="user", content=text)]
             return
+
+        calls = tuple(reply.tool_calls)
         if calls:
-            said = Message(role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=tuple(calls))
-            messages.append(said)
+            messages.append(
+                Message(role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=calls)
+            )
         for index, call in enumerate(calls):
             session.check_time()
             done = session.act(call, index)

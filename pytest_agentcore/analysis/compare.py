@@ -16,8 +16,8 @@ from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
-_SHOWN = 12
-"""Characters of a digest."""
+DIGEST_SHOWN = 12
+"""Characters of a sha256 that are shown; the manifest has all."""
 LOOKED_AT = 10
 """Transcripts that are read to see whether a model thinks: one of each of that many tasks."""
 
@@ -52,7 +52,7 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "model", manifest.model
     yield "file", _known(backend, "file")
     # a file of the same name may hold other weights
-    yield "model's content", str(backend.get("sha256") or manifest.entry.get("sha256") or "-")[:_SHOWN]
+    yield "model's content", str(backend.get("sha256") or manifest.entry.get("sha256") or "-")[:DIGEST_SHOWN]
     yield "quant", _known(backend, "quant")
     yield "policy", manifest.policy
     yield from ((f"sampling {name}", f"{value:g}") for name, value in manifest.sampling.items())
@@ -64,7 +64,7 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "context load", f"{manifest.context_load} tokens"
     yield "backend", _known(backend, "backend", "name")
     yield "dialect", _known(backend, "dialect")
-    yield "chat template", _known(backend.get("template") or {}, "sha256")[:_SHOWN]
+    yield "chat template", _known(backend.get("template") or {}, "sha256")[:DIGEST_SHOWN]
     # as the backend reports them; those that it does not report, as they were asked for
     made = backend.get("engine")
     engine = {**(manifest.engine or {}), **(made if isinstance(made, Mapping) else {})}
@@ -77,7 +77,7 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     confined = " ".join(str(sandbox[name]) for name in ("name", "version") if sandbox.get(name))
     yield "sandbox", joined([confined, f"Python {sandbox['python']}" if sandbox.get("python") else ""])
     yield "suite version", manifest.suite.version
-    yield "suite digest", manifest.judged_by[:_SHOWN]
+    yield "suite digest", manifest.judged_by[:DIGEST_SHOWN]
     anew = [f"given anew by harness {one.harness}, classification {one.classification}" for one in manifest.rechecked]
     yield "verdicts", anew[-1] if anew else "as they were given"
     yield "seed", str(manifest.seed)

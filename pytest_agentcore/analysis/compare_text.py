@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pytest_agentcore.analysis.compare import Comparison, TaskComparison
 from pytest_agentcore.format import (
     TINY,
@@ -23,7 +21,6 @@ from pytest_agentcore.format import (
     threshold,
 )
 from pytest_agentcore.pack.figures import Figures
-from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import ALPHA, PairedTest, is_significant
 from pytest_agentcore.stats.counting import Rates
 
@@ -32,7 +29,20 @@ FIRST, SECOND = "A", "B"
 
 def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     """Write who is compared, what differs, a table, what each changed task says for itself, the verdict."""
-    above = [*_side(FIRST, comparison.first), *_side(SECOND, comparison.second), *_differing(comparison)]
+    above: list[Line] = []
+    for label, campaign in ((FIRST, comparison.first), (SECOND, comparison.second)):
+        rates, again = campaign.figures.overall.rates, interval(campaign.figures.same_tasks)
+        raw = f"{fraction(rates.passed, rates.planned)} = {percent(rates.raw)} raw"
+        effective = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)} effective"
+        above += [(label, campaign.folder.id), ("", joined([raw, effective, f"same tasks again {again}"]))]
+    differing = [f"{one.name}: {one.first} | {one.second}" for one in comparison.conditions]
+    above += zip(["differ", *[""] * len(differing)], differing or ["in nothing but their trials"], strict=False)
+    for label, tasks in ((FIRST, comparison.only_first), (SECOND, comparison.only_second)):
+        if tasks:
+            above.append(("left out", f"only {label} planned {', '.join(tasks)}"))
+    if not comparison.same_suite:
+        text = "the suites differ: tasks of one name need not be the same task, and no number below means much."
+        above.append(("CAUTION", text))
     below = [("task", sentence) for task in comparison.tasks if (sentence := task_sentence(task))]
     below += [("looks", looks_sentence(comparison)), ("verdict", verdict_sentence(comparison))]
     return [*labelled_lines(above, width), "", *_table(comparison, width), "", *labelled_lines(below, width)]
@@ -113,27 +123,6 @@ def _share(figures: Figures) -> str:
     rates, distinct = figures.rates, figures.distinct
     shown = fraction(rates.passed, rates.scored)
     return shown if distinct.n == rates.scored else f"{shown} ({distinct.n} distinct)"
-
-
-def _side(label: str, campaign: Campaign) -> Iterator[Line]:
-    rates = campaign.figures.overall.rates
-    yield label, campaign.folder.id
-    raw = f"{fraction(rates.passed, rates.planned)} = {percent(rates.raw)} raw"
-    effective = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)} effective"
-    yield "", joined([raw, effective, f"same tasks again {interval(campaign.figures.same_tasks)}"])
-
-
-def _differing(comparison: Comparison) -> Iterator[Line]:
-    if not comparison.conditions:
-        yield "differ", "in nothing but their trials"
-    for i, condition in enumerate(comparison.conditions):
-        yield "" if i else "differ", f"{condition.name}: {condition.first} | {condition.second}"
-    for label, tasks in ((FIRST, comparison.only_first), (SECOND, comparison.only_second)):
-        if tasks:
-            yield "left out", f"only {label} planned {', '.join(tasks)}"
-    if not comparison.same_suite:
-        text = "the suites differ: tasks of one name need not be the same task, and no number below means much."
-        yield "CAUTION", text
 
 
 def _table(comparison: Comparison, width: int) -> list[str]:

@@ -62,7 +62,19 @@ class Gate:
         Raises:
             UsageError: not a rate, or not between 0 and 1.
         """
-        return cls(tuple(_threshold(value) for value in values))
+        thresholds = []
+        for value in values:
+            task, equals, text = (part.strip() for part in value.rpartition("="))
+            if equals and not task:
+                raise UsageError(f"--min-pass-rate {value!r}: there is no task before the '='")
+            match = _RATE.fullmatch(text)
+            if not match or (match["whole"] and not int(match["whole"])):
+                raise UsageError(f"--min-pass-rate {value!r}: must be a rate such as 0.9 or 90%, or TASK=RATE")
+            rate = Fraction(text.rstrip("%")) / (100 if match["percent"] else 1)
+            if rate > 1:
+                raise UsageError(f"--min-pass-rate {value!r}: must lie between 0 and 1 (or 0% and 100%)")
+            thresholds.append(Threshold(given=text, rate=rate, task=task))
+        return cls(tuple(thresholds))
 
     def __bool__(self) -> bool:
         return bool(self.thresholds)
@@ -139,19 +151,6 @@ def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[s
             f"model whose true rate is {threshold.given} passes {result}"
         )
     return why, note
-
-
-def _threshold(value: str) -> Threshold:
-    task, equals, text = (part.strip() for part in value.rpartition("="))
-    if equals and not task:
-        raise UsageError(f"--min-pass-rate {value!r}: there is no task before the '='")
-    match = _RATE.fullmatch(text)
-    if not match or (match["whole"] and not int(match["whole"])):
-        raise UsageError(f"--min-pass-rate {value!r}: must be a rate such as 0.9 or 90%, or TASK=RATE")
-    rate = Fraction(text.rstrip("%")) / (100 if match["percent"] else 1)
-    if rate > 1:
-        raise UsageError(f"--min-pass-rate {value!r}: must lie between 0 and 1 (or 0% and 100%)")
-    return Threshold(given=text, rate=rate, task=task)
 
 
 def _find(beginning: str, known: Sequence[str]) -> str:

@@ -92,27 +92,22 @@ def plan_lines(plan: Plan, width: int = 80) -> list[str]:
         f"{ALPHA:g} (two-sided, paired by task)"
     )
     runs = f"{count(plan.runs, 'run')} of every task in each of the two: {trials} a campaign"
-    lines: list[Line] = [("question", question), ("from", _source(plan)), ("runs", runs)]
-    if plan.earlier:
-        lines += _beside(plan, plan.earlier, kind)
-    else:
-        lines.append(("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one"))
-    return labelled_lines(lines, width)
-
-
-def _source(plan: Plan) -> str:
-    if not plan.earlier:
-        return (
-            f"no earlier campaign: every task is taken to pass {percent(plan.expected.mean)} of the time and "
-            f"{percent(plan.expected.mean + plan.change)} after it, which asks for the most runs"
-        )
-    rates = plan.earlier.figures.overall.rates
     mean, variance = plan.expected.mean, plan.expected.variance
-    return (
-        f"{plan.earlier.folder.id}: {fraction(rates.passed, rates.scored)} of the scored trials passed; expected from "
-        f"then on {percent(mean)}, and within tasks {percent(variance / (mean * (1 - mean)))} of the variance that "
-        "equal tasks would have"
-    )
+    if plan.earlier:
+        rates = plan.earlier.figures.overall.rates
+        source = (
+            f"{plan.earlier.folder.id}: {fraction(rates.passed, rates.scored)} of the scored trials passed; expected "
+            f"from then on {percent(mean)}, and within tasks {percent(variance / (mean * (1 - mean)))} of the variance "
+            "that equal tasks would have"
+        )
+        costs = list(_beside(plan, plan.earlier, kind))
+    else:
+        source = (
+            f"no earlier campaign: every task is taken to pass {percent(mean)} of the time and "
+            f"{percent(mean + plan.change)} after it, which asks for the most runs"
+        )
+        costs = [("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one")]
+    return labelled_lines([("question", question), ("from", source), ("runs", runs), *costs], width)
 
 
 def _beside(plan: Plan, earlier: Campaign, kind: str) -> Iterator[Line]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Self
@@ -93,15 +94,14 @@ class Terms:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """Take them from one campaign."""
+        limits = {name: manifest.budget.get(name, 0) for name in ("turns", "reply_tokens", "seconds")}
         return cls(
             suite=manifest.suite.title,
             digest=manifest.judged_by,
             policy=manifest.policy,
             context_load=manifest.context_load,
             tasks=tuple(manifest.tasks),
-            turns=manifest.budget.get("turns", 0),
-            reply_tokens=manifest.budget.get("reply_tokens", 0),
-            seconds=manifest.budget.get("seconds", 0),
+            **limits,
         )
 
 
@@ -178,17 +178,12 @@ def published_scores() -> list[PublishedScore]:
     text = files(__package__).joinpath("published.csv").read_text(encoding="utf-8")
     rows = sorted(csv.DictReader(text.splitlines()), key=lambda row: -int(row["passes"]))
     passes = [int(row["passes"]) for row in rows]
-    return [
-        PublishedScore(
-            rank=passes.index(int(row["passes"])) + 1,
-            model=row["model"],
-            passed=int(row["passes"]),
-            planned=int(row["planned"]),
-            dollars=float(row["cost_usd"]) if row["cost_usd"] else None,
-            tier=row["tier"],
-        )
-        for row in rows
-    ]
+    found = []
+    for row, passed in zip(rows, passes, strict=True):
+        rank, dollars = passes.index(passed) + 1, float(row["cost_usd"]) if row["cost_usd"] else None
+        counts = {"rank": rank, "passed": passed, "planned": int(row["planned"])}
+        found.append(PublishedScore(model=row["model"], tier=row["tier"], dollars=dollars, **counts))
+    return found
 
 
 NEWEST = 50
@@ -203,19 +198,12 @@ def ranking_of(campaign: Campaign, held: Iterable[Campaign] = ()) -> Ranking | N
         held: campaigns that need not be read.
     """
     known = {one.folder.id: one for one in held}
-    rankings = leaderboard([campaign, *_siblings(campaign, known)]).rankings
-    me = campaign.manifest.campaign
-    return next((r for r in rankings if any(s.manifest.campaign == me for s in r.standings)), None)
-
-
-def _siblings(campaign: Campaign, known: Mapping[str, Campaign]) -> Iterator[Campaign]:
-    """Read those that ran the same tasks on the same terms; one that cannot be read is no sibling."""
-    mine = Terms.of(campaign.manifest)
+    mine, ranked = Terms.of(campaign.manifest), [campaign]
     folders = [folder for folder in campaigns(campaign.folder.path.parent) if folder.id != campaign.folder.id]
     for folder in folders[-NEWEST:]:
-        try:
+        with suppress(UsageError):  # one that cannot be read is no sibling
             manifest = known[folder.id].manifest if folder.id in known else read_manifest(folder)
             if Terms.of(manifest) == mine:
-                yield known.get(folder.id) or read_campaign(folder.path)
-        except UsageError:
-            continue
+                ranked.append(known.get(folder.id) or read_campaign(folder.path))
+    me = campaign.manifest.campaign
+    return next((r for r in leaderboard(ranked).rankings if any(s.manifest.campaign == me for s in r.standings)), None)

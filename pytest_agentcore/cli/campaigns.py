@@ -159,9 +159,9 @@ def run_recheck(options: argparse.Namespace) -> int:
 
 
 def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
+    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
     from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
     from pytest_agentcore.pack.validate import examine
-    from pytest_agentcore.reports.facts import DIGEST_SHOWN
     from pytest_agentcore.reports.write import write_reports
     from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.tasks.suite import overshadowed

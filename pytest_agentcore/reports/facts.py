@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_agentcore.analysis.compare import DIGEST_SHOWN
 from pytest_agentcore.analysis.rank import AGENTS
 from pytest_agentcore.format import count, duration, joined
 from pytest_agentcore.pack.manifest import Manifest
@@ -14,9 +15,6 @@ from pytest_agentcore.stats.counting import made_no_call
 
 MANIFEST = "manifest.json"
 TRIALS = "verification/trials.csv"
-
-DIGEST_SHOWN = 12
-"""Characters of a sha256 that are shown; the manifest has all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,26 +43,20 @@ LEVEL = 3
 def pack(path: Path) -> str:
     """Deflate the lines of a transcript and write them in base64; empty where there is none or nothing in it.
 
-    The alphabet of base64 has nothing that HTML could take for markup.
+    A large one has its long texts as `{"head", "left_out", "tail"}`, where `left_out` counts characters. The alphabet
+    of base64 has nothing that HTML could take for markup.
 
     Raises:
         UsageError: a line in the middle of one that must be cut is damaged.
     """
     lines = path.read_bytes() if path.is_file() else b""
     if len(lines) > WHOLE_BYTES:
-        lines = cut(path)
+        events = read_transcript(path)
+        for ends in ENDS:
+            lines = b"".join(to_line(_shortened(event, ends)) for event in events)
+            if len(lines) <= CUT_BYTES:
+                break
     return base64.b64encode(zlib.compress(lines, LEVEL)).decode("ascii") if lines else ""
-
-
-def cut(path: Path) -> bytes:
-    """Give the lines with their long texts as `{"head", "left_out", "tail"}`, where `left_out` counts characters."""
-    events = read_transcript(path)
-    lines = b""
-    for ends in ENDS:
-        lines = b"".join(to_line(_shortened(event, ends)) for event in events)
-        if len(lines) <= CUT_BYTES:
-            break
-    return lines
 
 
 def _shortened(value: Any, ends: int) -> Any:
