@@ -8,15 +8,16 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request, ToolCall
-from pytest_agentcore.backends.llama.engine import Context, LoadedModel, library_version
+from pytest_agentcore.backends.llama.engine import Context, LoadedModel
 from pytest_agentcore.backends.llama.fit import Devices, check_fit, default_ctx, memory_facts
 from pytest_agentcore.backends.llama.gguf import check_model, parts
 from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
@@ -187,7 +188,7 @@ class LlamaCppBackend:
             else:
                 finish = request.cut_short()
             if finish is None:  # nothing is drawn behind the last token, so it need not be evaluated
-                self._cache.append(token)
+                self._cache.advance([token])
         if torn := decode(b"", final=True):
             request.watch(torn)
         return Sampled(text=text + torn, ids=tuple(ids), finish=finish, whole=whole)
@@ -197,21 +198,16 @@ class LlamaCppBackend:
             return Sampler(self._context, request.sampling, request.seed)
         # barred from the first reply of a task: small models would finish at once instead of trying
         may_finish = request.turn > 1 or request.messages[-1].role == "tool"
-        grammar = self._grammar(request.tools, allow_finish=may_finish, reasoning_open=reasoning_open)
-        return GrammarSampler(self._context, request.sampling, request.seed, grammar)
-
-    def _grammar(self, specs: Sequence[ToolSpec], *, allow_finish: bool, reasoning_open: bool) -> Grammar:
-        """The grammar of calls of these tools; parsed once, since parsing takes longer than a token."""
-        key = json.dumps([allow_finish, reasoning_open, [asdict(spec) for spec in specs]], sort_keys=True)
-        if key not in self._grammars:
+        key = json.dumps([may_finish, reasoning_open, [asdict(spec) for spec in request.tools]], sort_keys=True)
+        if key not in self._grammars:  # parsed once, since parsing takes longer than a token
             try:
                 gbnf = call_grammar(
-                    specs, dialect=self._dialect, allow_finish=allow_finish, reasoning_open=reasoning_open
+                    request.tools, dialect=self._dialect, allow_finish=may_finish, reasoning_open=reasoning_open
                 )
             except ValueError as error:
                 raise BackendError(f"the tools cannot be made into a grammar: {error}") from error
             self._grammars[key] = Grammar(self._context, gbnf)
-        return self._grammars[key]
+        return GrammarSampler(self._context, request.sampling, request.seed, self._grammars[key])
 
     def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
         """Refuse a context that is too small for the first request of a task.
@@ -219,7 +215,7 @@ class LlamaCppBackend:
         Raises:
             UsageError: says how many tokens the prompt takes.
         """
-        taken = len(self._prompter.first(messages, offered(tools, policy)).tokens)
+        taken = len(self._prompter.tokens(messages, offered(tools, policy)))
         if taken + MIN_ROOM > self._context.n_ctx:
             raise UsageError(
                 f"a context of {self._context.n_ctx} tokens is too small: the task's first prompt takes {taken} and a "
@@ -228,11 +224,11 @@ class LlamaCppBackend:
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> int:
         """See `CountsTokens.count_tokens`."""
-        return self._prompter.length(messages, offered(tools, policy))
+        return len(self._prompter.tokens(messages, offered(tools, policy)))
 
     def show_prompt(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> str:
         """See `ShowsPrompts.show_prompt`."""
-        return self._model.vocabulary.text(self._prompter.first(messages, offered(tools, policy)).tokens)
+        return self._model.vocabulary.text(self._prompter.tokens(messages, offered(tools, policy)))
 
     def read_calls(self, text: str, tools: Sequence[ToolSpec]) -> tuple[ToolCall, ...]:
         """See `ShowsPrompts.read_calls`."""
@@ -244,6 +240,12 @@ class LlamaCppBackend:
         model, context, template = self._model, self._context, self._template
         threads = context.threads[0]
         cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+        beyond = f"a context of {context.n_ctx} tokens is more than the {model.context_train} the model was trained for"
+        warnings = (
+            "" if model.gpu_build else idle_gpu(),
+            beyond if context.n_ctx > model.context_train else "",
+            template.warning,
+        )
         return {
             "backend": self.name,
             "file": model.path.name,
@@ -255,9 +257,9 @@ class LlamaCppBackend:
             "context_train": model.context_train,
             "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or cpu,
             "gpu_build": model.gpu_build,
-            "warning": "; ".join(self._warnings()),
+            "warning": "; ".join(filter(None, warnings)),
             "engine": asdict(model.settings) | context.chosen,
-            "llama_cpp_python": library_version(),
+            "llama_cpp_python": version("llama-cpp-python"),
             **self.facts,
             "dialect": self._dialect.name,
             "dialect_reason": template.choice.reason,
@@ -269,15 +271,6 @@ class LlamaCppBackend:
             },
             "penalty_window": PENALTY_WINDOW,
         }
-
-    def _warnings(self) -> Iterator[str]:
-        n_ctx, trained = self._context.n_ctx, self._model.context_train
-        if not self._model.gpu_build and (idle := idle_gpu()):
-            yield idle
-        if n_ctx > trained:
-            yield f"a context of {n_ctx} tokens is more than the {trained} the model was trained for"
-        if self._template.warning:
-            yield self._template.warning
 
     def close(self) -> None:
         """See `Backend.close`."""

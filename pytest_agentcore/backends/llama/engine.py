@@ -10,7 +10,6 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +38,6 @@ def load_library() -> Library:
     except (OSError, RuntimeError) as error:
         raise UsageError(f"llama-cpp-python is installed but its native library does not load: {error}") from error
     return library
-
-
-def library_version() -> str:
-    """Version of the installed llama-cpp-python."""
-    return version("llama-cpp-python")
 
 
 class EngineLog:
@@ -89,14 +83,10 @@ class EngineLog:
         """
         current, data = self._library.llama_log_callback(), ctypes.c_void_p()
         self._library.llama_log_get(ctypes.byref(current), ctypes.byref(data))
-        if _address(current) == _address(self._callback):
+        if len({ctypes.cast(callback, ctypes.c_void_p).value for callback in (current, self._callback)}) == 1:
             self._library.llama_log_set(self._before, self._before_data)
         else:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._callback))
-
-
-def _address(function: Any) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value
 
 
 class LoadedModel:
@@ -127,6 +117,13 @@ class LoadedModel:
             self.log.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
         self.vocabulary = Vocabulary(library, library.llama_model_get_vocab(self.pointer))
+        self.parameters = int(library.llama_model_n_params(self.pointer))
+        """Number of weights."""
+        self.context_train = int(library.llama_model_n_ctx_train(self.pointer))
+        """Tokens of context it was trained for."""
+        recurrent = library.llama_model_is_recurrent(self.pointer) or library.llama_model_is_hybrid(self.pointer)
+        self.forgets_only_all = bool(recurrent)
+        """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
         decodes = library.llama_model_has_decoder(self.pointer) and not library.llama_model_has_encoder(self.pointer)
         if not (vocab_only or decodes):
             self.close()
@@ -147,22 +144,6 @@ class LoadedModel:
         buffer = ctypes.create_string_buffer(256)
         self.library.llama_model_desc(self.pointer, buffer, 256)
         return buffer.value.decode("utf-8", errors="replace")
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return int(self.library.llama_model_n_params(self.pointer))
-
-    @property
-    def context_train(self) -> int:
-        """Tokens of context it was trained for."""
-        return int(self.library.llama_model_n_ctx_train(self.pointer))
-
-    @property
-    def forgets_only_all(self) -> bool:
-        """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
-        library = self.library
-        return bool(library.llama_model_is_recurrent(self.pointer) or library.llama_model_is_hybrid(self.pointer))
 
     def close(self) -> None:
         """Free the weights; every context of the model must be closed before."""
@@ -240,10 +221,6 @@ class Context:
             "swa_full": True,
         }
 
-    def logits(self) -> Any:
-        """Pointer to the logits of the last evaluated token."""
-        return self.library.llama_get_logits_ith(self.pointer, -1)
-
     def close(self) -> None:
         """Free the cache."""
         if self.pointer:
@@ -266,12 +243,11 @@ def usable_cores() -> int:
         allowed = os.sched_getaffinity(0)
     except AttributeError:
         return os.cpu_count() or 1
-    siblings = {_siblings(cpu) for cpu in allowed}
-    return max(1, len(siblings))
-
-
-def _siblings(cpu: int) -> str:
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text(encoding="ascii")
-    except OSError:
-        return str(cpu)
+    cores: set[str] = set()
+    for cpu in allowed:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        try:
+            cores.add(siblings.read_text(encoding="ascii"))
+        except OSError:
+            cores.add(str(cpu))
+    return max(1, len(cores))

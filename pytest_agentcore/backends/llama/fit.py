@@ -35,8 +35,11 @@ def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, pro
         UsageError: how much is needed, how much is free, and the largest context or layer split that fits.
     """
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
-    share = footprint.gpu_share(settings.n_gpu_layers) if devices.is_gpu else 1.0
-    each = footprint.needed(n_ctx, share)
+    # layers count as equally large; None and -1 put all of them on the GPU, and the buffer of one pass is needed whole
+    share, on_gpu = 1.0, settings.n_gpu_layers
+    if devices.is_gpu and on_gpu is not None and on_gpu >= 0:
+        share = min(on_gpu, footprint.layers) / footprint.layers
+    each = footprint.buffer + int(share * (footprint.total(n_ctx) - footprint.buffer))
     if processes * each <= devices.free:
         return
 
@@ -102,27 +105,21 @@ class Footprint:
         Sliding windows count in full, because only the full-size cache can reuse a prefix.
         """
         vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0) or header.number("vocab_size")
+        # convolution and state of Mamba-like layers (llama.cpp, `n_embd_r` and `n_embd_s`)
+        inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
+        kept = max(header.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * header.number("ssm.group_count") * state)
+        layers = header.number("block_count")
         return cls(
             weights=sum(part.stat().st_size for part in parts(header)),
             per_token=kv_bytes(header),
-            state=state_bytes(header),
+            state=sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES,
             buffer=settings.n_ubatch * (vocabulary + header.number("embedding_length")) * _STATE_BYTES,
-            layers=header.number("block_count") + 1,
+            layers=layers + 1,
         )
 
     def total(self, n_ctx: int) -> int:
         """Bytes with a context of so many tokens."""
         return self.weights + self.state + self.buffer + n_ctx * self.per_token
-
-    def gpu_share(self, gpu_layers: int | None) -> float:
-        """Part of weights and cache that goes to the GPU, layers counted as equally large; None and -1 are all."""
-        if gpu_layers is None or gpu_layers < 0:
-            return 1.0
-        return min(gpu_layers, self.layers) / self.layers
-
-    def needed(self, n_ctx: int, share: float) -> int:
-        """Bytes on a device that takes a share of the layers; the buffer of one pass is needed whole."""
-        return self.buffer + int(share * (self.total(n_ctx) - self.buffer))
 
     def largest_ctx(self, free: int, share: float = 1.0) -> int | None:
         """The largest context that fits into so many bytes; None when not even `LEAST_CTX` does."""
@@ -171,14 +168,6 @@ def _recurrent(header: Header, layers: int) -> list[bool]:
         own = layers - header.number("nextn_predict_layers")
         return [i < own and (i + 1) % interval != 0 for i in range(layers)]
     return [not heads for heads in header.per_layer("attention.head_count_kv", layers, 1)]
-
-
-def state_bytes(header: Header) -> int:
-    """Convolution and state of Mamba-like layers (llama.cpp, `n_embd_r` and `n_embd_s`)."""
-    inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
-    kept = max(header.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * header.number("ssm.group_count") * state)
-    layers = header.number("block_count")
-    return sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES
 
 
 _GPU, _IGPU = 1, 2

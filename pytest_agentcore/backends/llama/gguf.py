@@ -129,7 +129,10 @@ def check_model(path: Path) -> Header:
     for part in parts(header):
         if not part.is_file():
             raise UsageError(f"{path}: its part {part.name} is missing")
-        _check_whole(header if part == path else read_header(part))
+        read = header if part == path else read_header(part)
+        if read.file_bytes < read.end_bytes:
+            there = f"{read.file_bytes} of at least {read.end_bytes} bytes are there"
+            raise UsageError(f"{part}: cut off, {there}; download it again")
     kind = header.metadata.get("general.type", "model")
     if kind != "model" or header.architecture == "clip":
         what = header.architecture if kind == "model" else kind
@@ -148,14 +151,6 @@ def parts(header: Header) -> list[Path]:
     return [header.path.with_name(f"{found[1]}-{i:05d}-of-{found[2]}.gguf") for i in range(1, count + 1)]
 
 
-def _check_whole(header: Header) -> None:
-    if header.file_bytes < header.end_bytes:
-        raise UsageError(
-            f"{header.path}: cut off, {header.file_bytes} of at least {header.end_bytes} bytes are there; "
-            "download it again"
-        )
-
-
 class _Reader:
     """Walks over the header; every step is bounds-checked by `struct`."""
 
@@ -168,14 +163,26 @@ class _Reader:
         if version not in (2, 3):
             raise UsageError(f"{self.path}: GGUF version {version} is not supported, only 2 and 3")
         tensors, pairs = self._scalar(10), self._scalar(10)
-        metadata = dict(self._pair() for _ in range(pairs))
-        ends = [self._tensor_end() for _ in range(tensors)]
+        metadata: dict[str, Any] = {}
+        for _ in range(pairs):
+            key, code = self._text(), self._scalar(4)
+            value = self._array(key) if code == _ARRAY else self._text() if code == _STRING else self._scalar(code)
+            if value is not None:
+                metadata[key] = value
+        ends: list[int] = []
+        """Of each tensor the offset of the first byte behind it, from the start of the weights."""
+        for _ in range(tensors):
+            self._text()  # its name
+            elements = math.prod(int(self._scalar(10)) for _ in range(self._scalar(4)))
+            code, offset = self._scalar(4), int(self._scalar(10))
+            block, size = _BLOCKS.get(code, (1, 0))
+            ends.append(offset + elements // block * size)
         alignment = int(metadata.get("general.alignment", 32)) or 32
         start = math.ceil(self.at / alignment) * alignment
         return Header(
             path=self.path,
             file_bytes=len(self.data),
-            metadata={key: value for key, value in metadata.items() if value is not None},
+            metadata=metadata,
             lengths=self.lengths,
             tensors=tensors,
             end_bytes=start + max(ends) if ends else self.at,
@@ -197,20 +204,16 @@ class _Reader:
         self.at += length
         return raw.decode("utf-8")
 
-    def _pair(self) -> tuple[str, Any]:
-        key = self._text()
-        code = self._scalar(4)
-        if code == _STRING:
-            return key, self._text()
-        return key, self._array(key) if code == _ARRAY else self._scalar(code)
-
     def _array(self, key: str) -> list[Any] | None:
         code, count = self._scalar(4), self._scalar(10)
         self.lengths[key] = count
         if code == _STRING:
             if key in self.keep:
                 return [self._text() for _ in range(count)]
-            self._skip_texts(count)
+            unpack, data, at = _SCALARS[10].unpack_from, self.data, self.at
+            for _ in range(count):
+                at += 8 + unpack(data, at)[0]
+            self.at = at
             return None
         if code not in _SCALARS or self.at + count * _SCALARS[code].size > len(self.data):
             raise struct.error("an array goes beyond the end")
@@ -218,17 +221,3 @@ class _Reader:
             self.at += count * _SCALARS[code].size
             return None
         return [self._scalar(code) for _ in range(count)]
-
-    def _skip_texts(self, count: int) -> None:
-        unpack, data, at = _SCALARS[10].unpack_from, self.data, self.at
-        for _ in range(count):
-            at += 8 + unpack(data, at)[0]
-        self.at = at
-
-    def _tensor_end(self) -> int:
-        """Offset of the first byte behind the tensor, from the start of the weights."""
-        self._text()
-        elements = math.prod(int(self._scalar(10)) for _ in range(self._scalar(4)))
-        code, offset = self._scalar(4), int(self._scalar(10))
-        block, size = _BLOCKS.get(code, (1, 0))
-        return offset + elements // block * size

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pytest_agentcore.backends.base import Message, ToolCall
+from pytest_agentcore.backends.base import Message
 from pytest_agentcore.backends.reading import short_id
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import tool_prompt
@@ -93,12 +93,19 @@ def as_dicts(
     turns = [_harmless(turn, protect) for turn in turns]
     if habits.calls is Calls.one_each:
         turns = [*_one_call_each(turns)]
-    if habits.results is Results.tool_responses:
-        spoken = _with_responses(turns, habits, dialect)
-    else:
-        spoken = [_as_dict(turn, habits, dialect) for turn in turns]
+    spoken: list[dict[str, Any]] = []
+    for turn in turns:
+        joins = habits.results is Results.tool_responses and turn.message.role == "tool"
+        if joins and spoken and spoken[-1]["role"] == "assistant":
+            response = {"name": turn.message.name, "response": turn.message.content}
+            spoken[-1].setdefault("tool_responses", []).append(response)
+        else:
+            spoken.append(_as_dict(turn, habits, dialect))
     if specs and not habits.tools:
-        spoken = _with_prompt(spoken, tool_prompt(specs, dialect))
+        # the generic tool prompt ends the system message, which is made where there is none
+        if not spoken or spoken[0]["role"] != "system":
+            spoken.insert(0, {"role": "system", "content": ""})
+        spoken[0]["content"] = f"{spoken[0]['content']}\n\n{tool_prompt(specs, dialect)}".strip()
     if not habits.system:
         spoken = [{**entry, "role": "user"} if entry["role"] == "system" else entry for entry in spoken]
     return _joined(spoken) if habits.alternates else spoken
@@ -148,27 +155,23 @@ def _reply(message: Message, habits: Habits, dialect: Dialect) -> dict[str, Any]
         calls = dialect.render_calls([(call.name, call.arguments) for call in message.tool_calls])
         return {**reply, "content": "\n".join(part for part in (message.content, calls) if part)}
     if message.tool_calls:
-        reply["tool_calls"] = [_call(call, habits) for call in message.tool_calls]
+        reply["tool_calls"] = []
+        for call in message.tool_calls:
+            written = json.dumps(call.arguments, ensure_ascii=False) if habits.arguments_as_text else call.arguments
+            function = {"name": call.name, "arguments": written}
+            call_id = short_id(call.id) if habits.short_ids else call.id
+            reply["tool_calls"].append({"id": call_id, "type": "function", "function": function})
         if not habits.content_beside_calls:
             reply["content"] = None if habits.none_beside_calls else ""
-    return reply | _thoughts(message.reasoning, reply, habits) if message.reasoning else reply
-
-
-def _thoughts(reasoning: str, reply: Mapping[str, Any], habits: Habits) -> dict[str, Any]:
-    """The keys of a reply that its reasoning adds or replaces."""
+    if not message.reasoning:
+        return reply
     if habits.thoughts is Thoughts.blocks:
         said = [{"type": "text", "text": reply["content"]}] if reply["content"] else []
-        return {"content": [{"type": "thinking", "thinking": reasoning}, *said]}
-    if habits.thoughts is Thoughts.thinking and "tool_calls" in reply:
-        both = "\n\n".join(part for part in (reasoning, reply["content"]) if part)
-        return {"thinking": both, "content": ""}
-    return {"thinking" if habits.thoughts is Thoughts.thinking else "reasoning_content": reasoning}
-
-
-def _call(call: ToolCall, habits: Habits) -> dict[str, Any]:
-    written = json.dumps(call.arguments, ensure_ascii=False) if habits.arguments_as_text else call.arguments
-    function = {"name": call.name, "arguments": written}
-    return {"id": short_id(call.id) if habits.short_ids else call.id, "type": "function", "function": function}
+        return reply | {"content": [{"type": "thinking", "thinking": message.reasoning}, *said]}
+    if habits.thoughts is Thoughts.thinking and message.tool_calls:
+        both = "\n\n".join(part for part in (message.reasoning, reply["content"]) if part)
+        return reply | {"thinking": both, "content": ""}
+    return reply | {"thinking" if habits.thoughts is Thoughts.thinking else "reasoning_content": message.reasoning}
 
 
 def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
@@ -189,28 +192,7 @@ def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
                 yield results[call.id]
 
 
-def _with_responses(turns: Sequence[Turn], habits: Habits, dialect: Dialect) -> list[dict[str, Any]]:
-    """The conversation with results moved onto the reply that asked for them."""
-    spoken: list[dict[str, Any]] = []
-    for turn in turns:
-        message = turn.message
-        if message.role == "tool" and spoken and spoken[-1]["role"] == "assistant":
-            response = {"name": message.name, "response": message.content}
-            spoken[-1].setdefault("tool_responses", []).append(response)
-        else:
-            spoken.append(_as_dict(turn, habits, dialect))
-    return spoken
-
-
-def _with_prompt(spoken: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
-    """The generic tool prompt at the end of the system message, which is made where there is none."""
-    if spoken and spoken[0]["role"] == "system":
-        content = f"{spoken[0]['content']}\n\n{prompt}".strip()
-        return [{**spoken[0], "content": content}, *spoken[1:]]
-    return [{"role": "system", "content": prompt}, *spoken]
-
-
-def _joined(spoken: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _joined(spoken: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     joined: list[dict[str, Any]] = []
     for entry in spoken:
         if joined and joined[-1]["role"] == entry["role"] and entry["role"] in ("system", "user"):

@@ -78,14 +78,18 @@ class Prompter:
         rendered = self._render([Turn(message) for message in messages], specs)
         tokens = self._encode(rendered)
         # rendered with two other tasks in place of the task: what these have in common is what all tasks share
-        one, other = (self._encode(self._render(_asking(messages, task), specs)) for task in ("0", "1"))
+        last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
+        one, other = (
+            self.tokens([replace(m, content=task) if index == last else m for index, m in enumerate(messages)], specs)
+            for task in ("0", "1")
+        )
         return Prompt(
             text=rendered.text, tokens=tokens, fork=min(common_prefix(one, other), common_prefix(one, tokens))
         )
 
-    def length(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> int:
+    def tokens(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> list[int]:
         """Tokens of the prompt that a trial with these messages begins with; nothing is remembered."""
-        return len(self._encode(self._render([Turn(message) for message in messages], specs)))
+        return self._encode(self._render([Turn(message) for message in messages], specs))
 
     def remember(self, request: Request, prompt: Prompt, reply: Reply, *, whole: bool) -> None:
         """Keep what was sampled for the trial's next prompt.
@@ -109,10 +113,22 @@ class Prompter:
         # matched from the end: what assistants said before the trial began was never sampled here and stays structured
         spoken = [index for index, message in enumerate(messages) if message.role == "assistant"]
         own = dict(zip(reversed(spoken), (reply for reply, _ in reversed(replies)), strict=False))
-        return [[Turn(m, _own_words(m, own.get(index))) for index, m in enumerate(messages)], structured]
+        verbatim: list[Turn] = []
+        for index, message in enumerate(messages):
+            reply = own.get(index)
+            # only where the message is what became of the reply
+            parsed = reply and message.content == reply.content and message.tool_calls == reply.tool_calls
+            as_text = reply and message.content == reply.text and not message.tool_calls
+            verbatim.append(Turn(message, reply.text if reply and (parsed or as_text) else None))
+        return [verbatim, structured]
 
     def _render(self, turns: Sequence[Turn], specs: Sequence[ToolSpec]) -> _Rendered:
-        cut = self._encoder.break_for(*_all_text(turns), self._template.source)
+        texts = [self._template.source]
+        for turn in turns:
+            message = turn.message
+            texts += [message.content, message.reasoning, message.name, turn.verbatim or ""]
+            texts += [f"{call.name}{call.arguments}" for call in message.tool_calls]
+        cut = self._encoder.break_for(*texts)
         marked = self._template.prompt(turns, specs, lambda text: self._encoder.protect(text, cut))
         return _Rendered(marked, cut)
 
@@ -138,31 +154,6 @@ class _Rendered:
             length -= self.marked[at] != self.cut
             at += 1
         return self.marked[at:]
-
-
-def _asking(messages: Sequence[Message], task: str) -> list[Turn]:
-    """The same conversation with another text where the user speaks last: a task's own prompt."""
-    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
-    return [Turn(replace(m, content=task) if index == last else m) for index, m in enumerate(messages)]
-
-
-def _own_words(message: Message, reply: Reply | None) -> str | None:
-    """The reply's text, if the message is what became of it."""
-    if reply is None:
-        return None
-    structured = message.content == reply.content and message.tool_calls == reply.tool_calls
-    as_text = message.content == reply.text and not message.tool_calls
-    return reply.text if structured or as_text else None
-
-
-def _all_text(turns: Sequence[Turn]) -> list[str]:
-    """Every text a model or a tool had a hand in."""
-    texts: list[str] = []
-    for turn in turns:
-        message = turn.message
-        texts += [message.content, message.reasoning, message.name, turn.verbatim or ""]
-        texts += [f"{call.name}{call.arguments}" for call in message.tool_calls]
-    return texts
 
 
 class PrefixCache:
@@ -201,29 +192,21 @@ class PrefixCache:
             BackendError: the engine failed; nothing is held any more.
         """
         fork = prompt.fork or 0
-        if len(self._held) < fork:
-            if reason := self._feed(prompt.tokens[len(self._held) : fork], stop):
-                return reason
-            self._fork = prompt.tokens[:fork]
-        return self._feed(prompt.tokens[len(self._held) :], stop)
-
-    def _feed(self, tokens: Sequence[int], stop: Callable[[], FinishReason | None]) -> FinishReason | None:
-        size = self._context.n_batch
-        for start in range(0, len(tokens), size):
+        while (start := len(self._held)) < len(prompt.tokens):
             if reason := stop():
                 return reason
-            self._advance(tokens[start : start + size])
+            part = fork if start < fork else len(prompt.tokens)
+            self.advance(prompt.tokens[start : min(start + self._context.n_batch, part)])
+            if len(self._held) == fork:
+                self._fork = prompt.tokens[:fork]
         return None
 
-    def append(self, token: int) -> None:
-        """Evaluate one token.
+    def advance(self, tokens: Sequence[int]) -> None:
+        """Evaluate one batch.
 
         Raises:
             BackendError: see `evaluate`.
         """
-        self._advance([token])
-
-    def _advance(self, tokens: Sequence[int]) -> None:
         try:
             self._context.evaluate(tokens)
         except BackendError:  # a part of the batch may have been evaluated, and not every model's memory can be cut

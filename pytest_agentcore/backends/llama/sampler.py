@@ -41,17 +41,14 @@ class Grammar:
         """
         self._library = context.library
         vocabulary = context.model.vocabulary.pointer
-        self._start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), root.encode())
-        if not self._start:
+        self.start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), root.encode())
+        """A sampler that stands at the beginning of the grammar; to be cloned."""
+        if not self.start:
             raise BackendError(f"llama.cpp does not accept the grammar: {context.model.log.problem()}")
-
-    def begin(self) -> Any:
-        """A sampler that stands at the beginning of the grammar."""
-        return self._library.llama_sampler_clone(self._start)
 
     def close(self) -> None:
         """Free it."""
-        self._library.llama_sampler_free(self._start)
+        self._library.llama_sampler_free(self.start)
 
 
 class GrammarSampler:
@@ -63,69 +60,53 @@ class GrammarSampler:
     """
 
     def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Grammar) -> None:
-        self._library, self._context = context.library, context
+        import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
+
+        self._numpy, self._library, self._context = np, context.library, context
         self._chain = _chain(context, sampling, seed)
-        self._grammar = grammar.begin()
-        self._candidates = _Candidates(context)
-        self._one = (context.library.llama_token_data * 1)()
+        self._grammar = self._library.llama_sampler_clone(grammar.start)
+        # the whole vocabulary with its logits, in the layout that samplers work on
+        self._size = context.model.vocabulary.size
+        self._data = (self._library.llama_token_data * self._size)()
+        self._view = np.frombuffer(self._data, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        self._ids = np.arange(self._size, dtype=np.int32)
+        self._all = self._library.llama_token_data_array()
+        self._one = (self._library.llama_token_data * 1)()
 
     def draw(self) -> int | None:
         """The next token, counted as accepted; None when the grammar allows none at all."""
-        token = self._candidates.choose(self._chain)
-        if not self._allows(token):
-            if not self._candidates.restrict(self._grammar):
+        apply = self._library.llama_sampler_apply
+        self._fill()
+        token = self._choose()
+        self._one[0].id, self._one[0].logit, self._one[0].p = token, 0.0, 0.0
+        one = self._library.llama_token_data_array(data=self._one, size=1, selected=-1, sorted=False)
+        apply(self._grammar, ctypes.byref(one))
+        if self._one[0].logit == -math.inf:  # the grammar refuses it
+            self._fill()
+            apply(self._grammar, ctypes.byref(self._all))
+            if self._view["logit"].max() == -math.inf:
                 return None
-            token = self._candidates.choose_again(self._chain)
+            token = self._choose()
         self._library.llama_sampler_accept(self._grammar, token)
         self._library.llama_sampler_accept(self._chain, token)
         return token
 
-    def _allows(self, token: int) -> bool:
-        self._one[0].id, self._one[0].logit, self._one[0].p = token, 0.0, 0.0
-        array = self._library.llama_token_data_array(data=self._one, size=1, selected=-1, sorted=False)
-        self._library.llama_sampler_apply(self._grammar, ctypes.byref(array))
-        return bool(self._one[0].logit != -math.inf)
+    def _fill(self) -> None:
+        """Make every token a candidate again, by the context's last logits."""
+        logits = self._library.llama_get_logits_ith(self._context.pointer, -1)
+        self._view["logit"] = self._numpy.ctypeslib.as_array(logits, (self._size,))
+        self._view["id"], self._view["p"] = self._ids, 0.0
+        self._all.data, self._all.size, self._all.selected, self._all.sorted = self._data, self._size, -1, False
+
+    def _choose(self) -> int:
+        """The token that the chain selects of the candidates; nothing is accepted yet."""
+        self._library.llama_sampler_apply(self._chain, ctypes.byref(self._all))
+        return int(self._all.data[self._all.selected].id)
 
     def close(self) -> None:
         """Free it."""
         self._library.llama_sampler_free(self._chain)
         self._library.llama_sampler_free(self._grammar)
-
-
-class _Candidates:
-    """The whole vocabulary with its logits, in the layout that samplers work on."""
-
-    def __init__(self, context: Context) -> None:
-        import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
-
-        self._numpy, self._context = np, context
-        self._size = context.model.vocabulary.size
-        self._data = (context.library.llama_token_data * self._size)()
-        self._view = np.frombuffer(self._data, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-        self._ids = np.arange(self._size, dtype=np.int32)
-        self._array = context.library.llama_token_data_array()
-
-    def choose(self, chain: Any) -> int:
-        """The token that `chain` selects by the last logits; nothing is accepted yet."""
-        self._fill()
-        return self.choose_again(chain)
-
-    def choose_again(self, chain: Any) -> int:
-        """The token that `chain` selects of the candidates as they are."""
-        self._context.library.llama_sampler_apply(chain, ctypes.byref(self._array))
-        return int(self._array.data[self._array.selected].id)
-
-    def restrict(self, grammar: Any) -> bool:
-        """Start again from the last logits and rule out what the grammar refuses; False when that is everything."""
-        self._fill()
-        self._context.library.llama_sampler_apply(grammar, ctypes.byref(self._array))
-        return bool(self._view["logit"].max() != -math.inf)
-
-    def _fill(self) -> None:
-        logits = self._numpy.ctypeslib.as_array(self._context.logits(), (self._size,))
-        self._view["id"], self._view["logit"], self._view["p"] = self._ids, logits, 0.0
-        array = self._array
-        array.data, array.size, array.selected, array.sorted = self._data, self._size, -1, False
 
 
 def _chain(context: Context, sampling: Sampling, seed: int) -> Any:

@@ -10,15 +10,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from pytest_agentcore.backends.base import Message, ToolCall
-from pytest_agentcore.backends.llama.messages import (
-    Calls,
-    Habits,
-    Protect,
-    Results,
-    Thoughts,
-    Turn,
-    as_dicts,
-)
+from pytest_agentcore.backends.llama.messages import Calls, Habits, Protect, Results, Thoughts, Turn, as_dicts
 from pytest_agentcore.backends.reading import tool_dicts
 from pytest_agentcore.dialects.choose import Choice
 from pytest_agentcore.dialects.parse import parse
@@ -93,14 +85,16 @@ class ChatTemplate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_render", compile_template(self.source, self.today))
-        object.__setattr__(self, "habits", find_habits(self._apply, self.choice))
+        object.__setattr__(self, "habits", find_habits(self._shown, self.choice))
 
     @property
     def warning(self) -> str:
         """One sentence where calls of this template's own may not be understood; empty otherwise."""
         if self.choice.warning or not self.choice.taught:
             return self.choice.warning
-        if _reads_back(self._apply, self.choice, self.habits):
+        told = self._shown(self.habits, _USER, _CALL, _RESULT)
+        said = told.rpartition("USER-PROBE")[2].partition("RESULT-PROBE")[0]
+        if [call.name for call in parse(self.choice.dialect, said).calls] == ["probe"]:
             return ""
         name = self.choice.dialect.name
         return f"the chat template was taken for {name}, and renders a call that the {name} dialect does not read"
@@ -130,8 +124,13 @@ class ChatTemplate:
             eos_token=self.eos,
         )
 
+    def _shown(self, habits: Habits, *turns: Turn) -> str:
+        """A probing conversation as text, empty where the template refuses it."""
+        try:
+            return self._apply(turns, [_TOOL] if habits.tools else [], habits, str)
+        except TemplateRefused:
+            return ""
 
-Apply = Callable[[Sequence[Turn], Sequence[ToolSpec], Habits, Protect], str]
 
 _SYSTEM = Turn(Message(role="system", content="SYSTEM-PROBE"))
 _USER = Turn(Message(role="user", content="USER-PROBE"))
@@ -149,99 +148,69 @@ _RESULT = Turn(Message(role="tool", content="RESULT-PROBE", tool_call_id="call_1
 _RESULT_2 = Turn(replace(_RESULT.message, tool_call_id="call_1_2"))
 
 
-def find_habits(apply: Apply, choice: Choice) -> Habits:
+def find_habits(shown: Callable[..., str], choice: Choice) -> Habits:
     """Find the ways of a template by rendering small conversations with it.
+
+    Args:
+        shown: the text of given turns under given habits, empty where the template refuses them.
+        choice: the dialect, and whether the template teaches it.
 
     Raises:
         UsageError: it does not even render one question.
     """
-    system = _says(apply, [_SYSTEM, _USER], Habits(alternates=False), "SYSTEM-PROBE")
-    alternates = not choice.taught or not system or not _says(apply, [_USER, _USER], Habits(alternates=False))
+    plain = Habits(alternates=False)
+    system = "SYSTEM-PROBE" in shown(plain, _SYSTEM, _USER)
+    alternates = not (choice.taught and system and shown(plain, _USER, _USER))
     habits = Habits(tools=choice.taught, system=system, alternates=alternates)
-    if not _says(apply, [_USER], habits, "USER-PROBE"):
+    if "USER-PROBE" not in (asked := shown(habits, _USER)):
         raise UsageError("the chat template of the model file does not render a single question")
     if choice.taught:
-        habits = _with_calls(apply, habits)
-    habits = replace(habits, results=_find_results(apply, choice, habits))
-    return replace(habits, verbatim=_is_verbatim(apply, choice, habits))
+        habits = _with_calls(shown, habits)
+        habits = replace(habits, results=_find_results(shown, choice, habits))
+
+    # does a reply's own text, as content, give what the structured reply gives, and leave what surrounds it alone?
+    written = choice.dialect.render_calls([("probe", {"a": "b"})])
+    structured = shown(habits, _USER, _CALL, _RESULT)
+    own = shown(habits, _USER, Turn(_CALL.message, verbatim=written), _RESULT)
+    behind = own.removeprefix(asked + written)
+    answered = shown(habits, _USER, _REPLY, _USER).startswith(asked + "REPLY-PROBE")
+    return replace(habits, verbatim=answered and behind != own and structured.endswith(behind))
 
 
-def _with_calls(apply: Apply, habits: Habits) -> Habits:
+def _with_calls(shown: Callable[..., str], habits: Habits) -> Habits:
     """Find how the template takes structured calls and the reasoning before them."""
     found = replace(habits, results=Results.tool_role)
-    if not _text(apply, [_USER, _CALL, _RESULT], found):
-        short = replace(found, short_ids=True)
-        found = short if _text(apply, [_USER, _CALL, _RESULT], short) else found
+    short = replace(found, short_ids=True)
+    if not shown(found, _USER, _CALL, _RESULT) and shown(short, _USER, _CALL, _RESULT):
+        found = short
     ways = [
         replace(found, none_beside_calls=none, content_beside_calls=not none, arguments_as_text=text)
         for none in (False, True)
         for text in (False, True)
     ]
-    shown = (way for way in ways if _says(apply, [_USER, _SECOND_CALL, _RESULT_2], way, "SECOND-PROBE"))
-    structured = next(shown, None)
+    structured = next((way for way in ways if "SECOND-PROBE" in shown(way, _USER, _SECOND_CALL, _RESULT_2)), None)
     if structured is None:
         return replace(found, calls=Calls.as_text)
     found = structured
-    if not _says(apply, [_USER, _TWO_CALLS, _RESULT, _RESULT_2], found, "SECOND-PROBE"):
+    if "SECOND-PROBE" not in shown(found, _USER, _TWO_CALLS, _RESULT, _RESULT_2):
         found = replace(found, calls=Calls.one_each)
     if not found.none_beside_calls:
-        beside = _says(apply, [_USER, _SAYING_CALL, _RESULT_2], found, "SECOND-PROBE")
+        beside = "SECOND-PROBE" in shown(found, _USER, _SAYING_CALL, _RESULT_2)
         found = replace(found, content_beside_calls=beside)
-    return replace(found, thoughts=_find_thoughts(apply, found))
+    # the first way that shows the reasoning, and shows it as text: some templates print what they do not know
+    for thoughts in (Thoughts.reasoning_content, Thoughts.thinking, Thoughts.blocks):
+        text = shown(replace(found, thoughts=thoughts), _USER, _THINKING_CALL, _RESULT)
+        if "THOUGHT-PROBE" in text and "'thinking'" not in text:
+            return replace(found, thoughts=thoughts)
+    return found
 
 
-def _find_thoughts(apply: Apply, habits: Habits) -> Thoughts:
-    """The first way that shows the reasoning, and shows it as text: some templates print what they do not know."""
-    for way in Thoughts:
-        text = _text(apply, [_USER, _THINKING_CALL, _RESULT], replace(habits, thoughts=way))
-        if way is not Thoughts.dropped and "THOUGHT-PROBE" in text and "'thinking'" not in text:
-            return way
-    return Thoughts.dropped
-
-
-def _find_results(apply: Apply, choice: Choice, habits: Habits) -> Results:
+def _find_results(shown: Callable[..., str], choice: Choice, habits: Habits) -> Results:
     """The first way that shows the result behind the dialect's own marker, else the first that shows it at all."""
-    if not choice.taught:
-        return Results.user_text
-    shown = {way: _text(apply, [_USER, _CALL, _RESULT], replace(habits, results=way)) for way in Results}
-    marked = (way for way, text in shown.items() if _is_marked(text, choice))
-    return next(marked, next((way for way, text in shown.items() if "RESULT-PROBE" in text), Results.user_text))
-
-
-def _is_marked(text: str, choice: Choice) -> bool:
-    before, found, _ = text.partition("RESULT-PROBE")
-    return bool(found) and any(marker in before for marker in choice.dialect.result_open)
-
-
-def _is_verbatim(apply: Apply, choice: Choice, habits: Habits) -> bool:
-    """Whether a reply's own text, as content, gives what the structured reply gives."""
-    asked = _text(apply, [_USER], habits)
-    answered = _text(apply, [_USER, _REPLY, _USER], habits)
-    written = choice.dialect.render_calls([("probe", {"a": "b"})])
-    structured = _text(apply, [_USER, _CALL, _RESULT], habits)
-    plain = _text(apply, [_USER, Turn(_CALL.message, verbatim=written), _RESULT], habits)
-    behind = plain.removeprefix(asked + written)
-    return answered.startswith(asked + "REPLY-PROBE") and behind != plain and structured.endswith(behind)
-
-
-def _reads_back(apply: Apply, choice: Choice, habits: Habits) -> bool:
-    """Whether the call that the template renders is one to the dialect."""
-    told = _text(apply, [_USER, _CALL, _RESULT], habits)
-    said = told.rpartition("USER-PROBE")[2].partition("RESULT-PROBE")[0]
-    return [call.name for call in parse(choice.dialect, said).calls] == ["probe"]
-
-
-def _says(apply: Apply, turns: Sequence[Turn], habits: Habits, word: str = "") -> bool:
-    text = _text(apply, turns, habits)
-    return bool(text) and word in text
-
-
-def _text(apply: Apply, turns: Sequence[Turn], habits: Habits) -> str:
-    """Rendered text, empty where the template refuses."""
-    try:
-        return apply(turns, [_TOOL] if habits.tools else [], habits, str)
-    except TemplateRefused:
-        return ""
+    texts = {way: shown(replace(habits, results=way), _USER, _CALL, _RESULT) for way in Results}
+    before = {way: text.partition("RESULT-PROBE")[0] for way, text in texts.items() if "RESULT-PROBE" in text}
+    marked = (way for way, text in before.items() if any(marker in text for marker in choice.dialect.result_open))
+    return next(marked, next(iter(before), Results.user_text))
 
 
 def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:

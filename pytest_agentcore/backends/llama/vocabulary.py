@@ -21,6 +21,11 @@ class Vocabulary:
         self._library, self.pointer = library, pointer
         self.size = int(library.llama_vocab_n_tokens(pointer))
         self._pieces: dict[int, bytes] = {}
+        ends = (library.llama_vocab_bos(pointer), library.llama_vocab_eos(pointer))
+        self.bos, self.eos = ("" if token < 0 else self._text_of(token) for token in ends)
+        """Texts of the tokens that begin and end a text; empty where there is none."""
+        self.adds_bos = bool(library.llama_vocab_get_add_bos(pointer)) and bool(self.bos)
+        """Whether a prompt must begin with `bos`, also where the template does not write it."""
 
     @cached_property
     def special(self) -> dict[str, int]:
@@ -33,9 +38,12 @@ class Vocabulary:
         return self._with_attribute(_CONTROL | _UNKNOWN)
 
     def _with_attribute(self, wanted: int) -> dict[str, int]:
-        attribute, text = self._library.llama_vocab_get_attr, self._library.llama_vocab_get_text
-        ids = (i for i in range(self.size) if attribute(self.pointer, i) & wanted)
-        return {text(self.pointer, i).decode("utf-8", errors="replace"): i for i in ids}
+        attribute = self._library.llama_vocab_get_attr
+        return {self._text_of(i): i for i in range(self.size) if attribute(self.pointer, i) & wanted}
+
+    def _text_of(self, token: int) -> str:
+        raw: bytes = self._library.llama_vocab_get_text(self.pointer, token)
+        return raw.decode("utf-8", errors="replace")
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -43,38 +51,16 @@ class Vocabulary:
         is_end = self._library.llama_vocab_is_eog
         return frozenset(i for i in self.special.values() if is_end(self.pointer, i))
 
-    @cached_property
-    def bos(self) -> str:
-        """Text of the token that begins a text; empty where there is none."""
-        return self._text_of(self._library.llama_vocab_bos(self.pointer))
-
-    @cached_property
-    def eos(self) -> str:
-        """Text of the token that ends a text; empty where there is none."""
-        return self._text_of(self._library.llama_vocab_eos(self.pointer))
-
-    @cached_property
-    def adds_bos(self) -> bool:
-        """Whether a prompt must begin with `bos`, also where the template does not write it."""
-        return bool(self._library.llama_vocab_get_add_bos(self.pointer)) and bool(self.bos)
-
-    def _text_of(self, token: int) -> str:
-        if token < 0:
-            return ""
-        raw: bytes = self._library.llama_vocab_get_text(self.pointer, token)
-        return raw.decode("utf-8", errors="replace")
-
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for, markers of control tokens included."""
         known = self._pieces.get(token)
         if known is None:
-            known = self._pieces[token] = self._read_piece(token, 64)
+            length = -64
+            while length < 0:  # a negative length is the room that it wants
+                buffer = ctypes.create_string_buffer(-length)
+                length = self._library.llama_token_to_piece(self.pointer, token, buffer, -length, 0, True)
+            known = self._pieces[token] = buffer.raw[:length]
         return known
-
-    def _read_piece(self, token: int, size: int) -> bytes:
-        buffer = ctypes.create_string_buffer(size)
-        length = self._library.llama_token_to_piece(self.pointer, token, buffer, size, 0, True)
-        return self._read_piece(token, -length) if length < 0 else buffer.raw[:length]
 
     def text(self, tokens: Collection[int]) -> str:
         """The text of tokens; bytes that are no UTF-8 become U+FFFD."""
@@ -109,6 +95,11 @@ class PromptEncoder:
         markers = {*vocabulary.control, *(text for text in own_markers if text in vocabulary.special)}
         longest_first = sorted((text for text in markers if len(text) > 1), key=len, reverse=True)
         self._markers = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        # some tokenizers put a space in front of every text, which must not happen inside a prompt: there they are
+        # given a line break first, whose tokens are cut off again
+        adds_space = vocabulary.text(vocabulary.tokenize("x", special=False)) == " x"
+        self._lead = "\n" if adds_space else ""
+        self._lead_tokens = len(vocabulary.tokenize("\n", special=True)) if adds_space else 0
 
     def break_for(self, *texts: str) -> str:
         """A character that stands in none of the texts, to cut markers with."""
@@ -137,15 +128,5 @@ class PromptEncoder:
         return tokens
 
     def _tokenize_inside(self, text: str) -> list[int]:
-        """Tokens of text that continues other text; some tokenizers would add a space in front of it."""
-        if not self._adds_space:
-            return self.vocabulary.tokenize(text, special=True)
-        return self.vocabulary.tokenize("\n" + text, special=True)[len(self._line_break) :]
-
-    @cached_property
-    def _adds_space(self) -> bool:
-        return self.vocabulary.text(self.vocabulary.tokenize("x", special=False)) == " x"
-
-    @cached_property
-    def _line_break(self) -> list[int]:
-        return self.vocabulary.tokenize("\n", special=True)
+        """Tokens of text that continues other text."""
+        return self.vocabulary.tokenize(self._lead + text, special=True)[self._lead_tokens :]

@@ -139,7 +139,7 @@ def test_earlier_conversation_belongs_to_the_fork_and_keeps_replies_as_sampled(v
     asking.remember(asked, first, reply, whole=True)
     second = asking.prompt(following(asked, reply, RESULT), (READ,))
     assert second.tokens[: len(first.tokens) + len(reply.token_ids)] == [*first.tokens, *reply.token_ids]
-    assert asking.length(asked.messages, (READ,)) == len(first.tokens)
+    assert asking.tokens(asked.messages, (READ,)) == first.tokens
 
 
 PARTS = st.sampled_from(
