@@ -32,7 +32,7 @@ from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
 from pytest_agentcore.sandbox.python import Interpreter, environment, version
-from pytest_agentcore.sandbox.supervise import Running, rlimits, supervise
+from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.tree import walk
 from pytest_agentcore.sandbox.workspace import require
 
@@ -67,17 +67,22 @@ class Bubblewrap:
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
         require(workspace)
-        uid = self._uid(workspace)
-        if uid is not None:
+        uid, as_user = None, list[str]()
+        if self.uids is not None:
+            # The same for every command over a workspace, since it owns the files.
+            uid = self.uids[zlib.crc32(os.fsencode(workspace.root)) % len(self.uids)]
+            as_user = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", "--"]
             _hand_over(workspace, uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
-        bounds = rlimits_of(command.limits, counted=uid is not None or _counts_by_namespace())
+        # Since 5.14 the kernel counts a user namespace's processes alone; before, all of the user's.
+        release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
+        bounds = rlimits_of(command.limits, counted=uid is not None or release >= (5, 14))
         contents = (*_accounts(uid), seccomp_filter() or b"", command.stdin)
         with contextlib.ExitStack() as stack:
             passwd, group, rules, stdin = (stack.enter_context(_readable(each)) for each in contents)
             words = [self.executable, *self._fixed, *_own_mounts(workspace, command, uid, passwd, group)]
             words += ["--seccomp", str(rules)] if seccomp_filter() else []
-            words += ["--", *_as_user(uid), *command.argv]
+            words += ["--", *as_user, *command.argv]
             namespace = stack.enter_context(_started(words, env, stdin, (passwd, group, rules), bounds))
             completed = supervise(namespace, workspace, command.limits)
             if completed.killed_for or namespace.command_ran():
@@ -105,12 +110,6 @@ class Bubblewrap:
             "not_confined": [],
         }
 
-    def _uid(self, workspace: Workspace) -> int | None:
-        """The same for every command over a workspace, since it owns the files."""
-        if self.uids is None:
-            return None
-        return self.uids[zlib.crc32(os.fsencode(workspace.root)) % len(self.uids)]
-
 
 # Who the command is.
 
@@ -126,13 +125,6 @@ def _namespaces(*, as_root: bool) -> list[str]:
     # gone with the change of user.
     needed = ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH")
     return [*shared, *(word for name in needed for word in ("--cap-add", name))]
-
-
-def _as_user(uid: int | None) -> list[str]:
-    """The program, with its options, that runs what follows as another user."""
-    if uid is None:
-        return []
-    return ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", "--"]
 
 
 def _hand_over(workspace: Workspace, uid: int) -> None:
@@ -309,11 +301,6 @@ def rlimits_of(limits: Limits, *, counted: bool) -> dict[int, int]:
     return {kind: reaper.settable(kind, wanted[kind]) for kind in wanted if counted or kind != resource.RLIMIT_NPROC}
 
 
-def _counts_by_namespace() -> bool:
-    """Whether this kernel counts a user namespace's processes alone (5.14 and later), not all of the user's."""
-    return tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit()) >= (5, 14)
-
-
 @contextlib.contextmanager
 def _started(
     words: Sequence[str], env: Mapping[str, str], stdin: int, files: Sequence[int], bounds: Mapping[int, int]
@@ -329,20 +316,7 @@ def _started(
     with _pipe() as (status, said), _pipe() as (gate, opener):
         executable, *options = words
         argv = [executable, "--json-status-fd", str(said.fileno()), "--block-fd", str(gate.fileno()), *options]
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=env,
-                cwd="/",
-                pass_fds=(*files, said.fileno(), gate.fileno()),
-                start_new_session=True,
-                bufsize=0,
-            )
-        except (OSError, ValueError) as error:
-            raise SandboxError(f"bubblewrap could not be started: {error}") from error
+        process = start(argv, stdin=stdin, env=env, cwd=Path("/"), pass_fds=(*files, said.fileno(), gate.fileno()))
         said.close()  # or the end of what bubblewrap says would never come
         gate.close()
         namespace = Namespace(process, status)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
 from pytest_agentcore.sandbox.python import Interpreter, environment, make_python, version
-from pytest_agentcore.sandbox.supervise import Running, rlimits, supervise
+from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.workspace import clear, require
 
 PYTHON = ".python"
@@ -51,11 +50,16 @@ class PlainProcess:
         require(workspace)
         make_python(workspace.tmp / PYTHON, self.interpreter)
         mark = secrets.token_hex(8)
+        path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+        env = environment(path=path, home=str(workspace.tmp), extra={**command.env, MARK: mark})
+        limits = ",".join(f"{kind}={value}" for kind, value in rlimits(command.limits).items())
+        # The reaper needs no packages, and without `site` it starts in a fraction of the time.
+        argv = [str(self.interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv]
         with self._mounted(workspace, command.read_only), tempfile.TemporaryFile() as stdin:
             stdin.write(command.stdin)
             stdin.seek(0)
-            tree = _Tree(self._start(workspace, command, stdin.fileno(), mark), mark)
-            return supervise(tree, workspace, command.limits)
+            process = start(argv, stdin=stdin.fileno(), env=env, cwd=workspace.root)
+            return supervise(_Tree(process, mark), workspace, command.limits)
 
     def path(self, workspace: Workspace, inside: str) -> str:
         """The host's path: there are no mounts, so a process sees the workspace and the copies where they lie."""
@@ -67,25 +71,6 @@ class PlainProcess:
     def describe(self) -> Mapping[str, Any]:
         """See `Sandbox.describe`."""
         return {"name": self.name, "version": "1", "python": version(), "not_confined": list(NOT_CONFINED)}
-
-    def _start(self, workspace: Workspace, command: Command, stdin: int, mark: str) -> subprocess.Popen[bytes]:
-        limits = ",".join(f"{kind}={value}" for kind, value in rlimits(command.limits).items())
-        path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-        extra = {**command.env, MARK: mark}
-        try:
-            # The reaper needs no packages, and without `site` it starts in a fraction of the time.
-            return subprocess.Popen(
-                [str(self.interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment(path=path, home=str(workspace.tmp), extra=extra),
-                cwd=workspace.root,
-                start_new_session=True,
-                bufsize=0,
-            )
-        except (OSError, ValueError) as error:
-            raise SandboxError(f"the process could not be started: {error}") from error
 
     @contextlib.contextmanager
     def _mounted(self, workspace: Workspace, mounts: Mapping[str, Path]) -> Iterator[None]:
@@ -126,26 +111,15 @@ class _Tree(Running):
         except subprocess.TimeoutExpired:
             reaper.kill_below(self.process.pid)
             self.process.kill()
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Kill the processes with the mark, until searches in a row find none: during exec a process shows no mark."""
+        # Kill those that bear the mark, until searches in a row find none: during exec a process shows no mark.
         clean = 0
         for _ in range(SWEEPS):
-            pids = list(_marked(self._mark))
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            clean = 0 if pids else clean + 1
+            clean += 1
+            for folder in Path("/proc").glob("[0-9]*"):
+                if self._mark in reaper.read(f"{folder}/environ"):
+                    clean = 0
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(int(folder.name), signal.SIGKILL)
             if clean == CLEAN_SWEEPS:
                 return
             time.sleep(0.01)
-
-
-def _marked(mark: bytes) -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (folder / "environ").read_bytes():
-                yield int(folder.name)
-        except OSError:
-            continue

@@ -45,12 +45,23 @@ def main(arguments: Sequence[str]) -> int:
         _become(argv, limits)
     try:
         signal.signal(signal.SIGTERM, _ask)
-        code = _wait_for(child)
+        pid = status = 0
+        while pid != child:  # adopted orphans are reaped on the way
+            pid, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
     except Asked:
-        code = 128 + signal.SIGTERM
+        code = -signal.SIGTERM
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _end_all(child)
-    return code
+    # Kill until the kernel says that there is no child any more, which an adopter's list of orphans cannot miss. The
+    # child's process group comes first: a signal to a group also reaches a process that is just being forked, so a
+    # fork bomb cannot outrun it. Only one that leaves its group with every fork has to be hunted.
+    deadline = time.monotonic() + PATIENCE
+    while _reap() and time.monotonic() < deadline:
+        _signal(os.killpg, child)
+        if _reap():
+            kill_below(os.getpid())
+            time.sleep(0.001)
+    return 128 - code if code < 0 else code
 
 
 def _ask(*_: object) -> None:
@@ -68,29 +79,6 @@ def _become(argv: Sequence[str], limits: Mapping[int, int]) -> None:
     except (OSError, ValueError) as error:
         os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
         os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
-
-
-def _wait_for(child: int) -> int:
-    """Wait for the command itself, and reap adopted orphans on the way."""
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            return 128 - code if code < 0 else code
-
-
-def _end_all(child: int) -> None:
-    """Kill until the kernel says that there is no child any more, which an adopter's list of orphans cannot miss.
-
-    The child's process group comes first: a signal to a group also reaches a process that is just being forked, so a
-    fork bomb cannot outrun it. Only one that leaves its group with every fork has to be hunted.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while _reap() and time.monotonic() < deadline:
-        _signal(os.killpg, child)
-        if _reap():
-            kill_below(os.getpid())
-            time.sleep(0.001)
 
 
 def _reap() -> bool:

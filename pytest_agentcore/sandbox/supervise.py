@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import select
 import stat
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import Completed, Limits, Workspace
 from pytest_agentcore.sandbox.reaper import read
 from pytest_agentcore.sandbox.tree import Kind, walk
@@ -65,6 +67,30 @@ class Running:
     def end(self) -> None:
         """Kill the whole tree and return when it is gone; harmless when it already is."""
         raise NotImplementedError
+
+
+def start(
+    argv: Sequence[str], *, stdin: int, env: Mapping[str, str], cwd: Path, pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process as `supervise` wants it.
+
+    Raises:
+        SandboxError: it cannot be started.
+    """
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            pass_fds=pass_fds,
+            start_new_session=True,
+            bufsize=0,
+        )
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"{Path(argv[0]).name} could not be started: {error}") from error
 
 
 def supervise(running: Running, workspace: Workspace, limits: Limits) -> Completed:
@@ -183,19 +209,16 @@ def memory(pids: Sequence[int], cap: int) -> int:
     proportional share is asked for, which costs a walk over its page tables.
     """
     resident = sum(map(_resident, pids))
-    return resident if resident <= cap else sum(map(_proportional, pids))
+    if resident <= cap:
+        return resident
+    shares = {pid: re.search(rb"^Pss: *(\d+) kB", read(f"/proc/{pid}/smaps_rollup"), re.M) for pid in pids}
+    # Without a share the process shows none, or it has just ended: then it is no longer resident either.
+    return sum(int(share[1]) * 1024 if share else _resident(pid) for pid, share in shares.items())
 
 
 def _resident(pid: int) -> int:
     numbers = read(f"/proc/{pid}/statm").split()
     return int(numbers[1]) * PAGE if len(numbers) > 1 else 0
-
-
-def _proportional(pid: int) -> int:
-    for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith(b"Pss:"):
-            return int(line.split()[1]) * 1024
-    return _resident(pid)
 
 
 def disk(folders: Iterable[Path], cap: int) -> int:

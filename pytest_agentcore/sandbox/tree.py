@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -86,36 +87,23 @@ def walk(root: Path) -> Iterator[Entry]:
 
 
 def _walk(fd: int, prefix: str, depth: int) -> Iterator[Entry]:
-    for name, status in _listing(fd):
-        path, kind = prefix + name, kind_of(status.st_mode)
-        if kind is not Kind.folder:
-            yield Entry(path, kind, status, fd)
-        elif depth >= MAX_DEPTH:
-            yield Entry(path, Kind.too_deep, status, fd)
-        else:
-            yield from _enter(Entry(path, kind, status, fd), depth)
-
-
-def _enter(folder: Entry, depth: int) -> Iterator[Entry]:
-    try:
-        fd = os.open(folder.name, DIRECTORY, dir_fd=folder.folder_fd)
-    except OSError:
-        yield Entry(folder.path, Kind.unreadable, folder.stat, folder.folder_fd)
-        return
-    try:
-        yield folder
-        yield from _walk(fd, f"{folder.path}/", depth + 1)
-    finally:
-        os.close(fd)
-
-
-def _listing(fd: int) -> list[tuple[str, os.stat_result]]:
-    """Names that vanish between listing and stat are left out."""
-    found = []
+    found = {}
     with os.scandir(fd) as entries:
         for entry in entries:
-            try:
-                found.append((entry.name, entry.stat(follow_symlinks=False)))
-            except FileNotFoundError:
-                continue
-    return sorted(found, key=lambda pair: pair[0])
+            with contextlib.suppress(FileNotFoundError):  # it has vanished since it was listed
+                found[entry.name] = entry.stat(follow_symlinks=False)
+    for name, status in sorted(found.items()):
+        path, kind = prefix + name, kind_of(status.st_mode)
+        if kind is not Kind.folder or depth >= MAX_DEPTH:
+            yield Entry(path, Kind.too_deep if kind is Kind.folder else kind, status, fd)
+            continue
+        try:
+            inner = os.open(name, DIRECTORY, dir_fd=fd)
+        except OSError:
+            yield Entry(path, Kind.unreadable, status, fd)
+            continue
+        try:
+            yield Entry(path, kind, status, fd)
+            yield from _walk(inner, f"{path}/", depth + 1)
+        finally:
+            os.close(inner)

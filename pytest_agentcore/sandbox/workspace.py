@@ -73,8 +73,17 @@ def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES)
     """
     copy, skipped = create_workspace(folder), dict[str, str]()
     for entry, file in copyable(workspace.root, max_bytes, skipped):
+        target = copy.root / entry.path
         try:
-            _copy(entry, file, copy.root / entry.path)
+            if file is None:
+                target.mkdir()
+                continue
+            left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
+            with target.open("xb") as written:
+                while left and (block := file.read(min(left, MIB))):
+                    written.write(block)
+                    left -= len(block)
+                os.fchmod(written.fileno(), executable_or_not(entry))
         except OSError as error:
             # Only the path's length is the agent's doing. A full disk must not look like a file that is not there.
             if error.errno != errno.ENAMETOOLONG:
@@ -118,18 +127,6 @@ def linked_outside(root: Path) -> frozenset[tuple[int, int]]:
 
 def _identity(entry: Entry) -> tuple[int, int]:
     return entry.stat.st_dev, entry.stat.st_ino
-
-
-def _copy(entry: Entry, file: BinaryIO | None, target: Path) -> None:
-    if file is None:
-        target.mkdir()
-        return
-    left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
-    with target.open("xb") as copy:
-        while left and (block := file.read(min(left, MIB))):
-            copy.write(block)
-            left -= len(block)
-        os.fchmod(copy.fileno(), executable_or_not(entry))
 
 
 def executable_or_not(entry: Entry) -> int:
