@@ -11,10 +11,11 @@ import re
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.tree import Kind, kind_of
 from pytest_agentcore.sandbox.workspace import scratch
 from pytest_agentcore.tasks.task import LONGEST_PATH
@@ -25,136 +26,139 @@ MOST_BYTES = 4 * 1024 * 1024
 EXCERPT = 60
 """Columns of the model's text that an assertion quotes."""
 
+Size = int
+"""For annotations where a reader is called `int`."""
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _WORDS = {dict: "an object", list: "a list", str: "a text", int: "an integer", float: "a number", bool: "true or false"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Files:
-    """The files of a frozen workspace, and why the copy lacks some: `a FIFO`, `a symbolic link` …"""
+    """Readers of a frozen workspace.
 
-    root: Path
-    skipped: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_bytes(files: Files, path: str, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of the workspace.
-
-    Raises:
-        AssertionError: missing, no regular file, reached through a link, unreadable, or longer than `most` bytes.
-        ValueError: `path` is not a relative path inside the workspace: the checker's own mistake.
+    A reader raises AssertionError, with one sentence, for whatever a model may have left at a path, and ValueError for
+    a path that is not inside the workspace: the checker's own mistake.
     """
-    target = _inside(files, path)
-    kind = files.skipped.get(path) or _kind(target)
-    if kind not in (None, Kind.file):
-        raise AssertionError(f"{path} is {kind}, not a file")
-    try:
-        with target.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > most:
-                raise AssertionError(f"{path} is too big: {size} bytes, at most {most} are read")
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        raise AssertionError(f"{path} is missing") from None
-    except OSError as error:
-        raise AssertionError(f"{path} cannot be read: {error.strerror}") from None
+
+    _frozen: Workspace
+    _skipped: Mapping[str, str]
+    """Why the frozen copy lacks something, by path: `a FIFO`, `a symbolic link` …"""
+
+    def exists(self, path: str) -> bool:
+        """Whether a regular file or a folder is at the path, reached without a link."""
+        try:
+            return _kind(self._inside(path)) in (Kind.file, Kind.folder)
+        except AssertionError:
+            return False
+
+    def text(self, path: str) -> str:
+        """The content of a UTF-8 file of at most 4 MiB; a byte order mark at the start is dropped."""
+        content = self._bytes(path)
+        try:
+            return content.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise AssertionError(f"{path} is not UTF-8 text: byte {error.start} cannot be decoded") from None
+
+    def line(self, path: str) -> str:
+        """The one line of a file that has exactly one which is not blank, stripped."""
+        lines = [line.strip() for line in self.text(path).split("\n") if line.strip()]
+        if not lines:
+            raise AssertionError(f"{path} is empty; one line was asked for")
+        if len(lines) > 1:
+            raise AssertionError(f"{path} has {len(lines)} lines, one was asked for; it begins {excerpt(lines[0])}")
+        return lines[0]
+
+    def int(self, path: str) -> int:
+        """The decimal integer, of at most 18 digits, that is all a file holds."""
+        line = self.line(path)
+        if not _INTEGER.fullmatch(line):
+            raise AssertionError(f"{path} holds {excerpt(line)}; one integer and nothing else was asked for")
+        return int(line)
+
+    def json(self, path: str, shape: Any = None) -> Any:
+        """The JSON in a file (RFC 8259, so no NaN), of a shape.
+
+        A shape is None (anything), a type (`float` takes integers too), `[shape]` for a list of such items, or a dict
+        of the keys that must be there and their shapes.
+        """
+        text = self.text(path)
+        try:
+            value = json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise AssertionError(f"{path} is no JSON that can be read: it is nested too deep") from None
+        except ValueError as error:
+            raise AssertionError(f"{path} is not JSON ({clip(str(error), EXCERPT)}): {excerpt(text)}") from None
+        _require_shape(value, shape, path)
+        return value
+
+    def csv(self, path: str) -> list[list[str]]:
+        """The rows of a comma-separated file (RFC 4180), blank lines left out."""
+        text = self.text(path)
+        try:
+            return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        except csv.Error as error:
+            raise AssertionError(f"{path} is not CSV ({error}): {excerpt(text)}") from None
+
+    def sqlite(self, path: str) -> Database:
+        """A SQLite file; `query(sql, *parameters)` gives the rows of one SELECT."""
+        return Database(self, path)
+
+    def _bytes(self, path: str, most: Size = MOST_BYTES) -> bytes:
+        target = self._inside(path)
+        kind = self._skipped.get(path) or _kind(target)
+        if kind not in (None, Kind.file):
+            raise AssertionError(f"{path} is {kind}, not a file")
+        try:
+            with target.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > most:
+                    raise AssertionError(f"{path} is too big: {size} bytes, at most {most} are read")
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            raise AssertionError(f"{path} is missing") from None
+        except OSError as error:
+            raise AssertionError(f"{path} cannot be read: {error.strerror}") from None
+
+    def _inside(self, path: str) -> Path:
+        parts = PurePosixPath(path).parts
+        if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\0" in path or len(path) > LONGEST_PATH:
+            raise ValueError(f"{path!r} is not a path inside the workspace")
+        for depth in range(1, len(parts)):
+            above = PurePosixPath(*parts[:depth])
+            kind = self._skipped.get(str(above)) or _kind(self._frozen.root / above)
+            if kind not in (None, Kind.folder):
+                raise AssertionError(f"{path} is missing: {above} is {kind}")
+        return self._frozen.root / path
 
 
-def read_text(files: Files, path: str) -> str:
-    """The content as UTF-8; a byte order mark at the start is dropped."""
-    content = read_bytes(files, path)
-    try:
-        return content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise AssertionError(f"{path} is not UTF-8 text: byte {error.start} cannot be decoded") from None
-
-
-def read_line(files: Files, path: str) -> str:
-    """The only line that is not blank, stripped."""
-    lines = [line.strip() for line in read_text(files, path).split("\n") if line.strip()]
-    if not lines:
-        raise AssertionError(f"{path} is empty; one line was asked for")
-    if len(lines) > 1:
-        raise AssertionError(f"{path} has {len(lines)} lines, one was asked for; it begins {excerpt(lines[0])}")
-    return lines[0]
-
-
-def read_int(files: Files, path: str) -> int:
-    """The only line as a decimal integer of at most 18 digits, with nothing around it."""
-    line = read_line(files, path)
-    if not _INTEGER.fullmatch(line):
-        raise AssertionError(f"{path} holds {excerpt(line)}; one integer and nothing else was asked for")
-    return int(line)
-
-
-def read_json(files: Files, path: str, shape: Any = None) -> Any:
-    """The content as JSON (RFC 8259, so no NaN) that has `shape`; see `require_shape`."""
-    text = read_text(files, path)
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise AssertionError(f"{path} is no JSON that can be read: it is nested too deep") from None
-    except ValueError as error:
-        raise AssertionError(f"{path} is not JSON ({clip(str(error), EXCERPT)}): {excerpt(text)}") from None
-    require_shape(value, shape, path)
-    return value
-
-
-def require_shape(value: Any, shape: Any, where: str) -> None:
-    """Assert what a value is made of, so that a checker can go on without a TypeError or KeyError.
-
-    A shape is None (anything), a type (`float` takes integers too), `[shape]` for a list of such items, or a dict of
-    the keys that must be there and their shapes.
-    """
+def _require_shape(value: Any, shape: Any, where: str) -> None:
+    """Assert what a value is made of, so that a checker can go on without a TypeError or KeyError."""
     if shape is None:
         return
     if isinstance(shape, type):
-        if not _is_a(value, shape):
-            raise AssertionError(f"{where} is {excerpt(_dump(value))}, not {_WORDS.get(shape, shape.__name__)}")
+        fits = isinstance(value, (int, float) if shape is float else shape)
+        if not fits or (isinstance(value, bool) and shape is not bool):
+            try:
+                shown = json.dumps(value, ensure_ascii=False)
+            except RecursionError:
+                shown = type(value).__name__
+            raise AssertionError(f"{where} is {excerpt(shown)}, not {_WORDS.get(shape, shape.__name__)}")
     elif isinstance(shape, list):
-        require_shape(value, list, where)
+        _require_shape(value, list, where)
         for index, item in enumerate(value):
-            require_shape(item, shape[0], f"{where}[{index}]")
+            _require_shape(item, shape[0], f"{where}[{index}]")
     else:
-        require_shape(value, dict, where)
+        _require_shape(value, dict, where)
         for key, inner in shape.items():
             if key not in value:
                 raise AssertionError(f"{where} has no {key!r}")
-            require_shape(value[key], inner, f"{where}[{key!r}]")
-
-
-def read_csv(files: Files, path: str) -> list[list[str]]:
-    """The rows of a comma-separated file (RFC 4180), blank lines left out."""
-    text = read_text(files, path)
-    try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise AssertionError(f"{path} is not CSV ({error}): {excerpt(text)}") from None
-
-
-def exists(files: Files, path: str) -> bool:
-    """Whether a regular file or a folder stands at the path, reached without a link."""
-    try:
-        return _kind(_inside(files, path)) in (Kind.file, Kind.folder)
-    except AssertionError:
-        return False
+            _require_shape(value[key], inner, f"{where}[{key!r}]")
 
 
 def excerpt(text: str) -> str:
     """A short, quoted, escaped piece of the model's text."""
     return f"`{clip(text, EXCERPT)}`"
-
-
-def _inside(files: Files, path: str) -> Path:
-    parts = PurePosixPath(path).parts
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or "\0" in path or len(path) > LONGEST_PATH:
-        raise ValueError(f"{path!r} is not a path inside the workspace")
-    for depth in range(1, len(parts)):
-        above = PurePosixPath(*parts[:depth])
-        kind = files.skipped.get(str(above)) or _kind(files.root / above)
-        if kind not in (None, Kind.folder):
-            raise AssertionError(f"{path} is missing: {above} is {kind}")
-    return files.root / path
 
 
 def _kind(target: Path) -> Kind | None:
@@ -167,19 +171,6 @@ def _kind(target: Path) -> Kind | None:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
-
-
-def _is_a(value: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _dump(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        return type(value).__name__
 
 
 MOST_LINES = 20_000
@@ -248,13 +239,20 @@ class Database:
         """
         with scratch("sqlite") as folder:
             copy = Path(folder) / "copy.sqlite"
-            copy.write_bytes(read_bytes(self.files, self.path, MOST_DATABASE_BYTES))
-            if exists(self.files, f"{self.path}-wal"):
-                log = read_bytes(self.files, f"{self.path}-wal", MOST_DATABASE_BYTES)
+            copy.write_bytes(self.files._bytes(self.path, MOST_DATABASE_BYTES))
+            if self.files.exists(f"{self.path}-wal"):
+                log = self.files._bytes(f"{self.path}-wal", MOST_DATABASE_BYTES)
                 copy.with_name("copy.sqlite-wal").write_bytes(log)
             connection = sqlite3.connect(copy)
             try:
-                _confine(connection)
+                # A text cell need not be UTF-8; the default would make that an error of the checker.
+                connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+                connection.execute("PRAGMA schema_version")  # reads the header before the authorizer forbids pragmas
+                # Only reading, for a while, and no huge values: a table of the model's may be a view that makes them.
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_DATABASE_BYTES)
+                connection.set_authorizer(lambda act, *_: sqlite3.SQLITE_OK if act in _ALLOWED else sqlite3.SQLITE_DENY)
+                deadline = time.monotonic() + MOST_SECONDS
+                connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
                 return self._rows(connection.execute(sql, parameters))
             except (sqlite3.Error, OverflowError) as error:
                 raise AssertionError(f"{self.path} cannot be queried: {clip(str(error), 200)}") from None
@@ -271,14 +269,3 @@ class Database:
             if size > MOST_RESULT_BYTES:
                 raise AssertionError(f"{self.path}: a query gives more than {MOST_RESULT_BYTES} bytes")
         return rows
-
-
-def _confine(connection: sqlite3.Connection) -> None:
-    """Only reading, for a while, and no huge values: a table of the model's may be a view that computes them."""
-    # A text cell need not be UTF-8; the default would make that an error of the checker.
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    connection.execute("PRAGMA schema_version")  # reads the header before the authorizer forbids pragmas
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_DATABASE_BYTES)
-    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
-    deadline = time.monotonic() + MOST_SECONDS
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

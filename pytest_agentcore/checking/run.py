@@ -172,9 +172,9 @@ def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bo
         TypeError: an argument is no plain data.
     """
     file, name = parse_target(target)
-    token = "agentcore-answer "  # noqa: S105 - a mark, no secret: the code could only say what it could have returned
+    token = b"agentcore-answer "  # a mark, no secret: the code could only say what it could have returned
     order = {
-        "token": token,
+        "token": token.decode(),
         "workspace": on.path("/workspace"),
         "file": file,
         "name": name,
@@ -184,7 +184,12 @@ def run_calls(on: Bench, target: str, calls: Calls, *, seconds: float, trace: bo
     done = on.python("direct", order, seconds=seconds)
     answers: dict[int, Mapping[str, Any]] = {}
     for line in io.BytesIO(done.output):
-        message = _message(line, token.encode())
+        try:
+            message = json.loads(line.removeprefix(token)) if line.startswith(token) else None
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(message, dict):
+            continue
         if "unusable" in message:
             raise AssertionError(clip(str(message["unusable"]), 400))
         if type(message.get("n")) is int and message["n"] < len(calls):
@@ -213,15 +218,6 @@ def _plain(value: Any) -> Any:
         raise TypeError(f"{type(value).__name__} cannot be passed to code under test: arguments are plain data")
 
     return encode(value, refuse, containers=True)
-
-
-def _message(line: bytes, token: bytes) -> dict[str, Any]:
-    """The object in a line that begins with the token; empty for any other line."""
-    try:
-        message = json.loads(line.removeprefix(token)) if line.startswith(token) else None
-    except (ValueError, RecursionError):
-        return {}
-    return message if isinstance(message, dict) else {}
 
 
 def _answer(message: Mapping[str, Any]) -> Answer:

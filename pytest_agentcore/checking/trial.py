@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from pytest_agentcore.checking import frozen as comparing
-from pytest_agentcore.checking import readers
-from pytest_agentcore.checking.readers import Database, Diff, Files, diff
+from pytest_agentcore.checking.readers import Diff, Files, diff
 from pytest_agentcore.checking.run import Outcome, Ran, TestRun, bench, run_calls, run_shell, run_test_files, test_tree
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.tasks.task import Instance, Task
@@ -24,7 +23,7 @@ TEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Trial:
+class Trial(Files):
     """A finished trial: what was given, what was done, and the workspace as it was left, protected files restored.
 
     Readers raise AssertionError, with one sentence, for whatever a model may have left at a path. Methods that run
@@ -43,11 +42,9 @@ class Trial:
     stop_reason: StopReason
     calls: tuple[CallRecord, ...]
     """The tool calls that the model made. (To call a function of the workspace, see `call` and `call_each`.)"""
-    _frozen: Workspace = field(repr=False)
-    _files: Files = field(repr=False)
-    _sandbox: Sandbox = field(repr=False)
-    _given: Mapping[str, bytes] = field(repr=False)
-    _changed: frozenset[str] = field(repr=False)
+    _sandbox: Sandbox
+    _given: Mapping[str, bytes]
+    _changed: frozenset[str]
 
     @classmethod
     def open(
@@ -80,7 +77,7 @@ class Trial:
         changed = comparing.changed(frozen.root, given, skipped)
         comparing.drop_caches(frozen.root)
         comparing.restore(frozen.root, given, task.protected)
-        lacking = {path: why for path, why in skipped.items() if not (frozen.root / path).exists()}
+
         return cls(
             task=task,
             run=run,
@@ -89,7 +86,7 @@ class Trial:
             stop_reason=stop_reason,
             calls=tuple(calls),
             _frozen=frozen,
-            _files=Files(frozen.root, lacking),
+            _skipped={path: why for path, why in skipped.items() if not (frozen.root / path).exists()},
             _sandbox=sandbox,
             _given=given,
             _changed=changed,
@@ -99,10 +96,6 @@ class Trial:
         """Short: pytest shows it above every failed checker."""
         return f"<trial of {self.task.id}, run {self.run}>"
 
-    def exists(self, path: str) -> bool:
-        """Whether a regular file or a folder is at the path."""
-        return readers.exists(self._files, path)
-
     def files(self) -> tuple[str, ...]:
         """Paths of all regular files, sorted."""
         return tuple(comparing.regular_files(self._frozen.root))
@@ -110,30 +103,6 @@ class Trial:
     def changed(self) -> frozenset[str]:
         """Paths that the model added, removed or modified, protected ones included; caches do not count."""
         return self._changed
-
-    def text(self, path: str) -> str:
-        """The content of a UTF-8 file of at most 4 MiB."""
-        return readers.read_text(self._files, path)
-
-    def line(self, path: str) -> str:
-        """The one line of a file that has exactly one which is not blank, stripped."""
-        return readers.read_line(self._files, path)
-
-    def int(self, path: str) -> int:
-        """The integer that is all a file holds."""
-        return readers.read_int(self._files, path)
-
-    def json(self, path: str, shape: Any = None) -> Any:
-        """The JSON in a file, of a shape: a type, `[shape]`, or a dict of required keys and their shapes."""
-        return readers.read_json(self._files, path, shape)
-
-    def csv(self, path: str) -> list[list[str]]:
-        """The rows of a comma-separated file, blank lines left out."""
-        return readers.read_csv(self._files, path)
-
-    def sqlite(self, path: str) -> Database:
-        """A SQLite file; `query(sql, *parameters)` gives the rows of one SELECT."""
-        return Database(self._files, path)
 
     def original(self, path: str) -> str:
         """The text of a file as it was given.

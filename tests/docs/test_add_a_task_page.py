@@ -56,7 +56,7 @@ def table_words(heading: str) -> set[str]:
 
 
 def test_the_table_of_what_a_checker_can_ask_is_complete() -> None:
-    public = {name for name in (*vars(Trial), *(field.name for field in fields(Trial))) if not name.startswith("_")}
+    public = {name for name in (*dir(Trial), *(field.name for field in fields(Trial))) if not name.startswith("_")}
     assert table_words("What a checker can ask") == public - {"open"}
 
 

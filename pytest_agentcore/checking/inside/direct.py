@@ -117,7 +117,20 @@ def load_file(workspace: str, file: str) -> ModuleType:
     stem = file.removesuffix(".py")
     extend_path(workspace, ("", os.path.dirname(file)))  # noqa: PTH120
     try:
-        return _import_dotted(stem.removesuffix("/__init__").replace("/", "."), place) or _import_alone(stem, place)
+        parts = stem.removesuffix("/__init__").split("/")
+        if parts[0] not in sys.stdlib_module_names and all(part.isidentifier() for part in parts):
+            module = importlib.import_module(".".join(parts))
+            if os.path.realpath(getattr(module, "__file__", None) or "") == os.path.realpath(place):
+                return module
+        # A name that belongs to another file (it is called like a standard module), or that is none: the file alone.
+        name = "workspace_" + "".join(c if c.isalnum() else "_" for c in stem)
+        spec = importlib.util.spec_from_file_location(name, place)
+        if spec is None or spec.loader is None:
+            raise Unusable(f"{place} is no Python module")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
     except BaseException as error:
         raise Unusable(f"{file} cannot be imported: {type(error).__name__}: {message_of(error)}") from error
 
@@ -128,26 +141,6 @@ def extend_path(workspace: str, folders: Sequence[str]) -> None:
         place = os.path.normpath(os.path.join(workspace, folder))  # noqa: PTH118 - pathlib stays out of the way here
         if place not in sys.path:
             sys.path.append(place)
-
-
-def _import_dotted(name: str, place: str) -> ModuleType | None:
-    """The module of that name, unless the name belongs to another file (a file named like a standard module)."""
-    parts = name.split(".")
-    if parts[0] in sys.stdlib_module_names or not all(part.isidentifier() for part in parts):
-        return None
-    module = importlib.import_module(name)
-    return module if os.path.realpath(getattr(module, "__file__", None) or "") == os.path.realpath(place) else None
-
-
-def _import_alone(stem: str, place: str) -> ModuleType:
-    name = "workspace_" + "".join(c if c.isalnum() else "_" for c in stem)
-    spec = importlib.util.spec_from_file_location(name, place)
-    if spec is None or spec.loader is None:
-        raise Unusable(f"{place} is no Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def attribute(module: ModuleType, file: str, name: str) -> Any:

@@ -99,8 +99,8 @@ class _RemoteLoader(Loader):
         return RemoteModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        assert isinstance(module, RemoteModule)
-        module.load(self._link, self._folders)
+        vars(module)["_agentcore_link"] = self._link
+        vars(module)["_agentcore_module"] = self._link.ask("import", module.__name__, self._folders)
 
 
 def _spec(fullname: str, loader: Loader | None, packages: Sequence[str]) -> ModuleSpec:

@@ -31,7 +31,8 @@ class Link:
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
         self._local: list[Any] = []
-        self._exceptions = Exceptions(self)
+        self._made: dict[tuple[str, str], type[BaseException]] = {}
+        """The code's own exception classes, those that it has named so far."""
         self.silence = ""
         """Why the worker no longer answers; empty while it does."""
 
@@ -57,8 +58,13 @@ class Link:
             reply = self._pipe.exchange(request, self._answer)
             sys.stdout.write(str(reply.get("printed", "")))
             if "raised" in reply:
-                return None, self._exceptions.instance(reply["raised"])
-            _mutate(args, {int(n): self._decode(value) for n, value in reply["mutated"].items()})
+                return None, self._exception(reply["raised"])
+            # Do to a call's own arguments what the code under test did to its copies.
+            for number, data in reply["mutated"].items():
+                old, new = args[1][int(number)], self._decode(data)
+                if type(old) is not type(new):
+                    raise WireError("an argument changed its type")
+                _REFILL[type(old)](old, new)
             return self._decode(reply["value"]), None
         except (Silence, LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
             said = str(problem) if isinstance(problem, Silence) else "the code under test sent no value"
@@ -80,7 +86,11 @@ class Link:
         return decode(data, self._stand_in)
 
     def _reference(self, value: Any) -> dict[str, Any]:
-        number = value._agentcore_number if isinstance(value, Remote) else number_of(value)
+        kind, number = value if isinstance(value, type) else type(value), None
+        if isinstance(value, Remote):
+            number = value._agentcore_number
+        elif issubclass(kind, BaseException) and "_agentcore_made" in vars(kind):
+            number = getattr(value, "_agentcore_number", None)
         if number is not None:
             return {"t": "object", "v": number}
         if callable(value):
@@ -95,13 +105,50 @@ class Link:
             can = frozenset(name for name in data["can"] if name in BEHAVIOUR)
             return _remote_class(can)(self, int(data["v"]), str(data["type"]))
         if data["t"] == "exception":
-            return self._exceptions.kind(data)
+            return self._exception_class(data)
         if data["t"] == "local":
             return self._local[int(data["v"])]
         if data["t"] == "namedtuple":
             kind = namedtuple(str(data["name"]), [str(name) for name in data["fields"]])  # type: ignore[misc]
             return kind(*self._decode(data["v"]))
         raise WireError("no value")
+
+    def _exception_class(self, data: dict[str, Any]) -> type[BaseException]:
+        """The class that a description means; classes of the workspace are made, each once."""
+        module, name = str(data["module"]), str(data["name"])
+        known = self._made.get((module, name)) or _builtin(module, name)
+        if known is None:
+            bases = tuple(self._exception_class(base) for base in data["bases"]) or (Exception,)
+            known = self._made[module, name] = self._make(module, name, bases)
+        if "v" in data and "_agentcore_made" in vars(known):
+            known._agentcore_number = int(data["v"])  # type: ignore[attr-defined]
+        return known
+
+    def _exception(self, data: dict[str, Any]) -> BaseException:
+        """The exception to raise."""
+        number, message = int(data["v"]), str(data["message"])
+        kind = self._exception_class({key: value for key, value in data.items() if key != "v"})
+        args = decode(data["args"], lambda _data: None)
+        error = _constructed(kind, args if isinstance(args, tuple) else (message,), message)
+        if "_agentcore_made" in vars(kind):
+            vars(error).update(_agentcore_number=number, _agentcore_message=message)
+        return error
+
+    def _make(self, module: str, name: str, bases: tuple[type[BaseException], ...]) -> type[BaseException]:
+        def show(error: Any) -> str:
+            return str(vars(error).get("_agentcore_message", ""))
+
+        def attribute(error: Any, attribute_name: str) -> Any:
+            if attribute_name.startswith("_"):
+                raise AttributeError(attribute_name)
+            there = Remote(self, vars(error)["_agentcore_number"], "exception")
+            return self.ask("get", there, attribute_name)
+
+        body = {"__module__": module, "__str__": show, "__getattr__": attribute, "_agentcore_made": True}
+        try:
+            return types.new_class(name, bases, exec_body=lambda namespace: namespace.update(body))
+        except TypeError:  # bases that do not go together here
+            return types.new_class(name, (Exception,), exec_body=lambda namespace: namespace.update(body))
 
 
 _REFILL: dict[type, Callable[[Any, Any], object]] = {
@@ -110,15 +157,6 @@ _REFILL: dict[type, Callable[[Any, Any], object]] = {
     dict: lambda old, new: (old.clear(), old.update(new)),
     set: lambda old, new: (old.clear(), old.update(new)),
 }
-
-
-def _mutate(args: tuple[Any, ...], after: dict[int, Any]) -> None:
-    """Do to a call's own arguments what the code under test did to its copies."""
-    for number, new in after.items():
-        old = args[1][number]
-        if type(old) is not type(new):
-            raise WireError("an argument changed its type")
-        _REFILL[type(old)](old, new)
 
 
 class Remote:
@@ -216,11 +254,6 @@ def _remote_class(can: frozenset[str]) -> type[Remote]:
 class RemoteModule(ModuleType):
     """Stands for a module of the model's code; what the import system itself keeps on a module stays here."""
 
-    def load(self, link: Link, folders: list[str]) -> None:
-        """Let the worker import the module of this name."""
-        vars(self)["_agentcore_link"] = link
-        vars(self)["_agentcore_module"] = link.ask("import", self.__name__, folders)
-
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return self._agentcore_link.ask("names", self._agentcore_module)
@@ -236,59 +269,6 @@ class RemoteModule(ModuleType):
 
     def __delattr__(self, name: str) -> None:
         delattr(self._agentcore_module, name)
-
-
-class Exceptions:
-    """The exception classes that a worker has named so far."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._made: dict[tuple[str, str], type[BaseException]] = {}
-
-    def kind(self, data: dict[str, Any]) -> type[BaseException]:
-        """The class that a description means; classes of the workspace are made, each once."""
-        module, name = str(data["module"]), str(data["name"])
-        known = self._made.get((module, name)) or _builtin(module, name)
-        if known is None:
-            bases = tuple(self.kind(base) for base in data["bases"]) or (Exception,)
-            known = self._made[module, name] = self._make(module, name, bases)
-        if "v" in data and "_agentcore_made" in vars(known):
-            known._agentcore_number = int(data["v"])  # type: ignore[attr-defined]
-        return known
-
-    def instance(self, data: dict[str, Any]) -> BaseException:
-        """The exception to raise."""
-        number, message = int(data["v"]), str(data["message"])
-        kind = self.kind({key: value for key, value in data.items() if key != "v"})
-        args = decode(data["args"], lambda _data: None)
-        error = _constructed(kind, args if isinstance(args, tuple) else (message,), message)
-        if "_agentcore_made" in vars(kind):
-            vars(error).update(_agentcore_number=number, _agentcore_message=message)
-        return error
-
-    def _make(self, module: str, name: str, bases: tuple[type[BaseException], ...]) -> type[BaseException]:
-        def show(error: Any) -> str:
-            return str(vars(error).get("_agentcore_message", ""))
-
-        def attribute(error: Any, attribute_name: str) -> Any:
-            if attribute_name.startswith("_"):
-                raise AttributeError(attribute_name)
-            there = Remote(self._link, vars(error)["_agentcore_number"], "exception")
-            return self._link.ask("get", there, attribute_name)
-
-        body = {"__module__": module, "__str__": show, "__getattr__": attribute, "_agentcore_made": True}
-        try:
-            return types.new_class(name, bases, exec_body=lambda namespace: namespace.update(body))
-        except TypeError:  # bases that do not go together here
-            return types.new_class(name, (Exception,), exec_body=lambda namespace: namespace.update(body))
-
-
-def number_of(value: Any) -> int | None:
-    """The number that a made exception, or its class, has in the worker."""
-    known = value if isinstance(value, type) else type(value)
-    if issubclass(known, BaseException) and "_agentcore_made" in vars(known):
-        return getattr(value, "_agentcore_number", None)
-    return None
 
 
 def _builtin(module: str, name: str) -> type[BaseException] | None:

@@ -70,12 +70,20 @@ class Worker:
         sys.stdout, before = printed, sys.stdout
         try:
             args = decode(request["args"], self._known)
-            value = self._ops[request["op"]](*args)
-            reply = {"value": self._encode(value), "mutated": self._mutated(request, args)}
+            value = self._encode(self._ops[request["op"]](*args))
+            # The arguments that a call has changed, by position, as they are now.
+            mutated: dict[str, Any] = {}
+            if request["op"] == "call" and args[1]:
+                sent = request["args"][1]["v"]
+                after = {n: self._encode(arg) for n, arg in enumerate(args[1]) if type(arg) in _MUTABLE}
+                mutated = {str(n): changed for n, changed in after.items() if changed != sent[n]}
+            reply = {"value": value, "mutated": mutated}
         except Silence:
             raise
         except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-            reply = {"raised": self._raised(error)}
+            said = {**_described(type(error)), "v": self._keep(error)["v"], "message": message_of(error)}
+            plain = error.args if isinstance(error.args, tuple) else ()
+            reply = {"raised": {**said, "args": encode(plain, lambda _value: None, containers=True)}}
         finally:
             sys.stdout = before
         return {**reply, "printed": printed.getvalue()}
@@ -115,25 +123,17 @@ class Worker:
             request = {"op": "call", "args": [number, self._encode(args), self._encode(kwargs)]}
             reply = self._pipe.exchange(request, self._answer)
             if "raised" in reply:
-                raise _exception(reply["raised"])
+                # The same class where it can be found by name, else a RuntimeError.
+                module, name, message = (reply["raised"][key] for key in ("module", "name", "message"))
+                kind = getattr(sys.modules.get(module), name, None)
+                if isinstance(kind, type) and issubclass(kind, BaseException):
+                    raise kind(message)
+                raise RuntimeError(f"{name}: {message}")
             return decode(reply["value"], self._known)
 
         self._objects.append(callback)  # kept alive, or its id could come to mean something else
         self._callbacks[id(callback)] = number
         return callback
-
-    def _mutated(self, request: dict[str, Any], args: list[Any]) -> dict[str, Any]:
-        """The arguments that a call has changed, by position, as they are now."""
-        if request["op"] != "call" or not args[1]:
-            return {}
-        sent = request["args"][1]["v"]
-        after = {str(n): self._encode(arg) for n, arg in enumerate(args[1]) if type(arg) in _MUTABLE}
-        return {n: value for n, value in after.items() if value != sent[int(n)]}
-
-    def _raised(self, error: BaseException) -> dict[str, Any]:
-        number = self._keep(error)["v"]
-        args = encode(error.args if isinstance(error.args, tuple) else (), lambda _value: None, containers=True)
-        return {**_described(type(error)), "v": number, "args": args, "message": message_of(error)}
 
 
 class _Printed(io.StringIO):
@@ -150,11 +150,3 @@ def _described(kind: type) -> dict[str, Any]:
     if kind.__module__ != "builtins":
         described["bases"] = [_described(base) for base in kind.__bases__ if issubclass(base, BaseException)]
     return described
-
-
-def _exception(data: dict[str, Any]) -> BaseException:
-    """An exception that a callback raised: the same class where it can be found by name, else a RuntimeError."""
-    kind = getattr(sys.modules.get(data["module"]), data["name"], None)
-    if isinstance(kind, type) and issubclass(kind, BaseException):
-        return kind(data["message"])
-    return RuntimeError(f"{data['name']}: {data['message']}")
