@@ -142,9 +142,10 @@ def read_value(kind: type[S], key: str, value: str | Value) -> Value:
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         raise UsageError(f"{key}={value}: there is no key {key!r}; {hint}")
     to, about = known[key]
-    read = _converted(str(value), to)
-    if read is None:
-        raise UsageError(f"{key}={value}: {value!r} is no {_NAMES[to]}")
+    try:
+        read: Value = _WORDS[str(value).lower()] if to is bool else to(str(value))
+    except (KeyError, ValueError):
+        raise UsageError(f"{key}={value}: {value!r} is no {_NAMES[to]}") from None
     least, most = about.metadata["least"], about.metadata["most"]
     if not least <= read <= most:
         raise UsageError(f"{key}={value}: {key} lies between {least:g} and {most:g}")
@@ -153,15 +154,6 @@ def read_value(kind: type[S], key: str, value: str | Value) -> Value:
 
 _WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 _NAMES: Mapping[type, str] = {bool: "yes or no (true, false, on, off)", int: "whole number", float: "number"}
-
-
-def _converted(text: str, to: type) -> Value | None:
-    if to is bool:
-        return _WORDS.get(text.lower())
-    try:
-        return int(text) if to is int else float(text)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,14 +248,10 @@ def read_entry(name: str, table: Mapping[str, Any], *, home: Path | None = None)
     if "policy" in table:
         values["policy"] = Policy(table["policy"])
     if "prices" in table:
-        values["prices"] = read_prices(table["prices"])
+        # Cached prompt tokens cost as much as others where nothing else is said.
+        prices: dict[str, Any] = {"cached": table["prices"].get("prompt", 0.0), **table["prices"]}
+        prices |= {key: float(value) for key, value in prices.items() if isinstance(value, int)}
+        values["prices"] = Prices(**prices)
     if "path" in table:
         values["path"] = (home or Path()) / Path(table["path"]).expanduser()
     return ModelEntry(name=name, slug=name, **values)
-
-
-def read_prices(table: Mapping[str, Any]) -> Prices:
-    """Prices from their table; cached prompt tokens cost as much as others where nothing else is said."""
-    given: dict[str, Any] = {"cached": table.get("prompt", 0.0), **table}
-    values: dict[str, Any] = {key: float(value) if isinstance(value, int) else value for key, value in given.items()}
-    return Prices(**values)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, HfFileMetadata, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -62,9 +62,15 @@ _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 def find_in_cache(entry: ModelEntry) -> Path | None:
     """The file (or first part) of an entry in the hub's cache; None unless all of it is there."""
-    file = entry.file or _chosen_in_cache(entry)
-    if not file:
-        return None
+    file = entry.file
+    if not file:  # that which it means, of those in the cache
+        folder = _repo_folder(entry)
+        try:
+            commit = (folder / "refs" / (entry.revision or constants.DEFAULT_REVISION)).read_text(encoding="ascii")
+            snapshot = folder / "snapshots" / commit.strip()
+            file = choose_file(entry, [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.gguf")])
+        except (OSError, UsageError):
+            return None
     found = [_cached(entry, part) for part in all_parts(file)]
     return found[0] if all(found) else None
 
@@ -79,8 +85,13 @@ def fetch(entry: ModelEntry, say: Callable[[str], None] = lambda _line: None) ->
     Raises:
         UsageError: it cannot be had, with the way to get it by hand; or its digest is wrong.
     """
-    with _explained(entry):
-        file = entry.file or choose_file(entry, _listed(entry))
+    file = entry.file
+    if not file:
+        with _explained(entry):
+            # One request, where the library's listing tries again for half a minute.
+            timeout = constants.DEFAULT_REQUEST_TIMEOUT
+            info = HfApi().model_info(entry.repo, revision=entry.revision or None, timeout=timeout)
+            file = choose_file(entry, [sibling.rfilename for sibling in info.siblings or ()])
     entry = replace(entry, file=file)
     if found := find_in_folders(file):
         return replace(entry, path=found)
@@ -103,20 +114,10 @@ def by_hand(entry: ModelEntry) -> str:
     )
 
 
-def _listed(entry: ModelEntry) -> list[str]:
-    """Names of all files; one request, where the library's listing tries again for half a minute."""
-    if constants.HF_HUB_OFFLINE:
-        raise OfflineModeIsEnabled
-    info = HfApi().model_info(entry.repo, revision=entry.revision or None, timeout=constants.DEFAULT_REQUEST_TIMEOUT)
-    return [sibling.rfilename for sibling in info.siblings or ()]
-
-
 def _part(entry: ModelEntry, file: str, say: Callable[[str], None]) -> Path:
     if cached := _cached(entry, file):
         return cached
     with _explained(entry):
-        if constants.HF_HUB_OFFLINE:
-            raise OfflineModeIsEnabled
         found = get_hf_file_metadata(hf_hub_url(entry.repo, file, revision=entry.revision or None))
         etag = found.etag or ""
         if not _SAFE.fullmatch(etag) or not _SAFE.fullmatch(found.commit_hash or ""):
@@ -149,7 +150,13 @@ def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expecte
         if blob.exists():  # another process was quicker while this one waited
             Path(part.name).unlink(missing_ok=True)
             return
-        _complete(file, found, part)
+        if part.tell() > (found.size or 0):
+            part.truncate(0)
+        headers, storage, hub = build_hf_headers(), urlsplit(found.location), urlsplit(constants.ENDPOINT)
+        if (storage.scheme, storage.hostname, storage.port) != (hub.scheme, hub.hostname, hub.port):
+            headers.pop("authorization", None)  # the token is for the hub alone
+        resume, size = part.tell(), found.size
+        http_get(found.location, part, resume_size=resume, headers=headers, expected_size=size, displayed_filename=file)
         with Path(part.name).open("rb") as whole:
             digest = hashlib.file_digest(whole, "sha256").hexdigest()
         if expected and digest != expected:
@@ -157,22 +164,6 @@ def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expecte
             raise UsageError(_wrong_digest(entry, file))
         Path(part.name).rename(blob)
     remember_digest(blob, digest)
-
-
-def _complete(file: str, found: HfFileMetadata, part: BinaryIO) -> None:
-    if part.tell() > (found.size or 0):
-        part.truncate(0)
-    headers, storage, hub = build_hf_headers(), urlsplit(found.location), urlsplit(constants.ENDPOINT)
-    if (storage.scheme, storage.hostname, storage.port) != (hub.scheme, hub.hostname, hub.port):
-        headers.pop("authorization", None)  # the token is for the hub alone
-    http_get(
-        found.location,
-        part,
-        resume_size=part.tell(),
-        headers=headers,
-        expected_size=found.size,
-        displayed_filename=file,
-    )
 
 
 def _check_disk(entry: ModelEntry, found: HfFileMetadata) -> None:
@@ -189,28 +180,28 @@ def _check_disk(entry: ModelEntry, found: HfFileMetadata) -> None:
 @contextmanager
 def _explained(entry: ModelEntry) -> Iterator[None]:
     """Raise the library's errors as one sentence that says how to go on; never an address, which may be signed."""
+    hub = constants.ENDPOINT
     try:
+        if constants.HF_HUB_OFFLINE:
+            raise OfflineModeIsEnabled
         yield
     except (OSError, HTTPError, HFValidationError) as error:
-        raise UsageError(f"{entry.name}: {_why(entry, error)}; {by_hand(entry)}") from error
-
-
-def _why(entry: ModelEntry, error: Exception) -> str:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    hub = constants.ENDPOINT
-    sentences: tuple[tuple[Any, str], ...] = (
-        (GatedRepoError, f"{entry.repo} is gated: accept its terms on the hub, then {_LOGIN}"),
-        (RepositoryNotFoundError, f"{hub} shows no repository {entry.repo}; if it is private or gated, {_LOGIN}"),
-        (RevisionNotFoundError, f"{entry.repo} has no revision {entry.revision!r}"),
-        (RemoteEntryNotFoundError, f"{entry.repo} has no file {entry.file}"),
-        (OfflineModeIsEnabled, "its file is not on this machine and HF_HUB_OFFLINE forbids to fetch it"),
-        (HfHubHTTPError, f"{hub} answered {status} for {entry.repo}" + (f"; {_LOGIN}" if status in _REFUSED else "")),
-        (FileMetadataError | LocalEntryNotFoundError, f"{hub} does not answer like a Hugging Face hub"),
-        (HFValidationError, f"{entry.repo!r} is no name of a repository"),
-        (HTTPError, f"{hub} cannot be reached, or the connection broke ({type(error).__name__})"),
-        (OSError, f"the file could not be written or read whole ({getattr(error, 'strerror', None) or 'cut short'})"),
-    )
-    return next(sentence for kind, sentence in sentences if isinstance(error, kind))
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        login, cut = f"; {_LOGIN}" if status in _REFUSED else "", getattr(error, "strerror", None) or "cut short"
+        sentences: tuple[tuple[Any, str], ...] = (
+            (GatedRepoError, f"{entry.repo} is gated: accept its terms on the hub, then {_LOGIN}"),
+            (RepositoryNotFoundError, f"{hub} shows no repository {entry.repo}; if it is private or gated, {_LOGIN}"),
+            (RevisionNotFoundError, f"{entry.repo} has no revision {entry.revision!r}"),
+            (RemoteEntryNotFoundError, f"{entry.repo} has no file {entry.file}"),
+            (OfflineModeIsEnabled, "its file is not on this machine and HF_HUB_OFFLINE forbids to fetch it"),
+            (HfHubHTTPError, f"{hub} answered {status} for {entry.repo}{login}"),
+            (FileMetadataError | LocalEntryNotFoundError, f"{hub} does not answer like a Hugging Face hub"),
+            (HFValidationError, f"{entry.repo!r} is no name of a repository"),
+            (HTTPError, f"{hub} cannot be reached, or the connection broke ({type(error).__name__})"),
+            (OSError, f"the file could not be written or read whole ({cut})"),
+        )
+        why = next(sentence for kind, sentence in sentences if isinstance(error, kind))
+        raise UsageError(f"{entry.name}: {why}; {by_hand(entry)}") from error
 
 
 def _wrong_digest(entry: ModelEntry, file: str) -> str:
@@ -223,17 +214,6 @@ def _wrong_digest(entry: ModelEntry, file: str) -> str:
 def _cached(entry: ModelEntry, file: str) -> Path | None:
     found = try_to_load_from_cache(entry.repo, file, revision=entry.revision or None)
     return Path(found) if isinstance(found, str) else None
-
-
-def _chosen_in_cache(entry: ModelEntry) -> str:
-    """The file that an entry without one means, of those in the cache; empty where none is."""
-    folder = _repo_folder(entry)
-    try:
-        commit = (folder / "refs" / (entry.revision or constants.DEFAULT_REVISION)).read_text(encoding="ascii")
-        snapshot = folder / "snapshots" / commit.strip()
-        return choose_file(entry, [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.gguf")])
-    except (OSError, UsageError):
-        return ""
 
 
 def _repo_folder(entry: ModelEntry) -> Path:

@@ -15,13 +15,20 @@ from pytest_agentcore.untrusted import visible
 
 BUILT_IN = (LLAMA, ENDPOINT, SCRIPTED, *AGENTS)
 """Backends that need no plugin."""
-_HEAD = ("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")
+_HEAD: tuple[str, ...] = ("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")
 
 
 def table_lines(registry: Registry) -> Iterator[str]:
     """One line per model, and what the words mean."""
-    ours = shipped()
-    rows = [_HEAD, *(_row(entry, over_shipped=bool(entry.origin) and name in ours) for name, entry in registry.items())]
+    rows, ours = [_HEAD], shipped()
+    for name, entry in registry.items():
+        over = ", over the shipped entry" if name in ours else ""
+        said = f" (said by {entry.origin}{over})" if entry.origin else ""
+        prices = entry.prices or Prices()
+        per_token = f"{prices.prompt:g}/{prices.cached:g}/{prices.reply:g}" if entry.prices else ""
+        price = f"{prices.hour:g}/h" if prices.hour and not prices.reply else per_token
+        context, source = str(entry.context or ""), f"{source_of(entry)}{said}"
+        rows.append(tuple(map(visible, (entry.name, entry.tier, readiness(entry)[0], context, price, source))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
     for row in rows:
         yield "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
@@ -31,16 +38,6 @@ def table_lines(registry: Registry) -> Iterator[str]:
         "a key (in the environment), a plugin (with the backend)."
     )
     yield "USD: per million tokens, or per hour (/h). `agentcore models NAME` shows all that is known of one."
-
-
-def _row(entry: ModelEntry, *, over_shipped: bool) -> tuple[str, ...]:
-    said = f" (said by {entry.origin}{', over the shipped entry' if over_shipped else ''})" if entry.origin else ""
-    ready, _ = readiness(entry)
-    prices = entry.prices or Prices()
-    per_token = f"{prices.prompt:g}/{prices.cached:g}/{prices.reply:g}" if entry.prices else ""
-    price = f"{prices.hour:g}/h" if prices.hour and not prices.reply else per_token
-    cells = (entry.name, entry.tier, ready, str(entry.context or ""), price, f"{source_of(entry)}{said}")
-    return tuple(map(visible, cells))
 
 
 def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[str]:

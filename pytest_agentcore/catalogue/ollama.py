@@ -7,6 +7,7 @@ Format: https://github.com/ollama/ollama, docs/faq.mdx and manifest/.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -84,24 +85,11 @@ def _entry(name: str, argument: str, folder: Path, layers: Mapping[str, list[str
     path = folder / "blobs" / f"sha256-{digest}"
     if not path.is_file():
         raise UsageError(f"{name}: Ollama's file {path} is missing; `ollama pull {argument}` fetches it again")
-    return ModelEntry(
-        name=name,
-        slug=slug_of(argument),
-        backend=LLAMA,
-        path=path,
-        sha256=digest,
-        tier="Local",
-        sampling=_sampling(folder, layers),
-    )
-
-
-def _sampling(folder: Path, layers: Mapping[str, list[str]]) -> dict[str, Value]:
-    """The values that Ollama's entry sets and that exist here; a file that cannot be read sets nothing."""
+    # The values that Ollama's entry sets and that exist here; a file that cannot be read sets nothing.
     sampling: dict[str, Value] = {}
-    for digest in layers.get("params", ()):
-        try:
-            given: dict[str, Any] = json.loads((folder / "blobs" / f"sha256-{digest}").read_bytes())
+    for params in layers.get("params", ()):
+        with contextlib.suppress(OSError, ValueError, AttributeError, UsageError):
+            given: dict[str, Any] = json.loads((folder / "blobs" / f"sha256-{params}").read_bytes())
             sampling |= {k: read_value(Sampling, k, v) for k, v in given.items() if k in settings_of(Sampling)}
-        except (OSError, ValueError, AttributeError, UsageError):
-            continue
-    return sampling
+    slug = slug_of(argument)
+    return ModelEntry(name=name, slug=slug, backend=LLAMA, path=path, sha256=digest, tier="Local", sampling=sampling)

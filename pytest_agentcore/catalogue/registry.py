@@ -124,7 +124,18 @@ def check_tables(where: str, tables: Any) -> None:
         key = ".".join(map(str, error.absolute_path))
         raise UsageError(f"{where}{f'.{key}' if key else ''}: {_sentence(error)}")
     for name, table in tables.items():
-        _check_place(f"{where}.{name}", table)
+        # A model comes from one place, and from one that its backend can open.
+        backend, places = table.get("backend", ""), [key for key in _PLACES if key in table]
+        if len(places) > 1:
+            raise UsageError(
+                f"{where}.{name}: {places[1]} cannot stand beside {places[0]}, a model comes from one place"
+            )
+        if backend in _OPENED_FROM and not {*places}.intersection(_OPENED_FROM[backend]):
+            raise UsageError(f"{where}.{name}.backend: {backend} needs {' or '.join(_OPENED_FROM[backend])} beside it")
+        if "dialect" in table and "base_url" in table and backend in ("", ENDPOINT):
+            raise UsageError(
+                f"{where}.{name}.dialect: cannot stand beside base_url, the endpoint's server knows the model's dialect"
+            )
 
 
 _PLACES = ("file", "package_file", "path", "base_url")
@@ -133,20 +144,6 @@ _OPENED_FROM: Mapping[str, Sequence[str]] = {
     ENDPOINT: ("base_url",),
     SCRIPTED: ("path",),
 }
-
-
-def _check_place(where: str, table: Mapping[str, Any]) -> None:
-    """A model comes from one place, and from one that its backend can open."""
-    places = [key for key in _PLACES if key in table]
-    if len(places) > 1:
-        raise UsageError(f"{where}: {places[1]} cannot stand beside {places[0]}, a model comes from one place")
-    backend = table.get("backend", "")
-    if backend in _OPENED_FROM and not {*places}.intersection(_OPENED_FROM[backend]):
-        raise UsageError(f"{where}.backend: {backend} needs {' or '.join(_OPENED_FROM[backend])} beside it")
-    if "dialect" in table and "base_url" in table and backend in ("", ENDPOINT):
-        raise UsageError(
-            f"{where}.dialect: cannot stand beside base_url, the endpoint's server knows the model's dialect"
-        )
 
 
 _LONGEST = 80
