@@ -86,8 +86,12 @@ def _causes(facts: Facts) -> Iterator[Cause]:
         yield _LOOKED_LIKE[facts.resembles]
     if facts.stop_reason is StopReason.degenerate_output:
         yield Cause.degenerate_output
-    if not facts.executed:
-        yield from _causes_without_results(facts)
+    if facts.unknown_tools and not facts.executed:
+        yield Cause.tool_call_hallucinated
+    if facts.problems and not facts.executed:
+        yield Cause.tool_call_malformed
+    if not facts.executed and facts.stop_reason is not StopReason.token_limit:
+        yield Cause.no_tool_call
     if facts.stop_reason is StopReason.token_limit:
         yield Cause.reply_too_long
     if facts.stop_reason in _GAVE_UP:
@@ -97,12 +101,3 @@ def _causes(facts: Facts) -> Iterator[Cause]:
     if 0 < facts.artifacts_made < facts.artifacts:
         yield Cause.partial_complete
     yield Cause.checker_rejected
-
-
-def _causes_without_results(facts: Facts) -> Iterator[Cause]:
-    if facts.unknown_tools:
-        yield Cause.tool_call_hallucinated
-    if facts.problems:
-        yield Cause.tool_call_malformed
-    if facts.stop_reason is not StopReason.token_limit:
-        yield Cause.no_tool_call

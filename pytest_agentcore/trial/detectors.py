@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,15 +60,12 @@ def long_tail(events: Sequence[Event]) -> Finding:
     return Finding(hits=(Hit(turn=begins, last_turn=used, note=note),), applicable=True)
 
 
-Call = Mapping[str, Any]
-"""`name` and `arguments`, as in a transcript."""
-
-
 @dataclass(slots=True)
 class _Row:
     """Turns one after the other that make one call."""
 
-    call: Call
+    name: str
+    arguments: Mapping[str, Any]
     first: int
     last: int
 
@@ -78,37 +75,29 @@ def redundant_calls(events: Sequence[Event]) -> Finding:
 
     A call that an injected fault answered is not counted: making it again is what a fault asks for.
     """
+    results = sorted((event for event in events if event["event"] == "tool_result"), key=lambda event: event["turn"])
     rows: list[_Row] = []
-    calls = _calls(events)
-    for turn, made in calls.items():
-        for call in made:
-            _take(rows, call, turn)
-    hits = [Hit(turn=row.first, last_turn=row.last, note=_note(row)) for row in rows if row.first < row.last]
-    return Finding(hits=tuple(sorted(hits, key=lambda hit: hit.turn)), applicable=len(calls) > 1)
-
-
-def _calls(events: Iterable[Event]) -> dict[int, list[Call]]:
-    """Calls by turn; every turn that made a call has an entry."""
-    found: dict[int, list[Call]] = {}
-    for event in events:
-        if event["event"] == "tool_result":
-            calls = found.setdefault(event["turn"], [])
-            if event["outcome"] != "fault":
-                calls.append(event["call"])
-    return dict(sorted(found.items()))
-
-
-def _take(rows: list[_Row], call: Call, turn: int) -> None:
-    """Make a row longer, or begin one; rows that ended earlier stay as they are."""
-    for row in reversed(rows):
-        if row.last >= turn - 1 and row.call["name"] == call["name"] and row.call["arguments"] == call["arguments"]:
-            row.last = turn
-            return
-    rows.append(_Row(call, turn, turn))
-
-
-def _note(row: _Row) -> str:
-    return f"{row.call['name']} {json.dumps(row.call['arguments'])} in turns {row.first} to {row.last}"
+    for event in results:
+        if event["outcome"] == "fault":
+            continue
+        turn, name, arguments = event["turn"], event["call"]["name"], event["call"]["arguments"]
+        # A row is made longer, or begun; one that ended earlier stays as it is.
+        going_on = (row for row in reversed(rows) if row.last >= turn - 1)
+        row = next((row for row in going_on if (row.name, row.arguments) == (name, arguments)), None)
+        if row is None:
+            row = _Row(name, arguments, turn, turn)
+            rows.append(row)
+        row.last = turn
+    hits = [
+        Hit(
+            turn=row.first,
+            last_turn=row.last,
+            note=f"{row.name} {json.dumps(row.arguments)} in turns {row.first} to {row.last}",
+        )
+        for row in sorted(rows, key=lambda row: row.first)
+        if row.first < row.last
+    ]
+    return Finding(hits=tuple(hits), applicable=len({event["turn"] for event in results}) > 1)
 
 
 _FAULT = r"(?:root cause|cause|problem|bug|issue|error|defect|fault|culprit|reason)"
@@ -121,6 +110,9 @@ _DIAGNOSIS = re.compile(
     re.IGNORECASE,
 )
 """A sentence that says what is wrong."""
+
+_NEGATED = re.compile(rf"\b{_FAULT} {_NOT}\b", re.IGNORECASE)
+"""A sentence that only looks like one."""
 
 _HINTS = ("cause", "problem", "bug", "issue", "error", "defect", "fault", "culprit", "reason", "due to")
 """Without one of these no sentence is a diagnosis; looking for them costs next to nothing."""
@@ -151,47 +143,32 @@ def diagnosis_reversed(events: Sequence[Event]) -> Finding:
     hits: list[Hit] = []
     stated: tuple[int, str] | None = None
     looked_at = False
-    for turn, prose in _prose(events):
+    for event in events:
+        if event["event"] != "reply":
+            continue
+        # Reasoning first, then what stands beside the calls.
+        turn, prose = event["turn"], f"{event['reasoning']}\n{event['content']}"
         looked_at = looked_at or bool(prose.strip())
         taken_back = stated and _RETRACTION.search(prose) and _first(_RETRACTION, _sentences(prose))
         if stated and taken_back:
-            hits.append(_hit(stated, turn, taken_back))
+            before, after = stated[1].strip()[:_SHOWN], taken_back.strip()[:_SHOWN]
+            note = f'turn {stated[0]} said "{before}", turn {turn} said "{after}"'
+            hits.append(Hit(turn=turn, last_turn=turn, note=note))
             stated = None
-        diagnosis = _diagnosis(prose)
-        stated = (turn, diagnosis) if diagnosis else stated
+        lowered = prose.lower()
+        if any(hint in lowered for hint in _HINTS) and _DIAGNOSIS.search(prose):
+            asserted = [sentence for sentence in _sentences(prose) if not _NEGATED.search(sentence)]
+            last = _first(_DIAGNOSIS, reversed(asserted))
+            stated = (turn, last) if last else stated
     return Finding(hits=tuple(hits), applicable=looked_at)
-
-
-def _prose(events: Sequence[Event]) -> Iterator[tuple[int, str]]:
-    """Each turn: reasoning first, then what stands beside the calls."""
-    for event in events:
-        if event["event"] == "reply":
-            yield event["turn"], f"{event['reasoning']}\n{event['content']}"
 
 
 def _sentences(prose: str) -> list[str]:
     return [sentence for sentence in _SENTENCE.split(prose) if sentence.strip()]
 
 
-def _diagnosis(prose: str) -> str | None:
-    """The last one of a turn."""
-    lowered = prose.lower()
-    if not any(hint in lowered for hint in _HINTS) or not _DIAGNOSIS.search(prose):
-        return None
-    return _first(_DIAGNOSIS, [s for s in reversed(_sentences(prose)) if not _negated(s)])
-
-
 def _first(pattern: re.Pattern[str], sentences: Iterable[str]) -> str | None:
     return next((sentence for sentence in sentences if pattern.search(sentence)), None)
-
-
-def _negated(sentence: str) -> bool:
-    return re.search(rf"\b{_FAULT} {_NOT}\b", sentence, re.IGNORECASE) is not None
-
-
-def _hit(stated: tuple[int, str], turn: int, taken_back: str) -> Hit:
-    before, after = stated[1].strip()[:_SHOWN], taken_back.strip()[:_SHOWN]
-    return Hit(turn=turn, last_turn=turn, note=f'turn {stated[0]} said "{before}", turn {turn} said "{after}"')
 
 
 DETECTORS = (

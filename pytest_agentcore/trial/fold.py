@@ -121,11 +121,12 @@ class Attempt:
             )
         )
         detail = said["detail"] or (IDLE if said["accepted"] else self.detail)
+        as_started = ("model", "task", "run", "attempt", "policy", "sandbox", "seed", "instance", "started")
+        copied: dict[str, Any] = {name: start[name] for name in as_started}
+        for name in ("prompt_tokens", "cached_tokens", "reply_tokens"):
+            copied[name] = sum(reply["usage"][name] for reply in self.replies)
         return TrialResult(
-            model=start["model"],
-            task=start["task"],
-            run=start["run"],
-            attempt=start["attempt"],
+            **copied,
             attempts=start["number"],
             passed=judged.passed,
             failure_mode=judged.failure_mode,
@@ -133,27 +134,16 @@ class Attempt:
             stop_reason=stop_reason,
             detail="" if judged.passed else detail[:DETAIL_CHARACTERS],
             classification=CLASSIFICATION,
-            policy=start["policy"],
-            sandbox=start["sandbox"],
-            seed=start["seed"],
-            instance=start["instance"],
             turns=max((*(reply["turn"] for reply in self.replies), *(call.turn for call in self.calls)), default=0),
             tool_calls=self.executed,
             problems=problems,
             repairs=sum(len(reply["repairs"]) for reply in self.replies),
-            prompt_tokens=self._tokens("prompt_tokens"),
-            cached_tokens=self._tokens("cached_tokens"),
-            reply_tokens=self._tokens("reply_tokens"),
             seconds=self.seconds,
             model_seconds=self.model_seconds,
             tool_seconds=self.tool_seconds,
-            started=start["started"],
             replies_digest=hashlib.sha256("".join(reply["digest"] for reply in self.replies).encode()).hexdigest(),
             context_load=start["load"]["asked"] if "load" in start else 0,
         )
-
-    def _tokens(self, name: str) -> int:
-        return sum(reply["usage"][name] for reply in self.replies)
 
 
 def read_attempt(events: Iterable[Event]) -> Attempt:
@@ -166,24 +156,25 @@ def read_attempt(events: Iterable[Event]) -> Attempt:
     if start.get("event") != "start":
         raise ValueError("a transcript begins with a start event")
     last = {event["event"]: event for event in others}
+    calls = (
+        CallRecord(
+            turn=event["turn"],
+            index=event["index"],
+            name=event["call"]["name"],
+            arguments=event["call"]["arguments"],
+            outcome=CallOutcome(event["outcome"]),
+            result=event["text"],
+            seconds=event["seconds"],
+        )
+        for event in others
+        if event["event"] == "tool_result"
+    )
     return Attempt(
         start=start,
         replies=tuple(event for event in others if event["event"] == "reply"),
-        calls=tuple(_call(event) for event in others if event["event"] == "tool_result"),
+        calls=tuple(calls),
         end=last.get("end"),
         verdict=last.get("verdict"),
-    )
-
-
-def _call(event: Event) -> CallRecord:
-    return CallRecord(
-        turn=event["turn"],
-        index=event["index"],
-        name=event["call"]["name"],
-        arguments=event["call"]["arguments"],
-        outcome=CallOutcome(event["outcome"]),
-        result=event["text"],
-        seconds=event["seconds"],
     )
 
 

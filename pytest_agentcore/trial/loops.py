@@ -7,7 +7,7 @@ max(128, 4·p) tokens. Tokens are compared whole, so rows that differ in a singl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 MIN_TOKENS = 128
@@ -55,46 +55,21 @@ class DegenerateWatch:
         """Take one token; whether the reply should be cut off."""
         if self.loop:
             return True
-        self._tokens.append(token)
-        self._extend()
-        if len(self._tokens) % _STRIDE == 0:
-            self._look_for_periods()
-        self.loop = self._found()
-        return self.loop is not None
-
-    def _extend(self) -> None:
-        tokens, last = self._tokens, len(self._tokens) - 1
-        token = tokens[last]
+        tokens, last = self._tokens, len(self._tokens)
+        tokens.append(token)
         # One unequal token ends a period for good; should it begin anew, the next look finds it early enough.
         self._alive = {period: run + 1 for period, run in self._alive.items() if tokens[last - period] == token}
-
-    def _look_for_periods(self) -> None:
-        tokens, last = self._tokens, len(self._tokens) - 1
-        # A stride ahead: a loop that closes before the next look may have a period of a quarter of its length then.
-        for period in range(1, min(last, (last + _STRIDE) // MIN_REPEATS) + 1):
-            if period not in self._alive and tokens[last] == tokens[last - period]:
-                self._alive[period] = self._run(period)
-
-    def _run(self, period: int) -> int:
-        """Equalities in a row, counted back from the last token."""
-        tokens, at = self._tokens, len(self._tokens) - 1
-        start = at
-        while at >= period and tokens[at] == tokens[at - period]:
-            at -= 1
-        return start - at
-
-    def _found(self) -> Loop | None:
+        if len(tokens) % _STRIDE == 0:
+            # A stride ahead: a loop that closes before the next look may have a period of a quarter of its length then.
+            for period in range(1, min(last, (last + _STRIDE) // MIN_REPEATS) + 1):
+                if period not in self._alive and tokens[last - period] == token:
+                    at = last  # equalities in a row, counted back from the last token
+                    while at >= period and tokens[at] == tokens[at - period]:
+                        at -= 1
+                    self._alive[period] = last - at
         for period, run in self._alive.items():
             # The first block has nothing to be equal to: the tail is a period longer than its run of equalities.
             if run + period >= max(MIN_TOKENS, MIN_REPEATS * period):
-                return Loop(period=period, tokens=run + period)
-        return None
-
-
-def find_loop(tokens: Iterable[Hashable]) -> Loop | None:
-    """The first loop in a finished reply, None where it never became one."""
-    watch = DegenerateWatch()
-    for token in tokens:
-        if watch(token):
-            break
-    return watch.loop
+                self.loop = Loop(period=period, tokens=run + period)
+                return True
+        return False

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentcore.trial.loops import MIN_REPEATS, MIN_TOKENS, DegenerateWatch, Loop, find_loop
+from pytest_agentcore.trial.loops import MIN_REPEATS, MIN_TOKENS, DegenerateWatch, Loop
 
 
 def pieces(text: str) -> list[str]:
@@ -41,6 +41,12 @@ def first_by_the_rule(tokens: Sequence[Hashable]) -> int | None:
 def first_noticed(tokens: Sequence[Hashable]) -> int | None:
     watch = DegenerateWatch()
     return next((end for end, token in enumerate(tokens, 1) if watch(token)), None)
+
+
+def find_loop(tokens: Sequence[Hashable]) -> Loop | None:
+    watch = DegenerateWatch()
+    any(map(watch, tokens))
+    return watch.loop
 
 
 @pytest.mark.parametrize("before", [0, 1, 95, 96, 97, 300])
