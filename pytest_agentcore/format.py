@@ -197,14 +197,11 @@ def table(rows: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> li
     for row, note in zip(shown, notes, strict=True):
         spaces = [" " * (column - columns(cell)) for cell, column in zip(row, widths, strict=True)]
         numbers = [space + cell for space, cell in zip(spaces[1:], row[1:], strict=True)]
-        lines += _with_note("  ".join([row[0] + spaces[0], *numbers]), visible(note), width)
+        line, told = "  ".join([row[0] + spaces[0], *numbers]), visible(note)
+        if not told or columns(line) + 2 + columns(told) <= width:
+            lines.append(f"{line}  {told}" if told else line)
+        else:
+            indent = "    "
+            below = textwrap.wrap(told, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+            lines += [line, *below]
     return lines
-
-
-def _with_note(line: str, note: str, width: int) -> list[str]:
-    if not note:
-        return [line]
-    if columns(line) + 2 + columns(note) <= width:
-        return [f"{line}  {note}"]
-    below = textwrap.wrap(note, width, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
-    return [line, *below]

@@ -171,10 +171,18 @@ def exchanged(pairs: Sequence[Pair]) -> float:
     or, where there are more than `MOST`, drawn: always the same `DRAWS`, and p is (hits + 1) / (draws + 1) (Phipson
     and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39).
     """
-    if not any(side.repeated for pair in pairs for side in pair):
-        return _convolved(pairs)
-    counted = _counted(pairs)
-    return _drawn(pairs) if counted is None else counted
+    import numpy as np  # noqa: PLC0415 - not every session needs it
+
+    if any(side.repeated for pair in pairs for side in pair):
+        counted = _counted(pairs)
+        return _drawn(pairs) if counted is None else counted
+    # Every trial is distinct: the tasks' distributions are convolved.
+    chances, lowest = np.ones(1), 0.0
+    for first, second in pairs:
+        least, ways = dealt(first, second)
+        lowest += least - first.n * (first.passed + second.passed) / (first.n + second.n)
+        chances = np.convolve(chances, ways)
+    return _beyond(lowest + np.arange(len(chances)), chances, pairs)
 
 
 def dealt(first: Observed, second: Observed) -> tuple[int, list[float]]:
@@ -192,18 +200,6 @@ def dealt(first: Observed, second: Observed) -> tuple[int, list[float]]:
         ways.append(ways[-1] * (passed - x + 1) * (n - x + 1) // (x * (failed - n + x)))
     total = math.comb(passed + failed, n)
     return least, [way / total for way in ways]
-
-
-def _convolved(pairs: Sequence[Pair]) -> float:
-    """Convolve the tasks' distributions, where every trial is distinct."""
-    import numpy as np  # noqa: PLC0415 - not every session needs it
-
-    chances, lowest = np.ones(1), 0.0
-    for first, second in pairs:
-        least, ways = dealt(first, second)
-        lowest += least - first.n * (first.passed + second.passed) / (first.n + second.n)
-        chances = np.convolve(chances, ways)
-    return _beyond(lowest + np.arange(len(chances)), chances, pairs)
 
 
 def _counted(pairs: Sequence[Pair]) -> float | None:
@@ -255,14 +251,12 @@ def _drawn(pairs: Sequence[Pair]) -> float:
     return (hits + 1) / (DRAWS + 1)
 
 
-def _seen(first: Observed, second: Observed) -> float:
-    """Give the passes of the first campaign beyond its share, repetitions included."""
-    rate = Observed.of((*first.sightings, *second.sightings)).rate
-    passes = sum(times for times, passed in first.sightings if passed)
-    return float(passes - rate * sum(times for times, _ in first.sightings))
-
-
 def _beyond(sums: np.ndarray, chances: np.ndarray, pairs: Sequence[Pair], most: float = 1.0) -> float:
     """Add up the chances of the sums that are at least as far from 0 as what was seen."""
-    seen = math.fsum(_seen(*pair) for pair in pairs)
+    beyond = []  # the passes of the first campaign beyond its share, repetitions included
+    for first, second in pairs:
+        rate = Observed.of((*first.sightings, *second.sightings)).rate
+        passes = sum(times for times, passed in first.sightings if passed)
+        beyond.append(float(passes - rate * sum(times for times, _ in first.sightings)))
+    seen = math.fsum(beyond)
     return min(most, float(chances[abs(sums) >= abs(seen) - ROUNDING].sum()))

@@ -73,7 +73,11 @@ def stratified(
         return None
     rate = math.fsum(weight * stratum.passed / stratum.n for stratum, weight in used) / total
     size = 1 / math.fsum((weight / total) ** 2 / stratum.n for stratum, weight in used)
-    size /= _design_effect([stratum for stratum, _ in used], rate)
+    pooled = rate * (1 - rate)
+    if pooled > 0:
+        within = math.fsum(stratum.passed * (stratum.n - stratum.passed) / stratum.n for stratum, _ in used)
+        freedom = sum(stratum.n - 1 for stratum, _ in used)
+        size /= min(1.0, (within + PRIOR_WEIGHT * pooled) / (freedom + PRIOR_WEIGHT) / pooled)
     return wilson(rate * size, size, confidence)
 
 
@@ -141,16 +145,6 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     variance = math.fsum((value - centre) ** 2 for value in values) / (n - 1)
     half = _t(confidence, n - 1) * math.sqrt(variance / n)
     return Interval(centre - half, centre + half)
-
-
-def _design_effect(strata: Sequence[Observed], rate: float) -> float:
-    """Above 0, at most 1."""
-    pooled = rate * (1 - rate)
-    if pooled <= 0:
-        return 1.0
-    within = math.fsum(stratum.passed * (stratum.n - stratum.passed) / stratum.n for stratum in strata)
-    freedom = sum(stratum.n - 1 for stratum in strata)
-    return min(1.0, (within + PRIOR_WEIGHT * pooled) / (freedom + PRIOR_WEIGHT) / pooled)
 
 
 def _score(passed: float, n: float, z: float) -> Interval:

@@ -81,7 +81,10 @@ def paired_interval(
     around_first, around_second = wilson(both + first_only, n, confidence), wilson(both + second_only, n, confidence)
     if around_first is None or around_second is None:
         raise ValueError("an interval needs at least one pair")
-    phi = _correlation(both, first_only, second_only, neither)
+    margins = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
+    product = both * neither - first_only * second_only
+    corrected = max(product - n / 2, 0.0) if product > 0 else product
+    phi = corrected / math.sqrt(margins) if margins else 0.0
     change = second - first
     below = _joined(second - around_second.low, around_first.high - first, phi)
     above = _joined(around_second.high - second, first - around_first.low, phi)
@@ -114,15 +117,6 @@ def flip_test(moves: Sequence[int]) -> float:
             ways[total - move] += count
     far = sum(count for total, count in ways.items() if abs(total) >= abs(sum(moves)))
     return float(far / 2 ** len(moves))
-
-
-def _correlation(both: float, first_only: float, second_only: float, neither: float) -> float:
-    n = both + first_only + second_only + neither
-    margins = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
-    if not margins:
-        return 0.0
-    product = both * neither - first_only * second_only
-    return (max(product - n / 2, 0.0) if product > 0 else product) / math.sqrt(margins)
 
 
 def _joined(one: float, other: float, phi: float) -> float:

@@ -120,17 +120,15 @@ def _listing(where: Place) -> str:
     fd = os.open(where.name, DIRECTORY, dir_fd=where.folder_fd)
     try:
         with os.scandir(fd) as entries:
-            lines = sorted(_listed(entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
+            found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
     finally:
         os.close(fd)
-    return "\n".join(lines) or f"({where.path} is an empty folder)"
-
-
-def _listed(name: str, status: os.stat_result) -> str:
-    kind = kind_of(status.st_mode)
-    if kind is Kind.folder:
-        return f"{name}/"
-    return f"{name}  {status.st_size} bytes" if kind is Kind.file else f"{name}  ({kind})"
+    lines = []
+    for name, status in found.items():
+        kind = kind_of(status.st_mode)
+        size = f"{status.st_size} bytes" if kind is Kind.file else f"({kind})"
+        lines.append(f"{name}/" if kind is Kind.folder else f"{name}  {size}")
+    return "\n".join(sorted(lines)) or f"({where.path} is an empty folder)"
 
 
 @dataclass(frozen=True, slots=True)

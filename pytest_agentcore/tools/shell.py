@@ -42,7 +42,11 @@ class Shell:
         limits = Limits(wall_seconds=min(Limits().wall_seconds, max(LEAST_SECONDS, context.seconds_left)))
         run = Command(argv=["sh", "-c", encoded.decode()], limits=limits)
         completed = context.sandbox.run(context.workspace, run)
-        text = _output(completed)
+        text = decode(completed.output)
+        if text and not text.endswith("\n"):
+            text += "\n"
+        if completed.dropped_bytes:
+            text += f"[{completed.dropped_bytes} more bytes of output were dropped]\n"
         if completed.killed_for:
             raise ToolError(f"{text}{killed_sentence(completed, limits)}")
         return f"{text}exit code {completed.exit_code}"
@@ -57,12 +61,3 @@ def killed_sentence(completed: Completed, limits: Limits) -> str:
         "processes": f"it started more than {limits.processes} processes",
     }
     return f"killed: {reason[completed.killed_for]}"
-
-
-def _output(completed: Completed) -> str:
-    text = decode(completed.output)
-    if text and not text.endswith("\n"):
-        text += "\n"
-    if completed.dropped_bytes:
-        text += f"[{completed.dropped_bytes} more bytes of output were dropped]\n"
-    return text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import ToolError
-from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
+from pytest_agentcore.sandbox.base import MIB, Command, Limits
 from pytest_agentcore.tools import sql_reader
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.tools.fs import open_file, place
@@ -53,9 +53,12 @@ class SqlQuery:
     )
 
     def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
+        with place(context, arguments["database"]) as where, os.fdopen(open_file(context, where), "rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise ToolError(f"{where.path} is not a SQLite database")
         seconds = min(QUERY_SECONDS, max(LEAST_SECONDS, context.seconds_left))
         order = {
-            "database": _database(context, arguments["database"]),
+            "database": where.path,
             "query": arguments["query"],
             "rows": MOST_ROWS,
             "bytes": MOST_BYTES,
@@ -68,26 +71,13 @@ class SqlQuery:
         completed = context.sandbox.run(context.workspace, command)
         if completed.killed_for:
             raise ToolError(killed_sentence(completed, limits))
-        return _table(_answer(completed))
-
-
-def _database(context: ToolContext, path: str) -> str:
-    """The path inside the workspace of a file that is a SQLite database."""
-    with place(context, path) as where, os.fdopen(open_file(context, where), "rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise ToolError(f"{where.path} is not a SQLite database")
-        return where.path
-
-
-def _answer(completed: Completed) -> Mapping[str, Any]:
-    """The reader's answer. The file is the agent's, so a reader that crashed over it is the agent's error."""
-    try:
-        said: Mapping[str, Any] = json.loads(completed.output)
-    except ValueError:
-        raise ToolError(f"the query failed: {decode(completed.output)[-300:].strip()}") from None
-    if "error" in said:
-        raise ToolError(SENTENCES.get(said["error"], f"SQLite: {said['error']}"))
-    return said
+        try:
+            said: Mapping[str, Any] = json.loads(completed.output)
+        except ValueError:  # the file is the agent's, so a reader that crashed over it is the agent's error
+            raise ToolError(f"the query failed: {decode(completed.output)[-300:].strip()}") from None
+        if "error" in said:
+            raise ToolError(SENTENCES.get(said["error"], f"SQLite: {said['error']}"))
+        return _table(said)
 
 
 def _table(said: Mapping[str, Any]) -> str:
