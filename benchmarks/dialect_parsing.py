@@ -12,7 +12,7 @@ from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import DIALECTS
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.parse import parse
-from pytest_agentcore.trial.loops import DegenerateWatch
+from pytest_agentcore.trial.detectors import DegenerateWatch
 
 SIZES = (250_000, 1_000_000)
 REPEATS = 5

@@ -12,8 +12,8 @@ from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Backend, FinishReason, Message, Request
 from pytest_agentcore.catalogue.entry import Policy, Sampling
 from pytest_agentcore.errors import EndOfTrial
+from pytest_agentcore.trial.detectors import DegenerateWatch
 from pytest_agentcore.trial.fold import Attempt
-from pytest_agentcore.trial.loops import DegenerateWatch
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 

@@ -1,4 +1,4 @@
-"""Where model files lie on this machine."""
+"""Where model files lie on this machine, Ollama's included."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from pytest_agentcore.catalogue.entry import LLAMA, ModelEntry, slug_of
+from pytest_agentcore.catalogue.entry import LLAMA, ModelEntry, Sampling, Value, read_value, settings_of, slug_of
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.untrusted import visible
 
@@ -171,3 +172,78 @@ def _note_of(path: Path) -> tuple[Path, dict[str, object]]:
     name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
     state: dict[str, object] = {"path": str(path), "size": stat.st_size, "changed": stat.st_mtime_ns}
     return cache_folder() / "digests" / f"{name}.json", state
+
+
+# Ollama's model files. Ollama itself is not asked and need not run. A manifest
+# (`manifests/HOST/NAMESPACE/MODEL/TAG`, an OCI image manifest in JSON) lists layers by media type and digest, and the
+# layer `sha256:D` is the file `blobs/sha256-D`. Format: https://github.com/ollama/ollama, docs/faq.mdx and manifest/.
+
+_HOST, _NAMESPACE, _TAG = "registry.ollama.ai", "library", "latest"
+_LAYER = "application/vnd.ollama.image."
+_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
+_NAME = re.compile(
+    r"(?:(?:(?P<host>[\w.-]+(?::\d+)?)/)?(?P<namespace>[\w.-]+)/)?(?P<model>[\w.-]+)(?::(?P<tag>[\w.-]+))?"
+)
+
+
+def find_in_ollama(name: str, argument: str) -> ModelEntry:
+    """The entry of `ollama:NAME`, with the sampling values of Ollama's own entry.
+
+    Raises:
+        UsageError: not a name, not on this machine (with the names that are), or not one GGUF file.
+    """
+    given = os.environ.get("OLLAMA_MODELS", "")
+    # without it, where Ollama keeps models for a user and for its service on Linux
+    folders = [Path(given)] if given else [Path("~/.ollama/models"), Path("/usr/share/ollama/.ollama/models")]
+    folders = [folder.expanduser() for folder in folders]
+    found = _NAME.fullmatch(argument)
+    if not found or ".." in argument:
+        raise UsageError(f"{name}: {argument!r} is no name of Ollama; it reads [[HOST/]NAMESPACE/]MODEL[:TAG]")
+    host, namespace = found["host"] or _HOST, found["namespace"] or _NAMESPACE
+    inside = Path(host, namespace, found["model"], found["tag"] or _TAG)
+    for folder in folders:
+        manifest = folder / "manifests" / inside
+        if manifest.is_file():
+            return _entry(name, argument, folder, manifest)
+    have = sorted({known for folder in folders for known in _names(folder)})
+    there = (
+        f"Ollama has {visible(', '.join(have))}"
+        if have
+        else f"no model of Ollama's is in {' or '.join(map(str, folders))}"
+    )
+    raise UsageError(f"{name}: {there}; `ollama pull {argument}` fetches it, and OLLAMA_MODELS names another folder")
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """The models of a folder, as `ollama list` would call them."""
+    home = folder / "manifests"
+    for manifest in home.glob("*/*/*/*"):
+        host, namespace, model, tag = manifest.relative_to(home).parts
+        prefix = "" if (host, namespace) == (_HOST, _NAMESPACE) else f"{namespace}/"
+        yield f"{'' if host == _HOST else f'{host}/'}{prefix}{model}:{tag}"
+
+
+def _entry(name: str, argument: str, folder: Path, manifest: Path) -> ModelEntry:
+    layers: dict[str, list[str]] = {}  # digests by what a layer is: `model`, `params`, `template`, `adapter` …
+    try:
+        for layer in json.loads(manifest.read_bytes())["layers"]:
+            found = _DIGEST.fullmatch(layer["digest"])
+            if found and layer["mediaType"].startswith(_LAYER):
+                layers.setdefault(layer["mediaType"].removeprefix(_LAYER), []).append(found[1])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{name}: {manifest} is no manifest of Ollama's") from error
+    if len(layers.get("model", ())) != 1 or "adapter" in layers:
+        kept = visible(", ".join(layers)) or "nothing"
+        raise UsageError(f"{name}: Ollama keeps it as {kept}; only one GGUF file can be read")
+    (digest,) = layers["model"]
+    path = folder / "blobs" / f"sha256-{digest}"
+    if not path.is_file():
+        raise UsageError(f"{name}: Ollama's file {path} is missing; `ollama pull {argument}` fetches it again")
+    # The values that Ollama's entry sets and that exist here; a file that cannot be read sets nothing.
+    sampling: dict[str, Value] = {}
+    for params in layers.get("params", ()):
+        with contextlib.suppress(OSError, ValueError, AttributeError, UsageError):
+            given: dict[str, Any] = json.loads((folder / "blobs" / f"sha256-{params}").read_bytes())
+            sampling |= {k: read_value(Sampling, k, v) for k, v in given.items() if k in settings_of(Sampling)}
+    slug = slug_of(argument)
+    return ModelEntry(name=name, slug=slug, backend=LLAMA, path=path, sha256=digest, tier="Local", sampling=sampling)

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from pytest_agentcore.catalogue.entry import AGENTS, ENDPOINT, LLAMA, SCRIPTED, ModelEntry, slug_of
 from pytest_agentcore.catalogue.files import (
     find_in_folders,
+    find_in_ollama,
     find_of_repository,
     find_package_file,
     model_folders,
     spelled,
 )
-from pytest_agentcore.catalogue.ollama import find_in_ollama
 from pytest_agentcore.catalogue.registry import Registry, shipped
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.redact import redact

@@ -13,8 +13,7 @@ from typing import Any
 from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
 from pytest_agentcore.tools.base import Fault, Tool, ToolContext, ToolSpec
 from pytest_agentcore.tools.fs import FsRead, FsWrite
-from pytest_agentcore.tools.shell import Shell
-from pytest_agentcore.tools.sql import SqlQuery
+from pytest_agentcore.tools.shell import Shell, SqlQuery
 from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, harmless, one_line
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import CallOutcome, CallRecord

@@ -21,7 +21,7 @@ from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.tools.base import ToolSpec
-from pytest_agentcore.trial.loops import DegenerateWatch
+from pytest_agentcore.trial.detectors import DegenerateWatch
 from pytest_agentcore.trial.modes import Resemblance
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,15 +1,29 @@
-"""Where detectors cite, and what they do at the edges; what fires is tested from docs/detectors.md."""
+"""Where detectors cite, what they do at the edges (docs/detectors.md tests what fires), and when a reply is a loop."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from results import reply_event, result, start_event, tool_event
 
-from pytest_agentcore.trial.detectors import DETECTORS, diagnosis_reversed, examine, long_tail, redundant_calls
+from pytest_agentcore.trial.detectors import (
+    DETECTORS,
+    MIN_REPEATS,
+    MIN_TOKENS,
+    DegenerateWatch,
+    Loop,
+    diagnosis_reversed,
+    examine,
+    long_tail,
+    redundant_calls,
+)
 
 START = start_event(result())
 
@@ -77,3 +91,135 @@ def test_no_text_of_a_model_stops_a_detector(texts: list[str]) -> None:
         events += [reply_event(turn, {"command": text}, content=text), tool_event(turn, 0, {"command": text}, text)]
 
     assert set(examine(events)) == {detector.name for detector in DETECTORS}
+
+
+# When a reply counts as a loop: both sides of the boundary, the seed's leaked reply, and honest repetition.
+
+
+def pieces(text: str) -> list[str]:
+    """About what a vocabulary makes of text: words with their leading space, single other characters."""
+    return re.findall(r" ?\w+|\s|[^\w\s]", text)
+
+
+def block(length: int) -> list[int]:
+    return list(range(1000, 1000 + length))
+
+
+def by_the_rule(tokens: Sequence[Hashable]) -> bool:
+    """The rule spelled out, quadratically: does some tail of these tokens satisfy it?"""
+    for period in range(1, len(tokens) // MIN_REPEATS + 1):
+        run = 0
+        while run + period < len(tokens) and tokens[-1 - run] == tokens[-1 - run - period]:
+            run += 1
+        if run + period >= max(MIN_TOKENS, MIN_REPEATS * period):
+            return True
+    return False
+
+
+def first_by_the_rule(tokens: Sequence[Hashable]) -> int | None:
+    return next((end for end in range(1, len(tokens) + 1) if by_the_rule(tokens[:end])), None)
+
+
+def first_noticed(tokens: Sequence[Hashable]) -> int | None:
+    watch = DegenerateWatch()
+    return next((end for end, token in enumerate(tokens, 1) if watch(token)), None)
+
+
+def find_loop(tokens: Sequence[Hashable]) -> Loop | None:
+    watch = DegenerateWatch()
+    any(map(watch, tokens))
+    return watch.loop
+
+
+@pytest.mark.parametrize("before", [0, 1, 95, 96, 97, 300])
+@pytest.mark.parametrize(
+    ("period", "closes_at"),
+    [(1, 128), (2, 128), (3, 128), (16, 128), (31, 128), (32, 128), (33, 132), (40, 160), (100, 400), (500, 2000)],
+)
+def test_the_token_that_closes_a_loop_is_the_first_noticed(period: int, closes_at: int, before: int) -> None:
+    prefix = list(range(before))
+    tokens = prefix + (block(period) * (closes_at // period + 1))[:closes_at]
+    assert first_noticed(tokens) == before + closes_at
+
+
+@pytest.mark.parametrize("period", [1, 2, 4, 8, 16, 32])
+def test_127_tokens_are_not_a_loop_and_128_are(period: int) -> None:
+    tokens = block(period) * (128 // period)
+    assert find_loop(tokens[:-1]) is None
+    assert find_loop(tokens) == Loop(period=period, tokens=128)
+
+
+@pytest.mark.parametrize("period", [33, 64, 128, 700])
+def test_three_repeats_are_not_a_loop_and_four_are(period: int) -> None:
+    assert find_loop(block(period) * 3) is None
+    assert find_loop((block(period) * 4)[:-1]) is None
+    found = find_loop(block(period) * 4)
+    assert found is not None
+    assert found.repeats == 4
+
+
+def test_one_differing_token_ends_a_run() -> None:
+    tokens = [7] * 127 + [8] + [7] * 127
+    assert find_loop(tokens) is None
+
+
+def test_once_noticed_it_stays_noticed() -> None:
+    watch = DegenerateWatch()
+    noticed = [watch("x") for _ in range(130)]
+    assert noticed == [False] * 127 + [True] * 3
+    assert str(watch.loop) == "the last 128 tokens are one block of 1 repeated 128 times"
+    assert watch("y")
+
+
+LEAKED = (
+    "<|channel>fs_read{file: src/price.py}\n<|channel>fs_read{file: tests/test_price.py}\n"
+    + "<|channel>shell{command: python3 -m unittest tests/test_price.py}\n" * 203
+)
+
+
+def test_the_leaked_reply_of_the_seed_is_cut_off_early() -> None:
+    tokens = pieces(LEAKED)
+    cut = first_noticed(tokens)
+    assert cut is not None
+    assert cut < len(tokens) / 10
+
+
+def test_a_loop_inside_an_argument_is_noticed() -> None:
+    call = '<tool_call>{"name": "fs_write", "arguments": {"path": "a", "content": "' + "x = 1\\n" * 60
+    assert find_loop(pieces(call)) is not None
+
+
+def _csv() -> str:
+    sheet = io.StringIO()
+    csv.writer(sheet).writerows([("id", "name", "price"), *((n, f"item {n}", n * 3) for n in range(300))])
+    return sheet.getvalue()
+
+
+HONEST = {
+    "csv": _csv(),
+    "table": "\n".join(f"| {n:>3} | open | {n % 7} |" for n in range(200)),
+    "tests": "\n".join(
+        f"    def test_total_{n}(self):\n        self.assertEqual(total([{n}]), {n * 2})\n" for n in range(100)
+    ),
+    "flags": ",".join("01"[bin(n).count("1") % 2] for n in range(3000)),
+    "rule": "-" * 120,
+}
+
+
+@pytest.mark.parametrize("text", HONEST.values(), ids=HONEST.keys())
+def test_honest_repetition_is_left_alone(text: str) -> None:
+    assert find_loop(pieces(text)) is None
+
+
+@given(
+    st.lists(st.integers(0, 1), max_size=40),
+    st.lists(st.integers(0, 1), min_size=1, max_size=60),
+    st.integers(2, 12),
+    st.lists(st.integers(0, 1), max_size=10),
+)
+@settings(max_examples=60, deadline=None)
+def test_it_notices_exactly_what_the_rule_says(
+    before: list[int], repeated: list[int], times: int, after: list[int]
+) -> None:
+    tokens = before + repeated * times + after
+    assert first_noticed(tokens) == first_by_the_rule(tokens)
