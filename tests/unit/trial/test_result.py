@@ -49,5 +49,5 @@ def test_a_missing_field_is_named() -> None:
     data = result().to_json()
     del data["turns"]
 
-    with pytest.raises(ValueError, match="without turns"):
+    with pytest.raises(ValueError, match="`turns` is missing"):
         TrialResult.from_json(data)
