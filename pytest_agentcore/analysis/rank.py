@@ -136,22 +136,22 @@ def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
             left_out.append((campaign.folder.id, "nothing was planned"))
         else:
             groups.setdefault(Terms.of(manifest), []).append(campaign)
-    rankings = [Ranking(terms=terms, standings=_rank(groups[terms])) for terms in sorted(groups)]
+    rankings = []
+    for terms in sorted(groups):
+        ordered = sorted(groups[terms], key=_place)
+        # equal scores share the place of the first of them, and the next score comes after all of those
+        scores = [campaign.figures.overall.rates.raw or 0.0 for campaign in ordered]
+        ranked = zip(scores, ordered, strict=True)
+        standings = tuple(Standing(rank=scores.index(score) + 1, campaign=campaign) for score, campaign in ranked)
+        rankings.append(Ranking(terms=terms, standings=standings))
     return Leaderboard(rankings=tuple(rankings), left_out=left_out)
 
 
-def _rank(found: Sequence[Campaign]) -> tuple[Standing, ...]:
-    def score(campaign: Campaign) -> float:
-        return campaign.figures.overall.rates.raw or 0.0
-
-    def place(campaign: Campaign) -> tuple[float, float, str, str]:
-        cost = campaign.figures.overall.effort.cost.per_run
-        return -score(campaign), math.inf if cost is None else cost, campaign.manifest.model, campaign.manifest.campaign
-
-    ordered = sorted(found, key=place)
-    # equal scores share the place of the first of them, and the next score comes after all of those
-    scores = [score(campaign) for campaign in ordered]
-    return tuple(Standing(rank=scores.index(score(campaign)) + 1, campaign=campaign) for campaign in ordered)
+def _place(campaign: Campaign) -> tuple[float, float, str, str]:
+    """Sort by score, then by what a run costs, then by name."""
+    overall, manifest = campaign.figures.overall, campaign.manifest
+    cost = overall.effort.cost.per_run
+    return -(overall.rates.raw or 0.0), math.inf if cost is None else cost, manifest.model, manifest.campaign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from pytest_agentcore.analysis.predicted import PredictionScore
 from pytest_agentcore.analysis.rank import Ranking, Standing
 from pytest_agentcore.format import UNDEFINED, dollars, fraction, interval, latency, p_value, points, score
 from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.stats.chance import PairedTest
 from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
@@ -88,22 +89,16 @@ def places(ranking: Ranking | None, me: Manifest) -> Table | None:
 
 def comparison_table(found: Comparison) -> Table:
     """Show each task of both campaigns, and all of them together in the last row."""
-    columns: Columns[TaskComparison] = {
-        "Task": lambda task: task.task,
-        "A: baseline": lambda task: fraction(task.first.rates.passed, task.first.rates.scored),
-        "B: this campaign": lambda task: fraction(task.second.rates.passed, task.second.rates.scored),
-        "Points": lambda task: points(task.difference),
-        "95% interval": lambda task: interval(task.interval, points),
-        "p": lambda task: p_value(task.p),
-        "Least p possible": lambda task: p_value(task.least_p),
-    }
-    heads, rows, _ = table_of(columns, found.tasks)
-    both = [Rates.sum(task.first.rates for task in found.tasks), Rates.sum(task.second.rates for task in found.tasks)]
-    tested = [UNDEFINED] * 4
-    if test := found.test:
-        tested = [points(test.difference), interval(test.interval, points), p_value(test.p), p_value(test.least_p)]
-    rows.append(["all tasks of both", *(fraction(rates.passed, rates.scored) for rates in both), *tested])
-    return Table(heads, rows)
+    tasks = found.tasks
+    both = Rates.sum(task.first.rates for task in tasks), Rates.sum(task.second.rates for task in tasks)
+    compared: list[tuple[str, tuple[Rates, Rates], TaskComparison | PairedTest | None]]
+    compared = [(task.task, (task.first.rates, task.second.rates), task) for task in tasks]
+    rows = []
+    for name, sides, of in [*compared, ("all tasks of both", both, found.test)]:
+        shown = [points(of.difference), interval(of.interval, points), p_value(of.p), p_value(of.least_p)] if of else []
+        rows.append([name, *(fraction(rates.passed, rates.scored) for rates in sides), *(shown or [UNDEFINED] * 4)])
+    heads = ("Points", "95% interval", "p", "Least p possible")
+    return Table(("Task", "A: baseline", "B: this campaign", *heads), rows)
 
 
 HIT = {True: "hit", False: "miss", None: "not scored"}

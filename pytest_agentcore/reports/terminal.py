@@ -182,26 +182,24 @@ def verdict_lines(result: TrialResult) -> list[str]:
 
 def turn_lines(turns: Iterable[Turn], width: int = 80) -> list[str]:
     """Write each turn: the model's words and calls, and the results that it read."""
-    return [clip(line, width) for turn in turns for line in _turn(turn)]
-
-
-def _turn(turn: Turn) -> Iterator[str]:
-    reply = turn.reply
-    yield f"turn {turn.number}"
-    said = str(reply["content"])
-    if not said.strip() and not reply["tool_calls"]:  # without content and calls, what the model wrote at all
-        said = str(reply["text"])
-    if said := said.strip("\n"):
-        yield from _block("says", said)
-    elif not reply["tool_calls"]:
-        yield "  says    (nothing)"
-    ran = {result["index"]: result for result in turn.results}
-    for index, call in enumerate(reply["tool_calls"]):
-        yield f"  calls   {call['name']} {json.dumps(call['arguments'], ensure_ascii=False)}"
-        if index in ran:
-            yield from _block(ran[index]["outcome"], ran[index]["text"])
-    for text in turn.feedback:
-        yield from _block("told", text)
+    lines: list[str] = []
+    for turn in turns:
+        reply, ran = turn.reply, {result["index"]: result for result in turn.results}
+        lines.append(f"turn {turn.number}")
+        said = str(reply["content"])
+        if not said.strip() and not reply["tool_calls"]:  # without content and calls, what the model wrote at all
+            said = str(reply["text"])
+        if said := said.strip("\n"):
+            lines += _block("says", said)
+        elif not reply["tool_calls"]:
+            lines.append("  says    (nothing)")
+        for index, call in enumerate(reply["tool_calls"]):
+            lines.append(f"  calls   {call['name']} {json.dumps(call['arguments'], ensure_ascii=False)}")
+            if index in ran:
+                lines += _block(ran[index]["outcome"], ran[index]["text"])
+        for text in turn.feedback:
+            lines += _block("told", text)
+    return [clip(line, width) for line in lines]
 
 
 def _block(label: str, text: str) -> Iterator[str]:
