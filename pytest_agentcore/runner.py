@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
@@ -28,16 +28,8 @@ from pytest_agentcore.trial.fold import Attempt, verdict_event
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
-
-class Agent(Protocol):
-    """Whatever works on a task."""
-
-    def run(self, session: Session) -> Attempt:
-        """Work until something ends the trial.
-
-        Raises:
-            InfrastructureError: the trial could not be completed.
-        """
+Agent = Callable[[Instance, Session], Attempt]
+"""Works on an instance of a task until something ends the trial; raises InfrastructureError where it cannot go on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +124,7 @@ class Finished:
         self.folders.close()
 
 
-def run_trial(
-    job: Job, agent: Callable[[Instance], Agent], folder: CampaignFolder, cancel: threading.Event | None = None
-) -> Finished:
+def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.Event | None = None) -> Finished:
     """Make the attempts at a trial: one, and as many more as it has retries while the infrastructure fails.
 
     The last attempt is the trial's, whatever became of it. Those before it are judged as infrastructure errors, and
@@ -160,7 +150,7 @@ def run_trial(
 
 def run_attempt(
     job: Job,
-    agent: Callable[[Instance], Agent],
+    agent: Agent,
     record: Recorder,
     *,
     attempt_id: str = "",
@@ -191,7 +181,7 @@ def run_attempt(
     try:
         if broken:
             raise broken
-        attempt = agent(instance).run(session)
+        attempt = agent(instance, session)
     except InfrastructureError as error:
         attempt, failure = session.finish(StopReason.backend_error, str(error)), error
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentcore.agent.session import Session
@@ -48,28 +47,21 @@ class Actor:
         return tool
 
 
-@dataclass(frozen=True)
-class FunctionAgent:
-    """Runs a solution function instead of a model; `None` does nothing at all."""
+def run_solution(solution: Callable[[Actor], str | None] | None, facts: Mapping[str, Any], session: Session) -> Attempt:
+    """Run a solution function instead of a model until it returns or the budget ends it; None does nothing at all.
 
-    solution: Callable[[Actor], str | None] | None
-    facts: Mapping[str, Any]
-
-    def run(self, session: Session) -> Attempt:
-        """Work until the function returns or the budget ends it.
-
-        Raises:
-            InfrastructureError: the function, which is the task's, raised something.
-        """
-        name = getattr(self.solution, "__name__", "the solution")
-        try:
-            answer: object = self.solution(Actor(session, self.facts)) if self.solution else ""
-        except EndOfTrial as end:
-            return session.finish(end.stop_reason, end.detail)
-        except (AgentcoreError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
-        if not isinstance(answer, str | None):
-            raise InfrastructureError(f"{name} returned {answer!r:.80}, which is no text", Cause.task_broken)
-        return session.finish(StopReason.final_answer, answer=answer or "")
+    Raises:
+        InfrastructureError: the function, which is the task's, raised something.
+    """
+    name = getattr(solution, "__name__", "the solution")
+    try:
+        answer: object = solution(Actor(session, facts)) if solution else ""
+    except EndOfTrial as end:
+        return session.finish(end.stop_reason, end.detail)
+    except (AgentcoreError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
+    if not isinstance(answer, str | None):
+        raise InfrastructureError(f"{name} returned {answer!r:.80}, which is no text", Cause.task_broken)
+    return session.finish(StopReason.final_answer, answer=answer or "")

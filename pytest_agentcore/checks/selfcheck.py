@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from pytest_agentcore.agent.actor import FunctionAgent
+from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.checks.ask import Said, ask, describe, one_line
 from pytest_agentcore.runner import Finished, Job, run_attempt
@@ -144,7 +144,9 @@ class _Instance:
     @contextmanager
     def _attempt(self, solution: Solution | None, about: str) -> Iterator[Finished]:
         """Run a solution as a trial, and note what went wrong with the solution itself."""
-        finished = run_attempt(self.job, lambda instance: FunctionAgent(solution, instance.facts), lambda _event: None)
+        finished = run_attempt(
+            self.job, lambda instance, session: run_solution(solution, instance.facts, session), lambda _event: None
+        )
         try:
             if finished.attempt.stop_reason is StopReason.interrupted:  # a trial ends by it as by any other reason
                 raise KeyboardInterrupt

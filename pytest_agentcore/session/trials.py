@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.agent.actor import FunctionAgent
+from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_load
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.retries import Retries
@@ -37,7 +37,7 @@ from pytest_agentcore.session.parallel import Executor, OnTurn
 from pytest_agentcore.session.usage import opening_errors
 from pytest_agentcore.setup import Setup, check_files
 from pytest_agentcore.tasks.suite import Suite
-from pytest_agentcore.tasks.task import Instance, Task
+from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 
@@ -265,12 +265,12 @@ class Runner:
             raise
         return finished
 
-    def _agent(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Callable[[Instance], Agent]:
+    def _agent(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Agent:
         label = job.key.model
         setup, backend = self._campaigns.setups[label], self._models.open(label)
         if backend is None:
             solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
-            return lambda instance: FunctionAgent(solution, instance.facts)
+            return lambda instance, session: run_solution(solution, instance.facts, session)
         asking = Asking(
             policy=setup.policy,
             sampling=setup.sampling,
@@ -280,7 +280,8 @@ class Runner:
             on_turn=on_turn,
         )
         load = job.load.messages if job.load else ()
-        return lambda _instance: ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, load)
+        system, prompt = job.suite.system_prompt, job.task.prompt
+        return lambda _, session: ModelAgent(backend, asking, system, prompt, load).run(session)
 
     def _keep(self, finished: Finished, folder: CampaignFolder) -> None:
         """Put the workspace that a trial left into the pack."""

@@ -90,20 +90,15 @@ def test_first_writes_keep_order_and_turn() -> None:
     ]
 
 
-class Batch:
-    """Writes all four steps in one turn, with the right numbers."""
-
-    def __init__(self, drawn: Instance) -> None:
-        self.lines = drawn.facts["lines"]
-
-    def run(self, session: Session) -> Attempt:
-        session.begin_turn()
-        tail = ""
-        for index, (step, line) in enumerate(zip(task_module(7).STEPS, self.lines, strict=True)):
-            arguments = {"path": step, "content": line + tail}
-            session.act(ToolCall(id=f"call_{index}", name="fs_write", arguments=arguments), index)
-            tail = f" {len((line + tail).encode())}"
-        return session.finish(StopReason.final_answer)
+def batch(drawn: Instance, session: Session) -> Attempt:
+    """Write all four steps in one turn, with the right numbers."""
+    session.begin_turn()
+    tail = ""
+    for index, (step, line) in enumerate(zip(task_module(7).STEPS, drawn.facts["lines"], strict=True)):
+        arguments = {"path": step, "content": line + tail}
+        session.act(ToolCall(id=f"call_{index}", name="fs_write", arguments=arguments), index)
+        tail = f" {len((line + tail).encode())}"
+    return session.finish(StopReason.final_answer)
 
 
 def test_steps_written_in_one_turn_are_rejected_whatever_they_hold() -> None:
@@ -116,7 +111,7 @@ def test_steps_written_in_one_turn_are_rejected_whatever_they_hold() -> None:
         tools={tool.spec.name: tool for tool in builtin_tools()},
         limit=Limit(),
     )
-    finished = run_attempt(job, Batch, lambda event: None)
+    finished = run_attempt(job, batch, lambda event: None)
     try:
         assert [call.outcome for call in finished.attempt.calls] == [CallOutcome.ok] * 4
         with pytest.raises(

@@ -131,12 +131,8 @@ def _tokens(figures: CampaignFigures) -> Chart:
             evaluated = round((task.effort.prompt_tokens - task.effort.cached_tokens) / trials)
             total = evaluated + round(task.effort.reply_tokens / trials)
             most = max(most, total)
-            rows.append(
-                (
-                    _short(task.task),
-                    [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)],
-                )
-            )
+            bars = [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]
+            rows.append((_short(task.task), bars))
     effort = figures.overall.effort
     cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
     summary = (
