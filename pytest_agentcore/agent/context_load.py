@@ -96,8 +96,8 @@ def _errand(tool: str, chance: Random, number: int) -> Errand:
         return Errand(question, tool, {"command": f"wc -l {path}"}, shown, f"It has {count} lines.")
     plant, kilos = chance.choice(_PLANTS), chance.randint(2, 40)
     query = f"SELECT sum(kilos) AS kilos FROM harvest WHERE plant = '{plant}' AND week = {number}"  # noqa: S608 - nothing runs it
-    question, arguments = f"How many kilos of {plant} came in in week {number}?", {"database": "garden.db"}
-    arguments["query"] = query
+    question = f"How many kilos of {plant} came in in week {number}?"
+    arguments = {"database": "garden.db", "query": query}
     return Errand(question, tool, arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos.")
 
 
