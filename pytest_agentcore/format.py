@@ -16,7 +16,6 @@ UNDEFINED = "-"
 
 MINUTE, HOUR = 60, 3600
 
-
 CENT = 0.01
 
 TINY = 0.001

@@ -131,11 +131,8 @@ def find_package_file(package_file: str) -> Path | None:
     """A file inside an installed package, found without importing the package; None when it is not installed."""
     package, _, inside = package_file.partition("/")
     spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / inside
-        if path.is_file():
-            return path
-    return None
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return next((path for path in (Path(folder, inside) for folder in folders) if path.is_file()), None)
 
 
 def file_digest(path: Path) -> str:

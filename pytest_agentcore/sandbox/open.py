@@ -35,29 +35,24 @@ def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidde
     """
     if kind == "process":
         return PlainProcess(interpreter=base_interpreter())
+    as_root, package = os.geteuid() == 0, Path(__file__).resolve().parents[1]
+    covered = (package, package.parent / "suites", *hidden)
     try:
-        package = Path(__file__).resolve().parents[1]
-        return _bubblewrap((package, package.parent / "suites", *hidden))
+        for program in ("bwrap", "setpriv") if as_root else ("bwrap",):
+            if shutil.which(program) is None:
+                raise SandboxError(f"there is no program `{program}`")
+        executable, interpreter, problem = shutil.which("bwrap") or "bwrap", base_interpreter(), ""
+        # The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace.
+        for uids in (ROOT_UIDS, None) if as_root else (None,):
+            sandbox = Bubblewrap(executable=executable, interpreter=interpreter, uids=uids, hidden=covered)
+            problem = _problem(sandbox)
+            if not problem:
+                return sandbox
+        raise SandboxError(f"bubblewrap does not work here ({problem})")
     except SandboxError as error:
         if kind is None and may_fall_back:
             return PlainProcess(interpreter=base_interpreter())
         raise UsageError(SENTENCE.format(problem=error)) from error
-
-
-def _bubblewrap(hidden: Sequence[Path]) -> Bubblewrap:
-    """The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace."""
-    for program in ("bwrap", *(("setpriv",) if os.geteuid() == 0 else ())):
-        if shutil.which(program) is None:
-            raise SandboxError(f"there is no program `{program}`")
-    problem = ""
-    for uids in [ROOT_UIDS, None] if os.geteuid() == 0 else [None]:
-        sandbox = Bubblewrap(
-            executable=shutil.which("bwrap") or "bwrap", interpreter=base_interpreter(), uids=uids, hidden=tuple(hidden)
-        )
-        problem = _problem(sandbox)
-        if not problem:
-            return sandbox
-    raise SandboxError(f"bubblewrap does not work here ({problem})")
 
 
 def _problem(sandbox: Sandbox) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Self
 
@@ -43,12 +43,7 @@ class Rates:
     def sum(cls, rates: Iterable[Rates]) -> Self:
         """Add up the rates of several tasks; of none all counts are 0."""
         parts = list(rates)
-        return cls(
-            planned=sum(part.planned for part in parts),
-            recorded=sum(part.recorded for part in parts),
-            scored=sum(part.scored for part in parts),
-            passed=sum(part.passed for part in parts),
-        )
+        return cls(**{field.name: sum(getattr(part, field.name) for part in parts) for field in fields(cls)})
 
     @classmethod
     def of(cls, results: Sequence[TrialResult], planned: int) -> Self:

@@ -106,22 +106,15 @@ def clustered(
     total = math.fsum(weight for _, weight in used)
     shares = [weight / total for _, weight in used]
     rate = math.fsum(share * stratum.passed / stratum.n for share, (stratum, _) in zip(shares, used, strict=True))
-    size = _size_between([stratum for stratum, _ in used], shares, rate)
-    return _score(rate * size, size, _t(confidence, len(used) - 1))
-
-
-def _size_between(strata: Sequence[Observed], shares: Sequence[float], rate: float) -> float:
-    """Effective sample size when tasks are drawn: at least that of tasks, at most that of trials."""
-    fewest, most = (
-        1 / math.fsum(share**2 / (stratum.n if trials else 1) for stratum, share in zip(strata, shares, strict=True))
-        for trials in (False, True)
-    )
-    pooled, tasks = rate * (1 - rate), len(strata)
-    if pooled <= 0:
-        return fewest
-    apart = math.fsum((share * (s.passed / s.n - rate)) ** 2 for s, share in zip(strata, shares, strict=True))
-    correlation = tasks / (tasks - 1) * apart * fewest / pooled
-    return min(most, max(fewest, fewest * tasks / ((tasks - 1) * correlation + 1)))
+    # The effective sample size is at least that of tasks, at most that of trials.
+    fewest = 1 / math.fsum(share**2 for share in shares)
+    most = 1 / math.fsum(share**2 / stratum.n for share, (stratum, _) in zip(shares, used, strict=True))
+    size, pooled, tasks = fewest, rate * (1 - rate), len(used)
+    if pooled > 0:
+        apart = math.fsum((share * (s.passed / s.n - rate)) ** 2 for share, (s, _) in zip(shares, used, strict=True))
+        correlation = tasks / (tasks - 1) * apart * fewest / pooled
+        size = min(most, max(fewest, fewest * tasks / ((tasks - 1) * correlation + 1)))
+    return _score(rate * size, size, _t(confidence, tasks - 1))
 
 
 def difference(first: float, first_interval: Interval, second: float, second_interval: Interval) -> Interval:

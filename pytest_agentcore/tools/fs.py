@@ -70,7 +70,15 @@ class FsRead:
         offset, lines = arguments.get("offset", 1), arguments.get("lines")
         if offset == 1 and lines is None:
             return text or f"({where.path} is empty)"
-        return _page(where.path, text, offset, lines, self.spec.see_more)
+        # Clipped here, where the numbers of the file's lines are known.
+        found = text.split("\n")
+        total = len(found) - (found[-1] == "")
+        if offset > total:
+            raise ToolError(f"{where.path} has {total} lines; there is no line {offset}")
+        last = total if lines is None else min(total, offset + lines - 1)
+        footer = f"\n[lines {offset} to {last} of {total}]"
+        shown, room = harmless("\n".join(found[offset - 1 : last])), RESULT_CHARACTERS - len(footer)
+        return clip(shown, room, self.spec.see_more, begins=offset, of=total) + footer
 
 
 class FsWrite:
@@ -102,18 +110,6 @@ class FsWrite:
                 file.truncate(0)  # not O_TRUNC: before it was opened nobody knew that it is a file of the workspace
                 file.write(content)
         return f"wrote {len(content)} bytes to {where.path}"
-
-
-def _page(path: str, text: str, offset: int, count: int | None, see_more: str) -> str:
-    """Lines of a file and which they are; clipped here, where the numbers of the file's lines are known."""
-    lines = text.split("\n")
-    total = len(lines) - (lines[-1] == "")
-    if offset > total:
-        raise ToolError(f"{path} has {total} lines; there is no line {offset}")
-    last = total if count is None else min(total, offset + count - 1)
-    footer = f"\n[lines {offset} to {last} of {total}]"
-    shown = harmless("\n".join(lines[offset - 1 : last]))
-    return clip(shown, RESULT_CHARACTERS - len(footer), see_more, begins=offset, of=total) + footer
 
 
 def _listing(where: Place) -> str:

@@ -95,8 +95,11 @@ class Toolbox:
             problem = objection(tool.spec, arguments)
         if problem:
             return CallOutcome.invalid, problem
-        if message := self._fault(arguments):
-            return CallOutcome.fault, message
+        mentioned = "\n".join(_strings(arguments))
+        for number, fault in enumerate(self._faults):
+            if self._left[number] and fault.mentions in mentioned:
+                self._left[number] -= 1
+                return CallOutcome.fault, fault.message
         try:
             with _border(name):
                 result: object = tool(context, as_declared(arguments, tool.spec.parameters))
@@ -105,15 +108,6 @@ class Toolbox:
         if not isinstance(result, str):
             raise InfrastructureError(f"tool {name} returned {result!r:.80}, which is no text", Cause.tool_broken)
         return CallOutcome.ok, result
-
-    def _fault(self, arguments: Mapping[str, Any]) -> str:
-        """The message of the first injected error that these arguments meet, or nothing."""
-        mentioned = "\n".join(_strings(arguments))
-        for index, fault in enumerate(self._faults):
-            if self._left[index] and fault.mentions in mentioned:
-                self._left[index] -= 1
-                return fault.message
-        return ""
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens. Adding two gives the sum of each."""
+    """Tokens of one request."""
 
     prompt_tokens: int = 0
     """All prompt tokens, cached ones included."""
@@ -76,13 +76,6 @@ class Usage:
     """Those of them that were not evaluated again."""
     reply_tokens: int = 0
     """Sampled, reasoning included."""
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            reply_tokens=self.reply_tokens + other.reply_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

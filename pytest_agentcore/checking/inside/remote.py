@@ -204,50 +204,38 @@ class Remote:
         return self._agentcore_link.ask("issubclass", subclass, self) is True
 
 
-class _Behaving(Remote):
-    """All that a stand-in may be able to do besides; each one gets what its object can do."""
+def _iterate(self: Remote) -> Iterator[Any]:
+    iterator = self._agentcore_link.ask("iter", self)
+    while True:
+        try:
+            item = self._agentcore_link.ask("next", iterator)
+        except StopIteration:
+            return
+        yield item
 
-    __slots__ = ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._agentcore_link.ask("call", self, args, kwargs)
+def _leave(self: Remote, *_error: object) -> None:  # nothing that the code answers may swallow a test's failure
+    self._agentcore_link.ask("exit", self)
 
-    def __len__(self) -> int:
-        length: int = self._agentcore_link.ask("len", self)
-        return length
 
-    def __iter__(self) -> Iterator[Any]:
-        iterator = self._agentcore_link.ask("iter", self)
-        while True:
-            try:
-                item = self._agentcore_link.ask("next", iterator)
-            except StopIteration:
-                return
-            yield item
-
-    def __next__(self) -> Any:
-        return self._agentcore_link.ask("next", self)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._agentcore_link.ask("getitem", self, key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._agentcore_link.ask("setitem", self, key, value)
-
-    def __delitem__(self, key: Any) -> None:
-        self._agentcore_link.ask("delitem", self, key)
-
-    def __enter__(self) -> Any:
-        return self._agentcore_link.ask("enter", self)
-
-    def __exit__(self, *_error: object) -> None:
-        self._agentcore_link.ask("exit", self)
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__call__": lambda self, *args, **kwargs: self._agentcore_link.ask("call", self, args, kwargs),
+    "__len__": lambda self: self._agentcore_link.ask("len", self),
+    "__iter__": _iterate,
+    "__next__": lambda self: self._agentcore_link.ask("next", self),
+    "__getitem__": lambda self, key: self._agentcore_link.ask("getitem", self, key),
+    "__setitem__": lambda self, key, value: self._agentcore_link.ask("setitem", self, key, value),
+    "__delitem__": lambda self, key: self._agentcore_link.ask("delitem", self, key),
+    "__enter__": lambda self: self._agentcore_link.ask("enter", self),
+    "__exit__": _leave,
+}
+"""All that a stand-in may be able to do besides, see `BEHAVIOUR`; each one gets what its object can do."""
 
 
 @cache
 def _remote_class(can: frozenset[str]) -> type[Remote]:
     """A class of stand-ins with these methods, so that `callable`, `len` and `isinstance` say what they should."""
-    methods = {name: vars(_Behaving)[name] for name in BEHAVIOUR if name in can}
+    methods = {name: _METHODS[name] for name in BEHAVIOUR if name in can}
     return type("Remote", (Remote,), {"__slots__": (), **methods})
 
 

@@ -32,17 +32,8 @@ MOST_BITS = 13_000
 """The largest integer has so many: about 3900 decimal digits."""
 _JSON_INT = 1 << 62
 
-BEHAVIOUR = (
-    "__call__",
-    "__len__",
-    "__iter__",
-    "__next__",
-    "__getitem__",
-    "__setitem__",
-    "__delitem__",
-    "__enter__",
-    "__exit__",
-)
+_ABILITIES = ("call", "len", "iter", "next", "getitem", "setitem", "delitem", "enter", "exit")
+BEHAVIOUR = tuple(f"__{ability}__" for ability in _ABILITIES)
 """Methods that an object's stand-in has if, and only if, the object has them."""
 
 Other = Callable[[Any], Any]

@@ -25,8 +25,11 @@ def main(read: str, write: str, workspace: str) -> None:
     """Serve until the judge closes its end."""
     os.set_inheritable(int(read), False)
     os.set_inheritable(int(write), False)
+    pipe = Pipe(int(read), int(write))
+    worker = Worker(pipe, workspace)
     try:
-        Worker(Pipe(int(read), int(write)), workspace).serve()
+        while True:
+            pipe.send(worker.answer(pipe.receive()))
     except Silence:
         os._exit(0)
 
@@ -60,12 +63,8 @@ class Worker:
             "names": lambda thing: [name for name in dir(thing) if not name.startswith("_")],
         }
 
-    def serve(self) -> None:
-        """Answer one request after the other."""
-        while True:
-            self._pipe.send(self._answer(self._pipe.receive()))
-
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The reply to one request."""
         printed = _Printed()
         sys.stdout, before = printed, sys.stdout
         try:
@@ -121,7 +120,7 @@ class Worker:
     def _callback(self, number: int) -> Callable[..., Any]:
         def callback(*args: Any, **kwargs: Any) -> Any:
             request = {"op": "call", "args": [number, self._encode(args), self._encode(kwargs)]}
-            reply = self._pipe.exchange(request, self._answer)
+            reply = self._pipe.exchange(request, self.answer)
             if "raised" in reply:
                 # The same class where it can be found by name, else a RuntimeError.
                 module, name, message = (reply["raised"][key] for key in ("module", "name", "message"))

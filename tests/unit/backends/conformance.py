@@ -22,7 +22,7 @@ from pytest_agentcore.catalogue.entry import Policy, Sampling
 from pytest_agentcore.errors import EndOfTrial
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import StopReason
-from pytest_agentcore.trial.result import TrialKey, Usage
+from pytest_agentcore.trial.result import TrialKey
 
 READ = ToolSpec(
     name="fs_read",
@@ -174,7 +174,7 @@ class Conformance:
         assert caught.value.stop_reason is StopReason.context_overflow
         assert caught.value.detail
 
-    def test_usage_adds_up_and_the_prefix_is_cached(self, backend: Backend) -> None:
+    def test_the_prefix_is_cached(self, backend: Backend) -> None:
         asked = request()
         first = backend.complete(asked)
         second = backend.complete(following(asked, first, Message(role="user", content="Go on.")))
@@ -183,12 +183,6 @@ class Conformance:
         # of a reply that was cut off, another text is given back than was sampled: all before it is held in any case,
         # but for the token that may be merged with the reply's first
         assert first.usage.prompt_tokens - 1 <= second.usage.cached_tokens <= held < second.usage.prompt_tokens
-        total = first.usage + second.usage
-        assert total == Usage(
-            prompt_tokens=first.usage.prompt_tokens + second.usage.prompt_tokens,
-            cached_tokens=first.usage.cached_tokens + second.usage.cached_tokens,
-            reply_tokens=first.usage.reply_tokens + second.usage.reply_tokens,
-        )
 
     def test_the_same_seed_gives_the_same_reply_whatever_ran_before(self, backend: Backend) -> None:
         first = backend.complete(request())

@@ -6,7 +6,7 @@ import pytest
 from confined import BUBBLEWRAP, NAMESPACE, PROCESS
 
 from checking.conftest import Finish
-from pytest_agentcore.checking.run import Opaque, Outcome
+from pytest_agentcore.checking.trial import Opaque, Outcome
 
 PRICE = '''
 from src.rates import rate
@@ -99,7 +99,7 @@ def test_code_that_cannot_be_called_is_an_assertion(finish: Finish, target: str,
 @pytest.mark.parametrize("sandbox", [BUBBLEWRAP], indirect=True)
 def test_a_call_without_end_is_an_assertion(finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_agentcore.checking.trial.CALL_SECONDS", 1)
-    monkeypatch.setattr("pytest_agentcore.checking.run.GRACE", 0)
+    monkeypatch.setattr("pytest_agentcore.checking.trial.GRACE", 0)
     with pytest.raises(AssertionError, match=r"a call to src/loop\.py:f did not end within 1 seconds"):
         finish(given=GIVEN).call("src/loop.py:f")
 

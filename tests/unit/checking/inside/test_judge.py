@@ -314,7 +314,7 @@ def test_no_attempt_makes_a_wrong_solution_pass(finish: Finish, attempt: str) ->
 @pytest.mark.parametrize("attempt", [name for name in ATTEMPTS if ATTEMPTS[name].slow])
 @pytest.mark.parametrize("sandbox", [NAMESPACE], indirect=True)
 def test_no_attempt_to_outlast_the_check_passes(finish: Finish, attempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_agentcore.checking.run.GRACE", 0.5)
+    monkeypatch.setattr("pytest_agentcore.checking.trial.GRACE", 0.5)
     assert not passes(finish(ATTEMPTS[attempt].workspace(), given=GIVEN, protected=("tests/*",)))
 
 
