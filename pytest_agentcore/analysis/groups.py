@@ -11,9 +11,9 @@ from enum import StrEnum
 from pytest_agentcore.dialects.resemblance import leaks_template
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
+from pytest_agentcore.stats.chance import PairedDifference, paired_difference
 from pytest_agentcore.stats.counting import Rates, mean
 from pytest_agentcore.stats.intervals import Interval, mean_interval, wilson
-from pytest_agentcore.stats.pairs import PairedDifference, paired_difference
 from pytest_agentcore.trial.modes import Resemblance, StopReason
 from pytest_agentcore.trial.result import TrialResult
 

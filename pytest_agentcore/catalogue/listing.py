@@ -42,6 +42,12 @@ def table_lines(registry: Registry) -> Iterator[str]:
 
 def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[str]:
     """All that is known of one model, a line per fact."""
+    prices = entry.prices or Prices()
+    tokens = {"in": prices.prompt, "cached": prices.cached, "out": prices.reply}
+    per_token = ", ".join(f"{word} {price:g}" for word, price in tokens.items())
+    ways = [f"USD per million tokens: {per_token}"] if any(tokens.values()) else []
+    ways += [f"USD per hour: {prices.hour:g}"] if prices.hour else []
+    said = ", ".join(filter(None, (prices.source, prices.date)))
     facts = {
         "name": entry.name,
         "title": entry.title,
@@ -59,20 +65,11 @@ def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[st
         "policy": entry.policy.value if entry.policy else "",
         "dialect": entry.dialect,
         "reply tokens": str(entry.reply_tokens or ""),
-        "prices": _prices_in_words(entry.prices) if entry.prices else "",
+        "prices": " and ".join(ways) + (f" ({said})" if said else ""),
         "notes": entry.notes,
     }
     width = max(map(len, facts)) + 2
     yield from (f"{key.ljust(width)}{visible(value)}" for key, value in facts.items() if value)
-
-
-def _prices_in_words(prices: Prices) -> str:
-    tokens = {"in": prices.prompt, "cached": prices.cached, "out": prices.reply}
-    per_token = ", ".join(f"{word} {price:g}" for word, price in tokens.items())
-    ways = [f"USD per million tokens: {per_token}"] if any(tokens.values()) else []
-    ways += [f"USD per hour: {prices.hour:g}"] if prices.hour else []
-    said = ", ".join(filter(None, (prices.source, prices.date)))
-    return " and ".join(ways) + (f" ({said})" if said else "")
 
 
 def source_of(entry: ModelEntry) -> str:

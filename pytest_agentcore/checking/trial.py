@@ -163,7 +163,14 @@ class Trial(Files):
 
     def run_tests(self, path: str, seconds: float = TEST_SECONDS) -> TestRun:
         """Run a given unittest file, or all below a folder, as given, against the workspace's code."""
-        tree, files = test_tree(self._given, path)
+        given, path = self._given, path.rstrip("/")
+        folder = str(PurePosixPath(path).parent) if path in given else path
+        found = (p for p in given if p.startswith(f"{path}/") and PurePosixPath(p).match("test*.py"))
+        files = [path] if path in given else sorted(found)
+        if not files:
+            raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
+        # Everything in a test file's folder belongs to it, unless that is the workspace itself.
+        tree = {p: content for p, content in given.items() if p in files or p.startswith(f"{folder}/")}
         with bench(self._frozen, self._sandbox, tree) as on:
             return run_test_files(on, tree, files, seconds)
 
@@ -291,8 +298,12 @@ def run_calls(
     Raises:
         AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
         TypeError: an argument is no plain data.
+        ValueError: the target is not of the form `src/price.py:total`: the checker's own mistake.
     """
-    file, name = parse_target(target)
+    file, colon, name = target.partition(":")
+    parts = PurePosixPath(file).parts
+    if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in parts:
+        raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
     token = b"agentcore-answer "  # a mark, no secret: the code could only say what it could have returned
     order = {
         "token": token.decode(),
@@ -319,19 +330,6 @@ def run_calls(
         if number not in answers:
             raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
     return [_answer(answers[number]) for number in range(len(calls))]
-
-
-def parse_target(target: str) -> tuple[str, str]:
-    """File and dotted name of `src/price.py:total`.
-
-    Raises:
-        ValueError: it is not of that form: the checker's own mistake.
-    """
-    file, colon, name = target.partition(":")
-    parts = PurePosixPath(file).parts
-    if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in parts:
-        raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
-    return file, name
 
 
 def _plain(value: Any) -> Any:
@@ -385,24 +383,6 @@ class TestRun:
     """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
     report: str
     """A line per test that did not pass, and what it said, escaped."""
-
-
-def test_tree(given: Mapping[str, bytes], path: str) -> tuple[dict[str, bytes], list[str]]:
-    """The given files that belong to the tests at `path` (a file or a folder), and those of them to run.
-
-    Everything in a test file's folder belongs to it, unless that is the workspace itself.
-
-    Raises:
-        ValueError: nothing of that name was given: the checker's own mistake.
-    """
-    path = path.rstrip("/")
-    folder = str(PurePosixPath(path).parent) if path in given else path
-    found = (p for p in given if p.startswith(f"{path}/") and PurePosixPath(p).match("test*.py"))
-    files = [path] if path in given else sorted(found)
-    if not files:
-        raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
-    tree = {p: content for p, content in given.items() if p in files or p.startswith(f"{folder}/")}
-    return tree, files
 
 
 def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], seconds: float) -> TestRun:

@@ -19,9 +19,8 @@ from pytest_agentcore.pack.manifest import Recheck, utc
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.sandbox.archive import unpack
 from pytest_agentcore.sandbox.base import Sandbox
-from pytest_agentcore.sandbox.workspace import create_workspace, scratch
+from pytest_agentcore.sandbox.workspace import create_workspace, scratch, unpack
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.trial.classify import CLASSIFICATION

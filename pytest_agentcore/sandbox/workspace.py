@@ -1,4 +1,4 @@
-"""The folders of a trial: made, frozen for the checker, given back when a process broke them, removed.
+"""The folders of a trial: made, frozen for the checker, archived, given back when a process broke them, removed.
 
 They lie below one temporary folder per process, which goes with it; a later process removes what a killed one left.
 """
@@ -9,15 +9,18 @@ import atexit
 import contextlib
 import errno
 import fcntl
+import gzip
+import io
 import os
 import shutil
 import stat
+import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from pytest_agentcore.errors import SandboxError
@@ -25,7 +28,7 @@ from pytest_agentcore.sandbox.base import MIB, Workspace
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 FROZEN_BYTES = 256 * MIB
-"""The most that a frozen copy holds; the sandbox's cap on disk is the same."""
+"""The most that a frozen copy, or an uncompressed archive, holds; the sandbox's cap on disk is the same."""
 PREFIX = "agentcore-process-"
 """Begins the name of a process's temporary folder."""
 
@@ -132,6 +135,62 @@ def _identity(entry: Entry) -> tuple[int, int]:
 def executable_or_not(entry: Entry) -> int:
     """The only two modes that a copy of a file has."""
     return 0o755 if entry.stat.st_mode & stat.S_IXUSR else 0o644
+
+
+def pack(root: Path, archive: Path, *, max_bytes: int = FROZEN_BYTES) -> dict[str, str]:
+    """Write the regular files and folders below `root` to `archive`, a `.tar.gz`: whole and on the disk, or not at all.
+
+    Owners, times and all but the executable bit are left out, so equal content gives equal bytes.
+
+    Returns:
+        Why each name that is not in the archive was left out, by path.
+    """
+    unfinished, skipped = archive.with_name(f".{archive.name}.part"), dict[str, str]()
+    with unfinished.open("wb") as written:
+        with (
+            gzip.GzipFile("", "wb", compresslevel=6, fileobj=written, mtime=0) as compressed,
+            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for entry, file in copyable(root, max_bytes, skipped):
+                member = tarfile.TarInfo(entry.path)
+                if file is None:
+                    member.type, member.mode = tarfile.DIRTYPE, 0o755
+                    tar.addfile(member)
+                else:
+                    content = file.read(entry.stat.st_size)
+                    member.size, member.mode = len(content), executable_or_not(entry)
+                    tar.addfile(member, io.BytesIO(content))
+        written.flush()
+        os.fsync(written.fileno())
+    unfinished.replace(archive)
+    return skipped
+
+
+def unpack(archive: Path, folder: Path, *, max_bytes: int = FROZEN_BYTES) -> None:
+    """Restore an archive that `pack` wrote into `folder`, which is created and must be empty.
+
+    Raises:
+        ValueError: an archive that `pack` did not write: other kinds of entries, paths that leave `folder`,
+            more than `max_bytes`.
+        OSError: not readable, no archive at all, or `folder` cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    room = max_bytes
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
+                raise ValueError(f"{archive}: {member.name!r} is no file or folder inside the archive")
+            room -= member.size
+            if room < 0:
+                raise ValueError(f"{archive}: more than {max_bytes} bytes")
+            source = tar.extractfile(member)
+            if source is None:
+                (folder / path).mkdir()
+                continue
+            with source, (folder / path).open("xb") as file:
+                shutil.copyfileobj(source, file)
+            (folder / path).chmod(member.mode & 0o755)
 
 
 def require(workspace: Workspace) -> None:

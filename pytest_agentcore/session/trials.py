@@ -30,7 +30,7 @@ from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.runner import Agent, Finished, Job, run_trial
-from pytest_agentcore.sandbox.archive import pack
+from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of, task_of, trial_key
 from pytest_agentcore.session.parallel import Executor, OnTurn

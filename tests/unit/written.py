@@ -12,7 +12,7 @@ from results import events_of, manifest
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import TranscriptWriter
-from pytest_agentcore.sandbox.archive import pack
+from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.trial.result import TrialResult
 
 FINISHED = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)

@@ -56,8 +56,12 @@ def judge(order: dict[str, Any]) -> list[dict[str, str]]:
     WorkspaceFinder(link, tests, workspace, given, order["folders"]).install()
     outcome = _Outcomes(link)
     try:
-        for file in order["files"]:
-            run_file(file, outcome)
+        for file in map(PurePosixPath, order["files"]):
+            try:
+                module = importlib.import_module(".".join(file.with_suffix("").parts))
+                unittest.defaultTestLoader.loadTestsFromModule(module).run(outcome)
+            except BaseException as error:  # noqa: BLE001 - a test file that fails to load has failed, however it did
+                outcome.note(file.stem, "failed", f"cannot be run: {_said(error)}")
     finally:
         worker.kill()
     return outcome.results
@@ -79,16 +83,6 @@ def start_worker(workspace: str, deadline: float) -> tuple[subprocess.Popen[byte
     for end in ends:
         os.close(end)
     return worker, Pipe(from_worker[0], to_worker[1], deadline)
-
-
-def run_file(file: str, outcome: _Outcomes) -> None:
-    """Load one test file and run its tests."""
-    name = PurePosixPath(file).with_suffix("").as_posix().replace("/", ".")
-    try:
-        module = importlib.import_module(name)
-        unittest.defaultTestLoader.loadTestsFromModule(module).run(outcome)
-    except BaseException as error:  # noqa: BLE001 - a test file that fails to load has failed, however it did
-        outcome.note(PurePosixPath(file).stem, "failed", f"cannot be run: {_said(error)}")
 
 
 class _Outcomes(unittest.TestResult):
