@@ -62,7 +62,7 @@ def test_every_field_must_be_there(name: str) -> None:
     whole = json.loads(json.dumps(manifest().to_json()))
     assert Manifest.from_json(whole) == manifest()
 
-    with pytest.raises(ValueError, match=f"without {name}"):
+    with pytest.raises(ValueError, match=f"^`{name}` is missing$"):
         Manifest.from_json({key: value for key, value in whole.items() if key != name})
 
 
@@ -72,9 +72,9 @@ def test_every_field_must_be_there(name: str) -> None:
         ({"runs": "3"}, "runs must be a whole number, not '3'"),
         ({"sampling": {"temperature": "hot"}}, "sampling must be"),
         ({"planned": {"task": "a", "run": 1}}, "planned must be a list"),
-        ({"suite": {"name": "x"}}, "without version"),
+        ({"suite": {"name": "x"}}, "`version`, .* are missing"),
         ({"selection": []}, "selection must be an object"),
-        ({"prices": {"prompt": None}}, "without cached"),
+        ({"prices": {"prompt": None}}, "`cached`.* missing"),
     ],
 )
 def test_a_field_of_another_type_is_named(change: dict[str, object], words: str) -> None:
