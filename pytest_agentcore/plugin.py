@@ -85,12 +85,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_agentcore.session.activate import activate  # noqa: PLC0415 - heavy, and only wanted with a model
 
         activate(config, config.stash.get(_TAKEN, ()))
-    else:
-        _refuse_gate(config)
-
-
-def _refuse_gate(config: pytest.Config) -> None:
-    """A gate that somebody types must not be open because there is nothing to gate; one in the ini file waits."""
+        return
+    # a gate that somebody types must not be open because there is nothing to gate; one in the ini file waits
     for name in ("min-pass-rate", "baseline"):
         if config.getoption(f"agentcore_{name.replace('-', '_')}", None):
             raise pytest.UsageError(
@@ -114,50 +110,40 @@ def pytest_agentcore_tools() -> Sequence[Tool]:
 
 def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
     """The built-in backends; what they need is imported when one is opened."""
-    return {"llama_cpp": _open_llama_cpp, "openai": _open_openai, "scripted": _open_scripted}
 
+    def llama_cpp(entry: ModelEntry, engine: EngineSettings) -> Backend:
+        from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
 
-def _open_llama_cpp(entry: ModelEntry, engine: EngineSettings) -> Backend:
-    from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
+        return open_backend(entry, engine)
 
-    return open_backend(entry, engine)
+    def openai(entry: ModelEntry, engine: EndpointSettings) -> Backend:
+        from pytest_agentcore.backends.openai.backend import open_backend  # noqa: PLC0415
 
+        return open_backend(entry, engine)
 
-def _open_openai(entry: ModelEntry, engine: EndpointSettings) -> Backend:
-    from pytest_agentcore.backends.openai.backend import open_backend  # noqa: PLC0415
+    def scripted(entry: ModelEntry, engine: EngineSettings) -> Backend:
+        from pytest_agentcore.backends.scripted import open_backend  # noqa: PLC0415
 
-    return open_backend(entry, engine)
+        return open_backend(entry, engine)
 
-
-def _open_scripted(entry: ModelEntry, engine: EngineSettings) -> Backend:
-    from pytest_agentcore.backends.scripted import open_backend  # noqa: PLC0415
-
-    return open_backend(entry, engine)
+    return {"llama_cpp": llama_cpp, "openai": openai, "scripted": scripted}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Collect nothing that tasks give or models wrote: importing it would run a model's code outside the sandbox."""
+    path = campaign = collection_path
     try:
-        return True if _is_given(collection_path) or _is_left_by_models(collection_path) else None
+        if path.name == "files" and path.is_dir():  # beside task modules
+            modules = [module for module in path.parent.glob("test_*.py") if module.is_file()]
+            if any(b"pytest_agentcore" in module.read_bytes() for module in modules):
+                return True
+        # a campaign's folder, or what lies among the workspaces in one, in case somebody names these
+        if "workspaces" in path.parts:
+            inside = (at for at in (path, *path.parents) if (at.parent.name, at.name) == ("data", "workspaces"))
+            campaign = next((at.parent.parent for at in inside), path)
+        return True if (campaign / "manifest.json").is_file() and (campaign / "verification").is_dir() else None
     except OSError:  # a folder that cannot be looked into is pytest's to speak about
         return None
-
-
-def _is_given(path: Path) -> bool:
-    """Tell whether it is a folder `files` beside task modules."""
-    if path.name != "files" or not path.is_dir():
-        return False
-    modules = (module for module in path.parent.glob("test_*.py") if module.is_file())
-    return any(b"pytest_agentcore" in module.read_bytes() for module in modules)
-
-
-def _is_left_by_models(path: Path) -> bool:
-    """Tell whether it is a campaign's folder or lies among the workspaces in one, in case somebody names these."""
-    campaign = path
-    if "workspaces" in path.parts:
-        inside = (place for place in (path, *path.parents) if (place.parent.name, place.name) == ("data", "workspaces"))
-        campaign = next((place.parent.parent for place in inside), path)
-    return (campaign / "manifest.json").is_file() and (campaign / "verification").is_dir()
 
 
 @pytest.hookimpl(trylast=True)

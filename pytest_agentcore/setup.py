@@ -171,13 +171,32 @@ def _settle(
             f"{entry.origin}: {entry.name}.backend: {entry.backend!r} is none of {known}; a plugin adds others"
         )
     engine = _engine(entry, settings)
+    for key in settings.sampling:
+        if key in entry.not_sent:
+            raise UsageError(
+                f"--agentcore-sampling {key}: {entry.name} takes none: its registry entry has {key} under not_sent"
+            )
+    sampling = read_settings(Sampling, {**entry.sampling, **settings.sampling})
+    limit = Limit(
+        turns=settings.max_turns,
+        reply_tokens=settings.reply_tokens or entry.reply_tokens or 4096,
+        seconds=settings.trial_timeout,
+    )
     policies = tuple(map(Policy, settings.tool_calls)) or (entry.policy or Policy.native,)
     depths = settings.context_load or (0,)
     if entry.is_agent:
         policies, depths = policies[:1], (0,)
     for policy, depth in product(policies, depths):
         parts = [entry.slug, policy.value if len(policies) > 1 else "", f"load{depth}" if len(depths) > 1 else ""]
-        yield _setup(entry, settings, engine=engine, policy=policy, load=depth, label="-".join(filter(None, parts)))
+        yield Setup(
+            entry=entry,
+            policy=policy,
+            load=depth,
+            label="-".join(filter(None, parts)),
+            sampling=sampling,
+            engine=engine,
+            limit=limit,
+        )
 
 
 def _entry(
@@ -203,32 +222,3 @@ def _engine(entry: ModelEntry, settings: Settings) -> EngineSettings | EndpointS
     own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds
     foreign = settings_of(other).keys() - settings_of(own).keys() if len(settings.models) > 1 else set()
     return read_settings(own, {key: value for key, value in settings.engine.items() if key not in foreign})
-
-
-def _setup(
-    entry: ModelEntry,
-    settings: Settings,
-    *,
-    engine: EngineSettings | EndpointSettings,
-    policy: Policy,
-    load: int,
-    label: str,
-) -> Setup:
-    for key in settings.sampling:
-        if key in entry.not_sent:
-            raise UsageError(
-                f"--agentcore-sampling {key}: {entry.name} takes none: its registry entry has {key} under not_sent"
-            )
-    return Setup(
-        entry=entry,
-        policy=policy,
-        load=load,
-        label=label,
-        sampling=read_settings(Sampling, {**entry.sampling, **settings.sampling}),
-        engine=engine,
-        limit=Limit(
-            turns=settings.max_turns,
-            reply_tokens=settings.reply_tokens or entry.reply_tokens or 4096,
-            seconds=settings.trial_timeout,
-        ),
-    )

@@ -143,7 +143,11 @@ class ScriptedBackend:
         if isinstance(answer, Reply):
             return answer
         text, finish = self._say(answer, request, room)
-        usage = self._count(request, taken, len(_TOKEN.findall(text)))
+        said = len(_TOKEN.findall(text))
+        with self._lock:  # as if a cache held the trial's last prompt and reply
+            held = self._seen.get(request.trial, 0) if request.turn > 1 else 0
+            self._seen[request.trial] = taken + said
+        usage = Usage(prompt_tokens=taken, cached_tokens=min(held, taken), reply_tokens=said)
         read = read_text(text, request, self._dialect)
         return replace(read, finish=finish, usage=usage, seconds=time.monotonic() - began)
 
@@ -188,13 +192,6 @@ class ScriptedBackend:
         if len(words) <= limit:
             return said, FinishReason.stop
         return said, FinishReason.length if limit == request.max_reply_tokens else FinishReason.context
-
-    def _count(self, request: Request, taken: int, said: int) -> Usage:
-        """As if a cache held the trial's last prompt and reply."""
-        with self._lock:
-            held = self._seen.get(request.trial, 0) if request.turn > 1 else 0
-            self._seen[request.trial] = taken + said
-        return Usage(prompt_tokens=taken, cached_tokens=min(held, taken), reply_tokens=said)
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
@@ -333,14 +330,14 @@ def read_line(where: str, given: Any) -> Line:
     _check(where, given, _LINE)
     if "text" in given and {"content", "tool_calls", "reasoning"} & given.keys():
         raise UsageError(f"{where}: a reply has either text or content, reasoning and tool_calls")
-    calls = tuple(_call(f"{where}: tool_calls[{i}]", call) for i, call in enumerate(given.get("tool_calls", ())))
-    return Line(**{**given, "tool_calls": calls})
-
-
-def _call(where: str, call: Any) -> tuple[str, Mapping[str, Any]]:
-    if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
-        raise UsageError(f"{where}: a call is {{name, arguments}}")
-    arguments = call.get("arguments", {})
-    if not isinstance(arguments, Mapping) or call.keys() - {"name", "arguments"}:
-        raise UsageError(f"{where}: a call is {{name, arguments}}, and its arguments are a table")
-    return call["name"], arguments
+    calls: list[tuple[str, Mapping[str, Any]]] = []
+    for index, call in enumerate(given.get("tool_calls", ())):
+        if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
+            raise UsageError(f"{where}: tool_calls[{index}]: a call is {{name, arguments}}")
+        arguments = call.get("arguments", {})
+        if not isinstance(arguments, Mapping) or call.keys() - {"name", "arguments"}:
+            raise UsageError(
+                f"{where}: tool_calls[{index}]: a call is {{name, arguments}}, and its arguments are a table"
+            )
+        calls.append((call["name"], arguments))
+    return Line(**{**given, "tool_calls": tuple(calls)})

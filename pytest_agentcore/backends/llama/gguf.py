@@ -169,8 +169,7 @@ class _Reader:
             value = self._array(key) if code == _ARRAY else self._text() if code == _STRING else self._scalar(code)
             if value is not None:
                 metadata[key] = value
-        ends: list[int] = []
-        """Of each tensor the offset of the first byte behind it, from the start of the weights."""
+        ends: list[int] = []  # offset of the first byte behind each tensor, from the start of the weights
         for _ in range(tensors):
             self._text()  # its name
             elements = math.prod(int(self._scalar(10)) for _ in range(self._scalar(4)))

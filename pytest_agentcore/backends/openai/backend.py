@@ -70,7 +70,13 @@ class OpenAIBackend:
         usage = collected.counted() or Usage(reply_tokens=len(collected.pieces))
         self._growth.check(request, usage)
         self._reasoning_field = self._reasoning_field or collected.reasoning_field
-        self._scrub(collected)
+        # a server that repeats the key must not get it into a transcript
+        scrubbed = self._client.scrubbed
+        if scrubbed(collected.text) != collected.text:
+            collected.pieces[:] = [scrubbed(collected.text)]
+            collected.content, collected.reasoning = scrubbed(collected.content), scrubbed(collected.reasoning)
+            for call in collected.calls:
+                call.name, call.arguments = scrubbed(call.name), scrubbed(call.arguments)
         reply = read_reply(collected, request, finish)
         return replace(reply, finish=finish, usage=usage, seconds=time.monotonic() - began)
 
@@ -148,15 +154,6 @@ class OpenAIBackend:
                 Cause.backend_unreachable,
             )
         return finish
-
-    def _scrub(self, collected: Collected) -> None:
-        """A server that repeats the key must not get it into a transcript."""
-        scrubbed = self._client.scrubbed
-        if scrubbed(collected.text) != collected.text:
-            collected.pieces[:] = [scrubbed(collected.text)]
-            collected.content, collected.reasoning = scrubbed(collected.content), scrubbed(collected.reasoning)
-            for call in collected.calls:
-                call.name, call.arguments = scrubbed(call.name), scrubbed(call.arguments)
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
@@ -252,12 +249,11 @@ _WORD = re.compile(r"\w+")
 
 def least_tokens(messages: Iterable[Message]) -> int:
     """A lower bound that holds for every tokenizer; reasoning is not counted, since templates drop it."""
-    return sum(_words(message) for message in messages) // 2
-
-
-def _words(message: Message) -> int:
-    calls = (json.dumps(dict(call.arguments), ensure_ascii=False) for call in message.tool_calls)
-    return sum(sum(1 for _ in _WORD.finditer(text)) for text in (message.content, *calls))
+    words = 0
+    for message in messages:
+        calls = (json.dumps(dict(call.arguments), ensure_ascii=False) for call in message.tool_calls)
+        words += sum(1 for text in (message.content, *calls) for _ in _WORD.finditer(text))
+    return words // 2
 
 
 def _thinks(request: Request) -> bool:

@@ -39,8 +39,17 @@ class EndpointClient:
     """One endpoint; may be used from several threads."""
 
     def __init__(self, base_url: str, key: str, *, idle_seconds: float) -> None:
-        with _lasting():
+        # importing the package makes seventy thousand objects that stay for good. The garbage collector is kept away
+        # from them, now and later: going through them over and over, most of all when pytest collects at its end,
+        # took an eighth of the processor time of a short campaign
+        collects = gc.isenabled()
+        gc.disable()
+        try:
             import openai  # noqa: PLC0415 - heavy
+        finally:
+            gc.freeze()
+            if collects:
+                gc.enable()
 
         self._openai, self._key = openai, key
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
@@ -146,23 +155,6 @@ class EndpointClient:
         return shown[:SHOWN]
 
 
-@contextlib.contextmanager
-def _lasting() -> Iterator[None]:
-    """Keep the garbage collector away from all that is made in here, now and later, since it stays for good.
-
-    Importing the package makes seventy thousand objects. Going through them over and over, most of all when pytest
-    collects at its end, took an eighth of the processor time of a short campaign.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was:
-            gc.enable()
-
-
 def refuses_key(error: BackendError) -> bool:
     """Whether the endpoint answered 401 or 403."""
     return error.cause is Cause.backend_refused and any(f"answers {status}:" in str(error) for status in (401, 403))
@@ -184,19 +176,14 @@ def _message(error: Any) -> str:
     if not isinstance(inner, Mapping):
         return str(inner or error.message)
     words = (inner.get("message"), inner.get("code"))
-    said = " · ".join(str(word) for word in words if word) or _details(body)
-    return (
-        said
-        or (json.dumps(body, ensure_ascii=False) if body else "")
-        or str(error.response.reason_phrase or error.message)
-    )
-
-
-def _details(body: Any) -> str:
-    """The findings of FastAPI's validation, without the request that it repeats."""
+    if said := " · ".join(str(word) for word in words if word):
+        return said
+    # the findings of FastAPI's validation, without the request that it repeats
     details = body.get("detail") if isinstance(body, Mapping) else None
     found = [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
-    return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
+    if found:
+        return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
+    return json.dumps(body, ensure_ascii=False) if body else str(error.response.reason_phrase or error.message)
 
 
 def _seconds(value: str | None) -> float | None:

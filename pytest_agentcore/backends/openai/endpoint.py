@@ -70,7 +70,14 @@ def open_endpoint(entry: ModelEntry, settings: EndpointSettings) -> tuple[Endpoi
         said = _ask(base_url, model, client)
     except BackendError as error:
         client.close()
-        raise UsageError(_sentence(entry, base_url, error)) from None
+        sentence = f"{entry.name}: {shown(base_url)}: {error}"
+        if refuses_key(error):
+            state = "does not take the key in" if api_key_of(entry) else "wants a key; set"
+            sentence = f"{entry.name}: {shown(base_url)} {state} {entry.api_key_env or DEFAULT_KEY} ({error})"
+            sentence += "; --agentcore-api-key-env names another variable"
+        elif error.cause is Cause.backend_unreachable:
+            sentence += "; start the server, or correct --agentcore-base-url"
+        raise UsageError(sentence) from None
     endpoint = Endpoint(
         base_url=base_url,
         model=model,
@@ -106,32 +113,18 @@ def _ask(base_url: str, model: str, client: EndpointClient) -> _Said:
     names = [str(entry.get("id", "")) for entry in entries]
     found = next((entry for entry in entries if entry.get("id") == model), entries[0] if entries else {})
     if found.get("owned_by") == "llamacpp":
-        return _ask_llama_server(base_url, client)
+        # llama.cpp's own server tells its file, its slots and the context of one slot
+        props = client.get(f"{base_url.partition('?')[0].removesuffix('/v1')}/props")
+        context = (props.get("default_generation_settings") or {}).get("n_ctx")
+        file, server = PurePosixPath(str(props.get("model_path", ""))).name, str(props.get("build_info", ""))
+        told = {key: client.words(value) for key, value in (("file", file), ("server", server)) if value}
+        return _Said(
+            context=context if isinstance(context, int) else None,
+            slots=int(props.get("total_slots") or 0),
+            facts={"engine": "llama.cpp server", **told},
+        )
     if names and model not in names:
         listed_names = client.words(", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else ""))
         return _Said(warning=f"the endpoint lists no model {model!r}; it has {listed_names}")
     length = found.get("max_model_len")  # vLLM's
     return _Said(context=length if isinstance(length, int) else None)
-
-
-def _ask_llama_server(base_url: str, client: EndpointClient) -> _Said:
-    """llama.cpp's own server tells its file, its slots and the context of one slot."""
-    props = client.get(f"{base_url.partition('?')[0].removesuffix('/v1')}/props")
-    context = (props.get("default_generation_settings") or {}).get("n_ctx")
-    facts = {"file": PurePosixPath(str(props.get("model_path", ""))).name, "server": str(props.get("build_info", ""))}
-    return _Said(
-        context=context if isinstance(context, int) else None,
-        slots=int(props.get("total_slots") or 0),
-        facts={"engine": "llama.cpp server", **{key: client.words(value) for key, value in facts.items() if value}},
-    )
-
-
-def _sentence(entry: ModelEntry, base_url: str, error: BackendError) -> str:
-    where = f"{entry.name}: {shown(base_url)}"
-    if refuses_key(error):
-        name = entry.api_key_env or DEFAULT_KEY
-        state = "does not take the key in" if api_key_of(entry) else "wants a key; set"
-        return f"{where} {state} {name} ({error}); --agentcore-api-key-env names another variable"
-    if error.cause is Cause.backend_unreachable:
-        return f"{where}: {error}; start the server, or correct --agentcore-base-url"
-    return f"{where}: {error}"

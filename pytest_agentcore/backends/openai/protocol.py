@@ -8,11 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_agentcore.backends.base import Message, Request, ToolCall
+from pytest_agentcore.backends.base import Message, Request
 from pytest_agentcore.backends.reading import offered, short_id, tool_dicts
 from pytest_agentcore.catalogue.entry import Policy, Sampling, settings_of
 from pytest_agentcore.errors import BackendError
-from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.result import Usage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -36,10 +35,14 @@ def body(request: Request, model: str, *, reasoning_field: str = "", left_out: C
         left_out: keys of `OPTIONAL` that the server refused, and `max_tokens` where it wants the newer name.
     """
     ceiling = "max_completion_tokens" if "max_tokens" in left_out else "max_tokens"
+    tools = tool_dicts(offered(request.tools, request.policy))
+    asked: dict[str, Any] = {"tools": tools, "tool_choice": "auto"} if tools else {}
+    if request.policy is Policy.constrained:
+        asked |= {"tool_choice": "required", "parallel_tool_calls": False}
     whole: dict[str, Any] = {
         "model": model,
         "messages": [message_json(message, reasoning_field) for message in request.messages],
-        **_tools(request.tools, request.policy),
+        **asked,
         **{name: getattr(request.sampling, key) for name, key in _SETTING_OF.items()},
         "seed": request.seed,
         ceiling: request.max_reply_tokens,
@@ -60,8 +63,10 @@ def lost_by(key: str, sampling: Sampling) -> bool:
 def message_json(message: Message, reasoning_field: str = "") -> dict[str, Any]:
     """One message; an assistant's arguments are JSON in a string, as the protocol wants them."""
     said: dict[str, Any] = {"role": message.role, "content": _sound(message.content)}
-    if message.tool_calls:
-        said["tool_calls"] = [_call(call) for call in message.tool_calls]
+    for call in message.tool_calls:
+        arguments = _sound(json.dumps(dict(call.arguments), ensure_ascii=False))
+        function = {"name": call.name, "arguments": arguments}
+        said.setdefault("tool_calls", []).append({"id": short_id(call.id), "type": "function", "function": function})
     if message.reasoning and reasoning_field:
         said[reasoning_field] = _sound(message.reasoning)
     if message.role == "tool":
@@ -69,21 +74,9 @@ def message_json(message: Message, reasoning_field: str = "") -> dict[str, Any]:
     return said
 
 
-def _tools(specs: Sequence[ToolSpec], policy: Policy) -> dict[str, Any]:
-    tools = tool_dicts(offered(specs, policy))
-    if policy is Policy.constrained:
-        return {"tools": tools, "tool_choice": "required", "parallel_tool_calls": False}
-    return {"tools": tools, "tool_choice": "auto"} if tools else {}
-
-
 def _sound(text: str) -> str:
     """Without lone surrogates: they have no form in UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _call(call: ToolCall) -> dict[str, Any]:
-    arguments = _sound(json.dumps(dict(call.arguments), ensure_ascii=False))
-    return {"id": short_id(call.id), "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 REASONING_FIELDS = ("reasoning_content", "reasoning")
@@ -113,9 +106,13 @@ class StreamedCall:
             return True
         if name and name != self.name and self.arguments:
             return True
-        if not (name or self.named_again):
+        begins, ended = arguments.lstrip().startswith("{"), self.arguments.rstrip().endswith("}")
+        if not ((name or self.named_again) and begins and ended):
             return False
-        return arguments.lstrip().startswith("{") and _is_object(self.arguments)
+        try:
+            return isinstance(json.loads(self.arguments), dict)
+        except (ValueError, RecursionError):
+            return False
 
 
 @dataclass(slots=True)
@@ -168,7 +165,9 @@ class Collected:
             if thought := delta.get(name):
                 yield from self._thought(thought, name)
                 break
-        calls = delta.get("tool_calls") or _as_calls(delta.get("function_call"))
+        calls = delta.get("tool_calls")
+        if not calls and (function := delta.get("function_call")):  # the protocol's earlier form
+            calls = [{"function": function}]
         if (said or calls) and self.reasoning and not (self.content or self.calls):
             yield END_THINK
         if said:
@@ -188,7 +187,9 @@ class Collected:
     def _call(self, part: Mapping[str, Any]) -> Iterator[str]:
         """A part of a call: of the one that was begun at its index, or of a new one."""
         index, call_id, function = part.get("index", 0), part.get("id") or "", part.get("function") or {}
-        name, arguments = function.get("name") or "", _as_text(function.get("arguments"))
+        name, arguments = function.get("name") or "", function.get("arguments") or ""
+        if isinstance(arguments, Mapping):  # some servers send the object itself instead of its JSON
+            arguments = json.dumps(arguments, ensure_ascii=False)
         call = self._open.get(index)
         if call is None or call.is_over(call_id, name, arguments):
             name = name or (call.name if call else "")
@@ -210,23 +211,11 @@ class Collected:
         prompt, reply = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
         if not prompt and not reply:
             return None
-        return Usage(prompt_tokens=prompt, cached_tokens=min(prompt, self._cached(usage)), reply_tokens=reply)
-
-    def _cached(self, usage: Mapping[str, Any]) -> int:
-        """OpenAI's field and vLLM's, then DeepSeek's, then llama.cpp's."""
+        # OpenAI's field and vLLM's, then DeepSeek's, then llama.cpp's
         details, timings = _table(usage.get("prompt_tokens_details")), _table(self.timings)
         counts = (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
-        return next(filter(None, map(_count, counts)), 0)
-
-
-def _is_object(text: str) -> bool:
-    """Whether a text is a whole JSON object."""
-    if not text.rstrip().endswith("}"):
-        return False
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+        cached = next(filter(None, map(_count, counts)), 0)
+        return Usage(prompt_tokens=prompt, cached_tokens=min(prompt, cached), reply_tokens=reply)
 
 
 def _parted(content: Any) -> tuple[str, str]:
@@ -248,16 +237,6 @@ def _parted(content: Any) -> tuple[str, str]:
         else:
             said += part.get("text") or ""
     return said, thoughts
-
-
-def _as_calls(function: Any) -> Sequence[Mapping[str, Any]]:
-    """The one call of the protocol's earlier form."""
-    return [{"function": function}] if function else ()
-
-
-def _as_text(arguments: Any) -> str:
-    """Some servers send the object itself instead of its JSON."""
-    return json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, Mapping) else arguments or ""
 
 
 def _table(value: Any) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -71,38 +72,24 @@ def _structured(
     repairs: list[str] = []
     for call in streamed:
         try:
-            calls.append(RawCall(name=call.name, arguments=_strict(call.arguments)))
+            written = call.arguments.strip()
+            value, end = read_json(written, 0) if written else ({}, 0)  # nothing at all stands for none
+            if written[end:].strip():
+                raise MalformedCall("something follows the object", end)
+            calls.append(RawCall(name=call.name, arguments=_object(value)))
         except MalformedCall as error:
-            mended = _mended(call, repairs) if policy is Policy.lenient else None
-            if mended:
-                calls.append(mended)
-            else:
-                problems.append(
-                    f"The arguments of your call of {call.name[:64] or 'a tool'} are no JSON object: {error.problem}. "
-                    "Nothing was run; make the call again."
-                )
+            if policy is Policy.lenient:
+                with contextlib.suppress(MalformedCall):
+                    value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
+                    calls.append(RawCall(name=call.name, arguments=_object(value)))
+                    reason = ", ".join(notes) or "what follows them"
+                    repairs.append(f"Read the arguments of {call.name} in spite of {reason}.")
+                    continue
+            problems.append(
+                f"The arguments of your call of {call.name[:64] or 'a tool'} are no JSON object: {error.problem}. "
+                "Nothing was run; make the call again."
+            )
     return calls, problems, repairs
-
-
-def _strict(arguments: str) -> dict[str, Any]:
-    """Arguments as an object; nothing at all stands for none."""
-    text = arguments.strip()
-    if not text:
-        return {}
-    value, end = read_json(text, 0)
-    if text[end:].strip():
-        raise MalformedCall("something follows the object", end)
-    return _object(value)
-
-
-def _mended(call: StreamedCall, repairs: list[str]) -> RawCall | None:
-    try:
-        value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
-        arguments = _object(value)
-    except MalformedCall:
-        return None
-    repairs.append(f"Read the arguments of {call.name} in spite of {', '.join(notes) or 'what follows them'}.")
-    return RawCall(name=call.name, arguments=arguments)
 
 
 def _object(value: Any) -> dict[str, Any]:
