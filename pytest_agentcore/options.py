@@ -26,19 +26,20 @@ class Option(Generic[Value]):
     Args:
         help: what `--help` says of it; the default is added.
         kind: makes a value of a word.
-        default: its value when it is not given; None leaves it to the model's registry entry.
+        default: its value when it is not given; None leaves it to the model's registry entry, but for a list and a
+            flag, which are empty and off.
         name: how it is spelled, where that differs from the attribute's name.
         bare: `--<name>` is offered too, when nobody else has taken it.
         ini: it has an ini twin; what is said once for one run only has none.
         repeatable: it may be given several times.
         listed: it takes several values with commas between them.
-        pairs: it takes `KEY=VALUE`.
+        pairs: it takes `KEY=VALUE`, and may be given several times.
         path: it takes a path, whose two-word form can move pytest's rootdir.
         choices: the only words that it takes.
         least: the smallest value.
         most: the greatest value.
         or_zero: 0 is taken too, though it is less than the least.
-        metavar: stands for the value in `--help`.
+        metavar: stands for the value in `--help`, where its kind does not say enough.
     """
 
     def __init__(
@@ -60,9 +61,12 @@ class Option(Generic[Value]):
         or_zero: bool = False,
         metavar: str = "",
     ) -> None:
-        self.help, self.kind, self.default, self.metavar = help, kind, default, metavar
+        unset = () if listed else False if kind is bool else None
+        self.help, self.kind, self.default = help, kind, unset if default is None else default
         self.name, self.bare, self.ini, self.path = name, bare, ini, path
-        self.repeatable, self.listed, self.pairs = repeatable, listed, pairs
+        self.repeatable, self.listed, self.pairs = repeatable or pairs, listed, pairs
+        usual = "KEY=VALUE" if pairs else "DIR" if path else {int: "N", float: "SECONDS"}.get(kind, "")
+        self.metavar = metavar or usual
         self.choices, self.least, self.most, self.or_zero = choices, least, most, or_zero
 
     def __set_name__(self, owner: type[Settings], attribute: str) -> None:
@@ -121,7 +125,7 @@ class Settings:
         path=True,
         metavar="MODEL",
     )
-    runs: Option[int] = Option("trials of every task", int, default=3, bare=True, metavar="N", least=1)
+    runs: Option[int] = Option("trials of every task", int, default=3, bare=True, least=1)
     suite: Option[str] = Option(
         "name of a shipped suite or =DIR, used when no path is given",
         default="agentic-core-v1",
@@ -130,16 +134,11 @@ class Settings:
         metavar="SUITE",
     )
     results: Option[str] = Option(
-        "folder that receives one campaign folder per model",
-        default="agentcore-results",
-        bare=True,
-        path=True,
-        metavar="DIR",
+        "folder that receives one campaign folder per model", default="agentcore-results", bare=True, path=True
     )
     tool_calls: Option[tuple[str, ...]] = Option(
         "policy: how tool calls are asked for and read, native, lenient or constrained; several are run as one "
         "group (default: the registry's for the model, else native)",
-        default=(),
         bare=True,
         listed=True,
         choices=("native", "lenient", "constrained"),
@@ -152,37 +151,28 @@ class Settings:
         metavar="[TASK=]RATE",
     )
     baseline: Option[str | None] = Option(
-        "fail the run when it is significantly worse than this campaign (see docs/compare.md)", path=True, metavar="DIR"
+        "fail the run when it is significantly worse than this campaign (see docs/compare.md)", path=True
     )
-    keep_workspaces: Option[bool] = Option("keep final workspaces uncompressed too", bool, default=False, bare=True)
+    keep_workspaces: Option[bool] = Option("keep final workspaces uncompressed too", bool, bare=True)
     sandbox: Option[Literal["bubblewrap", "process"] | None] = Option(
         "where tools and checkers run (default: bubblewrap; process confines less, see docs/sandbox.md)",
         bare=True,
         choices=("bubblewrap", "process"),
     )
     engine: Option[Mapping[str, str]] = Option(
-        "engine setting, e.g. n_ctx, n_gpu_layers, threads, n_batch, flash_attn; repeatable",
-        pairs=True,
-        repeatable=True,
-        metavar="KEY=VALUE",
+        "engine setting, e.g. n_ctx, n_gpu_layers, threads, n_batch, flash_attn; repeatable", pairs=True
     )
     sampling: Option[Mapping[str, str]] = Option(
-        "sampling value, e.g. temperature, top_p, top_k, min_p, repeat_penalty; repeatable",
-        pairs=True,
-        repeatable=True,
-        metavar="KEY=VALUE",
+        "sampling value, e.g. temperature, top_p, top_k, min_p, repeat_penalty; repeatable", pairs=True
     )
-    max_turns: Option[int] = Option("turns of a trial", int, default=15, metavar="N", least=1)
+    max_turns: Option[int] = Option("turns of a trial", int, default=15, least=1)
     reply_tokens: Option[int | None] = Option(
         "ceiling of one reply in tokens, reasoning counted (default: the registry's for the model, else 4096)",
         int,
-        metavar="N",
         least=1,
     )
-    trial_timeout: Option[float] = Option(
-        "wall clock of a trial", float, default=3600.0, metavar="SECONDS", least=1e-3, most=LONGEST
-    )
-    seed: Option[int] = Option("base of every trial's seed", int, default=0, metavar="N")
+    trial_timeout: Option[float] = Option("wall clock of a trial", float, default=3600.0, least=1e-3, most=LONGEST)
+    seed: Option[int] = Option("base of every trial's seed", int, default=0)
     order: Option[Literal["interleaved", "by-task"]] = Option(
         "run 1 of every task before run 2 of any, or all runs of a task together",
         default="interleaved",
@@ -191,7 +181,6 @@ class Settings:
     context_load: Option[tuple[int, ...]] = Option(
         "tokens of earlier conversation before each task; several depths are run as one group (default: 0)",
         int,
-        default=(),
         listed=True,
         metavar="TOKENS[,TOKENS...]",
         least=LEAST_LOAD,
@@ -203,12 +192,10 @@ class Settings:
         choices=("stop", "warn", "off"),
     )
     no_preflight: Option[bool] = Option(
-        "run the campaign although its preflight failed; the manifest has the verdict (as preflight=warn)",
-        bool,
-        default=False,
+        "run the campaign although its preflight failed; the manifest has the verdict (as preflight=warn)", bool
     )
     retries: Option[int] = Option(
-        "further attempts at a trial that ended in an infrastructure error", int, default=1, metavar="N", least=0
+        "further attempts at a trial that ended in an infrastructure error", int, default=1, least=0
     )
     base_url: Option[str | None] = Option(
         "an OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; --model is then what it calls the model",
@@ -218,22 +205,14 @@ class Settings:
         "environment variable that holds the endpoint's key (default: OPENAI_API_KEY, to https addresses only)",
         metavar="NAME",
     )
-    parallel: Option[int] = Option(
-        "trials at a time, started in order", int, default=1, bare=True, metavar="N", least=1
-    )
+    parallel: Option[int] = Option("trials at a time, started in order", int, default=1, bare=True, least=1)
     reconnect_timeout: Option[float] = Option(
-        "how long a backend that went away is waited for",
-        float,
-        default=300.0,
-        metavar="SECONDS",
-        least=0,
-        most=LONGEST,
+        "how long a backend that went away is waited for", float, default=300.0, least=0, most=LONGEST
     )
     max_infra_errors: Option[int] = Option(
         "a campaign ends after so many infrastructure errors in a row; what is left of it is not run",
         int,
         default=5,
-        metavar="N",
         least=1,
     )
     predictions: Option[str | None] = Option(
@@ -250,7 +229,6 @@ class Settings:
         "the campaign to continue, by folder or id; by default the newest of the same kind, if it is incomplete",
         ini=False,
         path=True,
-        metavar="DIR",
     )
     rerun: Option[tuple[str, ...]] = Option(
         "run the newest campaign's trials that ended so again, to look at them, in a campaign that counts "

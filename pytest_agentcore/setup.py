@@ -44,7 +44,13 @@ def settle(given: Callable[[Option[Any]], Any]) -> Settings:
 
 def _value(option: Option[Any], raw: Any) -> Any:
     if option.pairs:
-        return _pairs(option, raw or ())
+        split: dict[str, str] = {}
+        for word in raw or ():
+            key, equals, value = word.partition("=")  # a key given twice keeps its last value
+            if not (key and equals and value):
+                raise UsageError(f"--agentcore-{option.name} {word!r}: must read KEY=VALUE")
+            split[key] = value
+        return split
     if option.repeatable:
         return tuple(raw or ())
     if raw is None or raw == "":
@@ -56,17 +62,6 @@ def _value(option: Option[Any], raw: Any) -> Any:
         if value in values[:number]:
             raise UsageError(f"{option.dest} {raw!r}: {value} stands there twice")
     return values
-
-
-def _pairs(option: Option[Any], words: Sequence[str]) -> dict[str, str]:
-    """Split `KEY=VALUE` words at the first `=`; a key given twice keeps its last value."""
-    split: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key and equals and value):
-            raise UsageError(f"--agentcore-{option.name} {word!r}: must read KEY=VALUE")
-        split[key] = value
-    return split
 
 
 def _one_value(option: Option[Any], raw: Any) -> Any:

@@ -238,7 +238,7 @@ class LlamaCppBackend:
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
         model, context, template = self._model, self._context, self._template
-        threads = context.threads[0]
+        threads = context.chosen["threads"]
         cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
         beyond = f"a context of {context.n_ctx} tokens is more than the {model.context_train} the model was trained for"
         warnings = (

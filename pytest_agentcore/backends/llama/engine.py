@@ -116,7 +116,6 @@ class LoadedModel:
             problem = self.log.problem()
             self.log.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
-        self.vocabulary = Vocabulary(library, library.llama_model_get_vocab(self.pointer))
         self.parameters = int(library.llama_model_n_params(self.pointer))
         """Number of weights."""
         self.context_train = int(library.llama_model_n_ctx_train(self.pointer))
@@ -128,6 +127,8 @@ class LoadedModel:
         if not (vocab_only or decodes):
             self.close()
             raise UsageError(f"{path}: not a model that continues text (it has an encoder, or no decoder)")
+        # read last: llama.cpp aborts where a vocabulary is asked for that is not there, as an encoder's may be
+        self.vocabulary = Vocabulary(library, library.llama_model_get_vocab(self.pointer))
 
     def text(self, key: str) -> str | None:
         """A metadata value as text, e.g. of `tokenizer.chat_template`."""
@@ -176,8 +177,18 @@ class Context:
             raise UsageError(f"{model.path.name}: no context of {n_ctx} tokens can be made: {model.log.problem()}")
         self.n_ctx = int(self.library.llama_n_ctx(self.pointer))
         self._memory = self.library.llama_get_memory(self.pointer)
-        self.n_batch = min(model.settings.n_batch, self.n_ctx)
-        self.threads = (params.n_threads, params.n_threads_batch)
+        self.n_batch = min(settings.n_batch, self.n_ctx)
+        self.chosen: dict[str, Any] = {
+            "n_ctx": self.n_ctx,
+            "n_batch": self.n_batch,
+            "n_ubatch": min(settings.n_ubatch, self.n_batch),
+            "n_gpu_layers": model.gpu_layers,
+            "threads": params.n_threads,
+            "threads_batch": params.n_threads_batch,
+            "flash_attn": "auto" if settings.flash_attn is None else settings.flash_attn,
+            "swa_full": True,
+        }
+        """The engine settings that were left to be chosen, as they came out."""
         self._tokens = (self.library.llama_token * self.n_batch)()
         self._single = self.library.llama_batch_get_one(self._tokens, 1)
 
@@ -205,21 +216,6 @@ class Context:
         if not kept:
             self.library.llama_memory_clear(self._memory, True)
         return kept
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The engine settings that were left to be chosen, as they came out."""
-        settings = self.model.settings
-        return {
-            "n_ctx": self.n_ctx,
-            "n_batch": self.n_batch,
-            "n_ubatch": min(settings.n_ubatch, self.n_batch),
-            "n_gpu_layers": self.model.gpu_layers,
-            "threads": self.threads[0],
-            "threads_batch": self.threads[1],
-            "flash_attn": "auto" if settings.flash_attn is None else settings.flash_attn,
-            "swa_full": True,
-        }
 
     def close(self) -> None:
         """Free the cache."""

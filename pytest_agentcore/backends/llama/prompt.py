@@ -65,18 +65,23 @@ class Prompter:
             self._said = Conversation(trial=request.trial)
             return self.first(request.messages, specs)
         for turns in self._ways(request.messages):
-            rendered = self._render(turns, specs)
-            if rendered.text.startswith(said.text):
-                rest = self._encoder.encode(rendered.behind(len(said.text)), rendered.cut, begins=False)
-                return Prompt(text=rendered.text, tokens=said.tokens + rest, fork=None)
+            marked, cut = self._render(turns, specs)
+            text = marked.replace(cut, "")
+            if text.startswith(said.text):
+                at, left = 0, len(said.text)
+                while left:  # characters that are no cuts
+                    left -= marked[at] != cut
+                    at += 1
+                rest = self._encoder.encode(marked[at:], cut, begins=False)
+                return Prompt(text=text, tokens=said.tokens + rest, fork=None)
         # the template has rewritten history (Gemma 4 and Qwen3 drop old reasoning): it wins, and what it changed is
         # evaluated again
-        return Prompt(text=rendered.text, tokens=self._encode(rendered), fork=None)
+        return Prompt(text=text, tokens=self._encoder.encode(marked, cut, begins=True), fork=None)
 
     def first(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> Prompt:
         """The prompt that a trial begins with; nothing is remembered."""
-        rendered = self._render([Turn(message) for message in messages], specs)
-        tokens = self._encode(rendered)
+        marked, cut = self._render([Turn(message) for message in messages], specs)
+        tokens = self._encoder.encode(marked, cut, begins=True)
         # rendered with two other tasks in place of the task: what these have in common is what all tasks share
         last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
         one, other = (
@@ -84,12 +89,13 @@ class Prompter:
             for task in ("0", "1")
         )
         return Prompt(
-            text=rendered.text, tokens=tokens, fork=min(common_prefix(one, other), common_prefix(one, tokens))
+            text=marked.replace(cut, ""), tokens=tokens, fork=min(common_prefix(one, other), common_prefix(one, tokens))
         )
 
     def tokens(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> list[int]:
         """Tokens of the prompt that a trial with these messages begins with; nothing is remembered."""
-        return self._encode(self._render([Turn(message) for message in messages], specs))
+        marked, cut = self._render([Turn(message) for message in messages], specs)
+        return self._encoder.encode(marked, cut, begins=True)
 
     def remember(self, request: Request, prompt: Prompt, reply: Reply, *, whole: bool) -> None:
         """Keep what was sampled for the trial's next prompt.
@@ -122,38 +128,15 @@ class Prompter:
             verbatim.append(Turn(message, reply.text if reply and (parsed or as_text) else None))
         return [verbatim, structured]
 
-    def _render(self, turns: Sequence[Turn], specs: Sequence[ToolSpec]) -> _Rendered:
+    def _render(self, turns: Sequence[Turn], specs: Sequence[ToolSpec]) -> tuple[str, str]:
+        """The prompt with a cut inside every marker that a content holds, and the character that the cut is."""
         texts = [self._template.source]
         for turn in turns:
             message = turn.message
             texts += [message.content, message.reasoning, message.name, turn.verbatim or ""]
             texts += [f"{call.name}{call.arguments}" for call in message.tool_calls]
         cut = self._encoder.break_for(*texts)
-        marked = self._template.prompt(turns, specs, lambda text: self._encoder.protect(text, cut))
-        return _Rendered(marked, cut)
-
-    def _encode(self, rendered: _Rendered) -> list[int]:
-        return self._encoder.encode(rendered.marked, rendered.cut, begins=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A prompt in which a character stands inside every marker that a content holds."""
-
-    marked: str
-    cut: str
-
-    @property
-    def text(self) -> str:
-        return self.marked.replace(self.cut, "")
-
-    def behind(self, length: int) -> str:
-        """The rest of the marked text, after so many characters that are no cuts."""
-        at = 0
-        while length:
-            length -= self.marked[at] != self.cut
-            at += 1
-        return self.marked[at:]
+        return self._template.prompt(turns, specs, lambda text: self._encoder.protect(text, cut)), cut
 
 
 class PrefixCache:

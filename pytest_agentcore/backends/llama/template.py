@@ -31,10 +31,6 @@ _GENERATION = re.compile(r"\{%(-?)\s*(?:end)?generation\s*(-?)%\}")
 Render = Callable[..., str]
 
 
-class TemplateRefused(Exception):
-    """The template raised on a conversation."""
-
-
 def compile_template(source: str, today: datetime) -> Render:
     """A template as a function of `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`.
 
@@ -42,7 +38,7 @@ def compile_template(source: str, today: datetime) -> Render:
     a prompt does not change while a campaign runs.
 
     Raises:
-        UsageError: no valid Jinja.
+        UsageError: no valid Jinja. What is returned raises BackendError where the template refuses a conversation.
     """
     from jinja2 import TemplateError  # noqa: PLC0415 - only an in-process model wants it
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
@@ -66,7 +62,7 @@ def compile_template(source: str, today: datetime) -> Render:
         try:
             return template.render(**values)
         except (TemplateError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
-            raise TemplateRefused(str(error)) from error
+            raise BackendError(f"the chat template refuses the conversation: {error}") from error
 
     return render
 
@@ -104,18 +100,15 @@ class ChatTemplate:
         """Whether the prompt may carry a date."""
         return "strftime_now" in self.source
 
-    def prompt(self, turns: Sequence[Turn], specs: Sequence[ToolSpec], protect: Protect) -> str:
-        """The conversation as text, up to where the model's reply begins.
+    def prompt(
+        self, turns: Sequence[Turn], specs: Sequence[ToolSpec], protect: Protect, habits: Habits | None = None
+    ) -> str:
+        """The conversation as text, up to where the model's reply begins; in other habits than its own to probe them.
 
         Raises:
             BackendError: the template refuses the conversation.
         """
-        try:
-            return self._apply(turns, specs, self.habits, protect)
-        except TemplateRefused as error:
-            raise BackendError(f"the chat template refuses the conversation: {error}") from error
-
-    def _apply(self, turns: Sequence[Turn], specs: Sequence[ToolSpec], habits: Habits, protect: Protect) -> str:
+        habits = habits or self.habits
         return self._render(
             messages=as_dicts(turns, specs, habits, self.choice.dialect, protect),
             tools=tool_dicts(specs) if specs and habits.tools else None,
@@ -127,8 +120,8 @@ class ChatTemplate:
     def _shown(self, habits: Habits, *turns: Turn) -> str:
         """A probing conversation as text, empty where the template refuses it."""
         try:
-            return self._apply(turns, [_TOOL] if habits.tools else [], habits, str)
-        except TemplateRefused:
+            return self.prompt(turns, [_TOOL] if habits.tools else [], str, habits)
+        except BackendError:
             return ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Collection
-from functools import cached_property
 from typing import Any
 
 _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 8, 16
@@ -21,35 +20,22 @@ class Vocabulary:
         self._library, self.pointer = library, pointer
         self.size = int(library.llama_vocab_n_tokens(pointer))
         self._pieces: dict[int, bytes] = {}
+        kinds = [(i, library.llama_vocab_get_attr(pointer, i)) for i in range(self.size)]
+        self.control = {self._text_of(i): i for i, kind in kinds if kind & (_CONTROL | _UNKNOWN)}
+        """Id by text of the tokens that the tokenizer makes only when it is told to look for special tokens."""
+        self.special = {self._text_of(i): i for i, kind in kinds if kind & (_CONTROL | _USER_DEFINED | _UNKNOWN)}
+        """Id by text of these and of the user-defined tokens."""
+        self.ends = frozenset(i for i in self.special.values() if library.llama_vocab_is_eog(pointer, i))
+        """Tokens after which llama.cpp itself would stop."""
         ends = (library.llama_vocab_bos(pointer), library.llama_vocab_eos(pointer))
         self.bos, self.eos = ("" if token < 0 else self._text_of(token) for token in ends)
         """Texts of the tokens that begin and end a text; empty where there is none."""
         self.adds_bos = bool(library.llama_vocab_get_add_bos(pointer)) and bool(self.bos)
         """Whether a prompt must begin with `bos`, also where the template does not write it."""
 
-    @cached_property
-    def special(self) -> dict[str, int]:
-        """Id by text of the control and user-defined tokens."""
-        return self._with_attribute(_CONTROL | _USER_DEFINED | _UNKNOWN)
-
-    @cached_property
-    def control(self) -> dict[str, int]:
-        """Id by text of the tokens that the tokenizer makes only when it is told to look for special tokens."""
-        return self._with_attribute(_CONTROL | _UNKNOWN)
-
-    def _with_attribute(self, wanted: int) -> dict[str, int]:
-        attribute = self._library.llama_vocab_get_attr
-        return {self._text_of(i): i for i in range(self.size) if attribute(self.pointer, i) & wanted}
-
     def _text_of(self, token: int) -> str:
         raw: bytes = self._library.llama_vocab_get_text(self.pointer, token)
         return raw.decode("utf-8", errors="replace")
-
-    @cached_property
-    def ends(self) -> frozenset[int]:
-        """Tokens after which llama.cpp itself would stop."""
-        is_end = self._library.llama_vocab_is_eog
-        return frozenset(i for i in self.special.values() if is_end(self.pointer, i))
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for, markers of control tokens included."""
