@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
 from pytest_agentcore import hookspecs
-from pytest_agentcore.options import OPTIONS
+from pytest_agentcore.options import OPTIONS, Option
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.base import Backend, BackendFactory
@@ -51,7 +52,12 @@ def pytest_load_initial_conftests(
     wanted = {word.partition("=")[0] for word in _words(args)}
     helping = bool(wanted & {"-h", "--help"})
     asked = [option for option in OPTIONS if option.bare and (helping or f"--{option.name}" in wanted)]
-    free = [option for option in asked if _is_free(parser, f"--{option.name}")]
+    free: list[Option[Any]] = []
+    for option in asked:
+        with contextlib.suppress(pytest.UsageError):  # somebody has registered it, and it wants a value
+            spelling = f"--{option.name}"
+            if spelling in parser.parse_known_and_unknown_args([spelling])[1]:  # handed back: nobody knows it
+                free.append(option)
     for option in free:
         option.add(parser.getgroup("agentcore").addoption, f"--{option.name}")
     early_config.stash[_TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
@@ -65,14 +71,6 @@ def _words(args: Sequence[str]) -> Iterator[str]:
             yield from _words(Path(word[1:]).read_text().splitlines())
         else:
             yield word
-
-
-def _is_free(parser: pytest.Parser, spelling: str) -> bool:
-    """Tell whether nobody has registered the spelling: the parser hands back what it does not know."""
-    try:
-        return spelling in parser.parse_known_and_unknown_args([spelling])[1]
-    except pytest.UsageError:  # known, and it wants a value
-        return False
 
 
 def pytest_configure(config: pytest.Config) -> None:

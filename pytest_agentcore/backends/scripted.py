@@ -283,8 +283,16 @@ def read_script(path: Path) -> tuple[Callable[[Any], Any], dict[str, Any]]:
     settings = _settings(where, data)
     if "replies" not in settings:
         raise UsageError(f"{where}: replies is missing")
-    replies = settings.pop("replies")
-    return Playback({key: _runs(f"{where}: replies.{key}", runs) for key, runs in replies.items()}), settings
+    replies: dict[str, dict[str, tuple[Line, ...]]] = {}
+    for task, runs in settings.pop("replies").items():
+        here = f"{where}: replies.{task}"
+        if not isinstance(runs, dict):
+            replies[task] = {ANY: _lines(here, runs)}
+            continue
+        if wrong := [key for key in runs if key != ANY and not key.isdecimal()]:
+            raise UsageError(f"{here}: {wrong[0]!r} is no run index and not '*'")
+        replies[task] = {key: _lines(f"{here}.{key}", lines) for key, lines in runs.items()}
+    return Playback(replies), settings
 
 
 def _settings(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -301,14 +309,6 @@ def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type,
             raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(shape)}")
         if not isinstance(value, shape[key]) or (isinstance(value, bool) and bool not in shape[key]):
             raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
-
-
-def _runs(where: str, runs: Any) -> dict[str, tuple[Line, ...]]:
-    if not isinstance(runs, dict):
-        return {ANY: _lines(where, runs)}
-    if wrong := [key for key in runs if key != ANY and not key.isdecimal()]:
-        raise UsageError(f"{where}: {wrong[0]!r} is no run index and not '*'")
-    return {key: _lines(f"{where}.{key}", lines) for key, lines in runs.items()}
 
 
 def _lines(where: str, lines: Any) -> tuple[Line, ...]:

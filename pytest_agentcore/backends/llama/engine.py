@@ -116,6 +116,10 @@ class LoadedModel:
             problem = self.log.problem()
             self.log.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
+        buffer = ctypes.create_string_buffer(256)
+        library.llama_model_desc(self.pointer, buffer, 256)
+        self.description = buffer.value.decode("utf-8", errors="replace")
+        """llama.cpp's own words for it, e.g. `llama 256M Q4_1`."""
         self.parameters = int(library.llama_model_n_params(self.pointer))
         """Number of weights."""
         self.context_train = int(library.llama_model_n_ctx_train(self.pointer))
@@ -137,13 +141,6 @@ class LoadedModel:
             return None
         buffer = ctypes.create_string_buffer(size + 1)
         self.library.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size + 1)
-        return buffer.value.decode("utf-8", errors="replace")
-
-    @property
-    def description(self) -> str:
-        """llama.cpp's own words for it, e.g. `llama 256M Q4_1`."""
-        buffer = ctypes.create_string_buffer(256)
-        self.library.llama_model_desc(self.pointer, buffer, 256)
         return buffer.value.decode("utf-8", errors="replace")
 
     def close(self) -> None:

@@ -53,15 +53,11 @@ def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, pro
     if processes > 1 and (fewer := devices.free // each):
         ways.append(f"{fewer} process{'es' if fewer > 1 else ''}")
     times = f"{processes} processes with " if processes > 1 else ""
+    wanted, there = (f"{size / 2**30:.1f} GiB" for size in (processes * each, devices.free))
     raise UsageError(
-        f"{header.path.name}: {times}file and KV cache for n_ctx={n_ctx} need {_gib(processes * each)} and "
-        f"{_gib(devices.free)} are free on {devices.name}; "
-        + (f"what fits: {' or '.join(ways)}" if ways else f"not even n_ctx={LEAST_CTX} fits")
+        f"{header.path.name}: {times}file and KV cache for n_ctx={n_ctx} need {wanted} and {there} are free on "
+        f"{devices.name}; " + (f"what fits: {' or '.join(ways)}" if ways else f"not even n_ctx={LEAST_CTX} fits")
     )
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
 
 
 def default_ctx(header: Header) -> int:

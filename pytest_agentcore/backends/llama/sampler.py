@@ -33,7 +33,7 @@ class Sampler:
 class Grammar:
     """A parsed GBNF grammar; parsed once, used by many replies."""
 
-    def __init__(self, context: Context, gbnf: str, root: str = "root") -> None:
+    def __init__(self, context: Context, gbnf: str) -> None:
         """Parse.
 
         Raises:
@@ -41,7 +41,7 @@ class Grammar:
         """
         self._library = context.library
         vocabulary = context.model.vocabulary.pointer
-        self.start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), root.encode())
+        self.start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), b"root")
         """A sampler that stands at the beginning of the grammar; to be cloned."""
         if not self.start:
             raise BackendError(f"llama.cpp does not accept the grammar: {context.model.log.problem()}")

@@ -159,7 +159,11 @@ def find_habits(shown: Callable[..., str], choice: Choice) -> Habits:
         raise UsageError("the chat template of the model file does not render a single question")
     if choice.taught:
         habits = _with_calls(shown, habits)
-        habits = replace(habits, results=_find_results(shown, choice, habits))
+        # the first way that shows a result behind the dialect's own marker, else the first that shows it at all
+        texts = {way: shown(replace(habits, results=way), _USER, _CALL, _RESULT) for way in Results}
+        before = {way: text.partition("RESULT-PROBE")[0] for way, text in texts.items() if "RESULT-PROBE" in text}
+        marked = (way for way, text in before.items() if any(marker in text for marker in choice.dialect.result_open))
+        habits = replace(habits, results=next(marked, next(iter(before), Results.user_text)))
 
     # does a reply's own text, as content, give what the structured reply gives, and leave what surrounds it alone?
     written = choice.dialect.render_calls([("probe", {"a": "b"})])
@@ -196,14 +200,6 @@ def _with_calls(shown: Callable[..., str], habits: Habits) -> Habits:
         if "THOUGHT-PROBE" in text and "'thinking'" not in text:
             return replace(found, thoughts=thoughts)
     return found
-
-
-def _find_results(shown: Callable[..., str], choice: Choice, habits: Habits) -> Results:
-    """The first way that shows the result behind the dialect's own marker, else the first that shows it at all."""
-    texts = {way: shown(replace(habits, results=way), _USER, _CALL, _RESULT) for way in Results}
-    before = {way: text.partition("RESULT-PROBE")[0] for way, text in texts.items() if "RESULT-PROBE" in text}
-    marked = (way for way, text in before.items() if any(marker in text for marker in choice.dialect.result_open))
-    return next(marked, next(iter(before), Results.user_text))
 
 
 def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:

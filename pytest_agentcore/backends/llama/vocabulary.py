@@ -105,14 +105,11 @@ class PromptEncoder:
             cut: the character `protect` was given.
             begins: whether the text is the beginning of the prompt, which some models want marked.
         """
-        first, *rest = rendered.split(cut)
-        tokens = self.vocabulary.tokenize(first, special=True) if begins else self._tokenize_inside(first)
-        for piece in rest:
-            tokens += self._tokenize_inside(piece)
+        tokens: list[int] = []
+        for index, piece in enumerate(rendered.split(cut)):
+            inside = index > 0 or not begins
+            found = self.vocabulary.tokenize(self._lead + piece if inside else piece, special=True)
+            tokens += found[self._lead_tokens :] if inside else found
         if begins and self.vocabulary.adds_bos and not rendered.startswith(self.vocabulary.bos):
             return [self.vocabulary.special[self.vocabulary.bos], *tokens]
         return tokens
-
-    def _tokenize_inside(self, text: str) -> list[int]:
-        """Tokens of text that continues other text."""
-        return self.vocabulary.tokenize(self._lead + text, special=True)[self._lead_tokens :]

@@ -299,10 +299,28 @@ class Pump:
             BaseException: whatever opening or reading the stream raised.
         """
         threading.Thread(target=self._read, daemon=True, name="agentcore-endpoint").start()
-        while (came := self._next()) is not None:
+        silent_since = time.monotonic()
+        while not (stop := self._request.cut_short()):
+            now = time.monotonic()
+            left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
+            # once the stream is complete, all that it has sent is in the queue: nothing there means that it has ended
+            complete = self._stream is not None and self._stream.complete
+            try:
+                came = self._come.get(timeout=0.0 if complete else max(0.0, left))
+            except queue.Empty:
+                if complete:
+                    return
+                if time.monotonic() - silent_since < self._idle_seconds:
+                    continue
+                said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
+                raise BackendError(said, Cause.backend_unreachable, transient=True) from None
+            if came is None:
+                return
             if isinstance(came, BaseException):
                 raise came
             yield came
+            silent_since = time.monotonic()
+        self.cut_short = stop
 
     def close(self) -> None:
         """Stop reading; where more would have come the server sees the connection go."""
@@ -310,26 +328,6 @@ class Pump:
             self._over.set()
             if self._stream is not None:
                 self._stream.abort()
-
-    def _next(self) -> Chunk | BaseException | None:
-        """The next chunk, or what reading failed with; None at the end."""
-        silent_since = time.monotonic()
-        while True:
-            self.cut_short = self._request.cut_short()
-            if self.cut_short:
-                return None
-            now = time.monotonic()
-            left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
-            with contextlib.suppress(queue.Empty):
-                return self._come.get(timeout=max(0.0, left))
-            if self._stream is not None and self._stream.complete:
-                # it may have sent something since the queue was found empty; else this is its end, which `close` cuts
-                with contextlib.suppress(queue.Empty):
-                    return self._come.get_nowait()
-                return None
-            if time.monotonic() - silent_since >= self._idle_seconds:
-                said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
-                return BackendError(said, Cause.backend_unreachable, transient=True)
 
     def _read(self) -> None:
         end: BaseException | None = None
