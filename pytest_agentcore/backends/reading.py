@@ -68,12 +68,9 @@ def read_text(
         tool_calls=number_calls(parsed.calls, request.turn),
         problems=parsed.problems,
         repairs=parsed.repairs,
+        resembles=None if parsed.calls else resemblance(parsed.content, dialect, names, special_tokens),
     )
-    if request.policy is Policy.constrained and any(call.name == FINISH.name for call in reply.tool_calls):
-        return finished(reply, request.turn)
-    if parsed.calls:
-        return reply
-    return replace(reply, resembles=resemblance(parsed.content, dialect, names, special_tokens))
+    return finished(reply, request)
 
 
 def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
@@ -84,16 +81,18 @@ def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
     )
 
 
-def finished(reply: Reply, turn: int) -> Reply:
-    """A constrained reply that calls `finish`, with the answer as its content and the other calls to be run first.
+def finished(reply: Reply, request: Request) -> Reply:
+    """The reply; of a constrained one that calls `finish` the answer is its content, and other calls are run first.
 
     Beside a call that cannot be read `finish` ends nothing: the model is told, and may call again.
     """
     answers = [call.arguments.get("answer", "") for call in reply.tool_calls if call.name == FINISH.name]
+    if request.policy is not Policy.constrained or not answers:
+        return reply
     others = [RawCall(call.name, call.arguments) for call in reply.tool_calls if call.name != FINISH.name]
     return replace(
         reply,
         content="" if reply.problems else str(answers[0]),
-        tool_calls=number_calls(others, turn),
+        tool_calls=number_calls(others, request.turn),
         final=bool(others) and not reply.problems,
     )

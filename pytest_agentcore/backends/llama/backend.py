@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request, ToolCall
 from pytest_agentcore.backends.llama.engine import Context, LoadedModel
-from pytest_agentcore.backends.llama.fit import Devices, check_fit, default_ctx, memory_facts
-from pytest_agentcore.backends.llama.gguf import check_model, parts
+from pytest_agentcore.backends.llama.fit import Devices, Footprint, check_fit, default_ctx
+from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
 from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, Grammar, GrammarSampler, Sampler
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
@@ -53,29 +53,26 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
     if entry.sha256 and digest != entry.sha256:
         raise UsageError(f"{entry.path}: not the file that {entry.name} means, its sha256 is {digest}")
     model = LoadedModel(entry.path, settings)
+    footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     try:
-        backend = LlamaCppBackend(model, settings.n_ctx or default_ctx(header), dialect=entry.dialect)
+        backend = LlamaCppBackend(model, n_ctx, dialect=entry.dialect)
     except UsageError:
         model.close()
         raise
     # main memory and GPUs are only read again now, with the cache allocated: the manifest compares it with the estimate
-    memory = memory_facts(header, settings, before=before, after=Devices.for_model(settings))
-    size = sum(part.stat().st_size for part in parts(header))
-    backend.facts |= {"sha256": digest, "size": size, "memory": memory}
+    after = Devices.for_model(settings)
+    memory = {
+        "device": after.name,
+        "foretold": footprint.total(n_ctx),
+        "kv_cache": n_ctx * footprint.per_token,
+        "free_before": before.free,
+        "free_after": after.free,
+        "used_before": before.used,
+        "used_after": after.used,
+    }
+    backend.facts |= {"sha256": digest, "size": footprint.weights, "memory": memory}
     backend.facts |= {"quant": entry.quant} if entry.quant else {}
     return backend
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """The tokens of one reply."""
-
-    text: str
-    ids: tuple[int, ...]
-    """Without the token that ended the turn."""
-    finish: FinishReason
-    whole: bool
-    """Whether the model ended its turn itself."""
 
 
 class LlamaCppBackend:
@@ -135,33 +132,32 @@ class LlamaCppBackend:
 
         # Sample: a token at a time, each evaluated before the next is drawn, until something ends the reply.
         reasoning_open = self._dialect.opens_reasoning(prompt.text)
-        sampled = Sampled(text="", ids=(), finish=finish or FinishReason.stop, whole=False)
+        text, whole = "", False
+        ids: list[int] = []
         if finish is None:
             with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
-                sampled = self._sample(sampler, request, room, reasoning_open=reasoning_open)
+                text, ids, finish, whole = self._sample(sampler, request, room, reasoning_open=reasoning_open)
 
         # Read: the text is taken apart as the policy says, and kept for the trial's next prompt.
-        read = read_text(
-            sampled.text,
-            request,
-            self._dialect,
-            reasoning_open=reasoning_open,
-            special_tokens=self._model.vocabulary.control,
-        )
+        control = self._model.vocabulary.control
+        read = read_text(text, request, self._dialect, reasoning_open=reasoning_open, special_tokens=control)
         reply = replace(
             read,
-            finish=sampled.finish,
-            usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=cached, reply_tokens=len(sampled.ids)),
+            finish=finish,
+            usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=cached, reply_tokens=len(ids)),
             seconds=time.monotonic() - began,
-            token_ids=sampled.ids,
+            token_ids=tuple(ids),
         )
-        self._prompter.remember(request, prompt, reply, whole=sampled.whole)
+        self._prompter.remember(request, prompt, reply, whole=whole)
         return reply
 
     def _sample(
-        self, sampler: Sampler | GrammarSampler, request: Request, room: int, *, reasoning_open: bool
-    ) -> Sampled:
+        self, sampler: Sampler, request: Request, room: int, *, reasoning_open: bool
+    ) -> tuple[str, list[int], FinishReason, bool]:
         """Draw tokens behind an evaluated prompt until something ends the reply.
+
+        Returns the text, the tokens without the one that ended the turn, what ended the reply, and whether it is whole:
+        the model ended its turn itself.
 
         Raises:
             BackendError: the engine failed.
@@ -191,9 +187,9 @@ class LlamaCppBackend:
                 self._cache.advance([token])
         if torn := decode(b"", final=True):
             request.watch(torn)
-        return Sampled(text=text + torn, ids=tuple(ids), finish=finish, whole=whole)
+        return text + torn, ids, finish, whole
 
-    def _sampler(self, request: Request, *, reasoning_open: bool) -> Sampler | GrammarSampler:
+    def _sampler(self, request: Request, *, reasoning_open: bool) -> Sampler:
         if request.policy is not Policy.constrained:
             return Sampler(self._context, request.sampling, request.seed)
         # barred from the first reply of a task: small models would finish at once instead of trying

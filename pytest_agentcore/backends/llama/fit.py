@@ -65,20 +65,6 @@ def default_ctx(header: Header) -> int:
     return min(MAX_DEFAULT_CTX, header.number("context_length") or MAX_DEFAULT_CTX)
 
 
-def memory_facts(header: Header, settings: EngineSettings, *, before: Devices, after: Devices) -> Mapping[str, Any]:
-    """The memory facts of the manifest, in bytes: foretold, free and in use, before the model was loaded and after."""
-    footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
-    return {
-        "device": after.name,
-        "foretold": footprint.total(n_ctx),
-        "kv_cache": n_ctx * footprint.per_token,
-        "free_before": before.free,
-        "free_after": after.free,
-        "used_before": before.used,
-        "used_after": after.used,
-    }
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
     """The memory that one process needs for a model, in bytes."""

@@ -21,8 +21,8 @@ class Sampler:
         self._library, self._context = context.library, context
         self._chain = _chain(context, sampling, seed)
 
-    def draw(self) -> int:
-        """The next token, counted as accepted."""
+    def draw(self) -> int | None:
+        """The next token, counted as accepted; None when there is none that may come."""
         return int(self._library.llama_sampler_sample(self._chain, self._context.pointer, -1))
 
     def close(self) -> None:
@@ -51,8 +51,8 @@ class Grammar:
         self._library.llama_sampler_free(self.start)
 
 
-class GrammarSampler:
-    """Like `Sampler`, restricted to what a grammar allows.
+class GrammarSampler(Sampler):
+    """Draws only what a grammar allows.
 
     Filtering the whole vocabulary by a grammar costs as much as a pass through a small model, so a token is drawn
     freely first and only that one is checked; when the grammar refuses it, the whole vocabulary is filtered and the
@@ -62,8 +62,8 @@ class GrammarSampler:
     def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Grammar) -> None:
         import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
 
-        self._numpy, self._library, self._context = np, context.library, context
-        self._chain = _chain(context, sampling, seed)
+        super().__init__(context, sampling, seed)
+        self._numpy = np
         self._grammar = self._library.llama_sampler_clone(grammar.start)
         # the whole vocabulary with its logits, in the layout that samplers work on
         self._size = context.model.vocabulary.size
@@ -74,7 +74,7 @@ class GrammarSampler:
         self._one = (self._library.llama_token_data * 1)()
 
     def draw(self) -> int | None:
-        """The next token, counted as accepted; None when the grammar allows none at all."""
+        """See `Sampler.draw`."""
         apply = self._library.llama_sampler_apply
         self._fill()
         token = self._choose()
@@ -105,7 +105,7 @@ class GrammarSampler:
 
     def close(self) -> None:
         """Free it."""
-        self._library.llama_sampler_free(self._chain)
+        super().close()
         self._library.llama_sampler_free(self._grammar)
 
 

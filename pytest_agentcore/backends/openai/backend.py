@@ -126,34 +126,32 @@ class OpenAIBackend:
         left_out = self._left_out.union(self._endpoint.never_sent)
         sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
         collected, began = Collected(), time.monotonic()
+        stop: FinishReason | None = None
         with closing(Pump(lambda: self._client.stream(sent), request, self._endpoint.settings.idle_timeout)) as pump:
             for chunk in pump:
                 pieces = collected.take(chunk)
                 for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
-                    if stop := FinishReason.watch if request.watch(piece) else request.cut_short():
+                    stop = FinishReason.watch if request.watch(piece) else request.cut_short()
+                    if stop:
                         # pieces that came in the same chunk behind this one were never watched: they do not count
                         del collected.pieces[len(collected.pieces) - behind :]
-                        return collected, self._blamed(stop, collected, began)
-        if pump.cut_short:
-            return collected, self._blamed(pump.cut_short, collected, began)
-        if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
-            self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
-        return collected, _finish(collected, request.max_reply_tokens)
-
-    def _blamed(self, finish: FinishReason, collected: Collected, began: float) -> FinishReason:
-        """The same finish, unless a deadline passed while the endpoint sent next to nothing: that is not the model's.
-
-        Raises:
-            BackendError: it did.
-        """
+                        break
+                if stop:
+                    break
+        stop = stop or pump.cut_short
+        if stop is None:
+            if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
+                self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
+            return collected, _finish(collected, request.max_reply_tokens)
+        # a deadline that passed while the endpoint sent next to nothing is not the model's
         spent, came = time.monotonic() - began, len(collected.pieces)
         grace = min(GRACE_SECONDS, self._endpoint.settings.idle_timeout / 2)
-        if finish is FinishReason.deadline and spent > grace and came < self._endpoint.settings.slowest * spent:
+        if stop is FinishReason.deadline and spent > grace and came < self._endpoint.settings.slowest * spent:
             raise BackendError(
                 f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
                 Cause.backend_unreachable,
             )
-        return finish
+        return collected, stop
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""

@@ -13,7 +13,6 @@ from pytest_agentcore.backends.reading import finished, number_calls
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, RawCall, Schemas
 from pytest_agentcore.dialects.families import DIALECTS, GENERIC
-from pytest_agentcore.dialects.grammar import FINISH
 from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.loose_json import read_loosely
@@ -42,7 +41,7 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
     policy, schemas = request.policy, {spec.name: spec.parameters for spec in request.tools}
     calls, problems, repairs = _structured(collected.calls, policy)
     parsed = _inline(collected.content)
-    finishes = policy is Policy.constrained and any(call.name == FINISH.name for call in calls)
+
     # without a call the text shows whose fault that is: a call in it was left there by the endpoint, not by the model
     if not collected.calls and finish is FinishReason.stop and policy is Policy.lenient:
         parsed, repairs = _found_in_text(collected.content, schemas)
@@ -60,7 +59,7 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
         repairs=tuple(repairs),
         resembles=None if calls or problems else resemblance(parsed.content, GENERIC, tuple(schemas)),
     )
-    return finished(reply, request.turn) if finishes else reply
+    return finished(reply, request)
 
 
 def _structured(

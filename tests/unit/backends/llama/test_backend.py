@@ -74,7 +74,7 @@ def dictate(llama: LlamaCppBackend, monkeypatch: pytest.MonkeyPatch) -> Callable
     return say
 
 
-def draws(llama: LlamaCppBackend, count: int, seed: int, **sampling: float) -> list[int]:
+def draws(llama: LlamaCppBackend, count: int, seed: int, **sampling: float) -> list[int | None]:
     """Tokens drawn one after the other from the same logits: those behind the last token that was evaluated."""
     sampler = Sampler(llama._context, Sampling(**{"top_p": 1.0, **sampling}), seed)  # type: ignore[arg-type]
     drawn = [sampler.draw() for _ in range(count)]
