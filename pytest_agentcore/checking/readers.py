@@ -254,22 +254,19 @@ class Database:
                 connection.set_authorizer(lambda act, *_: sqlite3.SQLITE_OK if act in _ALLOWED else sqlite3.SQLITE_DENY)
                 deadline = time.monotonic() + MOST_SECONDS
                 connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-                return self._rows(connection.execute(sql, parameters))
+                rows, size = [], 0
+                for row in connection.execute(sql, parameters):
+                    rows.append(row)
+                    size += sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+                    if len(rows) > MOST_ROWS:
+                        raise AssertionError(f"{self.path}: a query gives more than {MOST_ROWS} rows")
+                    if size > MOST_RESULT_BYTES:
+                        raise AssertionError(f"{self.path}: a query gives more than {MOST_RESULT_BYTES} bytes")
+                return rows
             except (sqlite3.Error, OverflowError) as error:
                 raise AssertionError(f"{self.path} cannot be queried: {clip(str(error), 200)}") from None
             finally:
                 connection.close()
-
-    def _rows(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
-        rows, size = [], 0
-        for row in cursor:
-            rows.append(row)
-            size += sum(len(cell) for cell in row if isinstance(cell, str | bytes))
-            if len(rows) > MOST_ROWS:
-                raise AssertionError(f"{self.path}: a query gives more than {MOST_ROWS} rows")
-            if size > MOST_RESULT_BYTES:
-                raise AssertionError(f"{self.path}: a query gives more than {MOST_RESULT_BYTES} bytes")
-        return rows
 
 
 # The frozen workspace is compared with what was given; protected files are restored, caches dropped.

@@ -129,7 +129,11 @@ class Link:
         number, message = int(data["v"]), str(data["message"])
         kind = self._exception_class({key: value for key, value in data.items() if key != "v"})
         args = decode(data["args"], lambda _data: None)
-        error = _constructed(kind, args if isinstance(args, tuple) else (message,), message)
+        error: BaseException = RuntimeError(f"{kind.__name__}: {message}")
+        for given in (args if isinstance(args, tuple) else (message,), (message,)):
+            with suppress(Exception):  # a class of the standard library may want other arguments than it keeps
+                error = kind(*given)
+                break
         if "_agentcore_made" in vars(kind):
             vars(error).update(_agentcore_number=number, _agentcore_message=message)
         return error
@@ -272,11 +276,3 @@ def _builtin(module: str, name: str) -> type[BaseException] | None:
 
 def _is_exception(found: Any) -> bool:
     return isinstance(found, type) and issubclass(found, BaseException)
-
-
-def _constructed(kind: type[BaseException], args: tuple[Any, ...], message: str) -> BaseException:
-    with suppress(Exception):  # a class of the standard library may want other arguments than it keeps
-        return kind(*args)
-    with suppress(Exception):
-        return kind(message)
-    return RuntimeError(f"{kind.__name__}: {message}")
