@@ -21,36 +21,18 @@ from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.errors import BackendError, EndOfTrial
 from pytest_agentcore.setup import Setup
-from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.tools.base import ToolSpec, object_schema
 from pytest_agentcore.tools.toolbox import unknown_tool
 from pytest_agentcore.trial.result import TrialKey
 
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-_STOPS = {
-    "type": "array",
-    "items": {"type": "string", "enum": ["Bergen", "Turin"]},
-    "minItems": 1,
-    "maxItems": 2,
-}
 NOTE = ToolSpec(
     name="note",
     description="Write a note.",
-    parameters=_object(text={"type": "string", "description": "What the note says."}),
+    parameters=object_schema(["text"], text={"type": "string", "description": "What the note says."}),
 )
-TRIP = ToolSpec(
-    name="plan_trip",
-    description="Plan a trip.",
-    parameters=_object(trip=_object(to={"type": "string", "enum": ["Oslo", "Rome"]}, stops=_STOPS)),
-)
+_STOPS = {"type": "array", "items": {"type": "string", "enum": ["Bergen", "Turin"]}, "minItems": 1, "maxItems": 2}
+_TRIP = object_schema(["to", "stops"], to={"type": "string", "enum": ["Oslo", "Rome"]}, stops=_STOPS)
+TRIP = ToolSpec(name="plan_trip", description="Plan a trip.", parameters=object_schema(["trip"], trip=_TRIP))
 
 SYSTEM = Message(role="system", content="You work through tools. Do what the user asks by calling a tool.")
 ASK_NOTE = Message(role="user", content="Call the tool note once, with the text apple.")
@@ -232,20 +214,18 @@ def _check(name: str, messages: tuple[Message, ...], examine: Callable[[tuple[Me
         finding, says, sent, came = examine(messages)
     except (BackendError, EndOfTrial) as error:
         finding, says, sent, came = Finding.failed, str(error), messages, "(no reply)"
-    return Check(
-        name=name,
-        finding=finding,
-        says=says,
-        sent=_clipped(sent if isinstance(sent, str) else "\n".join(map(_message_line, sent))),
-        came=_clipped(came if isinstance(came, str) else _reply_text(came)),
-    )
+    if not isinstance(sent, str):
+        calls = ["".join(f" calls {_call_text(call)}" for call in message.tool_calls) for message in sent]
+        sent = "\n".join(f"{one.role}: {one.content}{made}" for one, made in zip(sent, calls, strict=True))
+    came = came if isinstance(came, str) else _reply_text(came)
+    sent, came = (text if len(text) <= SHOWN else f"{text[: SHOWN - 4]} ..." for text in (sent, came))
+    return Check(name=name, finding=finding, says=says, sent=sent, came=came)
 
 
 def _structured_call(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
     """Ask for one call in plain words."""
     reply = subject.ask(sent, (NOTE,))
-    finding, says = _not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)
-    return finding, says, sent, reply
+    return *(_not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)), sent, reply
 
 
 def _given_back(subject: _Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
@@ -319,13 +299,7 @@ def _willing(reply: Reply, wanted: ToolCall) -> tuple[Finding, str]:
 def _round_trip(
     backend: ShowsPrompts, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy
 ) -> tuple[str, str]:
-    """Let a template write an exchange and the dialect read its call.
-
-    Args:
-        backend: renders and reads.
-        messages: system, user, a reply with one call, its result.
-        tools: what the model is told about.
-        policy: of the campaign.
+    """Let a template write an exchange, which ends with a call and its result, and the dialect read its call.
 
     Returns:
         What is wrong (empty: nothing), and the part of the prompt that the exchange added.
@@ -344,24 +318,18 @@ def _round_trip(
     if not read:
         return f"the dialect does not read the call of {call.name} that the template writes", added
     seen, wanted = dict(read[0].arguments), dict(call.arguments)
-    if (read[0].name, seen) != (call.name, wanted):
-        says = f"what the template writes is read as {read[0].name} {seen} instead of {call.name} {wanted}"
-        return says, added
-    return "", added
+    if (read[0].name, seen) == (call.name, wanted):
+        return "", added
+    return f"what the template writes is read as {read[0].name} {seen} instead of {call.name} {wanted}", added
 
 
-def _message_line(message: Message) -> str:
-    calls = "".join(f" calls {call.name} {json.dumps(dict(call.arguments))}" for call in message.tool_calls)
-    return f"{message.role}: {message.content}{calls}"
+def _call_text(call: ToolCall) -> str:
+    return f"{call.name} {json.dumps(dict(call.arguments))}"
 
 
 def _reply_text(reply: Reply) -> str:
     """Write down a reply and how it was read."""
-    calls = [f"read as a call: {call.name} {json.dumps(dict(call.arguments))}" for call in reply.tool_calls]
+    calls = [f"read as a call: {_call_text(call)}" for call in reply.tool_calls]
     problems = [f"could not be read: {problem}" for problem in reply.problems]
     repairs = [f"repaired: {repair}" for repair in reply.repairs]
     return "\n".join([reply.text or "(no text)", *calls, *problems, *repairs])
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 4]} ..."

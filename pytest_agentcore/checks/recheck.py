@@ -137,9 +137,6 @@ def _judge_again(
     return replace(attempt, verdict=verdict).result()
 
 
-CHANGED = frozenset({Change.up, Change.down, Change.otherwise})
-
-
 def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str, at: datetime) -> Campaign:
     """Append a result line for each verdict that changed; the earlier lines stay, and the last one counts.
 
@@ -159,7 +156,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
     manifest = replace(campaign.manifest, rechecked=(*campaign.manifest.rechecked, note))
     writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
     for one in rechecked:
-        if one.change in CHANGED and one.after:
+        if one.after and one.change is not Change.same:
             writer.add(one.after)
     return writer.close()
 

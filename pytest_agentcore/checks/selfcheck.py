@@ -13,6 +13,7 @@ from random import Random
 from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.checks.ask import Said, ask, describe, one_line
+from pytest_agentcore.format import count
 from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import freeze, scratch
@@ -45,17 +46,8 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
         instances: how many of them, where the task varies.
     """
     found = Examination(task, instances if task.varies else 1, problems=list(undeclared(task)))
-    jobs = [
-        Job(
-            key=TrialKey("selfcheck", task.id, run),
-            task=task,
-            suite=suite,
-            sandbox=sandbox,
-            tools=tools,
-            limit=Limit(),
-        )
-        for run in range(1, found.instances + 1)
-    ]
+    keys = [TrialKey("selfcheck", task.id, run) for run in range(1, found.instances + 1)]
+    jobs = [Job(key=key, task=task, suite=suite, sandbox=sandbox, tools=tools, limit=Limit()) for key in keys]
     if problem := unsteady(task, jobs):
         found.problems.append(problem)
         return found
@@ -105,8 +97,8 @@ class _Instance:
         for solution in task.alternatives:
             self._right(solution, f"alternative {solution.__name__}")
         for solution in task.counterexamples:
-            about = f"counterexample {solution.__name__}"
-            self._wrong(solution, about, "a wrong solution must be rejected by an assertion")
+            rule = "a wrong solution must be rejected by an assertion"
+            self._wrong(solution, f"counterexample {solution.__name__}", rule)
 
     def _wrong(self, solution: Solution | None, about: str, rule: str) -> None:
         with self._attempt(solution, about) as finished:
@@ -224,10 +216,10 @@ def task_lines(found: Examination, width: int) -> Iterator[str]:
     """Write the line of one task, its id padded to `width`, and its problems below it."""
     task = found.task
     counts = (
-        _count(found.instances, "instance"),
-        _count(len(task.alternatives), "alternative"),
-        _count(len(task.counterexamples), "counterexample"),
-        _count(found.spoilt, "spoilt artifact"),
+        count(found.instances, "instance"),
+        count(len(task.alternatives), "alternative"),
+        count(len(task.counterexamples), "counterexample"),
+        count(found.spoilt, "spoilt artifact"),
     )
     yield f"{task.id:<{width}}  {'weak' if found.problems else 'ok':<4}  {', '.join(counts)}"
     for problem in found.problems:
@@ -237,11 +229,5 @@ def task_lines(found: Examination, width: int) -> Iterator[str]:
 def summary(examined: Sequence[Examination], unusable: int) -> str:
     """The last line."""
     weak = sum(bool(found.problems) for found in examined)
-    said = [_count(len(examined), "task"), f"{weak} weak" if weak else "none weak"]
-    if unusable:
-        said.append(f"{_count(unusable, 'module')} not usable")
-    return ", ".join(said)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    said = f"{count(len(examined), 'task')}, {weak or 'none'} weak"
+    return f"{said}, {count(unusable, 'module')} not usable" if unusable else said

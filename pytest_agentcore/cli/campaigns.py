@@ -13,7 +13,6 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import Campaign, find_campaign, find_trial, read_campaign
 
 if TYPE_CHECKING:
-    from pytest_agentcore.pack.validate import Examination
     from pytest_agentcore.session.collect import Collected
 
 
@@ -82,6 +81,7 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
 
 def run_validate(options: argparse.Namespace) -> int:
     """Return 1 when something is wrong, else 0."""
+    from pytest_agentcore.format import count
     from pytest_agentcore.pack.validate import examine
     from pytest_agentcore.untrusted import visible
 
@@ -91,14 +91,10 @@ def run_validate(options: argparse.Namespace) -> int:
         found = examine(folder)
         wrong += len(found.problems)
         write_lines(visible(f"{folder.id}: {problem}") for problem in found.problems)
-        write_lines([f"{folder.id}: {_validated(found)}"])
+        said = count(len(found.problems), "problem") if found.problems else "as it was written"
+        held = f"{found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces"
+        write_lines([f"{folder.id}: {said} ({held})"])
     return int(bool(wrong))
-
-
-def _validated(found: Examination) -> str:
-    number = len(found.problems)
-    said = f"{number} problem{'s' if number > 1 else ''}" if number else "as it was written"
-    return f"{said} ({found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces)"
 
 
 def add_merge(parser: argparse.ArgumentParser) -> None:

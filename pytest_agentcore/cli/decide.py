@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder, campaigns
-from pytest_agentcore.pack.read import Campaign, find_campaign, read_campaign
+from pytest_agentcore.pack.read import find_campaign, read_campaign
 
 UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
 """A gate that opens when nothing was scored would pass every broken run."""
@@ -67,12 +67,21 @@ def run_group(options: argparse.Namespace) -> int:
     """Return 0: a comparison has no right answer."""
     from pytest_agentcore.analysis.groups import build_group
     from pytest_agentcore.pack.group import GroupFolder, members
+    from pytest_agentcore.pack.identity import identity, summarise
     from pytest_agentcore.reports.group_text import group_lines, group_title
     from pytest_agentcore.reports.write import write_group
 
     if len(options.places) > 1:
         compared = [read_campaign(place) for place in options.places]
-        _check_one_group(compared)
+        first = identity(compared[0].manifest)
+        for campaign in compared[1:]:
+            others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
+            if others:
+                said = f"not to be grouped with the first campaign: {summarise(others)}"
+                raise UsageError(f"{campaign.folder.path}: {said}")
+        if len({(each.manifest.policy, each.manifest.context_load) for each in compared}) < len(compared):
+            said = "two of the campaigns have one policy and one context load"
+            raise UsageError(f"{said}; `agentcore compare` compares them")
         group, home = build_group("", compared), None
     else:
         home = options.places[0]
@@ -81,19 +90,6 @@ def run_group(options: argparse.Namespace) -> int:
         write_group(folder, group)
     write_lines([group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)])
     return 0
-
-
-def _check_one_group(compared: Sequence[Campaign]) -> None:
-    """Raise UsageError where campaigns differ in more than a group's do, or two of them in nothing."""
-    from pytest_agentcore.pack.identity import identity, summarise
-
-    first = identity(compared[0].manifest)
-    for campaign in compared[1:]:
-        others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
-        if others:
-            raise UsageError(f"{campaign.folder.path}: not to be grouped with the first campaign: {summarise(others)}")
-    if len({(each.manifest.policy, each.manifest.context_load) for each in compared}) < len(compared):
-        raise UsageError("two of the campaigns have one policy and one context load; `agentcore compare` compares them")
 
 
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -138,26 +134,23 @@ def run_leaderboard(options: argparse.Namespace) -> int:
     return 0
 
 
-def _campaign_folders(places: Sequence[str]) -> Iterator[CampaignFolder]:
+def _campaign_folders(places: Sequence[str]) -> Iterable[CampaignFolder]:
     """Find every campaign that is meant, once, in the order in which it was named.
 
     Raises:
         UsageError: a place has none.
     """
-
-    seen: set[Path] = set()
+    meant: dict[Path, CampaignFolder] = {}
     for place in places:
         path = Path(place).expanduser()
-        found = []
-        if not (path / "manifest.json").is_file():
-            found = campaigns(path)
-            if not found and Path(place).is_dir():
-                sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
-                raise UsageError(f"{place}: {sentence}")
+        alone = (path / "manifest.json").is_file()
+        found = [] if alone else campaigns(path)
+        if not alone and not found and Path(place).is_dir():
+            sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
+            raise UsageError(f"{place}: {sentence}")
         for folder in found or [find_campaign(place)]:
-            if folder.path.resolve() not in seen:
-                seen.add(folder.path.resolve())
-                yield folder
+            meant.setdefault(folder.path.resolve(), folder)
+    return meant.values()
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.gguf import Header, read_header
@@ -20,7 +19,7 @@ from pytest_agentcore.cli.arguments import write_lines
 from pytest_agentcore.dialects.choose import choose_template
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.tools.base import ToolSpec, object_schema
 from pytest_agentcore.untrusted import visible, visible_lines
 
 
@@ -39,28 +38,22 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
 
 def run_dialect(options: argparse.Namespace) -> int:
     """Return 0; what cannot be found or read is a usage error."""
-    path, dialect = _find(options.model, options.models_file)
+    name, path, wanted = options.model, Path(options.model), options.dialect
+    if not path.is_file():
+        entry = resolve(name, registry=open_registry(project_above(Path.cwd()), options.models_file))
+        if entry.backend != "llama_cpp":
+            raise UsageError(
+                f"{name}: there is no chat template on this side, so its dialect is not this project's choice"
+            )
+        if entry.path is None:
+            raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
+        path, wanted = entry.path, wanted or entry.dialect
     found = source_of(path)
-    source, choice = choose_template(
-        found.template, found.tool_template, found.special_tokens, wanted=options.dialect or dialect
-    )
-    template = ChatTemplate(
-        source=source or CHATML, choice=choice, bos=found.bos, eos=found.eos, today=datetime.now(UTC)
-    )
+    source, choice = choose_template(found.template, found.tool_template, found.special_tokens, wanted=wanted)
+    now = datetime.now(UTC)
+    template = ChatTemplate(source=source or CHATML, choice=choice, bos=found.bos, eos=found.eos, today=now)
     write_lines(dialect_lines(template))
     return 0
-
-
-def _find(name: str, models_file: Path | None) -> tuple[Path, str]:
-    """Find the file, and the dialect that the model's entry asks for."""
-    if Path(name).is_file():
-        return Path(name), ""
-    entry = resolve(name, registry=open_registry(project_above(Path.cwd()), models_file))
-    if entry.backend != "llama_cpp":
-        raise UsageError(f"{name}: there is no chat template on this side, so its dialect is not this project's choice")
-    if entry.path is None:
-        raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
-    return entry.path, entry.dialect
 
 
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
@@ -120,19 +113,11 @@ def _of_gguf(header: Header) -> Source:
     )
 
 
-def _tool(name: str, description: str, required: str, **properties: Mapping[str, Any]) -> ToolSpec:
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": [required],
-        "additionalProperties": False,
-    }
-    return ToolSpec(name=name, description=description, parameters=parameters)
-
-
+_READS = object_schema(["path"], path={"type": "string"}, lines={"type": "integer", "minimum": 1})
+_RUNS = object_schema(["command"], command={"type": "string"})
 _TOOLS = (
-    _tool("fs_read", "Read a file.", "path", path={"type": "string"}, lines={"type": "integer", "minimum": 1}),
-    _tool("shell", "Run a command.", "command", command={"type": "string"}),
+    ToolSpec(name="fs_read", description="Read a file.", parameters=_READS),
+    ToolSpec(name="shell", description="Run a command.", parameters=_RUNS),
 )
 _ASKED = (
     Message(role="system", content="Work with the tools."),
@@ -178,12 +163,20 @@ def dialect_lines(template: ChatTemplate) -> Iterator[str]:
     yield f"ends a turn   {visible(' '.join(dialect.end_of_turn)) or 'only what the vocabulary says'}"
     yield f"calls         {_CALLS[habits.calls] if template.choice.taught else _CALLS[Calls.as_text]}"
     yield f"results       {_RESULTS[habits.results]}"
-    yield f"reasoning     {_reasoning(template)}"
     asked = _prompt(template, _ASKED)
+    opened = ", opened by the prompt" if dialect.opens_reasoning(asked) else ""
+    marks = dialect.reasoning
+    between = f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[habits.thoughts]}" if marks else "none"
+    yield f"reasoning     {between}"
     yield from _block("the prompt, with two tools", asked)
     written = dialect.render_calls([(_CALL.name, _CALL.arguments)])
     yield from _block("a call, as the model is to write it", written)
-    yield from _read_back(template, written)
+    parsed = parse(dialect, written, schemas={spec.name: spec.parameters for spec in _TOOLS})
+    yield ""
+    yield from (
+        f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}" for call in parsed.calls
+    )
+    yield from (f"not read      {visible(problem)}" for problem in parsed.problems)
     told = _prompt(template, (*_ASKED, *_ANSWERED))
     same = next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))
     line = asked.rfind("\n", 0, same) + 1
@@ -192,24 +185,6 @@ def dialect_lines(template: ChatTemplate) -> Iterator[str]:
 
 def _prompt(template: ChatTemplate, messages: tuple[Message, ...]) -> str:
     return template.prompt([Turn(message) for message in messages], _TOOLS, str)
-
-
-def _reasoning(template: ChatTemplate) -> str:
-    marks = template.choice.dialect.reasoning
-    if marks is None:
-        return "none"
-    opened = ", opened by the prompt" if template.choice.dialect.opens_reasoning(_prompt(template, _ASKED)) else ""
-    return f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[template.habits.thoughts]}"
-
-
-def _read_back(template: ChatTemplate, written: str) -> Iterator[str]:
-    schemas = {spec.name: spec.parameters for spec in _TOOLS}
-    parsed = parse(template.choice.dialect, written, schemas=schemas)
-    yield ""
-    for call in parsed.calls:
-        yield f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}"
-    for problem in parsed.problems:
-        yield f"not read      {visible(problem)}"
 
 
 def _block(title: str, text: str) -> Iterator[str]:

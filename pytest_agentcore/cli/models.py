@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,7 @@ from pytest_agentcore.cli.arguments import write_lines
 from pytest_agentcore.errors import UsageError
 
 if TYPE_CHECKING:
-    from pytest_agentcore.checks.preflight import Preflight
     from pytest_agentcore.options import Option
-    from pytest_agentcore.setup import Setup
 
 ASKING = ("tool-calls", "engine", "sampling", "base-url", "api-key-env", "models-file", "trial-timeout")
 """Options of a campaign that decide how a model is asked; `preflight` spells them without `agentcore-`."""
@@ -69,8 +66,10 @@ def add_preflight(parser: argparse.ArgumentParser) -> None:
 
 def run_preflight(options: argparse.Namespace) -> int:
     """Return 1 when something between model and harness is broken, else 0."""
+    from pytest_agentcore.checks.preflight import preflight
     from pytest_agentcore.plugin import pytest_agentcore_backends
-    from pytest_agentcore.setup import settle, settle_models
+    from pytest_agentcore.setup import check_files, settle, settle_models
+    from pytest_agentcore.untrusted import clip_middle
 
     def given(option: Option[Any]) -> Any:
         return [options.model] if option.name == "model" else getattr(options, option.dest, None)
@@ -79,31 +78,17 @@ def run_preflight(options: argparse.Namespace) -> int:
     file = Path(settings.models_file).expanduser() if settings.models_file else None
     failed = False
     for setup in settle_models(settings, backends, open_registry(project_above(Path.cwd()), file)):
-        found = _try_calls(setup, backends)
-        write_lines(_preflight_lines(setup, found))
+        if not setup.has_plumbing:
+            raise UsageError(f"{setup.entry.name}: there is no way to examine, its replies are made here")
+        entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
+        check_files([setup])
+        with closing(backends[entry.backend](entry, setup.engine)) as backend:
+            found = preflight(backend, setup)
+        write_lines([f"{setup.slug} · policy {found.policy} · preflight {found.verdict}"])
+        for number, check in enumerate(found.checks, 1):
+            write_lines(["", f"{number} {check.name}: {check.finding}, {check.says}"])
+            for label, text in (("sent", check.sent), ("came", check.came)):
+                first, *rest = clip_middle(text, LINES)
+                write_lines([f"  {label:<5} {first}", *(f"  {'':<5} {line}" for line in rest)])
         failed |= not found.passed
     return int(failed)
-
-
-def _try_calls(setup: Setup, backends: Any) -> Preflight:
-    from pytest_agentcore.checks.preflight import preflight
-    from pytest_agentcore.setup import check_files
-
-    if not setup.has_plumbing:
-        raise UsageError(f"{setup.entry.name}: there is no way to examine, its replies are made here")
-    entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
-    check_files([setup])
-    with closing(backends[entry.backend](entry, setup.engine)) as backend:
-        return preflight(backend, setup)
-
-
-def _preflight_lines(setup: Setup, found: Preflight) -> Iterator[str]:
-    from pytest_agentcore.untrusted import clip_middle
-
-    yield f"{setup.slug} · policy {found.policy} · preflight {found.verdict}"
-    for number, check in enumerate(found.checks, 1):
-        yield ""
-        yield f"{number} {check.name}: {check.finding}, {check.says}"
-        for label, text in (("sent", check.sent), ("came", check.came)):
-            for index, line in enumerate(clip_middle(text, LINES)):
-                yield f"  {label if index == 0 else '':<5} {line}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from pytest_agentcore.dialects.dialect import THINK, Dialect, Markers
+from pytest_agentcore.dialects.dialect import THINK, Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
 from pytest_agentcore.errors import UsageError
 
@@ -39,11 +39,6 @@ class Choice:
     """Whether the template itself takes tools and teaches this dialect; if not, the prompt must (see `tool_prompt`)."""
     warning: str = ""
     """One sentence where the template has a way of its own with tools and none of the dialects is that way."""
-
-    @property
-    def end_of_turn(self) -> tuple[str, ...]:
-        """The dialect's end-of-turn tokens and those of this vocabulary."""
-        return self.dialect.end_of_turn
 
 
 def choose_template(
@@ -80,9 +75,16 @@ def choose_dialect(template: str | None, special_tokens: Collection[str], *, wan
     for dialect in DIALECTS:
         if dialect.taught_by and _teaches(template, dialect):
             return _choice(dialect, _why(dialect, special_tokens), special_tokens, template, taught=True)
-    if not _KNOWS_TOOLS.search(template):
-        return _untaught(template, special_tokens)
-    reason = _why_generic(template)
+    if not _KNOWS_TOOLS.search(template):  # a family's own prompt where its makers document one, else ours
+        reason = "the chat template does not know tools"
+        for dialect in DIALECTS:
+            if dialect.prompted_by and all(sign in template for sign in dialect.prompted_by):
+                reason += f", and its {dialect.prompted_by[0]} is that of a family whose makers prompt for this one"
+                return _choice(dialect, reason, special_tokens, template)
+        return _choice(GENERIC, reason, special_tokens, template)
+    reason = "the chat template takes tools in a way that no dialect here recognises"
+    if foreign := next((marker for marker in FOREIGN_CALL_MARKERS if marker in template), None):
+        reason = f"the chat template writes calls with {foreign}, a dialect that is not supported"
     warning = f"{reason}; calls are asked for in the generic dialect instead, which may cost the model points"
     return replace(_choice(GENERIC, reason, special_tokens, template), warning=warning)
 
@@ -99,16 +101,6 @@ def dialect_named(name: str) -> Dialect:
     return known[name]
 
 
-def _untaught(template: str, special_tokens: Collection[str]) -> Choice:
-    """A family's own prompt where its makers document one, else ours."""
-    reason = "the chat template does not know tools"
-    for dialect in DIALECTS:
-        if dialect.prompted_by and all(sign in template for sign in dialect.prompted_by):
-            reason += f", and its {dialect.prompted_by[0]} is that of a family whose makers prompt for this one"
-            return _choice(dialect, reason, special_tokens, template)
-    return _choice(GENERIC, reason, special_tokens, template)
-
-
 def _why(dialect: Dialect, special_tokens: Collection[str]) -> str:
     marker = dialect.section or dialect.call
     if not marker.open:
@@ -123,35 +115,18 @@ def _why(dialect: Dialect, special_tokens: Collection[str]) -> str:
 def _choice(
     dialect: Dialect, reason: str, special_tokens: Collection[str], template: str | None, *, taught: bool = False
 ) -> Choice:
-    ends = (end for end in end_of_turn_tokens(template, special_tokens) if end not in dialect.goes_on)
-    whole = replace(
-        dialect,
-        end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])),
-        reasoning=_reasoning(dialect, template or ""),
-    )
+    template = template or ""
+    # The tokens that are special in this vocabulary; those the template writes come first.
+    ends = [token for token in _END_OF_TURN if token in special_tokens and token not in dialect.goes_on]
+    ends.sort(key=lambda token: token not in template)
+    reasoning = dialect.reasoning
+    if reasoning and reasoning.open not in template and THINK.open in template:  # as in Magistral of June 2025
+        reasoning = THINK
+    whole = replace(dialect, end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])), reasoning=reasoning)
     return Choice(dialect=whole, reason=reason, taught=taught)
-
-
-def _reasoning(dialect: Dialect, template: str) -> Markers | None:
-    """The family's markers, or those that are common where the template holds these alone (Magistral of June 2025)."""
-    own = dialect.reasoning
-    return THINK if own and own.open not in template and THINK.open in template else own
-
-
-def end_of_turn_tokens(template: str | None, special_tokens: Collection[str]) -> tuple[str, ...]:
-    """Known end-of-turn tokens that are special in this vocabulary; those the template writes come first."""
-    known = [token for token in _END_OF_TURN if token in special_tokens]
-    return tuple(sorted(known, key=lambda token: token not in (template or "")))
 
 
 def _teaches(template: str, dialect: Dialect) -> bool:
     return all(sign in template for sign in dialect.taught_by) and not any(
         sign in template for sign in dialect.not_taught_by
     )
-
-
-def _why_generic(template: str) -> str:
-    foreign = next((marker for marker in FOREIGN_CALL_MARKERS if marker in template), None)
-    if foreign:
-        return f"the chat template writes calls with {foreign}, a dialect that is not supported"
-    return "the chat template takes tools in a way that no dialect here recognises"

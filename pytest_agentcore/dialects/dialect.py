@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -146,19 +145,18 @@ class Notation:
         Raises:
             ValueError: there is no way to write one of its arguments.
         """
-        if self.outer:
-            pairs = (self._argument(self.outer, key, value) for key, value in arguments.items())
-            written = f"{self.outer.open}{self.outer.separator.join(pairs)}{self.outer.close}"
+        if outer := self.outer:
+            pairs = []
+            for key, value in arguments.items():
+                raw = bool(outer.tag) and isinstance(value, str)
+                text = value if raw else self.write(value)
+                if outer.tag and outer.tag in text:
+                    raise ValueError(f"a value that holds {outer.tag} cannot be written in this dialect")
+                pairs.append(f"{outer.begin(key, raw=raw)}{text}{outer.end}{outer.behind_tag}")
+            written = f"{outer.open}{outer.separator.join(pairs)}{outer.close}"
         else:
             written = self.write(arguments)
         return f"{self.before_name}{name}{self.before_arguments}{written}{self.after_arguments}"
-
-    def _argument(self, outer: Outer, key: str, value: Any) -> str:
-        raw = bool(outer.tag) and isinstance(value, str)
-        written = value if raw else self.write(value)
-        if outer.tag and outer.tag in written:
-            raise ValueError(f"a value that holds {outer.tag} cannot be written in this dialect")
-        return f"{outer.begin(key, raw=raw)}{written}{outer.end}{outer.behind_tag}"
 
     def write(self, value: Any) -> str:
         """Any plain value on one line.
@@ -256,15 +254,6 @@ THINK = Markers(open="<think>", close="</think>")
 """Around the reasoning of most families."""
 
 
-class Framing(StrEnum):
-    """The two kinds of replies."""
-
-    text = "text"
-    """Text with marked stretches in it."""
-    channels = "channels"
-    """Messages with a header each, which names channel and recipient (OpenAI's harmony format)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """The form in which a model family writes reasoning, calls and the end of its turn."""
@@ -272,7 +261,8 @@ class Dialect:
     name: str
     codec: Codec
     call: Markers
-    framing: Framing = Framing.text
+    channels: bool = False
+    """A reply is messages with a header each, which names channel and recipient (OpenAI's harmony format)."""
     also_open: tuple[str, ...] = ()
     """Other markers that open a call; nothing closes it then but what closes every call."""
     also_close: tuple[str, ...] = ()
@@ -388,8 +378,3 @@ def skip_space(text: str, at: int) -> int:
         return at
     found = _SPACE.match(text, at)
     return found.end() if found else at
-
-
-def excerpt(text: str, at: int, length: int = 24) -> str:
-    """A few characters from `at`, quoted and escaped so that they stay on one line; empty at the end of the text."""
-    return repr(text[at : at + length]) if at < len(text) else ""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_agentcore.dialects.dialect import Dialect, Framing, Markers
+from pytest_agentcore.dialects.dialect import Dialect, Markers
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import JsonCodec
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
@@ -183,7 +183,7 @@ DEEPSEEK_V4 = replace(
 
 HARMONY = Dialect(
     name="harmony",
-    framing=Framing.channels,
+    channels=True,
     codec=NamedJsonCodec(
         between=" <|constrain|>json<|message|>",
         between_pattern=r"[ \t]{0,8}(?:<\|constrain\|>)?(?:[a-z]{1,20})?[ \t]{0,8}<\|message\|>",

@@ -13,17 +13,12 @@ from typing import Any
 
 from pytest_agentcore.dialects.dialect import Dialect, Notation, Outer
 from pytest_agentcore.dialects.xml_codec import kinds_of
-from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.tools.base import ToolSpec, object_schema
 
 FINISH = ToolSpec(
     name="finish",
     description="End the task. Call this once, when the work is done, with your final answer.",
-    parameters={
-        "type": "object",
-        "properties": {"answer": {"type": "string", "description": "Your final answer."}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    },
+    parameters=object_schema(["answer"], answer={"type": "string", "description": "Your final answer."}),
 )
 """The tool that ends a trial under the constrained policy."""
 
@@ -54,27 +49,33 @@ def call_grammar(
     callable_specs = [spec for spec in specs if spec.name != FINISH.name] + ([FINISH] if allow_finish else [])
     if not callable_specs:
         raise ValueError("a grammar needs at least one tool to call")
-    rules = _SchemaRules(dialect.codec.notation)
-    root = [*_opening(rules, dialect, thought_characters, reasoning_open=reasoning_open), "call"]
-    rules.rules = {"root": " ".join(root), **rules.rules, "call": ""}  # a tool may be called `call`
-    choices = [_tool(rules, spec) for spec in callable_specs]
-    rules.rules["call"] = _marked(dialect, " | ".join(choices))
-    return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
-
-
-def _opening(rules: _SchemaRules, dialect: Dialect, characters: int, *, reasoning_open: bool) -> list[str]:
-    """The thought that may stand before the call, and the end of the reasoning that must."""
+    notation, rules = dialect.codec.notation, _SchemaRules(dialect.codec.notation)
+    # A thought may stand before the call, and the end of reasoning that is open must.
+    thought, marks, close = "thought?" if thought_characters else "", dialect.thought, ""
+    line = _line(dialect, thought_characters)
     if reasoning_open and dialect.reasoning:
-        close = dialect.thought.close if dialect.thought else f"\n{dialect.reasoning.close}\n\n"
-        if characters:
-            rules.add("thought", _line(dialect, characters))
-        return ["thought?", _literal(close)] if characters else [_literal(close)]
-    if not characters:
-        return []
-    line = _line(dialect, characters)
-    marks = dialect.thought
-    rules.add("thought", f"{_literal(marks.open)} {line} {_literal(marks.close)}" if marks else f'{line} "\\n"')
-    return ["thought?"]
+        close = marks.close if marks else f"\n{dialect.reasoning.close}\n\n"
+    else:
+        line = f"{_literal(marks.open)} {line} {_literal(marks.close)}" if marks else f'{line} "\\n"'
+    rules.rules["root"] = _in_row(thought, _literal(close), "call")
+    if thought:
+        rules.rules["thought"] = line
+    rules.rules["call"] = ""  # in place before the tools' rules, since one may be called `call`
+    choices = []
+    for spec in callable_specs:
+        before = _literal(notation.before_name + spec.name + notation.before_arguments)
+        arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
+        body = _in_row(before, arguments, _literal(notation.after_arguments))
+        choices.append(rules.add(f"tool-{spec.name}", body))
+    # One of the calls, with the family's markers; one that ends the turn is left to the sampler's end of turn.
+    close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
+    opens = f"{dialect.call.open}{dialect.pad}{'[' if dialect.listed else ''}"
+    closes = f"{']' if dialect.listed else ''}{dialect.pad}{close}"
+    if dialect.section:
+        opens = f"{dialect.section.open}{dialect.section_pad}{opens}"
+        closes = f"{closes}{dialect.section_pad}{dialect.section.close}"
+    rules.rules["call"] = _in_row(_literal(opens), f"({' | '.join(choices)})", _literal(closes))
+    return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
 
 
 def _line(dialect: Dialect, characters: int) -> str:
@@ -89,24 +90,6 @@ def _line(dialect: Dialect, characters: int) -> str:
     first |= {dialect.bare[1]} if dialect.bare else set()  # the pattern begins with an escaped character
     barred = "".join(sorted(map(_in_class, first | set("`{"))))
     return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
-
-
-def _tool(rules: _SchemaRules, spec: ToolSpec) -> str:
-    notation = rules.notation
-    before = notation.before_name + spec.name + notation.before_arguments
-    arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
-    return rules.add(f"tool-{spec.name}", _in_row(_literal(before), arguments, _literal(notation.after_arguments)))
-
-
-def _marked(dialect: Dialect, choice: str) -> str:
-    """One of the calls, with the family's markers; a marker that ends the turn is left to the sampler's end of turn."""
-    close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
-    before = f"{dialect.call.open}{dialect.pad}{'[' if dialect.listed else ''}"
-    after = f"{']' if dialect.listed else ''}{dialect.pad}{close}"
-    if dialect.section:
-        before = f"{dialect.section.open}{dialect.section_pad}{before}"
-        after = f"{after}{dialect.section_pad}{dialect.section.close}"
-    return _in_row(_literal(before), f"({choice})", _literal(after))
 
 
 MAX_DIGITS = 15
@@ -132,11 +115,6 @@ class _SchemaRules:
         self.rules[free] = body
         return free
 
-    def _once(self, name: str, body: str) -> str:
-        """A rule that every schema shares."""
-        self.rules.setdefault(name, body)
-        return name
-
     def arguments(self, schema: Mapping[str, Any], name: str) -> str:
         """The arguments of a call, as the notation writes them.
 
@@ -147,23 +125,20 @@ class _SchemaRules:
         if outer is None:
             return self.value(schema, name)
         properties, needed = _properties(schema)
-        pairs = [self._outer_pair(outer, key, properties[key], f"{name}-{key}") for key in properties]
+        pairs = []
+        for key, inner in properties.items():
+            kinds, ways = kinds_of(inner), []
+            # Strings may stand raw; values of other types never do, and of a union both ways are allowed.
+            if outer.tag and "string" in kinds:
+                begin, behind = _literal(outer.begin(key, raw=True)), _literal(outer.behind_tag)
+                ways.append(_in_row(begin, self._raw(outer, inner), behind))
+            if not ways or kinds - {"string"}:
+                value = self.value(_without_strings(inner) if ways else inner, f"{name}-{key}")
+                begin, behind = _literal(outer.begin(key, raw=False)), _literal(outer.end + outer.behind_tag)
+                ways.append(_in_row(begin, value, behind))
+            pairs.append(self.add(f"{name}-{key}-pair", " | ".join(ways)))
         members = _members(pairs, needed, outer.separator)
         return self.add(name, _in_row(_literal(outer.open), members, _literal(outer.close)))
-
-    def _outer_pair(self, outer: Outer, key: str, schema: Mapping[str, Any], name: str) -> str:
-        """Strings may stand raw; values of other types never do, and of a union both ways are allowed."""
-        kinds = kinds_of(schema)
-        ways = []
-        if outer.tag and "string" in kinds:
-            ways.append(
-                _in_row(_literal(outer.begin(key, raw=True)), self._raw(outer, schema), _literal(outer.behind_tag))
-            )
-        if not ways or kinds - {"string"}:
-            value = self.value(_without_strings(schema) if ways else schema, name)
-            behind = _literal(outer.end + outer.behind_tag)
-            ways.append(_in_row(_literal(outer.begin(key, raw=False)), value, behind))
-        return self.add(f"{name}-pair", " | ".join(ways))
 
     def _raw(self, outer: Outer, schema: Mapping[str, Any]) -> str:
         """The strings of a schema as they stand raw, up to and with their tag."""
@@ -249,12 +224,15 @@ class _SchemaRules:
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
         quote, (least, most) = self.notation.quote, _counts(schema, "Length")
         if self.notation.character_rule:
-            self._once("hex", "[0-9A-Fa-f]")
-            self._once("character", self.notation.character_rule)
+            self.rules.setdefault("hex", "[0-9A-Fa-f]")
+            self.rules.setdefault("character", self.notation.character_rule)
             body = f"{_literal(quote)} character{_repeat(least, most)} {_literal(quote)}"
         else:
             body = f"{_literal(quote)} {self._up_to(quote, quote, least, most)}"
-        return self._once("string", body) if (least, most) == (0, None) else self.add(name, body)
+        if (least, most) != (0, None):
+            return self.add(name, body)
+        self.rules.setdefault("string", body)  # which every schema shares
+        return "string"
 
     def _array(self, schema: Mapping[str, Any], name: str) -> str:
         least, most = _counts(schema, "Items")
@@ -277,25 +255,23 @@ class _SchemaRules:
 
     def _any_object(self) -> str:
         self._string({}, "string")
-        self._once("any-pair", f"{self.notation.any_key_rule} {self._any()}")
-        return self._once("any-object", f'"{{" (any-pair ({_literal(self.notation.separator)} any-pair)*)? "}}"')
+        self.rules.setdefault("any-pair", f"{self.notation.any_key_rule} {self._any()}")
+        self.rules.setdefault("any-object", f'"{{" (any-pair ({_literal(self.notation.separator)} any-pair)*)? "}}"')
+        return "any-object"
 
     def _any(self) -> str:
         if "any" not in self.rules:
             self.rules["any"] = ""  # in place before the rules that come back to it
             parts = [self._kind(kind, {}, "any") for kind in ("string", "number", "boolean", "null")]
-            self._once("any-list", f'"[" (any ({_literal(self.notation.separator)} any)*)? "]"')
+            self.rules.setdefault("any-list", f'"[" (any ({_literal(self.notation.separator)} any)*)? "]"')
             self.rules["any"] = " | ".join([*parts, "any-list", self._any_object()])
         return "any"
 
 
 def _properties(schema: Mapping[str, Any], *, in_order: bool = False) -> tuple[dict[str, Any], list[bool]]:
     """The declared properties, and of each whether it is required."""
-    required = schema.get("required", ())
-    properties = {
-        **schema.get("properties", {}),
-        **{key: {} for key in required if key not in schema.get("properties", {})},
-    }
+    required, declared = schema.get("required", ()), schema.get("properties", {})
+    properties = {**declared, **{key: {} for key in required if key not in declared}}
     if in_order:
         properties = {key: properties[key] for key in sorted(properties, key=str.lower)}
     return properties, [key in required for key in properties]
@@ -367,8 +343,7 @@ def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
         raise ValueError(f"no number of {MAX_DIGITS} digits is what a schema asks for")
     if positive == negative:
         return f'"-"? ({positive})'
-    below = [f'"-" ({negative})'] if negative else []
-    return _one_of([*below, *([positive] if positive else [])])
+    return _one_of(filter(None, [negative and f'"-" ({negative})', positive]))
 
 
 def _bound(schema: Mapping[str, Any], closed: str, open_: str, sign: int, *, fraction: bool) -> _Bound | None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
@@ -15,9 +15,7 @@ MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
 
 
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
+_string = partial(json.dumps, ensure_ascii=False)
 
 JSON = Notation(
     string=_string,
@@ -53,21 +51,18 @@ class JsonCodec(Codec):
         if not text.startswith("{", start):
             raise MalformedCall("a JSON object should stand here", start)
         value, end = read_json(text, start)
-        return Decoded((self._call(value, start),), end)
+        name, arguments = value.get(self.name_key), value.get(self.arguments_key)
+        if not isinstance(name, str) or not name:
+            raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', start)
+        if not isinstance(arguments, dict):
+            raise MalformedCall(f'the object needs "{self.arguments_key}", an object', start)
+        if len(value) > 2 and (extra := sorted(set(value) - {self.name_key, self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
+            raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", start)
+        return Decoded((RawCall(name, arguments),), end)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         return self.notation.call(_string(name)[1:-1], arguments)
-
-    def _call(self, value: Mapping[str, Any], at: int) -> RawCall:
-        name, arguments = value.get(self.name_key), value.get(self.arguments_key)
-        if not isinstance(name, str) or not name:
-            raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', at)
-        if not isinstance(arguments, dict):
-            raise MalformedCall(f'the object needs "{self.arguments_key}", an object', at)
-        if len(value) > 2 and (extra := sorted(set(value) - {self.name_key, self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
-            raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", at)
-        return RawCall(name, arguments)
 
 
 def read_json(text: str, at: int) -> tuple[Any, int]:
@@ -78,14 +73,17 @@ def read_json(text: str, at: int) -> tuple[Any, int]:
     """
     try:
         value, end = _DECODER.raw_decode(text, at)
+        if _SURROGATE.search(text, at, end):
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise MalformedCall(_problem(error.msg), error.pos, unclosed=error.msg == _UNTERMINATED) from error
+        problem = _PROBLEMS.get(error.msg, error.msg[:1].lower() + error.msg[1:])
+        raise MalformedCall(problem, error.pos, unclosed=error.msg == _UNTERMINATED) from error
+    except UnicodeEncodeError as error:
+        raise MalformedCall("a string holds half of a surrogate pair", at) from error
     except RecursionError as error:
         raise MalformedCall("the value is nested too deeply", at) from error
     except ValueError as error:
         raise MalformedCall(str(error), at) from error
-    if _SURROGATE.search(text, at, end) and not _encodable(value):
-        raise MalformedCall("a string holds half of a surrogate pair", at)
     return value, end
 
 
@@ -113,25 +111,11 @@ def _float(digits: str) -> float:
     return value
 
 
-def _encodable(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _problem(message: str) -> str:
-    """Python's message as the end of a sentence of ours: `Expecting ',' delimiter` becomes `a ',' is missing`."""
-    missing = re.fullmatch(r"Expecting ('.') delimiter", message)
-    if missing:
-        return f"a {missing[1]} is missing"
-    return _PROBLEMS.get(message, message[:1].lower() + message[1:])
-
-
 _UNTERMINATED = "Unterminated string starting at"
 _PROBLEMS = {
     "Expecting value": "a value is missing",
+    "Expecting ',' delimiter": "a ',' is missing",
+    "Expecting ':' delimiter": "a ':' is missing",
     "Expecting property name enclosed in double quotes": "a key in double quotes is missing",
     "Illegal trailing comma before end of object": "a comma stands before the end of an object",
     "Illegal trailing comma before end of array": "a comma stands before the end of a list",
@@ -140,6 +124,7 @@ _PROBLEMS = {
     "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
     "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",
 }
+"""Python's messages as the ends of sentences of ours."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant

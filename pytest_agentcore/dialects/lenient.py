@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import NO_SCHEMAS, Dialect, Parsed, RawCall, Schemas
@@ -30,7 +30,12 @@ def parse_leniently(
     where that yields no call at all, the rest of the text is searched, and last a reasoning block that nothing closes.
     Each repair is one sentence in `Parsed.repairs`. Only calls of a tool in `tool_names` are made out of near misses.
     """
-    parts = tuple(_joined(segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas)))
+    parts: list[Segment] = []
+    for part in segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas):
+        if parts and part.part is Part.content is parts[-1].part:  # as one, so that each place is searched once
+            parts[-1] = parts[-1]._replace(end=part.end)
+        else:
+            parts.append(part)
     strict = fold(text, parts)
     if strict.calls and not strict.problems:
         return strict
@@ -40,20 +45,6 @@ def parse_leniently(
         if mended.calls:
             return mended
     return strict
-
-
-def _joined(parts: Iterator[Segment]) -> Iterator[Segment]:
-    """Neighbouring stretches of content as one, so that each place is searched once."""
-    last: Segment | None = None
-    for part in parts:
-        if last and last.part is Part.content and part.part is Part.content:
-            last = last._replace(end=part.end)
-            continue
-        if last:
-            yield last
-        last = part
-    if last:
-        yield last
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,8 @@ class _Mending:
             misses: tuple[NearMiss, ...] = ()
             if part.part is wanted and searched < MAX_STRETCHES:
                 searched += 1
-                misses = self._misses(part)
+                find = {Part.broken: self._in_broken, Part.reasoning: self._in_open_reasoning}
+                misses = find.get(wanted, self._in_content)(part)
             calls += part.calls
             at = part.start
             for miss in misses:
@@ -90,11 +82,7 @@ class _Mending:
         content = _EMPTY_FENCE.sub("", "".join(kept)).strip()
         return replace(strict, content=content, calls=tuple(calls), repairs=tuple(repairs))
 
-    def _misses(self, part: Segment) -> tuple[NearMiss, ...]:
-        if part.part is Part.broken:
-            return self._in_broken(part)
-        if part.part is Part.reasoning:
-            return self._in_open_reasoning(part)
+    def _in_content(self, part: Segment) -> tuple[NearMiss, ...]:
         inner = self.text[part.start : part.end]
         found = find_near_misses(inner, self.dialect, self.tool_names, schemas=self.schemas)
         return tuple(replace(one, start=one.start + part.start, end=one.end + part.start) for one in found)

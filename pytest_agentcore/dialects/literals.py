@@ -14,7 +14,7 @@ from typing import Any
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall, skip_space
 
 _WORD = re.compile(r"[A-Za-z_]{1,20}(?![\w.+-])")
-_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
 
 class LiteralReader:
@@ -22,9 +22,11 @@ class LiteralReader:
 
     number = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][-+]?[0-9]{1,4})?(?![\w.+-])")
     """Groups: fraction, exponent."""
-    words = frozenset(_WORDS)
+    words = frozenset(WORDS)
     missing = "a value is missing"
     """Said where no value stands."""
+    keys_once = True
+    """Whether an object may have a key only once; otherwise the last one counts, as in Python."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -37,7 +39,14 @@ class LiteralReader:
         if self.text.startswith("{", at):
             return self.object(at, depth)
         if self.text.startswith("[", at):
-            return self._list(at, depth)
+            found: list[Any] = []
+
+            def item(at: int) -> int:
+                value, end = self.value(at, depth + 1)
+                found.append(value)
+                return end
+
+            return found, self._items(at + 1, "]", item)
         return self.string(at) or self._scalar(at)
 
     def object(self, at: int, depth: int = 0) -> tuple[dict[str, Any], int]:
@@ -49,22 +58,12 @@ class LiteralReader:
             after = self.skip(after)
             if not self.text.startswith(":", after):
                 raise MalformedCall("a ':' is missing", after)
-            if key in found:
-                self.repeated(key, at)
+            if key in found and self.keys_once:
+                raise MalformedCall(f"the key {key[:40]!r} stands twice", at)
             found[key], end = self.value(after + 1, depth + 1)
             return end
 
         return found, self._items(at + 1, "}", pair)
-
-    def _list(self, at: int, depth: int) -> tuple[list[Any], int]:
-        found: list[Any] = []
-
-        def item(at: int) -> int:
-            value, end = self.value(at, depth + 1)
-            found.append(value)
-            return end
-
-        return found, self._items(at + 1, "]", item)
 
     def _items(self, at: int, closing: str, read: Callable[[int], int]) -> int:
         """Comma-separated items up to `closing`; gives the index behind it."""
@@ -82,7 +81,7 @@ class LiteralReader:
     def _scalar(self, at: int) -> tuple[Any, int]:
         word = _WORD.match(self.text, at)
         if word and word.group() in self.words:
-            return _WORDS[word.group()], word.end()
+            return WORDS[word.group()], word.end()
         number = self.number.match(self.text, at)
         if not number:
             raise MalformedCall(self.missing, at)
@@ -108,10 +107,6 @@ class LiteralReader:
     def closes(self, bracket: str, at: int) -> bool:
         """Whether an object or a list ends at `at`."""
         return self.text.startswith(bracket, at)
-
-    def repeated(self, key: str, at: int) -> None:
-        """An object has this key a second time."""
-        raise MalformedCall(f"the key {key[:40]!r} stands twice", at)
 
     def may_trail(self) -> bool:
         """Whether a comma that stands before a closing bracket is accepted."""

@@ -47,6 +47,7 @@ class _LooseReader(LiteralReader):
     """Forgives, and remembers in `notes` what was forgiven, in the order of first occurrence."""
 
     number = re.compile(r"[-+]?[0-9]{1,1000}(\.[0-9]{0,1000})?([eE][-+]?[0-9]{1,4})?(?![\w.])")
+    keys_once = False
 
     def __init__(self, text: str, *, ends_open: bool) -> None:
         super().__init__(text)
@@ -67,9 +68,6 @@ class _LooseReader(LiteralReader):
             raise MalformedCall(f"a '{bracket}' is missing", at)
         self._note("missing closing brackets")
         return True
-
-    def repeated(self, key: str, at: int) -> None:
-        pass  # the last one counts, as in Python
 
     def may_trail(self) -> bool:
         self._note("a trailing comma")
@@ -107,7 +105,12 @@ class _LooseReader(LiteralReader):
                 if "\n" in plain.group():
                     self._note("raw line breaks in a string")
             if self.text.startswith(quote, at):
-                return self._whole("".join(parts)), at + 1
+                string = "".join(parts)
+                try:
+                    return joined_surrogates(string), at + 1
+                except ValueError:  # a lone half cannot be written to a file, so something else stands in its place
+                    self._note("half a surrogate pair")
+                    return string.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), at + 1
             if at >= len(self.text):
                 raise MalformedCall("a string is not closed", at)
             piece, at = self._escape(at)
@@ -122,14 +125,6 @@ class _LooseReader(LiteralReader):
             return _ESCAPES[after], at + 2
         self._note("a backslash that begins no escape")
         return "\\", at + 1
-
-    def _whole(self, text: str) -> str:
-        """A lone half of a surrogate pair cannot be written to a file, so something else stands in its place."""
-        try:
-            return joined_surrogates(text)
-        except ValueError:
-            self._note("half a surrogate pair")
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _scalar(self, at: int) -> tuple[Any, int]:
         value, end = super()._scalar(at)

@@ -48,34 +48,28 @@ class NamedJsonCodec(Codec):
         if not text.startswith("{", head.end()):
             raise MalformedCall("the arguments should be a JSON object", head.end())
         arguments, end = (self.read_loosely or read_json)(text, head.end())
-        return Decoded((RawCall(head[1], arguments),), self._behind(text, end))
+        if self.behind:
+            wanted, after = self.behind.strip(), skip_space(text, end)
+            if text.startswith(wanted, after):
+                end = after + len(wanted)
+            elif not self.read_loosely:
+                raise MalformedCall(f"{wanted} should follow the arguments", after)
+        elif self.read_loosely and (fence := _FENCE.match(text, end)):
+            end = fence.end()
+        return Decoded((RawCall(head[1], arguments),), end)
 
     @cached_property
     def _head(self) -> re.Pattern[str]:
         before = re.escape(self.before_name)
         if self.read_loosely:
             return re.compile(rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)")
-        return re.compile(rf"[ \t\r\n]*{before}({_NAME}){self._between}[ \t\r\n]*")
-
-    @property
-    def _between(self) -> str:
-        return self.between_pattern or re.escape(self.between)
+        between = self.between_pattern or re.escape(self.between)
+        return re.compile(rf"[ \t\r\n]*{before}({_NAME}){between}[ \t\r\n]*")
 
     @property
     def _between_loosely(self) -> str:
-        return f"(?:{self._between}|{self.loosely})" if self.loosely else self._between
-
-    def _behind(self, text: str, at: int) -> int:
-        if not self.behind:
-            fence = _FENCE.match(text, at) if self.read_loosely else None
-            return fence.end() if fence else at
-        end = skip_space(text, at)
-        wanted = self.behind.strip()
-        if text.startswith(wanted, end):
-            return end + len(wanted)
-        if self.read_loosely:
-            return at
-        raise MalformedCall(f"{wanted} should follow the arguments", end)
+        between = self.between_pattern or re.escape(self.between)
+        return f"(?:{between}|{self.loosely})" if self.loosely else between
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
         """See `Codec.begins`."""

@@ -25,15 +25,7 @@ from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
 from pytest_agentcore.dialects.loose_json import read_loosely
 from pytest_agentcore.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.dialects.parse import Part, segments
-from pytest_agentcore.dialects.shapes import (
-    ARGUMENT_KEYS,
-    DECORATION_KEYS,
-    NAME_KEYS,
-    WRAPPER_KEYS,
-    calls_of,
-    function_arguments,
-    function_lines,
-)
+from pytest_agentcore.dialects.shapes import CALL_KEYS, calls_of, function_arguments, function_lines
 from pytest_agentcore.dialects.xml_codec import XmlCodec, typed
 
 MAX_TRIES = 32
@@ -97,7 +89,6 @@ def _repair(name: str, where: str, notes: Collection[str] = ()) -> str:
     return f"Read a call of {name} {where}{forgiven}."
 
 
-_KEYS = "|".join(dict.fromkeys((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, *DECORATION_KEYS[:2])))
 _FENCE_BEFORE = re.compile(r"(?:```|~~~)[\w+-]{0,20}[ \t]*\s{0,20}\Z")
 _FENCE_AFTER = re.compile(r"\s{0,20}(?:```|~~~)")
 _TAG_END = re.compile(r"(?:\s{0,20}</(?:[^\s<>]{1,20})>)?")
@@ -185,7 +176,8 @@ class _Search:
         start = found.start()
         if start > 0 and (self.text[start - 1].isalnum() or self.text[start - 1] == "_"):
             return None
-        where = "between the markers" if self.between_markers else f"without {self.dialect.call.open}"
+        marker = self.dialect.call.open
+        where = "between the markers" if self.between_markers else f"without {marker}"
         notes: dict[str, None] = {}
         for codec in _tolerant(self.dialect.codec, notes):
             try:
@@ -197,14 +189,11 @@ class _Search:
             if isinstance(codec, XmlCodec) and not codec.end and not self._is_all(decoded.end, self.dialect):
                 continue  # nothing that is written says where the call ends
             if miss := self._miss(decoded, start, where, notes):
-                return replace(miss, start=self._before_remains(start), end=self._behind_stray_close(miss.end))
+                # The remains of an opening marker that stand before it go away with it.
+                remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
+                before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
+                return replace(miss, start=start - len(before), end=self._behind_stray_close(miss.end))
         return None
-
-    def _before_remains(self, start: int) -> int:
-        """Index of the remains of an opening marker that stand before `start`; else `start`."""
-        marker = self.dialect.call.open
-        lengths = range(len(marker), _LEAST - 1, -1)
-        return next((start - length for length in lengths if self.text.endswith(marker[-length:], 0, start)), start)
 
     def _behind_stray_close(self, end: int) -> int:
         section = self.dialect.section.close if self.dialect.section else ""
@@ -215,8 +204,10 @@ class _Search:
 
     def other_dialects(self) -> Iterator[NearMiss]:
         """The calls of the first other dialect that has any, and the markers around them, which hold nothing."""
-        for other in DIALECTS:
-            if self.dialect.name == other.name or not self._speaks(other):
+        for other in (one for one in DIALECTS if one.name != self.dialect.name):
+            foreign = set(other.open_markers) - set(self.dialect.open_markers)
+            bare = other.bare if other.listed else ""
+            if not any(marker in self.text for marker in foreign) and not (bare and re.search(bare, self.text)):
                 continue
             parts = [*segments(other, self.text, schemas=self.schemas)]
             known = [part for part in parts if part.calls and all(call.name in self.tool_names for call in part.calls)]
@@ -227,15 +218,9 @@ class _Search:
             if known:
                 return
 
-    def _speaks(self, other: Dialect) -> bool:
-        own = self.dialect.open_markers
-        if any(marker in self.text for marker in other.open_markers if marker not in own):
-            return True
-        return other.listed and bool(other.bare) and re.search(other.bare, self.text) is not None
-
     def objects(self) -> Iterator[NearMiss]:
         """Objects that name a tool, wherever they stand."""
-        keys = "|".join((_KEYS, *map(re.escape, self.tool_names)))
+        keys = "|".join((*CALL_KEYS, *map(re.escape, self.tool_names)))
         return self._at_each(rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:", self._object)
 
     def _object(self, found: re.Match[str]) -> NearMiss | None:
@@ -247,8 +232,8 @@ class _Search:
         if not shaped:
             return None
         start, end, where = self._surroundings(found.start(), end)
-        repairs = tuple(_repair(one.call.name, where, notes + one.notes) for one in shaped)
-        return NearMiss(start=start, end=end, calls=tuple(one.call for one in shaped), repairs=repairs)
+        repairs = tuple(_repair(call.name, where, notes + differs) for call, differs in shaped)
+        return NearMiss(start=start, end=end, calls=tuple(call for call, _ in shaped), repairs=repairs)
 
     def _surroundings(self, start: int, end: int) -> tuple[int, int, str]:
         """The span with fence or stray markers around it, and in words where the object stood."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
     Dialect,
     MalformedCall,
+    Markers,
     Parsed,
     RawCall,
     Schemas,
-    excerpt,
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import read_json
@@ -107,26 +107,13 @@ def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_
     call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
     count. Cheap enough to be asked after every token.
     """
-    closers = dialect.result_open
-    if dialect.section and dialect.section.close:
-        closers += (dialect.section.close,)
-    if single or dialect.listed:
-        closers += _call_closers(dialect)
-    if not text[-_TAIL:].rstrip().endswith(closers):
+    single = single or dialect.listed
+    close, section = dialect.call.close, dialect.section.close if dialect.section else ""
+    closers = [*dialect.result_open, section, close if single else ""]
+    if single and (not close or close in dialect.end_of_turn):  # then a backend may have kept the marker
+        closers.append("]" if dialect.listed else dialect.codec.notation.last)
+    if not text[-_TAIL:].rstrip().endswith(tuple(filter(None, closers))):
         return False
-    return _ends_closed(dialect, text, single=single or dialect.listed, reasoning_open=reasoning_open)
-
-
-def _call_closers(dialect: Dialect) -> tuple[str, ...]:
-    """A call ends with its marker, or without it where that is the token that ended the turn."""
-    close = dialect.call.close
-    if close and close not in dialect.end_of_turn:
-        return (close,)
-    last = "]" if dialect.listed else dialect.codec.notation.last
-    return (last, close) if close else (last,)
-
-
-def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: bool) -> bool:
     called = False
     for part in segments(dialect, text, reasoning_open=reasoning_open):
         called = called or part.part in (Part.calls, Part.broken)
@@ -134,15 +121,14 @@ def _ends_closed(dialect: Dialect, text: str, *, single: bool, reasoning_open: b
             return False
         if part.part is Part.invented or (part.part is Part.calls and single):
             return True
-    close = dialect.section.close if dialect.section else ""
-    return called and bool(close) and text.rstrip().endswith(close)
+    return called and bool(section) and text.rstrip().endswith(section)
 
 
 def segments(
     dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas: Schemas = NO_SCHEMAS
 ) -> Iterator[Segment]:
     """Yield the stretches of a reply in order."""
-    scanner = _ChannelScanner if dialect.framing == "channels" else _Scanner
+    scanner = _ChannelScanner if dialect.channels else _Scanner
     return scanner(dialect, text, schemas).run(reasoning_open=reasoning_open)
 
 
@@ -156,6 +142,7 @@ def shape(dialect: Dialect) -> str:
 
 _INDENT = 16
 """Characters of white space that may stand before a call that no marker opens."""
+_NONE = Markers(open="")
 _PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
 
 
@@ -164,9 +151,24 @@ class _Scanner:
 
     def __init__(self, dialect: Dialect, text: str, schemas: Schemas) -> None:
         self.dialect, self.text, self.schemas = dialect, text, schemas
-        self.end = _end_of_reply(dialect, text)
-        self.search = _markers(dialect).search
-        self.again = _again(dialect)
+        # Some backends hand on the token that ended the turn.
+        kept = text.rstrip()
+        ending = next((token for token in dialect.end_of_turn if kept.endswith(token)), "")
+        self.end = len(kept) - len(ending) if ending else len(text)
+        section, reasoning = dialect.section or _NONE, dialect.reasoning or _NONE
+        markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
+        # The group's name tells that no marker was found. It stands behind the first character, an escaped one, since
+        # only alternatives that begin with a literal let `re` step over text in which none of them can begin.
+        bare = [f"{dialect.bare[:2]}(?P<bare>){dialect.bare[2:]}"] if dialect.bare else []
+        self.search = re.compile(
+            "|".join(filter(None, [_any_of([*markers, *dialect.also_close, *dialect.result_open]), *bare]))
+        ).search
+        self.unopened: re.Pattern[str] | None = None
+        """Where nothing closes calls: a name and what tells that a call of it is meant."""
+        if dialect.traces and not dialect.call.close and not dialect.listed:
+            traces = "|".join(map(re.escape, dialect.traces))
+            name = rf"[^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{traces})"
+            self.unopened = re.compile(rf"[ \t\r\n]*[,;]?[ \t\r\n]*({name})")
         self.decode = dialect.codec.decode_list if dialect.listed else dialect.codec.decode
         self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
         self.problems = 0
@@ -193,9 +195,14 @@ class _Scanner:
             content_seen = content_seen or part.part is Part.content or part.part is Part.broken
             yield part
             at = part.end
-            if self.again and part.part is Part.calls and (unopened := self._unopened(self.again, at)):
-                yield unopened
-                at = unopened.end
+            if not self.unopened or part.part is not Part.calls or self.problems >= MAX_PROBLEMS:
+                continue
+            # Right behind another call, one that lacks its marker is no text.
+            if again := self.unopened.match(self.text, at, self.end):
+                error = MalformedCall(f"{self.dialect.call.open} should stand before the tool's name", again.start(1))
+                part = self._broken(at, again.start(1), error, end=self._resume(again.end(), bare=False))
+                yield part
+                at = part.end
         if at < self.end:
             yield Segment(part=Part.content, start=at, end=self.end)
         if self.end < len(self.text):
@@ -205,43 +212,43 @@ class _Scanner:
         if self.problems >= MAX_PROBLEMS:
             return None
         found = self.search(self.text, at, self.end)
-        while found and found.lastgroup and not self._begins_line(found.start()):
-            found = self.search(self.text, found.start() + 1, self.end)
+        while found and found.lastgroup:
+            # A call without a marker begins a line, on which nothing but another call, or a marker, stands before it.
+            at = found.start()
+            back = max(0, at - _INDENT)
+            before = self.text[back:at].rstrip(" \t")
+            if not before or before[-1] == "\n" or len(before) <= self.behind_call - back:
+                break
+            found = self.search(self.text, at + 1, self.end)
         return found
-
-    def _begins_line(self, at: int) -> bool:
-        """Whether a line begins at `at`, also where only another call, or a marker, stands before it on the line."""
-        if at == 0 or self.text[at - 1] == "\n":
-            return True
-        before = self.text[max(0, at - _INDENT) : at].rstrip(" \t")
-        return not before or before[-1] == "\n" or len(before) <= self.behind_call - max(0, at - _INDENT)
 
     def _part(self, found: re.Match[str], *, content_seen: bool) -> Segment:
         start, end = found.span()
         if found.lastgroup:
-            return self._bare(start)
+            part = self._call(start, start, bare=True)
+            # A `;` or `,` behind it only parts it from the next one.
+            if part.part is Part.calls and (parted := _PARTED.match(self.text, part.end, self.end)):
+                part = part._replace(end=parted.end())
+            self.behind_call = part.end
+            return part
         marker = found.group()
         if marker in self.openers:
             return self._call(start, end)
         if self.dialect.section and marker == self.dialect.section.open:
-            return self._section(start, end)
+            at = skip_space(self.text, end)
+            if self.text.startswith(self.dialect.call.open, at):
+                return Segment(Part.structure, start, end)
+            self.called = True
+            error = MalformedCall(f"{self.dialect.call.open} should stand here", at)
+            return self._broken(start, end, error, end=self._resume(end, bare=False))
         if self.dialect.reasoning and marker == self.dialect.reasoning.open:
             may_think = self.dialect.reasoning_anywhere or not content_seen
             return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
         # Before the first call nobody can be inventing its result: an answer may well mention the marker.
         invents = marker in self.dialect.result_open
-        if not self.called and (invents or marker in self.dialect.also_close):
-            return Segment(Part.content, start, end)
-        return Segment(Part.invented, start, self.end) if invents else Segment(Part.structure, start, end)
-
-    def _section(self, start: int, end: int) -> Segment:
-        """The opening marker; a call must stand behind it."""
-        at = skip_space(self.text, end)
-        if self.text.startswith(self.dialect.call.open, at):
-            return Segment(Part.structure, start, end)
-        self.called = True
-        error = MalformedCall(f"{self.dialect.call.open} should stand here", at)
-        return self._broken(start, end, error, end=self._resume(end, bare=False))
+        said = not self.called and (invents or marker in self.dialect.also_close)
+        kind = Part.content if said else Part.invented if invents else Part.structure
+        return Segment(kind, start, self.end if kind is Part.invented else end)
 
     def _reasoning(self, start: int, inside: int) -> Segment:
         """A block of reasoning; one that nothing closes goes to the end of the reply."""
@@ -251,48 +258,26 @@ class _Scanner:
         self.behind_call = end
         return Segment(part=Part.reasoning, start=start, end=end, inner=inner.strip())
 
-    def _bare(self, start: int) -> Segment:
-        """A call that no marker opens; a `;` or `,` behind it only parts it from the next one."""
-        part = self._call(start, start, bare=True)
-        if part.part is Part.calls and (parted := _PARTED.match(self.text, part.end, self.end)):
-            part = part._replace(end=parted.end())
-        self.behind_call = part.end
-        return part
-
     def _call(self, start: int, inside: int, *, bare: bool = False) -> Segment:
         self.called = True
+        close = "" if bare else self.dialect.call.close
         try:
             decoded = self.decode(self.text, inside)
-            end = self._closed(decoded.end, "" if bare else self.dialect.call.close)
+            end = decoded.end
+            if not self.text.startswith(close, end):
+                end = skip_space(self.text, end)
+                if not self.text.startswith(close, end):
+                    problem = f"the reply ends before {close}" if end >= self.end else f"{close} should follow the call"
+                    raise MalformedCall(problem, end)
         except MalformedCall as error:
             return self._broken(start, inside, error, end=self._resume(inside, bare=bare))
         calls = tuple([typed(call, self.schemas) for call in decoded.calls]) if decoded.untyped else decoded.calls
-        return Segment(Part.calls, start, end, "", calls)
-
-    def _unopened(self, again: re.Pattern[str], at: int) -> Segment | None:
-        """A call right behind another one that lacks its marker, where nothing closes calls: it is not text."""
-        found = again.match(self.text, at, self.end) if self.problems < MAX_PROBLEMS else None
-        if not found:
-            return None
-        error = MalformedCall(f"{self.dialect.call.open} should stand before the tool's name", found.start(1))
-        return self._broken(at, found.start(1), error, end=self._resume(found.end(), bare=False))
-
-    def _closed(self, at: int, close: str) -> int:
-        if not close:
-            return at
-        if self.text.startswith(close, at):
-            return at + len(close)
-        after = skip_space(self.text, at)
-        if self.text.startswith(close, after):
-            return after + len(close)
-        if after >= self.end:
-            raise MalformedCall(f"the reply ends before {close}", after)
-        raise MalformedCall(f"{close} should follow the call", after)
+        return Segment(Part.calls, start, end + len(close), "", calls)
 
     def _broken(self, start: int, inside: int, error: MalformedCall, *, end: int, tool: str = "") -> Segment:
         """A call that does not parse, with a sentence for the model about why."""
         self.problems += 1
-        near = excerpt(self.text, error.at)
+        near = repr(self.text[error.at : error.at + 24]) if error.at < len(self.text) else ""
         problem = (
             f"A tool call does not parse: {error.problem} at character {max(0, error.at - inside)} of the call"
             f"{f' (at {near})' if near else ''}; write it as {shape(self.dialect)}."
@@ -310,37 +295,9 @@ class _Scanner:
         return found.end() if found.group() == close else found.start()
 
 
-def _markers(dialect: Dialect) -> re.Pattern[str]:
-    markers = [dialect.call.open, *dialect.also_open, *dialect.also_close, *dialect.result_open]
-    if dialect.section:
-        markers += [dialect.section.open, dialect.section.close]
-    if dialect.reasoning:
-        markers.append(dialect.reasoning.open)
-    bare = [f"(?P<bare>{dialect.bare})"] if dialect.bare else []
-    return re.compile("|".join(filter(None, [_any_of(markers), *bare])))
-
-
 def _any_of(markers: Iterable[str]) -> str:
     """A pattern of the markers, the longest first, since one may begin another."""
     return "|".join(map(re.escape, sorted({*markers} - {""}, key=len, reverse=True)))
-
-
-def _again(dialect: Dialect) -> re.Pattern[str] | None:
-    """A name and what tells that a call of it is meant; for dialects whose calls nothing closes."""
-    if dialect.call.close or dialect.listed or not dialect.traces:
-        return None
-    return re.compile(
-        rf"[ \t\r\n]*[,;]?[ \t\r\n]*([^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{'|'.join(map(re.escape, dialect.traces))}))"
-    )
-
-
-def _end_of_reply(dialect: Dialect, text: str) -> int:
-    """Index of a trailing end-of-turn token, for backends that hand it on."""
-    kept = text.rstrip()
-    for marker in dialect.end_of_turn:
-        if kept.endswith(marker):
-            return len(kept) - len(marker)
-    return len(text)
 
 
 _RECIPIENT = r"to=([^\s<]{1,200})"
@@ -369,10 +326,15 @@ class _ChannelScanner(_Scanner):
         while found := self._next(at):
             if found.start() > at:
                 yield Segment(Part.content, at, found.start())
-            for part in self._message(found) if found.re is _HEADER else self._headless(found):
+            for part in self._message(found):
                 yield part
                 at = part.end
-        yield from self._rest(at)
+        results = (self.text.find(marker, at, self.end) for marker in self.dialect.result_open if self.called)
+        invented = min((found for found in results if found >= 0), default=self.end)
+        parts = ((Part.content, at, invented), (Part.invented, invented, self.end))
+        for kind, start, end in (*parts, (Part.structure, self.end, len(self.text))):
+            if end > start:
+                yield Segment(kind, start, end)
 
     def _next(self, at: int) -> re.Match[str] | None:
         """The next header, or the beginning of one that names a recipient; none where an invented result begins."""
@@ -387,16 +349,16 @@ class _ChannelScanner(_Scanner):
             at = begins.end()
         return header
 
-    def _headless(self, found: re.Match[str]) -> Iterator[Segment]:
-        self.called = True
-        error = MalformedCall("<|channel|> and <|message|> should follow the recipient", found.end())
-        again = self.text.startswith("<|channel|>", found.end())  # gpt-oss may name the channel a second time
-        ends = _BEGINS.search(self.text, found.end() + again, self.end)
-        yield self._broken(found.start(), found.start(), error, end=ends.start() if ends else self.end)
-
     def _message(self, header: re.Match[str]) -> Iterator[Segment]:
-        recipient = header[1] or header[3] or ""
         start, inside = header.span()
+        if header.re is not _HEADER:
+            self.called = True
+            error = MalformedCall("<|channel|> and <|message|> should follow the recipient", inside)
+            again = self.text.startswith("<|channel|>", inside)  # gpt-oss may name the channel a second time
+            ends = _BEGINS.search(self.text, inside + again, self.end)
+            yield self._broken(start, start, error, end=ends.start() if ends else self.end)
+            return
+        recipient = header[1] or header[3] or ""
         if recipient and recipient not in ("assistant", "user"):
             part = self._addressed(start, inside, recipient.removeprefix(_FUNCTIONS))
         elif header[2] == "analysis":
@@ -418,28 +380,14 @@ class _ChannelScanner(_Scanner):
     def _addressed(self, start: int, inside: int, tool: str) -> Segment:
         self.called = True
         try:
-            arguments, end = self._arguments(inside)
+            at = skip_space(self.text, inside)
+            if not self.text.startswith("{", at):
+                raise MalformedCall("the arguments should be a JSON object", at)
+            arguments, end = read_json(self.text, at)
+            end = skip_space(self.text, end)
+            if end < self.end and not _ENDS.match(self.text, end):
+                raise MalformedCall("the message should end behind its arguments", end)
         except MalformedCall as error:
             ends = _ENDS.search(self.text, inside, self.end)
             return self._broken(start, inside, error, end=ends.start() if ends else self.end, tool=tool)
         return Segment(part=Part.calls, start=start, end=end, calls=(RawCall(name=tool, arguments=arguments),))
-
-    def _arguments(self, at: int) -> tuple[dict[str, Any], int]:
-        at = skip_space(self.text, at)
-        if not self.text.startswith("{", at):
-            raise MalformedCall("the arguments should be a JSON object", at)
-        arguments, end = read_json(self.text, at)
-        end = skip_space(self.text, end)
-        if end < self.end and not _ENDS.match(self.text, end):
-            raise MalformedCall("the message should end behind its arguments", end)
-        return arguments, end
-
-    def _rest(self, at: int) -> Iterator[Segment]:
-        results = (self.text.find(marker, at, self.end) for marker in self.dialect.result_open if self.called)
-        invented = min((found for found in results if found >= 0), default=self.end)
-        if invented > at:
-            yield Segment(part=Part.content, start=at, end=invented)
-        if self.end > invented:
-            yield Segment(part=Part.invented, start=invented, end=self.end)
-        if self.end < len(self.text):
-            yield Segment(part=Part.structure, start=self.end, end=len(self.text))

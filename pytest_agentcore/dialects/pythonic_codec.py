@@ -53,13 +53,12 @@ class PythonicCodec(Codec):
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
+        if self.several and (plain := _plain(_FENCED_CALL, text, at)):
+            return Decoded((plain[0],), plain[1])
         at = _skip(text, at)
         if not self.several:
             call, end = _call(text, at)
             return Decoded((call,), end)
-        plain = _plain(text, at)
-        if plain and text.startswith("```", end := _skip(text, plain[1])):  # one call in its fence: nearly always
-            return Decoded((plain[0],), end)
         calls, end = _statement(text, at)
         # A semicolon or nothing at all may part statements; a comment is one only where another statement follows.
         while (at := _skip(text, end)) < len(text):
@@ -107,12 +106,14 @@ def _calls(text: str, at: int) -> tuple[list[RawCall], int]:
 _VALUE = r"""(?:"[^"\\\n]{0,200}"(?!")|'[^'\\\n]{0,200}'(?!')|-?[0-9]{1,18}|True|False|None)"""
 _PLAIN_CALL = re.compile(rf"({_NAME})\(((?:{_KEYWORD}={_VALUE}(?:, (?=\w)|(?=\))))*)\)")
 """A call as models nearly always write it: two patterns read it five times as fast as Python's parser would."""
+_FENCED_CALL = re.compile(rf"[ \t\r\n]*{_PLAIN_CALL.pattern}[ \t\r\n]*(?=```)")
+"""One such call alone in its fence."""
 _PLAIN_ARGUMENT = re.compile(rf"""({_KEYWORD})=(?:"([^"]*)"|'([^']*)'|([^,"')]*))""")
 _WORDS = {"True": True, "False": False, "None": None}
 
 
-def _plain(text: str, at: int) -> tuple[RawCall, int] | None:
-    found = _PLAIN_CALL.match(text, at)
+def _plain(pattern: re.Pattern[str], text: str, at: int) -> tuple[RawCall, int] | None:
+    found = pattern.match(text, at)
     if not found or found[1].endswith(".call"):
         return None
     pairs = _PLAIN_ARGUMENT.findall(text, *found.span(2))
@@ -125,7 +126,7 @@ def _plain(text: str, at: int) -> tuple[RawCall, int] | None:
 
 def _call(text: str, at: int) -> tuple[RawCall, int]:
     """The call that begins at `at`, and the index behind it."""
-    if plain := _plain(text, at):
+    if plain := _plain(_PLAIN_CALL, text, at):
         return plain
     head = _HEAD.match(text, at)
     if not head:
@@ -138,7 +139,13 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
             raise MalformedCall("a keyword argument should stand here (key=value)", at)
         if argument[1] in found:
             raise MalformedCall(f"the argument {argument[1][:40]!r} stands twice", at)
-        found[argument[1]], end = _value(text, _skip(text, argument.end()))
+        begins = _skip(text, argument.end())
+        source, end = _source(text, begins)
+        try:
+            found[argument[1]] = _evaluated(ast.parse(source, mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            problem = str(error) if type(error) is ValueError else "the value is no literal of Python"
+            raise MalformedCall(problem, begins) from error
         at = _next(")", text, end)
     return RawCall(head[1], found), at + 1
 
@@ -174,16 +181,6 @@ _ZEROS = re.compile(r"^([-+]?)0[0_]*(?=[1-9])")
 """Zeros before a number, which Python refuses and models write in dates and times."""
 _MISSING = "a literal is missing (strings stand in quotes)"
 _SPELLED = {"true": "True", "false": "False", "null": "None"}
-
-
-def _value(text: str, at: int) -> tuple[Any, int]:
-    """The literal that begins at `at`, and the index behind it."""
-    source, end = _source(text, at)
-    try:
-        return _evaluated(ast.parse(source, mode="eval").body), end
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        problem = str(error) if type(error) is ValueError else "the value is no literal of Python"
-        raise MalformedCall(problem, at) from error
 
 
 def _source(text: str, at: int) -> tuple[str, int]:

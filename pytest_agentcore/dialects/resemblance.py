@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
@@ -40,11 +40,21 @@ def resemblance(
     """
     if any(marker in content for marker in dialect.signs):
         return Resemblance.broken_call
-    if _foreign_call(content, dialect):
+    others = {sign for other in DIALECTS for sign in other.signs if not sign.startswith("```")}
+    if any(marker in content for marker in others.union(FOREIGN_CALL_MARKERS) - set(dialect.signs)):
         return Resemblance.other_dialect
     if has_template_tokens(content, special_tokens):
         return Resemblance.template_tokens
-    return _call_as_text(content, tool_names)
+    if not tool_names:
+        return None
+    names = "|".join(map(re.escape, tool_names))
+    named = rf"[{{,]\s{{0,20}}[\"']?(?:{'|'.join(NAME_KEYS)})[\"']?\s{{0,20}}:\s{{0,20}}[\"'](?:{names})[\"']"
+    keyed = rf"\{{\s{{0,20}}[\"']?(?:{names})[\"']?\s{{0,20}}:\s{{0,20}}\{{"
+    found = re.search(f"{named}|{keyed}", content) or function_lines(tool_names).search(content)
+    if not found:
+        return None
+    in_fence = content.count("```", 0, found.start()) % 2 == 1
+    return Resemblance.fenced_call if in_fence else Resemblance.bare_call
 
 
 def has_template_tokens(content: str, special_tokens: Collection[str] = ()) -> bool:
@@ -58,37 +68,12 @@ def leaks_template(content: str) -> bool:
 
     Those of a call that was begun in any dialect are no leak: it counts as malformed, or as another dialect's.
     """
-    for marker in _call_markers(content):
-        content = content.replace(marker, " ")
-    return has_template_tokens(content)
-
-
-def _call_markers(content: str) -> Iterator[str]:
-    """Markers of the dialects that the text shows signs of."""
+    said = content
     for dialect in DIALECTS:
         if any(sign in content for sign in dialect.signs):
-            yield from dialect.signs
-            yield from _TOKEN_SHAPE.findall(shape(dialect) + dialect.between)
+            for marker in (*dialect.signs, *_TOKEN_SHAPE.findall(shape(dialect) + dialect.between)):
+                said = said.replace(marker, " ")
     for marker in FOREIGN_CALL_MARKERS:
         if marker in content:
-            yield marker
-            yield marker.replace("start", "end").replace("START", "END")
-
-
-def _foreign_call(content: str, dialect: Dialect) -> bool:
-    others = [sign for other in DIALECTS for sign in other.signs if not sign.startswith("```")]
-    others += FOREIGN_CALL_MARKERS
-    return any(marker in content for marker in set(others) - set(dialect.signs))
-
-
-def _call_as_text(content: str, tool_names: Collection[str]) -> Resemblance | None:
-    if not tool_names:
-        return None
-    names = "|".join(map(re.escape, tool_names))
-    named = rf"[{{,]\s{{0,20}}[\"']?(?:{'|'.join(NAME_KEYS)})[\"']?\s{{0,20}}:\s{{0,20}}[\"'](?:{names})[\"']"
-    keyed = rf"\{{\s{{0,20}}[\"']?(?:{names})[\"']?\s{{0,20}}:\s{{0,20}}\{{"
-    found = re.search(f"{named}|{keyed}", content) or function_lines(tool_names).search(content)
-    if not found:
-        return None
-    in_fence = content.count("```", 0, found.start()) % 2 == 1
-    return Resemblance.fenced_call if in_fence else Resemblance.bare_call
+            said = said.replace(marker, " ").replace(marker.replace("start", "end").replace("START", "END"), " ")
+    return has_template_tokens(said)

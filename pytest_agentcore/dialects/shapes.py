@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_agentcore.dialects.dialect import MalformedCall, RawCall, skip_space
 from pytest_agentcore.dialects.families import GEMMA4
@@ -15,36 +15,32 @@ ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "kwargs", "params",
 WRAPPER_KEYS = ("function", "function_call", "tool_call", "tool_calls", "tool_uses", "calls")
 DECORATION_KEYS = ("type", "id", "call_id", "index")
 """Keys that stand beside a call without saying anything about it."""
+CALL_KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, "type", "id"))
+"""Keys with which the object of a call begins."""
 
 
-class ShapedCall(NamedTuple):
-    """A call found in an object, and in what its object differs from `{"name": …, "arguments": {…}}`."""
-
-    call: RawCall
-    notes: tuple[str, ...]
+Noted = tuple[RawCall, tuple[str, ...]]
+"""A call found in an object, and in what its object differs from `{"name": …, "arguments": {…}}`."""
 
 
-def calls_of(value: Any, tool_names: Collection[str]) -> Iterator[ShapedCall]:
+def calls_of(value: Any, tool_names: Collection[str]) -> Iterator[Noted]:
     """The calls of known tools that `value` means: an object, a list of them, or either in a wrapper."""
     if isinstance(value, list):
         for item in value:
             yield from calls_of(item, tool_names)
     elif isinstance(value, Mapping):
-        if shaped := _named(value, tool_names) or _keyed(value, tool_names):
-            yield shaped
+        for key in NAME_KEYS:
+            name = value.get(key)
+            if isinstance(name, str) and name in tool_names:
+                arguments, notes = _arguments(value, key)
+                yield RawCall(name, arguments), (() if key == "name" else (f'"{key}" for "name"',)) + notes
+                return
+        key, inner = next(iter(value.items())) if len(value) == 1 else ("", None)
+        if key in tool_names and isinstance(inner, dict):  # {"fs_read": {"path": …}}
+            yield RawCall(key, inner), ("the tool's name as the key",)
             return
         for key in WRAPPER_KEYS:
             yield from calls_of(value.get(key), tool_names)
-
-
-def _named(value: Mapping[str, Any], tool_names: Collection[str]) -> ShapedCall | None:
-    for key in NAME_KEYS:
-        name = value.get(key)
-        if isinstance(name, str) and name in tool_names:
-            arguments, notes = _arguments(value, key)
-            renamed = () if key == "name" else (f'"{key}" for "name"',)
-            return ShapedCall(RawCall(name, arguments), renamed + notes)
-    return None
 
 
 def _arguments(value: Mapping[str, Any], name_key: str) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -55,14 +51,6 @@ def _arguments(value: Mapping[str, Any], name_key: str) -> tuple[dict[str, Any],
             return arguments, renamed + (("arguments as a string",) if isinstance(value[key], str) else ())
     beside = {key: item for key, item in value.items() if key not in (name_key, *DECORATION_KEYS, *ARGUMENT_KEYS)}
     return beside, ("arguments beside the name" if beside else "no arguments",)
-
-
-def _keyed(value: Mapping[str, Any], tool_names: Collection[str]) -> ShapedCall | None:
-    """`{"fs_read": {"path": …}}`."""
-    name, arguments = next(iter(value.items())) if len(value) == 1 else ("", None)
-    if name not in tool_names or not isinstance(arguments, dict):
-        return None
-    return ShapedCall(RawCall(name, arguments), ("the tool's name as the key",))
 
 
 _KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")

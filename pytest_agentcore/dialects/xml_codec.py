@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import NoneType
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import (
@@ -23,6 +24,7 @@ from pytest_agentcore.dialects.dialect import (
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import JSON, read_json
+from pytest_agentcore.dialects.literals import WORDS
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
@@ -55,7 +57,7 @@ class XmlCodec(Codec):
         outer = Outer(
             open=self.between,
             close=self.end,
-            key=self._before_value,
+            key=lambda key, raw: f"{self.before_key}{key}{self.kinds[not raw] if self.kinds else self.after_key}",
             keys=re.compile(r"[^\r\n<>\"]{1,200}"),
             tag=self.after_value,
             pad="\n" if self.newlines else "",
@@ -63,77 +65,51 @@ class XmlCodec(Codec):
         )
         return replace(JSON, before_name=self.before_name, before_arguments=self.after_name, outer=outer)
 
-    def _before_value(self, key: str, raw: bool) -> str:
-        return f"{self.before_key}{key}{self.kinds[not raw] if self.kinds else self.after_key}"
-
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
-        named = self._named.match(text, at)
+        begins, argument = self._patterns
+        named = begins.match(text, at)
         if not named:
-            raise MalformedCall(
-                f"{self.before_name}<tool>{self.after_name} should stand here"
-                if self.before_name
-                else "a tool's name should stand here",
-                skip_space(text, at),
-            )
-        arguments, end = self._arguments(text, named.end())
-        return Decoded((RawCall(named[1], arguments),), self._ended(text, end), self.kinds is None)
-
-    @cached_property
-    def _named(self) -> re.Pattern[str]:
-        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
-        return re.compile(rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*")
-
-    @cached_property
-    def _argument(self) -> re.Pattern[str]:
-        behind = "|".join(_spaced(text) for text in self.kinds or (self.after_key,))
-        return re.compile(rf"{re.escape(self.before_key)}({_KEY})({behind})")
-
-    def _arguments(self, text: str, at: int) -> tuple[dict[str, Any], int]:
-        found: dict[str, Any] = {}
-        argument, close = self._argument.match, self.after_value
-        while head := argument(text, at):
+            form = f"{self.before_name}<tool>{self.after_name}" if self.before_name else "a tool's name"
+            raise MalformedCall(f"{form} should stand here", skip_space(text, at))
+        at, found, close = named.end(), {}, self.after_value
+        while head := argument.match(text, at):
             key, start = head[1], head.end()
             end = text.find(close, start)
             if end < 0:
                 raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at, unclosed=True)
             if key in found:
                 raise MalformedCall(f"the argument {key[:40]!r} stands twice", at)
-            found[key] = self._value(text[start:end], head[2], start)
+            value = text[start:end]
+            if head[3]:
+                value = _json(value, start)
+            elif self.newlines:
+                value = value.removeprefix("\n").removesuffix("\n")
+            found[key] = value
             at = skip_space(text, end + len(close))
-        return found, at
-
-    def _value(self, text: str, behind: str, at: int) -> Any:
-        if self.kinds:
-            return text if _spaceless(behind) == _spaceless(self.kinds[0]) else _json(text, at)
-        if not self.newlines:
-            return text
-        text = text[1:] if text.startswith("\n") else text
-        return text[:-1] if text.endswith("\n") else text
-
-    def _ended(self, text: str, at: int) -> int:
         if text.startswith(self.before_key, at):
-            raise MalformedCall(
-                f"an argument should be {self.before_key}<key>{self.kinds[0] if self.kinds else self.after_key}", at
-            )
+            behind = self.kinds[0] if self.kinds else self.after_key
+            raise MalformedCall(f"an argument should be {self.before_key}<key>{behind}", at)
         if not text.startswith(self.end, at):
             raise MalformedCall(f"an argument or {self.end} should stand here", at)
-        return at + len(self.end)
+        return Decoded((RawCall(named[1], found),), at + len(self.end), self.kinds is None)
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """Up to the first argument, and from one up to its value: groups 2 and 3 tell a string from JSON."""
+        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
+        behind_key = self.kinds or (self.after_key, "")
+        raw, other = (r"\s{0,20}".join(map(re.escape, text.split("\n"))) for text in behind_key)
+        return (
+            re.compile(rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*"),
+            re.compile(rf"{re.escape(self.before_key)}({_KEY})(?:({raw})|({other or '(?!)'}))"),
+        )
 
     def begins(self, names: str, close: str) -> str:
         """See `Codec.begins`."""
         follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
         named = rf"{re.escape(self.before_name)}(?:{names}){re.escape(self.after_name)}"
         return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
-
-
-def _spaced(text: str) -> str:
-    """A pattern for `text` in which white space may be any."""
-    return r"\s{0,20}".join(re.escape(part) for part in re.split(r"\n", text))
-
-
-def _spaceless(text: str) -> str:
-    return "".join(text.split())
 
 
 def _json(text: str, at: int) -> Any:
@@ -146,7 +122,6 @@ def _json(text: str, at: int) -> Any:
     return value
 
 
-_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
 
 
@@ -164,7 +139,7 @@ def _value(text: str, schema: Mapping[str, Any] | None) -> Any:
     if kinds == {"string"}:
         return text
     try:
-        value, end = (_WORDS[text], len(text)) if text in _WORDS else read_json(text, 0)
+        value, end = (WORDS[text], len(text)) if text in WORDS else read_json(text, 0)
     except MalformedCall:
         return text
     if text[end:].strip():
@@ -191,7 +166,5 @@ def kinds_of(schema: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
+    kinds = {NoneType: "null", bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
     return kinds.get(type(value), "array")

@@ -130,17 +130,18 @@ class _Session(Generic[T]):
 
     def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:
         """Say in one line why a module cannot be used."""
-        if call.excinfo is not None:
-            self._errors.append(" ".join(self._sentence(node.path, call.excinfo.value).split()))
-
-    def _sentence(self, path: Path, error: BaseException) -> str:
-        reason = error.__cause__ or error if isinstance(error, pytest.Collector.CollectError) else error
-        if isinstance(reason, UsageError | pytest.Collector.CollectError):
-            return str(reason)
+        if call.excinfo is None:
+            return
+        path, reason = node.path, call.excinfo.value
+        if isinstance(reason, pytest.Collector.CollectError):
+            reason = reason.__cause__ or reason
         twins = [task.module for _, task in self._tasks.values() if task.id == task_id(path)]
-        if twins and isinstance(reason, ImportError):  # pytest imports no second module of one name
-            return str(same_id(path, twins[0]))
-        return f"{path}: cannot be imported: {type(reason).__name__}: {reason}"
+        said = f"{path}: cannot be imported: {type(reason).__name__}: {reason}"
+        if isinstance(reason, UsageError | pytest.Collector.CollectError):
+            said = str(reason)
+        elif twins and isinstance(reason, ImportError):  # pytest imports no second module of one name
+            said = str(same_id(path, twins[0]))
+        self._errors.append(" ".join(said.split()))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,6 +29,11 @@ class ToolSpec:
     """A JSON schema of type object with `additionalProperties: false`; arguments are validated against it."""
     see_more: str = "ask for less at once"
     """Advice on how to see what was clipped from a result; ends the note that stands in its place."""
+
+
+def object_schema(required: Iterable[str], **properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with these properties and no others."""
+    return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ class LlamaCppBackend:
             source=source or CHATML, choice=choice, bos=vocabulary.bos, eos=vocabulary.eos, today=datetime.now(UTC)
         )
         self._dialect = choice.dialect
-        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.end_of_turn}
+        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.dialect.end_of_turn}
         own = [token for token in vocabulary.special if token in self._template.source]
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
         self._context = Context(model, n_ctx)

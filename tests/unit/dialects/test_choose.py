@@ -54,19 +54,19 @@ def test_choice(template: str | None, name: str, taught: bool, words: str) -> No
 def test_special_tokens_confirm_the_marker_and_give_the_ends_of_turns() -> None:
     choice = choose_dialect(HERMES_TEMPLATE, {"<tool_call>", "<|endoftext|>", "<|im_end|>", "<|fim_pad|>"})
     assert "<tool_call> is one token" in choice.reason
-    assert choice.end_of_turn == ("<|im_end|>", "<|endoftext|>")
+    assert choice.dialect.end_of_turn == ("<|im_end|>", "<|endoftext|>")
     assert parse(choice.dialect, "Done.<|endoftext|>").content == "Done."
 
 
 def test_the_generic_dialect_takes_its_end_of_turn_from_the_vocabulary() -> None:
     choice = choose_dialect("{{ messages }}<|eot_id|>", {"</s>", "<|eot_id|>"})
-    assert choice.end_of_turn == ("<|eot_id|>", "</s>")
+    assert choice.dialect.end_of_turn == ("<|eot_id|>", "</s>")
 
 
 def test_a_token_that_goes_on_ends_no_turn() -> None:
     template = "{% if tools %}<|channel|>commentary<|message|><|call|><|end|>{% endif %}"
     choice = choose_dialect(template, {"<|end|>", "<|call|>", "<|return|>"})
-    assert (choice.dialect.name, choice.end_of_turn) == ("harmony", ("<|return|>", "<|call|>"))
+    assert (choice.dialect.name, choice.dialect.end_of_turn) == ("harmony", ("<|return|>", "<|call|>"))
 
 
 def test_the_template_says_how_reasoning_is_marked() -> None:

@@ -343,7 +343,7 @@ def test_calls_that_a_chatml_template_renders_are_read_back(
 
 def test_the_template_is_recognised(source: str) -> None:
     choice = choose_dialect(source, {"<|im_end|>"})
-    assert (choice.dialect.name, choice.taught, choice.end_of_turn) == ("hermes", True, ("<|im_end|>",))
+    assert (choice.dialect.name, choice.taught, choice.dialect.end_of_turn) == ("hermes", True, ("<|im_end|>",))
 
 
 def test_a_model_without_tools_in_its_template_gets_the_generic_dialect() -> None:
@@ -356,7 +356,7 @@ def test_a_model_without_tools_in_its_template_gets_the_generic_dialect() -> Non
     choice = choose_dialect(model.metadata["tokenizer.chat_template"], {"<|im_end|>", "<|endoftext|>"})
     model.close()
     assert (choice.dialect.name, choice.taught) == ("generic", False)
-    assert choice.end_of_turn == ("<|im_end|>", "<|endoftext|>")
+    assert choice.dialect.end_of_turn == ("<|im_end|>", "<|endoftext|>")
 
 
 PATH_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}

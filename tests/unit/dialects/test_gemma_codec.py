@@ -67,7 +67,7 @@ def written(calls: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
 def test_the_dialect_is_recognised_by_the_template(source: str) -> None:
     choice = choose_dialect(source, {"<|tool_call>", "<turn|>", "<eos>"})
     assert (choice.dialect.name, choice.taught) == ("gemma4", True)
-    assert choice.end_of_turn == ("<turn|>", "<eos>")
+    assert choice.dialect.end_of_turn == ("<turn|>", "<eos>")
 
 
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)

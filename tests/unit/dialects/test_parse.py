@@ -182,7 +182,7 @@ def opening(dialect: Dialect) -> str:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_calls_around_a_broken_one_are_still_read(dialect: Dialect) -> None:
-    line_break = "\n" if dialect.bare or dialect.framing == "channels" else ""
+    line_break = "\n" if dialect.bare or dialect.channels else ""
     good = dialect.render_calls([("good", {"x": 1})]) + line_break
     broken = f"{opening(dialect)}{{}} broken{dialect.call.close}{line_break}"
     parsed = parse(dialect, f"{good}{broken}{good}{opening(dialect)}{line_break}{good}")

@@ -98,7 +98,7 @@ def test_token_classes_are_what_the_reader_relies_on(gemma: LoadedModel) -> None
 def test_stop_tokens_end_a_turn_and_a_call(gemma: LoadedModel, chat: ChatTemplate) -> None:
     vocabulary = gemma.vocabulary
     assert {vocabulary.text([token]) for token in vocabulary.ends} == {"<eos>", "<turn|>", "<|tool_response>"}
-    assert set(chat.choice.end_of_turn) <= vocabulary.special.keys()
+    assert set(chat.choice.dialect.end_of_turn) <= vocabulary.special.keys()
 
 
 def test_the_prompt_begins_once(gemma: LoadedModel, chat: ChatTemplate, encoder: PromptEncoder) -> None:
