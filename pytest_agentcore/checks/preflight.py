@@ -93,23 +93,19 @@ class Preflight:
     checks: tuple[Check, ...]
 
     @property
-    def failures(self) -> tuple[Check, ...]:
-        """The checks that found something broken."""
-        return tuple(check for check in self.checks if check.finding is Finding.failed)
-
-    @property
     def passed(self) -> bool:
         """Whether nothing is broken; what the model does with it is another matter."""
-        return not self.failures
+        return all(check.finding is not Finding.failed for check in self.checks)
 
     @property
     def verdict(self) -> str:
         """The outcome in one line; a reason that several checks share stands there once."""
-        if self.failures:
-            names: dict[str, list[str]] = {}
-            for check in self.failures:
-                names.setdefault(check.says, []).append(check.name)
-            return "failed: " + "; ".join(f"{', '.join(names[reason])}: {reason}" for reason in names)
+        failed: dict[str, list[str]] = {}
+        for check in self.checks:
+            if check.finding is Finding.failed:
+                failed.setdefault(check.says, []).append(check.name)
+        if failed:
+            return "failed: " + "; ".join(f"{', '.join(names)}: {reason}" for reason, names in failed.items())
         unwilling = [check.name for check in self.checks if check.finding is Finding.unwilling]
         return "passed" + (f"; the model itself fell short in {', '.join(unwilling)}" if unwilling else "")
 
@@ -125,7 +121,6 @@ class _Subject:
 
     backend: Backend
     setup: Setup
-    cancel: threading.Event = field(default_factory=threading.Event)
     retries: Retries = field(default_factory=lambda: Retries(reconnect_timeout=RECONNECT_SECONDS))
     asked: int = 0
     opening: int = 0
@@ -162,7 +157,7 @@ class _Subject:
                 max_reply_tokens=tokens,
                 policy=policy or self.setup.policy,
                 deadline=time.monotonic() + self.setup.limit.seconds,
-                cancel=self.cancel,
+                cancel=threading.Event(),
             )
 
         reply = self.retries.ask(self.backend, request, self)

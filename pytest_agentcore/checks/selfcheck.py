@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -91,25 +91,35 @@ class _Instance:
 
     def examine(self) -> None:
         task = self.job.task
-        self._wrong(None, "null", "doing nothing must be rejected by an assertion")
-        for oracle in task.oracles[:1]:
-            self._right(oracle, f"oracle {oracle.__name__}", spoil_artifacts=True)
+        right, wrong = "a right solution must be accepted", "a wrong solution must be rejected by an assertion"
+        self._try(None, "null", Said.rejected, "doing nothing must be rejected by an assertion")
+        for solution in task.oracles[:1]:
+            self._try(solution, f"oracle {solution.__name__}", Said.accepted, right, spoil_artifacts=True)
         for solution in task.alternatives:
-            self._right(solution, f"alternative {solution.__name__}")
+            self._try(solution, f"alternative {solution.__name__}", Said.accepted, right)
         for solution in task.counterexamples:
-            rule = "a wrong solution must be rejected by an assertion"
-            self._wrong(solution, f"counterexample {solution.__name__}", rule)
+            self._try(solution, f"counterexample {solution.__name__}", Said.rejected, wrong)
 
-    def _wrong(self, solution: Solution | None, about: str, rule: str) -> None:
-        with self._attempt(solution, about) as finished:
-            self._expect(Said.rejected, finished, about, rule)
-
-    def _right(self, solution: Solution, about: str, *, spoil_artifacts: bool = False) -> None:
-        """Expect a solution to be accepted, to have made tool calls, and to have ended within the budget."""
+    def _try(
+        self, solution: Solution | None, about: str, wanted: Said, rule: str, *, spoil_artifacts: bool = False
+    ) -> None:
+        """Run a solution as a trial, and note what went wrong with it, or with what its checker says."""
         before = len(self.found.problems)
-        with self._attempt(solution, about) as finished:
-            self._expect(Said.accepted, finished, about, "a right solution must be accepted")
+        finished = run_attempt(
+            self.job, lambda instance, session: run_solution(solution, instance.facts, session), lambda _event: None
+        )
+        with closing(finished):
             attempt = finished.attempt
+            if attempt.stop_reason is StopReason.interrupted:  # a trial ends by it as by any other reason
+                raise KeyboardInterrupt
+            if finished.failure:
+                raised = finished.failure.__cause__
+                described = raised and f"its function raised {one_line(describe(self.job.task, raised))}"
+                self._note(about, described or f"could not be run: {finished.failure}")
+            self._expect(wanted, finished, about, rule)
+            if wanted is Said.rejected:
+                return
+            # What is accepted must also be able to pass: with tool calls, and within the budget.
             if not attempt.executed:
                 self._note(about, "made no tool call, and without one nothing passes")
             if attempt.stop_reason is not StopReason.final_answer and not finished.failure:
@@ -132,23 +142,6 @@ class _Instance:
                     about = f"artifact {artifact} replaced by {name}"
                     self._expect(Said.rejected, spoilt, about, "that must be rejected by an assertion")
                 self.found.spoilt += 1
-
-    @contextmanager
-    def _attempt(self, solution: Solution | None, about: str) -> Iterator[Finished]:
-        """Run a solution as a trial, and note what went wrong with the solution itself."""
-        finished = run_attempt(
-            self.job, lambda instance, session: run_solution(solution, instance.facts, session), lambda _event: None
-        )
-        try:
-            if finished.attempt.stop_reason is StopReason.interrupted:  # a trial ends by it as by any other reason
-                raise KeyboardInterrupt
-            if finished.failure:
-                raised = finished.failure.__cause__
-                described = raised and f"its function raised {one_line(describe(self.job.task, raised))}"
-                self._note(about, described or f"could not be run: {finished.failure}")
-            yield finished
-        finally:
-            finished.close()
 
     def _expect(self, wanted: Said, finished: Finished, about: str, rule: str) -> None:
         """Note a problem unless the checker says what it should."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_agentcore.backends.base import Message, ToolCall
-from pytest_agentcore.backends.llama.gguf import Header, read_header
+from pytest_agentcore.backends.llama.gguf import read_header
 from pytest_agentcore.backends.llama.messages import Calls, Results, Thoughts, Turn
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.catalogue.registry import open_registry, project_above
@@ -85,7 +85,18 @@ def source_of(path: Path) -> Source:
         with path.open("rb") as file:
             begins = file.read(4)
         if begins == b"GGUF":
-            return _of_gguf(read_header(path, keep=(_TOKENS, _KINDS)))
+            known = read_header(path, keep=(_TOKENS, _KINDS)).metadata
+            tokens = known.get(_TOKENS, ())
+            kinds = zip(tokens, known.get(_KINDS, ()), strict=False)
+            ends = [known.get(f"tokenizer.ggml.{key}_token_id", -1) for key in ("bos", "eos")]
+            bos, eos = (str(tokens[at]) if 0 <= at < len(tokens) else "" for at in ends)
+            return Source(
+                template=known.get("tokenizer.chat_template"),
+                tool_template=known.get("tokenizer.chat_template.tool_use", ""),
+                special_tokens=frozenset(token for token, kind in kinds if kind in _SPECIAL_KINDS),
+                bos=bos,
+                eos=eos,
+            )
         if path.stat().st_size > _LONGEST_TEMPLATE:
             raise UsageError(f"{path}: neither a GGUF file nor a chat template")
         return Source(template=path.read_text(encoding="utf-8"))
@@ -93,24 +104,6 @@ def source_of(path: Path) -> Source:
         raise UsageError(f"{path}: neither a GGUF file nor a chat template in UTF-8") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _of_gguf(header: Header) -> Source:
-    known = header.metadata
-    tokens, kinds = known.get(_TOKENS, ()), known.get(_KINDS, ())
-    special = (token for token, kind in zip(tokens, kinds, strict=False) if kind in _SPECIAL_KINDS)
-
-    def named(key: str) -> str:
-        index = known.get(f"tokenizer.ggml.{key}_token_id", -1)
-        return str(tokens[index]) if 0 <= index < len(tokens) else ""
-
-    return Source(
-        template=known.get("tokenizer.chat_template"),
-        tool_template=known.get("tokenizer.chat_template.tool_use", ""),
-        special_tokens=frozenset(special),
-        bos=named("bos"),
-        eos=named("eos"),
-    )
 
 
 _READS = object_schema(["path"], path={"type": "string"}, lines={"type": "integer", "minimum": 1})

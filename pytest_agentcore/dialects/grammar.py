@@ -84,11 +84,9 @@ def _line(dialect: Dialect, characters: int) -> str:
     Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
     thought, and then has to make another one.
     """
-    first = {
-        marker[0] for marker in (*dialect.open_markers, dialect.reasoning.open if dialect.reasoning else "") if marker
-    }
-    first |= {dialect.bare[1]} if dialect.bare else set()  # the pattern begins with an escaped character
-    barred = "".join(sorted(map(_in_class, first | set("`{"))))
+    reasoning = dialect.reasoning.open if dialect.reasoning else ""
+    opening = (*dialect.open_markers, reasoning, dialect.bare[1:])  # that pattern begins with an escaped character
+    barred = "".join(sorted(map(_in_class, {*"`{", *(text[0] for text in opening if text)})))
     return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
 
 

@@ -360,7 +360,20 @@ class _ChannelScanner(_Scanner):
             return
         recipient = header[1] or header[3] or ""
         if recipient and recipient not in ("assistant", "user"):
-            part = self._addressed(start, inside, recipient.removeprefix(_FUNCTIONS))
+            self.called = True
+            tool = recipient.removeprefix(_FUNCTIONS)
+            try:
+                at = skip_space(self.text, inside)
+                if not self.text.startswith("{", at):
+                    raise MalformedCall("the arguments should be a JSON object", at)
+                arguments, end = read_json(self.text, at)
+                end = skip_space(self.text, end)
+                if end < self.end and not _ENDS.match(self.text, end):
+                    raise MalformedCall("the message should end behind its arguments", end)
+                part = Segment(Part.calls, start, end, calls=(RawCall(tool, arguments),))
+            except MalformedCall as error:
+                ends = _ENDS.search(self.text, inside, self.end)
+                part = self._broken(start, inside, error, end=ends.start() if ends else self.end, tool=tool)
         elif header[2] == "analysis":
             part = self._said(start, inside, Part.reasoning)
         else:
@@ -376,18 +389,3 @@ class _ChannelScanner(_Scanner):
         end = ends.start() if ends else self.end
         inner = self.text[inside:end].strip() if part is Part.reasoning else ""
         return Segment(part=part, start=start, end=end, inner=inner)
-
-    def _addressed(self, start: int, inside: int, tool: str) -> Segment:
-        self.called = True
-        try:
-            at = skip_space(self.text, inside)
-            if not self.text.startswith("{", at):
-                raise MalformedCall("the arguments should be a JSON object", at)
-            arguments, end = read_json(self.text, at)
-            end = skip_space(self.text, end)
-            if end < self.end and not _ENDS.match(self.text, end):
-                raise MalformedCall("the message should end behind its arguments", end)
-        except MalformedCall as error:
-            ends = _ENDS.search(self.text, inside, self.end)
-            return self._broken(start, inside, error, end=ends.start() if ends else self.end, tool=tool)
-        return Segment(part=Part.calls, start=start, end=end, calls=(RawCall(name=tool, arguments=arguments),))
