@@ -178,7 +178,8 @@ def changed_line(one: Rechecked) -> str:
     if one.after is None:
         return f"{one.change:<9} {one.before.key}: {clip(one.why, _WIDTH)}"
     said = f" ({clip(one.after.detail, _WIDTH)})" if one.after.detail else ""
-    return f"{one.change:<9} {one.before.key}: {_end(one.before)} → {_end(one.after)}{said}"
+    then, now = (f"{one.outcome}, {one.cause}" if one.cause else one.outcome for one in (one.before, one.after))
+    return f"{one.change:<9} {one.before.key}: {then} → {now}{said}"
 
 
 def summary_lines(rechecked: Sequence[Rechecked]) -> Iterator[str]:
@@ -188,7 +189,3 @@ def summary_lines(rechecked: Sequence[Rechecked]) -> Iterator[str]:
     before = sum(one.before.passed is True for one in rechecked)
     after = sum((one.after or one.before).passed is True for one in rechecked)
     yield f"passed: {before} → {after}"
-
-
-def _end(result: TrialResult) -> str:
-    return f"{result.outcome}, {result.cause}" if result.cause else result.outcome

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -45,7 +46,15 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
         tools: all that are registered, by name.
         instances: how many of them, where the task varies.
     """
-    found = Examination(task, instances if task.varies else 1, problems=list(undeclared(task)))
+    found = Examination(task, instances if task.varies else 1)
+    if len(task.oracles) != 1:
+        found.problems.append(
+            f"oracle: {len(task.oracles)} are declared; exactly one shows that the task can be solved"
+        )
+    if not task.counterexamples:
+        found.problems.append("counterexample: none is declared; show a wrong solution that looks right")
+    if not task.artifacts:
+        found.problems.append("artifacts: none is declared; name the files that a pass rests on")
     keys = [TrialKey("selfcheck", task.id, run) for run in range(1, found.instances + 1)]
     jobs = [Job(key=key, task=task, suite=suite, sandbox=sandbox, tools=tools, limit=Limit()) for key in keys]
     if problem := unsteady(task, jobs):
@@ -54,16 +63,6 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
     for job in jobs:
         _Instance(found, job, f" (instance {job.key.run})" if task.varies else "").examine()
     return found
-
-
-def undeclared(task: Task) -> Iterator[str]:
-    """Name what a task must declare for its checker to be tried at all."""
-    if len(task.oracles) != 1:
-        yield f"oracle: {len(task.oracles)} are declared; exactly one shows that the task can be solved"
-    if not task.counterexamples:
-        yield "counterexample: none is declared; show a wrong solution that looks right"
-    if not task.artifacts:
-        yield "artifacts: none is declared; name the files that a pass rests on"
 
 
 def unsteady(task: Task, jobs: Sequence[Job]) -> str:
@@ -160,10 +159,6 @@ HUGE = 20 * 1024 * 1024
 """Bytes; more than any reader takes."""
 
 
-def _contents(content: bytes) -> Spoil:
-    return lambda path: path.write_bytes(content)
-
-
 def _folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -193,11 +188,11 @@ def _other_json(path: Path) -> None:
 
 RUBBISH: Mapping[str, Spoil] = {
     "missing": Path.unlink,
-    "empty": _contents(b""),
-    "a blank line": _contents(b"\n"),
-    "binary": _contents(b"\0" + Random("rubbish").randbytes(4096)),
-    "huge": _contents((b"#" * 63 + b"\n") * (HUGE // 64)),
-    "JSON null": _contents(b"null\n"),
+    "empty": partial(Path.write_bytes, data=b""),
+    "a blank line": partial(Path.write_bytes, data=b"\n"),
+    "binary": partial(Path.write_bytes, data=b"\0" + Random("rubbish").randbytes(4096)),
+    "huge": partial(Path.write_bytes, data=(b"#" * 63 + b"\n") * (HUGE // 64)),
+    "JSON null": partial(Path.write_bytes, data=b"null\n"),
     "JSON of another type": _other_json,
     "a folder": _folder,
     "a symbolic link": _link,

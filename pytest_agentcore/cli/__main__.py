@@ -33,7 +33,9 @@ COMMANDS = {
     "recheck": ("campaigns", "judge a campaign's stored workspaces by today's checkers"),
     "validate": ("campaigns", "hold a campaign against its schemas, counts and digests"),
 }
-"""Command, the module beside this one that has its `add_<command>` and `run_<command>`, and the line of help."""
+"""Command, the module beside this one that has its `add_<command>` and `run_<command>`, and the line of help.
+
+What `run_<command>` returns is the exit code; nothing is 0."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     options = _parser(words).parse_args(words)
     try:
-        code: int = options.run(options)
+        return options.run(options) or 0
     except AgentcoreError as error:
         sys.stderr.write(f"agentcore: error: {error}\n")
         return USAGE_ERROR
@@ -50,7 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read the output has seen enough; Python would complain once more while it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
-    return code
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -6,14 +6,10 @@ import argparse
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import add_results, add_sandbox, write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.read import Campaign, find_campaign, find_trial, read_campaign
-
-if TYPE_CHECKING:
-    from pytest_agentcore.session.collect import Collected
+from pytest_agentcore.pack.read import find_campaign, find_trial, read_campaign
 
 
 def add_show(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +24,8 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_show(options: argparse.Namespace) -> int:
-    """Return 0 when there was something to show."""
+def run_show(options: argparse.Namespace) -> None:
+    """Show a campaign, or one of its trials."""
     from pytest_agentcore.pack.transcript import read_transcript
     from pytest_agentcore.reports.report import build_report
     from pytest_agentcore.reports.show import campaign_lines, trial_lines
@@ -38,14 +34,13 @@ def run_show(options: argparse.Namespace) -> int:
     width = shutil.get_terminal_size().columns
     if not options.trial:
         write_lines(campaign_lines(build_report(campaign), width))
-        return 0
+        return
     result = find_trial(campaign, options.trial)
     transcript = campaign.folder.transcript(result.attempt)
     events = read_transcript(transcript)
     if not events:
         raise UsageError(f"{transcript}: this transcript is missing or empty")
     write_lines(trial_lines(result, events, width))
-    return 0
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
@@ -58,14 +53,13 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write into this folder and leave the campaign")
 
 
-def run_report(options: argparse.Namespace) -> int:
-    """Return 0 when everything was written."""
+def run_report(options: argparse.Namespace) -> None:
+    """Write report and tables."""
     from pytest_agentcore.reports.write import write_reports
 
     campaign = read_campaign(options.campaign)
     baseline = read_campaign(options.baseline) if options.baseline else None
     write_lines(str(path) for path in write_reports(campaign, baseline, options.out))
-    return 0
 
 
 def add_validate(parser: argparse.ArgumentParser) -> None:
@@ -109,8 +103,8 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
 
 
-def run_merge(options: argparse.Namespace) -> int:
-    """Return 0 when the campaign was written."""
+def run_merge(options: argparse.Namespace) -> None:
+    """Write the whole campaign, and say what each part gave to it."""
     from pytest_agentcore.pack.merge import merge
     from pytest_agentcore.reports.write import write_reports
 
@@ -122,7 +116,6 @@ def run_merge(options: argparse.Namespace) -> int:
     write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
     planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
     write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
-    return 0
 
 
 def add_recheck(parser: argparse.ArgumentParser) -> None:
@@ -139,10 +132,16 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
 
 
-def run_recheck(options: argparse.Namespace) -> int:
-    """Return 0, whatever changes: it is for the reader to judge."""
-    from pytest_agentcore.session.collect import collect
-    from pytest_agentcore.tasks.suite import find_suite
+def run_recheck(options: argparse.Namespace) -> None:
+    """Say which verdicts change; what that means is for the reader to judge."""
+    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
+    from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
+    from pytest_agentcore.pack.validate import examine
+    from pytest_agentcore.reports.write import write_reports
+    from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.session.collect import Collected, collect
+    from pytest_agentcore.tasks.suite import find_suite, overshadowed
+    from pytest_agentcore.untrusted import visible
 
     campaign = read_campaign(options.campaign, options.results)
     place = options.suite or campaign.manifest.suite.name
@@ -150,43 +149,34 @@ def run_recheck(options: argparse.Namespace) -> int:
         find_suite(place)
     except UsageError as error:
         raise UsageError(f"{error}; name the suite's folder with --suite") from error
-    collect([place], lambda found: _recheck(options, campaign, place, found))
-    return 0
 
+    def judge_again(found: Collected) -> None:
+        if found.errors or not found.tasks:
+            raise UsageError(found.errors[0] if found.errors else f"{place}: no task in it")
+        examination = examine(campaign.folder)
+        if options.record and examination.problems:
+            more = len(examination.problems) - 1
+            others = f"; and {more} more, see agentcore validate" if more else ""
+            said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
+            raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
+        suites = {suite.path: suite for suite, _ in found.tasks}
+        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
+        then, now = campaign.manifest.suite.digest, next(iter(suites.values())).digest
+        changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
+        write_lines([f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
+        write_lines([f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
+        cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
+        write_lines(visible(f"CAUTION   {text}") for text in cautions if text)
+        tasks = {task.id: (suite, task) for suite, task in found.tasks}
+        doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
+        rechecked = []
+        for one in recheck(campaign, tasks, sandbox, doubted):
+            rechecked.append(one)
+            if one.change is not Change.same:
+                write_lines([changed_line(one)])
+        write_lines(summary_lines(rechecked))
+        if options.record:
+            write_reports(record(campaign, rechecked, now, datetime.now(UTC)), tables=False)
+            write_lines([f"recorded in {campaign.folder.path}"])
 
-def _recheck(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
-    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
-    from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
-    from pytest_agentcore.pack.validate import examine
-    from pytest_agentcore.reports.write import write_reports
-    from pytest_agentcore.sandbox.open import open_sandbox
-    from pytest_agentcore.tasks.suite import overshadowed
-    from pytest_agentcore.untrusted import visible
-
-    if found.errors or not found.tasks:
-        raise UsageError(found.errors[0] if found.errors else f"{place}: no task in it")
-    examination = examine(campaign.folder)
-    if options.record and examination.problems:
-        more = len(examination.problems) - 1
-        others = f"; and {more} more, see agentcore validate" if more else ""
-        said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
-        raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
-    suites = {suite.path: suite for suite, _ in found.tasks}
-    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
-    then, now = campaign.manifest.suite.digest, next(iter(suites.values())).digest
-    changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
-    write_lines([f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
-    write_lines([f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
-    cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
-    write_lines(visible(f"CAUTION   {text}") for text in cautions if text)
-    tasks = {task.id: (suite, task) for suite, task in found.tasks}
-    doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
-    rechecked = []
-    for one in recheck(campaign, tasks, sandbox, doubted):
-        rechecked.append(one)
-        if one.change is not Change.same:
-            write_lines([changed_line(one)])
-    write_lines(summary_lines(rechecked))
-    if options.record:
-        write_reports(record(campaign, rechecked, now, datetime.now(UTC)), tables=False)
-        write_lines([f"recorded in {campaign.folder.path}"])
+    collect([place], judge_again)

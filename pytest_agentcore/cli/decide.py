@@ -63,8 +63,8 @@ def add_group(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("places", nargs="+", type=Path, metavar="GROUP|CAMPAIGN", help="folders")
 
 
-def run_group(options: argparse.Namespace) -> int:
-    """Return 0: a comparison has no right answer."""
+def run_group(options: argparse.Namespace) -> None:
+    """Compare; there is no right answer that an exit code could give."""
     from pytest_agentcore.analysis.groups import build_group
     from pytest_agentcore.pack.group import GroupFolder, members
     from pytest_agentcore.pack.identity import identity, summarise
@@ -89,7 +89,6 @@ def run_group(options: argparse.Namespace) -> int:
         group = build_group(folder.id, members(folder))
         write_group(folder, group)
     write_lines([group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)])
-    return 0
 
 
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +106,8 @@ def add_leaderboard(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_leaderboard(options: argparse.Namespace) -> int:
-    """Return 0: being last is no error, and neither is a damaged campaign beside others that can be ranked.
+def run_leaderboard(options: argparse.Namespace) -> None:
+    """Rank campaigns; a damaged one beside others that can be ranked is no error.
 
     Raises:
         UsageError: a place has no campaign, or nothing can be ranked and damage may be the reason.
@@ -131,7 +130,6 @@ def run_leaderboard(options: argparse.Namespace) -> int:
         write_lines(leaderboard_csv(board, published).splitlines())
     else:
         write_lines(leaderboard_markdown(board, published))
-    return 0
 
 
 def _campaign_folders(places: Sequence[str]) -> Iterable[CampaignFolder]:
@@ -173,11 +171,10 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_plan(options: argparse.Namespace) -> int:
-    """Return 0."""
+def run_plan(options: argparse.Namespace) -> None:
+    """Write down the plan."""
     from pytest_agentcore.analysis.plan import make_plan, plan_lines
 
     earlier = read_campaign(options.earlier) if options.earlier else None
     plan = make_plan(detect=options.detect, power=options.power, earlier=earlier, tasks=options.tasks)
     write_lines(plan_lines(plan, shutil.get_terminal_size((100, 24)).columns))
-    return 0

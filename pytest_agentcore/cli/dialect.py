@@ -36,8 +36,8 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
 
 
-def run_dialect(options: argparse.Namespace) -> int:
-    """Return 0; what cannot be found or read is a usage error."""
+def run_dialect(options: argparse.Namespace) -> None:
+    """Find the template and describe it; what cannot be found or read is a usage error."""
     name, path, wanted = options.model, Path(options.model), options.dialect
     if not path.is_file():
         entry = resolve(name, registry=open_registry(project_above(Path.cwd()), options.models_file))
@@ -53,7 +53,6 @@ def run_dialect(options: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     template = ChatTemplate(source=source or CHATML, choice=choice, bos=found.bos, eos=found.eos, today=now)
     write_lines(dialect_lines(template))
-    return 0
 
 
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
@@ -113,13 +112,13 @@ _TOOLS = (
     ToolSpec(name="shell", description="Run a command.", parameters=_RUNS),
 )
 _ASKED = (
-    Message(role="system", content="Work with the tools."),
-    Message(role="user", content="How many lines has notes.txt?"),
+    Turn(Message(role="system", content="Work with the tools.")),
+    Turn(Message(role="user", content="How many lines has notes.txt?")),
 )
 _CALL = ToolCall(id="call_1_1", name="fs_read", arguments={"path": "notes.txt", "lines": 20})
 _ANSWERED = (
-    Message(role="assistant", content="", tool_calls=(_CALL,)),
-    Message(role="tool", content="first\nsecond", tool_call_id="call_1_1", name="fs_read"),
+    Turn(Message(role="assistant", content="", tool_calls=(_CALL,))),
+    Turn(Message(role="tool", content="first\nsecond", tool_call_id="call_1_1", name="fs_read")),
 )
 
 _CALLS = {
@@ -156,7 +155,7 @@ def dialect_lines(template: ChatTemplate) -> Iterator[str]:
     yield f"ends a turn   {visible(' '.join(dialect.end_of_turn)) or 'only what the vocabulary says'}"
     yield f"calls         {_CALLS[habits.calls] if template.choice.taught else _CALLS[Calls.as_text]}"
     yield f"results       {_RESULTS[habits.results]}"
-    asked = _prompt(template, _ASKED)
+    asked = template.prompt(_ASKED, _TOOLS, str)
     opened = ", opened by the prompt" if dialect.opens_reasoning(asked) else ""
     marks = dialect.reasoning
     between = f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[habits.thoughts]}" if marks else "none"
@@ -170,14 +169,10 @@ def dialect_lines(template: ChatTemplate) -> Iterator[str]:
         f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}" for call in parsed.calls
     )
     yield from (f"not read      {visible(problem)}" for problem in parsed.problems)
-    told = _prompt(template, (*_ASKED, *_ANSWERED))
+    told = template.prompt((*_ASKED, *_ANSWERED), _TOOLS, str)
     same = next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))
     line = asked.rfind("\n", 0, same) + 1
     yield from _block("the next prompt, from the line on that differs: the call and its result", told[line:])
-
-
-def _prompt(template: ChatTemplate, messages: tuple[Message, ...]) -> str:
-    return template.prompt([Turn(message) for message in messages], _TOOLS, str)
 
 
 def _block(title: str, text: str) -> Iterator[str]:

@@ -33,20 +33,19 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fetch", action="store_true", help="put the model's file on this machine")
 
 
-def run_models(options: argparse.Namespace) -> int:
-    """Return 0; what cannot be found or fetched is a usage error."""
+def run_models(options: argparse.Namespace) -> None:
+    """List models or show one; what cannot be found or fetched is a usage error."""
     from pytest_agentcore.catalogue.listing import entry_lines, table_lines
 
     registry = open_registry(project_above(Path.cwd()), options.models_file)
     if options.name is None:
         write_lines(table_lines(registry))
-        return 0
+        return
     entry = registry[options.name] if options.name in registry and not options.fetch else None
     entry = entry or resolve(options.name, registry=registry)
     if options.fetch:
         entry = fetch(entry, lambda line: write_lines([line]))
     write_lines(entry_lines(entry, over_shipped=bool(entry.origin) and entry.name in shipped()))
-    return 0
 
 
 def add_preflight(parser: argparse.ArgumentParser) -> None:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import add_sandbox, positive, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
-
-if TYPE_CHECKING:
-    from pytest_agentcore.session.collect import Collected
 
 
 def add_selfcheck(parser: argparse.ArgumentParser) -> None:
@@ -35,25 +31,23 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
 
 def run_selfcheck(options: argparse.Namespace) -> int:
     """Return 1 when a checker is weak or a file cannot be used, else 0."""
-    from pytest_agentcore.session.collect import collect
-
-    return collect(options.places, lambda found: _examine(options, found))
-
-
-def _examine(options: argparse.Namespace, found: Collected) -> int:
     from pytest_agentcore.checks.selfcheck import examine, summary, task_lines
     from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.session.collect import Collected, collect
 
-    write_lines(f"error: {line}" for line in found.errors)
-    sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
-    write_lines([f"sandbox {sandbox.name}"])
-    width = max((len(task.id) for _, task in found.tasks), default=0)
-    examined = []
-    for suite, task in found.tasks:
-        examined.append(examine(suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances))
-        write_lines(task_lines(examined[-1], width))
-    write_lines([summary(examined, len(found.errors))])
-    return int(bool(found.errors) or not examined or any(each.problems for each in examined))
+    def examine_all(found: Collected) -> int:
+        write_lines(f"error: {line}" for line in found.errors)
+        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
+        write_lines([f"sandbox {sandbox.name}"])
+        width = max((len(task.id) for _, task in found.tasks), default=0)
+        examined = []
+        for suite, task in found.tasks:
+            examined.append(examine(suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances))
+            write_lines(task_lines(examined[-1], width))
+        write_lines([summary(examined, len(found.errors))])
+        return int(bool(found.errors) or not examined or any(each.problems for each in examined))
+
+    return collect(options.places, examine_all)
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +66,8 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=positive, default=3, metavar="N", help="of each task (default: %(default)s)")
 
 
-def run_predict(options: argparse.Namespace) -> int:
-    """Return 0; a file that is there is never written over."""
+def run_predict(options: argparse.Namespace) -> None:
+    """Write the form; a file that is there is never written over."""
     from pytest_agentcore.analysis.predicted import forecast
     from pytest_agentcore.catalogue.registry import open_registry, project_above
 
@@ -90,4 +84,3 @@ def run_predict(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{options.out}: cannot be written: {error.strerror or error}") from error
     write_lines([f"{options.out}: fill it in, then commit it before the first trial"])
-    return 0

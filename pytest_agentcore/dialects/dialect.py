@@ -328,10 +328,6 @@ class Dialect:
             return written
         return f"{self.section.open}{self.section_pad}{written}{self.section_pad}{self.section.close}"
 
-    def render_result(self, name: str, content: str) -> str:
-        """The result of a call as a message of the user."""
-        return self.result_text.format(name=name, content=content)
-
     def _marked(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         try:
             written = ", ".join(self.codec.encode(name, arguments) for name, arguments in calls)

@@ -89,10 +89,7 @@ def fold(text: str, parts: Iterable[Segment]) -> Parsed:
         elif part is Part.reasoning and inner:
             reasoning.append(inner)
     return Parsed(
-        content="".join(kept).strip(),
-        reasoning="\n\n".join(reasoning),
-        calls=tuple(calls),
-        problems=tuple(problems),
+        content="".join(kept).strip(), reasoning="\n\n".join(reasoning), calls=tuple(calls), problems=tuple(problems)
     )
 
 
@@ -110,7 +107,7 @@ def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_
     single = single or dialect.listed
     close, section = dialect.call.close, dialect.section.close if dialect.section else ""
     closers = [*dialect.result_open, section, close if single else ""]
-    if single and (not close or close in dialect.end_of_turn):  # then a backend may have kept the marker
+    if single and (not close or close in dialect.end_of_turn):  # which a backend may have cut off
         closers.append("]" if dialect.listed else dialect.codec.notation.last)
     if not text[-_TAIL:].rstrip().endswith(tuple(filter(None, closers))):
         return False
@@ -142,7 +139,7 @@ def shape(dialect: Dialect) -> str:
 
 _INDENT = 16
 """Characters of white space that may stand before a call that no marker opens."""
-_NONE = Markers(open="")
+_NONE = Markers(open="")  # of a family that has none
 _PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
 
 

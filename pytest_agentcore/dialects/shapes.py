@@ -19,12 +19,11 @@ CALL_KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, "type", "id"))
 """Keys with which the object of a call begins."""
 
 
-Noted = tuple[RawCall, tuple[str, ...]]
-"""A call found in an object, and in what its object differs from `{"name": …, "arguments": {…}}`."""
+def calls_of(value: Any, tool_names: Collection[str]) -> Iterator[tuple[RawCall, tuple[str, ...]]]:
+    """The calls of known tools that `value` means: an object, a list of them, or either in a wrapper.
 
-
-def calls_of(value: Any, tool_names: Collection[str]) -> Iterator[Noted]:
-    """The calls of known tools that `value` means: an object, a list of them, or either in a wrapper."""
+    With each it gives in what the call's object differs from `{"name": …, "arguments": {…}}`.
+    """
     if isinstance(value, list):
         for item in value:
             yield from calls_of(item, tool_names)

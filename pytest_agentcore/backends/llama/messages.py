@@ -144,7 +144,7 @@ def _as_dict(turn: Turn, habits: Habits, dialect: Dialect) -> dict[str, Any]:
     if message.role != "tool":
         return {"role": message.role, "content": message.content}
     if habits.results is Results.user_text:
-        return {"role": "user", "content": dialect.render_result(message.name, message.content)}
+        return {"role": "user", "content": dialect.result_text.format(name=message.name, content=message.content)}
     call_id = short_id(message.tool_call_id) if habits.short_ids else message.tool_call_id
     return {"role": "tool", "name": message.name, "tool_call_id": call_id, "content": message.content}
 

@@ -381,7 +381,7 @@ def test_each_prompt_of_our_own_shows_a_call_that_parses(dialect: Dialect) -> No
     parsed = parse(dialect, tool_prompt(SPECS, dialect))
     assert (len(parsed.calls), parsed.problems) == (1, ())
     assert {spec.name for spec in SPECS} <= set(re.findall(r'"name": "(\w+)"', tool_prompt(SPECS, dialect)))
-    shown = dialect.render_result("shell", "{ok}")
+    shown = dialect.result_text.format(name="shell", content="{ok}")
     assert "{ok}" in shown
     assert shown.startswith(dialect.result_open)
 
@@ -391,7 +391,7 @@ def test_without_tools_there_is_nothing_to_say() -> None:
 
 
 def test_a_result_shown_as_a_message_is_what_a_reply_must_not_invent() -> None:
-    shown = GENERIC.render_result("shell", "ok")
+    shown = GENERIC.result_text.format(name="shell", content="ok")
     assert shown == '<tool_result name="shell">\nok\n</tool_result>'
     invented = GENERIC.render_call("shell", {}) + "\n" + shown
     assert len(parse(GENERIC, invented).calls) == 1
