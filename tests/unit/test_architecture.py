@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "reports": VALUES | {"analysis", "format", "pack", "stats"},
     "checks": VALUES
     | {"agent", "backends.base", "catalogue.entry", "checking", "pack", "runner", "sandbox", "tasks"}
-    | {"setup", "tools"},
+    | {"format", "setup", "tools"},
     "hookspecs": {"trial", *CONTRACTS},
 }
 """Rooms of the package by what they may import besides themselves. plugin, session/ and cli/ put it together."""
