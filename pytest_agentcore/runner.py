@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
@@ -78,11 +77,6 @@ class Finished:
     record: Recorder
     folders: ExitStack
 
-    @property
-    def judged(self) -> bool:
-        """The verdict is recorded."""
-        return self.attempt.verdict is not None
-
     @cached_property
     def trial(self) -> Trial:
         """The trial as the checker sees it. Opening it restores protected files in the frozen copy."""
@@ -99,12 +93,9 @@ class Finished:
         )
 
     def judge(self, accepted: bool | None, detail: str = "", cause: Cause | None = None) -> TrialResult:
-        """The result, from what the checker said; recorded as the transcript's last event.
+        """The result, recorded as the transcript's last event: from what the checker said, or why it did not speak.
 
-        Args:
-            accepted: None: the checker was not asked, or broke.
-            detail: what it said, or why it did not speak.
-            cause: why it did not speak, where it was not the agent that failed before.
+        None is not accepted: the checker was not asked, or broke; a `cause` is given where the agent had not failed.
         """
         cause = cause or (self.failure.cause if self.failure else None)
         artifacts, changed = self.job.task.artifacts, self.trial.changed()
@@ -136,9 +127,8 @@ def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.
     for tried in range(job.retries + 1):
         attempt_id = str(uuid.uuid4())
         record = TranscriptWriter(folder.transcript(attempt_id))
-        finished = run_attempt(
-            job, agent, record, attempt_id=attempt_id, number=job.attempts + tried + 1, cancel=cancel
-        )
+        number = job.attempts + tried + 1
+        finished = run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
         finished.folders.callback(record.close)
         if not finished.failure or tried == job.retries:
             break
@@ -174,8 +164,25 @@ def run_attempt(
         record=record,
         cancel=cancel or threading.Event(),
     )
-    named = {"attempt": attempt_id or str(uuid.uuid4()), "number": number, "nodeid": job.nodeid}
-    session.begin(named | _facts(job, toolbox, instance))
+    session.begin(
+        {
+            "attempt": attempt_id or str(uuid.uuid4()),
+            "number": number,
+            "nodeid": job.nodeid,
+            "model": job.model or job.key.model,
+            "task": job.key.task,
+            "run": job.key.run,
+            "policy": job.policy,
+            "sandbox": job.sandbox.name,
+            "seed": job.seed,
+            "instance": instance.digest(),
+            "system": job.suite.system_prompt,
+            "prompt": job.task.prompt,
+            "tools": [asdict(spec) for spec in toolbox.specs],
+            "budget": asdict(job.budget),
+            **({"load": job.load.to_json()} if job.load else {}),
+        }
+    )
     # The agent works until something ends the trial. Only a failing infrastructure leaves it without an end of its own.
     failure: InfrastructureError | None = None
     try:
@@ -203,32 +210,14 @@ def _draw(job: Job) -> tuple[Instance, InfrastructureError | None]:
     try:
         instance = job.instance()
         instance.digest()
+        return instance, None
     except KeyboardInterrupt:
         raise
     except TaskDeclarationError as error:
-        return Instance({}), InfrastructureError(str(error), Cause.task_broken)
+        sentence = str(error)
     except BaseException as error:  # noqa: BLE001 - a function of the task's
         frames = traceback.extract_tb(error.__traceback__)
         raised = [frame for frame in frames if frame.filename == str(job.task.module)]
         where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
         sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
-        return Instance({}), InfrastructureError(sentence, Cause.task_broken)
-    return instance, None
-
-
-def _facts(job: Job, tools: Toolbox, instance: Instance) -> dict[str, Any]:
-    """Gather what the start event says of the trial."""
-    return {
-        "model": job.model or job.key.model,
-        "task": job.key.task,
-        "run": job.key.run,
-        "policy": job.policy,
-        "sandbox": job.sandbox.name,
-        "seed": job.seed,
-        "instance": instance.digest(),
-        "system": job.suite.system_prompt,
-        "prompt": job.task.prompt,
-        "tools": [asdict(spec) for spec in tools.specs],
-        "budget": asdict(job.budget),
-        **({"load": job.load.to_json()} if job.load else {}),
-    }
+    return Instance({}), InfrastructureError(sentence, Cause.task_broken)

@@ -48,8 +48,6 @@ class CampaignRecord:
         self.folder, self.manifest = folder, replace(manifest, campaign=folder.id)
         self.attempts: Mapping[TrialKey, int] = Counter()
         """How many attempts each trial had before this process, whatever became of them."""
-        self.recorded: dict[TrialKey, TrialResult] = {}
-        """Trials that an earlier process scored: they are reported, not run."""
         make_places(folder)  # somebody may have removed what was empty or derived
         drop_torn_line(folder.results)
         self.seals, self._lines = Seals(folder), open_to_append(folder.results)
@@ -91,7 +89,6 @@ class CampaignRecord:
         for draft in found.drafts:
             draft.unlink(missing_ok=True)
         record.attempts = found.attempts
-        record.recorded = {key: result for key, result in record._results.items() if result.scored}
         return record
 
     @property

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.plugin import EXAMINING
-from pytest_agentcore.session.extensions import RegisteredTools
+from pytest_agentcore.session.experiment import RegisteredTools
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.tasks.declare import check_in_module, same_id, same_ids
 from pytest_agentcore.tasks.suite import Suite, find_suite

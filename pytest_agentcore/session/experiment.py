@@ -1,48 +1,164 @@
-"""The experiment that a session makes, and its campaigns as the process that runs their trials knows them."""
+"""The experiment that a session makes: what was asked for and registered, and what is known of its campaigns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
+
+import pytest
 
 from pytest_agentcore.backends.base import BackendFactory
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tools.base import Tool
+from pytest_agentcore.tools.toolbox import KnownTools
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
+class RegisteredTools(KnownTools):
+    """Every tool that was registered so far; pytest loads a conftest only when it collects beside it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__()
+        self._config = config
+        self._asked: list[object] = []
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask everybody who was not asked before.
+
+        Raises:
+            UsageError: two tools of one name, or an answer that is none.
+        """
+        for origin, found in _answers(self._config, "pytest_agentcore_tools", self._asked):
+            self.add(found, origin)
+
+
+def registered_backends(config: pytest.Config) -> dict[str, BackendFactory]:
+    """Factories by the prefix that asks for them.
+
+    Raises:
+        UsageError: two of one prefix, or an answer that is none.
+    """
+    factories: dict[str, BackendFactory] = {}
+    origins: dict[str, str] = {}
+    for origin, found in _answers(config, "pytest_agentcore_backends", []):
+        if not isinstance(found, Mapping) or not all(isinstance(name, str) and callable(found[name]) for name in found):
+            raise UsageError(f"{origin}: backends must come as a dict of factories by name")
+        for name, factory in found.items():
+            if name in factories:
+                both = f"one of {origins[name]} and one of {origin}"
+                raise UsageError(f"two backends are named {name!r}, {both}; rename one")
+            factories[name], origins[name] = factory, origin
+    return factories
+
+
+def _answers(config: pytest.Config, hook: str, asked: list[object]) -> Iterator[tuple[str, object]]:
+    """Yield who answers the hook, and the answer, of everybody not among the `asked`, who are added to them."""
+    implementations = getattr(config.hook, hook).get_hookimpls()
+    for one in implementations:
+        if one.plugin in asked:
+            continue
+        asked.append(one.plugin)
+        # one at a time, so that an answer that is none can be laid to somebody
+        others = [other.plugin for other in implementations if other.plugin is not one.plugin]
+        try:
+            for answer in config.pluginmanager.subset_hook_caller(hook, others)(config=config):
+                found = list(answer) if isinstance(answer, Iterator) else answer
+                yield one.plugin_name, found
+        except Exception as error:
+            raise UsageError(f"{one.plugin_name}: {hook} raised {type(error).__name__}: {error}") from error
+
+
+class Spans:
+    """When trials ran, and how many at a time; may be used from several threads.
+
+    Overlaps are counted as trials come in, so that the thousandth costs no more than the first.
+    """
+
+    def __init__(self) -> None:
+        self._spans: dict[TrialKey, tuple[float, float]] = {}
+        self._ended: list[tuple[float, float, str]] = []
+        """End, begin and label of each trial, by their ends."""
+        self._most: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def running(self, key: TrialKey) -> Iterator[None]:
+        """Count the trial that runs meanwhile in this process."""
+        began = time.time()
+        try:
+            yield
+        finally:
+            self.take(key, began, time.time())
+
+    def of(self, key: TrialKey) -> tuple[float, float] | None:
+        """Begin and end of a trial; None where it is not known."""
+        return self._spans.get(key)
+
+    def take(self, key: TrialKey, began: float, ended: float) -> None:
+        """Count a trial that has ended, once, though it may be told of by the process that ran it and by its report."""
+        with self._lock:
+            if self._spans.get(key) == (began, ended):
+                return
+            self._spans[key] = (began, ended)
+            later = self._ended[bisect_right(self._ended, (began, inf, "")) :]
+            spans = [(ended, began, key.model), *(span for span in later if span[1] < ended)]
+            edges = [(at, step, label) for end, begin, label in spans for at, step in ((begin, 1), (end, -1))]
+            active: Counter[str] = Counter()
+            for _, step, label in sorted(edges):  # at the same moment ends come first
+                active[label] += step
+                for name in (name for name, count in active.items() if count):
+                    self._most[name] = max(self._most[name], active.total())
+            insort(self._ended, (ended, began, key.model))
+
+    def most(self, label: str) -> int:
+        """Trials that ran at the same time at most while one of the campaign did, whichever campaign's they were."""
+        return self._most[label]
+
+
 @dataclass(kw_only=True)
-class Campaigns:
-    """The session's campaigns, as the process that runs their trials knows them."""
-
-    setups: dict[str, Setup]
-    """By label, in the order given; once a model is fetched, with its file."""
-    folders: dict[str, CampaignFolder] = field(default_factory=dict)
-    """By label; filled when the campaigns are opened."""
-    recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
-    """Trials that an earlier process scored: they are reported and not run."""
-    attempts: dict[TrialKey, int] = field(default_factory=dict)
-    """How many attempts earlier processes made at the others."""
-
-    def label_of(self, result: TrialResult) -> str:
-        """The campaign that a result belongs to."""
-        asked = (result.model, result.policy, result.context_load)
-        return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Everything that was asked for, settled: the same in the main process and in every worker."""
+    """The process's view of the session: the settings are the same in the main process and in every worker."""
 
     settings: Settings
     suite: Suite
     sandbox: Sandbox
     backends: Mapping[str, BackendFactory]
     """Factories by name."""
-    tools: Mapping[str, Tool]
-    """By name; they grow while tasks are collected, with the conftests that pytest loads."""
-    campaigns: Campaigns
+    registered: RegisteredTools
+    setups: dict[str, Setup]
+    """By the campaign's label, in the order given; once a model is fetched, with its file."""
+    picked: Collection[TrialKey] = ()
+    """The only trials to run, where they were picked by how they had ended."""
+    folders: dict[str, CampaignFolder] = field(default_factory=dict)
+    """By label; filled when the campaigns are opened."""
+    recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
+    """Trials that an earlier process scored: they are reported and not run."""
+    attempts: dict[TrialKey, int] = field(default_factory=dict)
+    """How many attempts earlier processes made at the others."""
+    spans: Spans = field(default_factory=Spans)
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """By name; they grow while tasks are collected, with the conftests that pytest loads."""
+        return self.registered.tools
+
+    def know(self, label: str, results: Iterable[TrialResult]) -> None:
+        """Take over what earlier processes recorded in a campaign: what is scored is not run again."""
+        self.recorded |= {TrialKey(label, result.task, result.run): result for result in results if result.scored}
+
+    def label_of(self, result: TrialResult) -> str:
+        """The campaign that a result belongs to."""
+        asked = (result.model, result.policy, result.context_load)
+        return next(label for label, s in self.setups.items() if (s.slug, s.policy.value, s.load) == asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -23,16 +23,14 @@ class Gates:
     def __init__(
         self, gate: Gate, baseline: Campaign | None, selection: Selection | None, *, typed: bool, refusal: str
     ) -> None:
-        """Nothing is gated without a rate and without a baseline.
+        """Nothing is gated without a rate and without a baseline, nor a session whose trials were selected.
 
-        Args:
-            gate: the rates that were asked for.
-            baseline: the campaign that none of the session's may be worse than.
-            selection: how trials were picked by how they had ended; such a session is not gated.
-            typed: the user typed one of them; one of the ini file says nothing about a run without a single task.
-            refusal: why the ini file's baseline cannot be one, if so.
+        One in the ini file says nothing about a run without a single task, unlike one that was `typed`; `refusal` says
+        why the ini file's baseline cannot be one.
         """
         self.baseline = baseline
+        self.verdicts: Sequence[GateVerdict] = ()
+        """As decided; nothing before, and where nothing is gated."""
         self._gate, self._selection, self._typed, self._refusal = gate, selection, typed, refusal
         self._asked = bool(gate or baseline or refusal)
         self._forgivable = 0
@@ -52,30 +50,28 @@ class Gates:
         counted = report.failed and not hasattr(report, "wasxfail")
         self._forgivable += counted and data is not None and data["passed"] is False
 
-    def decide(self, session: pytest.Session, campaigns: Mapping[str, Campaign]) -> Sequence[GateVerdict]:
+    def decide(self, session: pytest.Session, campaigns: Mapping[str, Campaign]) -> None:
         """Decide between the exit codes 0 and 1; an interrupt and the exit codes 2 to 5 stand."""
+        planned = [task for campaign in campaigns.values() for task in campaign.manifest.tasks]
         if not self._asked or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            return ()
-        if not (self._typed or any(campaign.manifest.planned for campaign in campaigns.values())):
-            return ()
+            return
+        if not (self._typed or planned):
+            return
         if self._selection:
-            return [not_asked(self._selection.asked)]
-        verdicts = list(self._verdicts(campaigns))
+            self.verdicts = [not_asked(self._selection.asked)]
+            return
+        self.verdicts = verdicts = []
+        if self._gate:
+            try:
+                verdicts.append(self._gate.resolve(planned).check(campaigns))
+            except UsageError as error:
+                verdicts.append(GateVerdict(ok=False, sentences=(str(error),)))
+        if self.baseline:
+            verdicts.append(check_regression(self.baseline, campaigns))
         if not all(verdict.ok for verdict in verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif session.testsfailed == self._forgivable:
             session.exitstatus = pytest.ExitCode.OK
-        return verdicts
-
-    def _verdicts(self, campaigns: Mapping[str, Campaign]) -> Iterator[GateVerdict]:
-        if self._gate:
-            tasks = [task for campaign in campaigns.values() for task in campaign.manifest.tasks]
-            try:
-                yield self._gate.resolve(tasks).check(campaigns)
-            except UsageError as error:
-                yield GateVerdict(ok=False, sentences=(str(error),))
-        if self.baseline:
-            yield check_regression(self.baseline, campaigns)
 
 
 REASON = "not run: "
@@ -98,23 +94,16 @@ class Breaker:
 
     def count(self, label: str, result: TrialResult) -> None:
         """Count a trial that ran in this process."""
-        failed = result.failure_mode is FailureMode.infrastructure_error
-        self._in_a_row[label] = (
-            self._in_a_row[label] + 1 if failed and result.attribution is Attribution.environment else 0
-        )
+        is_one = result.failure_mode is FailureMode.infrastructure_error
+        failed = is_one and result.attribution is Attribution.environment
+        self._in_a_row[label] = self._in_a_row[label] + 1 if failed else 0
         if self._in_a_row[label] >= self._most:
             self._ended[label] = f"{self._in_a_row[label]} infrastructure errors in a row, the last: {result.cause}"
             self._cancel(label)
 
 
-def passed_over(reports: Sequence[object]) -> Iterator[str]:
-    """How many trials were passed over, and why, from the reports of what was skipped."""
-    for reason, trials in Counter(filter(None, map(_reason, reports))).items():
-        yield f"{trials} trials {reason}"
-
-
-def _reason(report: object) -> str:
-    """Why an item was passed over here; empty for what was skipped otherwise."""
-    told = getattr(report, "longrepr", None)
-    text = str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else ""
-    return text if text.startswith(REASON) else ""
+def passed_over(reports: Iterable[object]) -> Iterator[str]:
+    """How many trials were passed over, and why, from the reports of what was skipped, here or otherwise."""
+    places = [place for report in reports if isinstance(place := getattr(report, "longrepr", None), tuple)]
+    reasons = Counter(str(reason).removeprefix("Skipped: ") for _file, _line, reason in places)
+    yield from (f"{trials} trials {reason}" for reason, trials in reasons.items() if reason.startswith(REASON))

@@ -9,7 +9,7 @@ import json
 import traceback
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import pytest
@@ -17,37 +17,27 @@ import pytest
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
 from pytest_agentcore.session.experiment import Experiment
-from pytest_agentcore.session.extensions import RegisteredTools
 from pytest_agentcore.session.gates import Breaker, Gates, passed_over
-from pytest_agentcore.session.items import Items, key_of, task_of
+from pytest_agentcore.session.items import arrange, check_declared, key_of, parametrize, task_of
 from pytest_agentcore.session.parallel import Executor
 from pytest_agentcore.session.recording import PlanLine, Recording
-from pytest_agentcore.session.terminal import Ending, Screen, compare_groups, outcome_word, report_campaigns, shown
-from pytest_agentcore.session.trials import FINISHED, Models, Spans, Trials
+from pytest_agentcore.session.terminal import Screen, outcome_word, shown
+from pytest_agentcore.session.trials import FINISHED, Models, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
-from pytest_agentcore.session.verdicts import (
-    RECORDED,
-    RESULT,
-    SPAN,
-    call_checker,
-    hide_harness,
-    report_recorded,
-    report_trial,
-)
+from pytest_agentcore.session.verdicts import RECORDED, RESULT, SPAN, call_checker, hide_harness, judge, report_recorded
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 NEWS = "agentcore_news"
 """Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Controller:
     """The parts that only the main process has: it records, shows and gates, which workers of pytest-xdist do not."""
 
     recording: Recording
     screen: Screen
     gates: Gates
-    ending: Ending = field(default_factory=Ending)
 
 
 class CampaignSession:
@@ -55,19 +45,14 @@ class CampaignSession:
 
     def __init__(
         self,
-        *,
         config: pytest.Config,
         experiment: Experiment,
-        registered: RegisteredTools,
-        items: Items,
         models: Models,
         executor: Executor,
-        spans: Spans,
         controller: Controller | None,
     ) -> None:
         self.config, self.controller = config, controller
-        self._registered, self._items, self._models, self._spans = registered, items, models, spans
-        self._campaigns, self._trials = experiment.campaigns, Trials(experiment, models, executor)
+        self._experiment, self._models, self._trials = experiment, models, Trials(experiment, models, executor)
         self._breaker = Breaker(experiment.settings.max_infra_errors, executor.cancel)
         self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
@@ -79,13 +64,13 @@ class CampaignSession:
     def pytest_plugin_registered(self) -> None:
         """Ask a conftest for its tools: pytest loads one that lies beside the tasks only when it collects there."""
         try:
-            self._registered.ask()
+            self._experiment.registered.ask()
         except UsageError as error:
             raise pytest.Collector.CollectError(str(error)) from error
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize tasks by campaign and run."""
-        self._items.parametrize(metafunc)
+        parametrize(self._experiment, metafunc)
 
     @pytest.hookimpl(wrapper=True)  # to see whether pytest makes an item of it
     def pytest_pycollect_makeitem(
@@ -93,18 +78,20 @@ class CampaignSession:
     ) -> Generator[None, object, object]:
         """Check a task's declaration."""
         made = yield
-        self._items.check(collector, name, obj, made)
+        check_declared(self._experiment, collector, name, obj, made)
         return made
 
     @pytest.hookimpl(trylast=True)  # whatever others sort: trials of a model stay together, or it is loaded twice
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Pick and order the trials."""
-        self._items.arrange(self.config, items)
+        arrange(self._experiment, self.config, items)
 
     @pytest.hookimpl(trylast=True)  # below pytest's line on what was collected
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Take what is left after deselection as the plan; a gate that cannot hold over it is refused now."""
-        self._collected, self._plan = session.items, plan_of(session.items)
+        keyed = ((key_of(item), task_of(item)) for item in session.items)
+        self._plan = [(key.model, key.task, key.run, task.tools) for key, task in keyed if key and task]
+        self._collected = session.items
         self._trials.plan(session.items)
         if self.controller and not session.testsfailed and not runs_nothing(self.config):
             self.controller.gates.refuse([line[1] for line in self._plan])
@@ -126,7 +113,7 @@ class CampaignSession:
                 with shown(session.config) as say:
                     models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
                 recording.choose(line[0] for line in self._plan)
-                to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._campaigns.recorded]
+                to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check_keys(to_run)
                 for first in to_run[:1]:
                     models.open(first)
@@ -140,7 +127,7 @@ class CampaignSession:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Pass over what belongs to a campaign that was ended."""
         key = key_of(item)
-        if key and key not in self._campaigns.recorded:
+        if key and key not in self._experiment.recorded:
             self._breaker.pass_over(key.model)
 
     def trial(self, item: pytest.Item) -> Trial:
@@ -148,11 +135,13 @@ class CampaignSession:
 
         A model that cannot be loaded after all ends the session: every trial would fail.
         """
-        if key_of(item) in self._campaigns.recorded or runs_nothing(item.config):
+        key = key_of(item)
+        if key in self._experiment.recorded or runs_nothing(item.config):
             return cast("Trial", None)
+        assert key is not None
         try:
             with record_errors() if self.controller else nullcontext():
-                return self._trials.ask(item)
+                return self._trials.ask(key, item)
         except (UsageError, RecordError) as error:
             if self.controller is None:  # xdist takes a worker that exits for a broken one, but listens to this
                 item.session.shouldstop = str(error)
@@ -168,7 +157,7 @@ class CampaignSession:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Call the checker in pytest's place."""
         key = key_of(pyfuncitem)
-        return call_checker(pyfuncitem, self._campaigns.recorded.get(key) if key else None)
+        return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
 
     @pytest.hookimpl(wrapper=True)  # pytest makes the report, and what it makes is changed
     def pytest_runtest_makereport(
@@ -180,55 +169,49 @@ class CampaignSession:
             hide_harness(call, finished.job.task.module)
         report = yield
         if key and finished:
-            if report_trial(report, call, finished, item, self._campaigns.folders[key.model]):
-                setattr(report, SPAN, self._spans.of(key))
-        elif key in self._campaigns.recorded and key:
-            report_recorded(report, self._campaigns.recorded[key], item, self._campaigns.folders[key.model])
-        self._tell(report)
-        return report
-
-    def _tell(self, report: pytest.TestReport) -> None:
-        """Put onto a report the plan, once, and what models said of themselves, whenever one was opened."""
+            judge(report, call, finished, item, self._experiment)
+        elif key and key in self._experiment.recorded:
+            report_recorded(report, self._experiment.recorded[key], item, self._experiment.folders[key.model])
+        # The plan goes along once, and what models said of themselves whenever one was opened.
         described, is_first = self._models.described, self._told < 0
-        if not self._plan or len(described) == self._told:
-            return
-        self._told = len(described)
-        # exactly plain types: xdist's serializer knows no subclass of str
-        news = json.loads(json.dumps({"models": described, "specs": self._specs() if is_first else ()}, default=dict))
-        setattr(report, NEWS, news | {"plan": self._plan if is_first else ()})
+        if self._plan and len(described) != self._told:
+            self._told = len(described)
+            # exactly plain types: xdist's serializer knows no subclass of str
+            news = {"models": described, "specs": self._specs() if is_first else ()}
+            plan = {"plan": self._plan if is_first else ()}
+            setattr(report, NEWS, plan | json.loads(json.dumps(news, default=dict)))
+        return report
 
     def _specs(self) -> list[dict[str, Any]]:
         """Describe every tool that the plan's tasks name."""
         used = {name for line in self._plan for name in line[3]}
-        return [asdict(tool.spec) for name, tool in self._registered.tools.items() if name in used]
+        return [asdict(tool.spec) for name, tool in self._experiment.tools.items() if name in used]
 
     # Reports: recorded before they are shown.
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: no letter stands for what is not on the disk
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
         """Record what a report carries, then let others show it."""
-        data, from_worker = getattr(report, RESULT, None), hasattr(report, "node")
+        data, from_worker, controller = getattr(report, RESULT, None), hasattr(report, "node"), self.controller
         result = TrialResult.from_json(data) if data is not None else None
-        if self.controller:
-            self._record(report, result, self.controller)
+        label = self._experiment.label_of(result) if result else ""
+        if controller:
+            controller.screen.erase()  # before pytest writes its letter
+            controller.screen.count(report)
+            if news := getattr(report, NEWS, None):
+                with record_errors():
+                    controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"])
+                    controller.recording.describe(news["models"])
+            if result and not hasattr(report, RECORDED):
+                if span := getattr(report, SPAN, None):
+                    self._experiment.spans.take(TrialKey(label, result.task, result.run), *span)
+                self._announce(result)
+            controller.gates.count(report)
         yield
         if result and not from_worker:  # where the trial ran, the campaign may have to be ended
-            self._breaker.count(self._campaigns.label_of(result), result)
-        if self.controller and from_worker:  # nobody but workers brings the live line back
-            self.controller.screen.show_workers()
-
-    def _record(self, report: pytest.TestReport, result: TrialResult | None, controller: Controller) -> None:
-        controller.screen.erase()  # before pytest writes its letter
-        controller.screen.count(report)
-        if news := getattr(report, NEWS, None):
-            with record_errors():
-                controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"])
-                controller.recording.describe(news["models"])
-        if result and not hasattr(report, RECORDED):
-            if span := getattr(report, SPAN, None):
-                self._spans.take(TrialKey(self._campaigns.label_of(result), result.task, result.run), *span)
-            self._announce(result)
-        controller.gates.count(report)
+            self._breaker.count(label, result)
+        if controller and from_worker:  # nobody but workers brings the live line back
+            controller.screen.show_workers()
 
     def _announce(self, result: TrialResult) -> None:
         """Tell everybody of a result, ourselves first: whatever another's hook does, the line is on the disk."""
@@ -260,7 +243,7 @@ class CampaignSession:
         """Record what is known of an interrupted trial, which never gets a report."""
         for item in self._collected if self.controller else ():
             finished = item.stash.get(FINISHED, None)
-            if finished and not finished.judged:
+            if finished and finished.attempt.verdict is None:
                 # a full disk may be what has ended the session: the trial runs again
                 with suppress(RecordError, pytest.exit.Exception):
                     self._announce(finished.interrupt())
@@ -279,38 +262,24 @@ class CampaignSession:
             self.controller.screen.erase()  # also where an interrupt ended the trial
             self.controller.recording.note_overlaps()
             if not runs_nothing(session.config):
-                gates = self.controller.gates.decide(session, self.controller.recording.campaigns)
-                self.controller.ending.gates = gates
+                self.controller.gates.decide(session, self.controller.recording.campaigns)
         yield
         self._models.close()
         if self.controller:
-            self._end(session, self.controller)
-
-    def _end(self, session: pytest.Session, controller: Controller) -> None:
-        recording, ending, here = controller.recording, controller.ending, session.config.invocation_params.dir
-        if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        recording.close(int(session.exitstatus))
-        ending.broken = [*recording.lost, *self._models.broken]
-        ending.campaigns = recording.campaigns
-        there = [campaign for campaign in ending.campaigns.values() if campaign.folder.manifest.is_file()]
-        ending.groups = list(compare_groups(recording.groups.values(), there, here, controller.screen.width))
-        ending.reports = list(report_campaigns(there, controller.gates.baseline, here))
+            if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self.controller.recording.close(int(session.exitstatus))
+            self.controller.screen.write_reports(self.controller.gates.baseline)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was passed over, and how each campaign ended."""
         for line in passed_over(terminalreporter.stats.get("skipped", ())):
             terminalreporter.write_line(line, yellow=True)
         if self.controller:
-            self.controller.screen.summarise(terminalreporter, self.controller.ending)
+            broken = [*self.controller.recording.lost, *self._models.broken]
+            self.controller.screen.summarise(terminalreporter, broken, self.controller.gates.verdicts)
 
 
 def runs_nothing(config: pytest.Config) -> bool:
     """Tell whether pytest only shows what it would do: nothing is loaded and nothing written then."""
     return any(config.getoption(name, False) for name in ("collectonly", "setuponly", "setupplan"))
-
-
-def plan_of(items: Sequence[pytest.Item]) -> list[PlanLine]:
-    """The trials among the items, in their order."""
-    keyed = ((key_of(item), task_of(item)) for item in items)
-    return [(key.model, key.task, key.run, task.tools) for key, task in keyed if key and task]

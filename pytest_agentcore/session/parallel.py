@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -90,9 +91,13 @@ class Ahead:
         """Queue them; the first begin at once."""
         self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
         self._cleaner = self._cleaner or ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
+
+        def note(key: TrialKey, turn: int) -> None:  # for the thread that waits: no other may write to the terminal
+            self._turns.put((key, turn))
+
         for job in jobs:
             cancel = threading.Event()
-            self._submitted[job.key] = self._pool.submit(self._run, job, cancel, self._note), cancel
+            self._submitted[job.key] = self._pool.submit(self._run, job, cancel, note), cancel
 
     def result(self, job: Job) -> Finished:
         """Wait for it, showing how far the others are; what was not submitted runs in the thread that asks."""
@@ -100,13 +105,15 @@ class Ahead:
             return self._run(job, threading.Event(), self._on_turn)
         future, _ = self._submitted[job.key]
         try:
-            finished = self._wait(future)
+            while not future.done():
+                if wait([future], LOOK_SECONDS).not_done:
+                    self._show_last_turn()
         except KeyboardInterrupt:
             self._cancel(self._submitted)
             # cut off it is recorded as interrupted; complete it is discarded, since nobody looks at it any more
             if future.cancelled() or future.result().attempt.stop_reason is not StopReason.interrupted:
                 raise
-            finished = future.result()
+        finished = future.result()
         del self._submitted[job.key]
         return finished
 
@@ -137,26 +144,11 @@ class Ahead:
             cancel.set()
             future.cancel()
 
-    def _wait(self, future: Future[Finished]) -> Finished:
-        while True:
-            try:
-                return future.result(timeout=LOOK_SECONDS)
-            except TimeoutError:
-                if future.done():  # the error is the trial's own
-                    return future.result()
-                self._show_turns()
-
-    def _note(self, key: TrialKey, turn: int) -> None:
-        """Keep it for the thread that waits: no other may write to the terminal."""
-        self._turns.put((key, turn))
-
-    def _show_turns(self) -> None:
+    def _show_last_turn(self) -> None:
         """Show the last turn that began, of whichever trial."""
         last = None
-        while True:
-            try:
+        with suppress(Empty):
+            while True:
                 last = self._turns.get_nowait()
-            except Empty:
-                break
         if last:
             self._on_turn(*last)

@@ -9,11 +9,12 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
@@ -26,9 +27,8 @@ from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
 from pytest_agentcore.pack.transcript import judge_crashed, open_attempts
-from pytest_agentcore.session.experiment import Campaigns, Experiment
-from pytest_agentcore.session.items import why_selected
-from pytest_agentcore.session.trials import PREFLIGHT, Spans
+from pytest_agentcore.session.experiment import Experiment
+from pytest_agentcore.session.trials import PREFLIGHT
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
@@ -38,15 +38,18 @@ PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pyt
 
 
 def machine_facts() -> dict[str, Any]:
-    """Interpreter, system, processor, memory."""
-    system = os.uname()
+    """Interpreter, system, processor (as Linux names it, else empty), memory."""
+    system, processors = os.uname(), [""]
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        processors = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")] or [""]
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
         "system": system.sysname,
         "release": system.release,
         "architecture": system.machine,
-        "processor": _processor(),
+        "processor": processors[0],
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
@@ -56,60 +59,9 @@ def package_versions() -> dict[str, str]:
     """Versions of those of `PACKAGES` that are installed."""
     found = {}
     for name in PACKAGES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
-
-
-def _processor() -> str:
-    """The model's name as Linux tells it, else empty."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
-def initial_manifest(setup: Setup, experiment: Experiment) -> Manifest:
-    """Make the manifest as far as model, settings and machine decide it; the caller adds who asks, and for what."""
-    settings = experiment.settings
-    return Manifest(
-        suite=SuiteFacts.of(experiment.suite),
-        model=setup.slug,
-        requested=setup.entry.name,
-        # the registry's entry without the paths of this machine
-        entry={key: value for key, value in asdict(setup.entry).items() if key not in ("path", "argument")},
-        backend=_file_facts(setup),
-        policy=setup.policy.value,
-        context_load=setup.load,
-        sampling={key: value for key, value in asdict(setup.sampling).items() if key not in setup.entry.not_sent},
-        seed=settings.seed,
-        runs=settings.runs,
-        order=settings.order,
-        budget=asdict(setup.limit),
-        tools=(),
-        sandbox=experiment.sandbox.describe(),
-        harness=__version__,
-        machine=machine_facts(),
-        packages=package_versions(),
-        arguments=(),
-        planned=(),
-        engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
-        group=setup.slug if setup.grouped else "",
-        # without prices an endpoint's costs are not known, and nothing is paid for what runs here
-        prices=setup.entry.prices or (None if setup.entry.base_url else Prices()),
-        started=utc(datetime.now(UTC)),
-    )
-
-
-def _file_facts(setup: Setup) -> dict[str, Any]:
-    """Describe a model's file, which is all that is known before it is loaded."""
-    path = setup.entry.path
-    if not path:
-        return {}
-    return {"file": path.name, "quant": setup.entry.quant, "device": "in the workers", "sha256": file_digest(path)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +73,6 @@ class Filed:
     filing: Mapping[str, Any]
     """Goes into the manifest, see `filing`."""
 
-    def concerns(self, setup: Setup) -> bool:
-        """Tell whether they are about this model, and this policy if they name one."""
-        is_model = self.predictions.model in (setup.slug, setup.entry.name)
-        return is_model and self.predictions.policy in ("", setup.policy.value)
-
 
 def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Iterable[Setup]) -> Filed | None:
     """The file that was asked for, else `predictions.md` in `home` if it is one of ours and about these models.
@@ -134,32 +81,33 @@ def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Itera
         UsageError: it cannot be used, names no task of the suite, or was asked for and is about something else.
     """
     file = asked or home / PREDICTIONS
-    if asked is None and not _is_ours(file):
-        return None
-    found = _read(file)
-    fits = found.predictions.suite == suite.name and any(found.concerns(setup) for setup in setups)
-    if not fits and asked:
-        about = " ".join(filter(None, [found.predictions.model, found.predictions.policy]))
-        raise UsageError(
-            f"--agentcore-predictions {asked}: is about {about} on {found.predictions.suite}, and no campaign of this "
-            "run is"
-        )
-    if not fits:
-        return None
-    known = task_ids(suite.path)
-    for task in found.predictions.tasks:
-        if task not in known:
-            raise UsageError(f"{file}: tasks.{task}: {suite.name} has no such task; it has {', '.join(known)}")
-    return found
-
-
-def _read(file: Path) -> Filed:
     try:
         content = file.read_bytes()
-        predictions = parse_predictions(content.decode("utf-8"), str(file))
+        if asked is None and not content.startswith(FENCE.encode("ascii")):
+            return None  # a file of this name without front matter is somebody else's
+        found = parse_predictions(content.decode("utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
+        if asked is None and isinstance(error, OSError):
+            return None
         raise UsageError(f"{file}: predictions cannot be read: {error}") from error
-    return Filed(content=content, predictions=predictions, filing=filing(file, content))
+    if found.suite != suite.name or not any(_concerns(found, setup) for setup in setups):
+        if asked is None:
+            return None
+        about = " ".join(filter(None, [found.model, found.policy]))
+        raise UsageError(
+            f"--agentcore-predictions {asked}: is about {about} on {found.suite}, and no campaign of this run is"
+        )
+    known = task_ids(suite.path)
+    for task in found.tasks:
+        if task not in known:
+            raise UsageError(f"{file}: tasks.{task}: {suite.name} has no such task; it has {', '.join(known)}")
+    return Filed(content=content, predictions=found, filing=filing(file, content))
+
+
+def _concerns(predictions: Predictions, setup: Setup) -> bool:
+    """Tell whether they are about this model, and this policy if they name one."""
+    is_model = predictions.model in (setup.slug, setup.entry.name)
+    return is_model and predictions.policy in ("", setup.policy.value)
 
 
 def filing(file: Path, content: bytes) -> dict[str, Any]:
@@ -194,15 +142,6 @@ def _git(file: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _is_ours(file: Path) -> bool:
-    """A file of this name without front matter is somebody else's."""
-    try:
-        with file.open("rb") as opened:
-            return opened.read(len(FENCE)) == FENCE.encode("ascii")
-    except OSError:
-        return False
-
-
 PlanLine = tuple[str, str, int, tuple[str, ...]]
 """The campaign's label, task id, run index, names of the task's tools."""
 
@@ -210,28 +149,16 @@ PlanLine = tuple[str, str, int, tuple[str, ...]]
 class Recording:
     """Opens a campaign per label and keeps it true while reports come in. Main process only."""
 
-    def __init__(
-        self,
-        *,
-        campaigns: Campaigns,
-        manifest: Callable[[Setup], Manifest],
-        results: Path,
-        resume: str | None,
-        kept: Mapping[str, bytes],
-        spans: Spans,
-    ) -> None:
+    def __init__(self, experiment: Experiment, asked: Mapping[str, Any], results: Path, filed: Filed | None) -> None:
         """Write nothing yet.
 
         Args:
-            campaigns: told of the folders, and of what earlier processes did.
-            manifest: what the command asks for with a setup.
+            experiment: told of the folders, and of what earlier processes did.
+            asked: values of every manifest that the command line alone decides.
             results: the results folder.
-            resume: the campaign to continue, where the user named one.
-            kept: predictions for the packs of the campaigns that they are about.
-            spans: when trials ran.
+            filed: predictions for the packs of the campaigns that they are about.
         """
-        self._campaigns, self._manifest, self._spans = campaigns, manifest, spans
-        self._results, self._resume, self._kept = results, resume, kept
+        self._experiment, self._asked, self._results, self._filed = experiment, asked, results, filed
         self.records: dict[str, CampaignRecord] = {}
         """By label."""
         self.groups: dict[str, GroupFolder] = {}
@@ -255,38 +182,74 @@ class Recording:
         Raises:
             UsageError: the named campaign cannot be continued, or another process writes one that would be.
         """
-        self._wanted = {label: self._manifest(self._campaigns.setups[label]) for label in dict.fromkeys(labels)}
-        selections = {label: wanted.selection for label, wanted in self._wanted.items() if wanted.selection}
-        if selections:
-            self.choices = {label: Choice(why=why_selected(selection)) for label, selection in selections.items()}
-        elif self._resume:
-            self.choices = {
-                label: resume(self._resume, self._results, wanted) for label, wanted in self._wanted.items()
-            }
+        self._wanted = {label: self._manifest(self._experiment.setups[label]) for label in dict.fromkeys(labels)}
+        named = self._experiment.settings.resume
+        if selection := self._asked["selection"]:
+            source = f" of {selection.of}" if selection.of else ""
+            why = f"selection by {' '.join(selection.asked)}{source}: to look at, it counts nowhere"
+            self.choices = dict.fromkeys(self._wanted, Choice(why=why))
+        elif named:
+            self.choices = {label: resume(named, self._results, wanted) for label, wanted in self._wanted.items()}
         else:
             self.choices = choose(self._results, self._wanted)
         for label, choice in self.choices.items():
-            scored = {result.key: result for result in choice.results if result.scored}
-            self._campaigns.recorded |= _labelled(label, scored)
+            self._experiment.know(label, choice.results)
+
+    def _manifest(self, setup: Setup) -> Manifest:
+        """Make the manifest before anything is loaded: of a model's file that is all that is known."""
+        settings, entry, filed = self._experiment.settings, setup.entry, self._filed
+        file: dict[str, Any] = {}
+        if path := entry.path:
+            file = {"file": path.name, "quant": entry.quant, "device": "in the workers", "sha256": file_digest(path)}
+        is_predicted = filed and not self._asked["selection"] and _concerns(filed.predictions, setup)
+        return Manifest(
+            suite=SuiteFacts.of(self._experiment.suite),
+            model=setup.slug,
+            requested=entry.name,
+            # the registry's entry without the paths of this machine
+            entry={key: value for key, value in asdict(entry).items() if key not in ("path", "argument")},
+            backend=file,
+            policy=setup.policy.value,
+            context_load=setup.load,
+            sampling={key: value for key, value in asdict(setup.sampling).items() if key not in entry.not_sent},
+            seed=settings.seed,
+            runs=settings.runs,
+            order=settings.order,
+            budget=asdict(setup.limit),
+            tools=(),
+            sandbox=self._experiment.sandbox.describe(),
+            harness=__version__,
+            machine=machine_facts(),
+            packages=package_versions(),
+            planned=(),
+            engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
+            group=setup.slug if setup.grouped else "",
+            # without prices an endpoint's costs are not known, and nothing is paid for what runs here
+            prices=entry.prices or (None if entry.base_url else Prices()),
+            predictions=filed.filing if filed and is_predicted else None,
+            started=utc(datetime.now(UTC)),
+            **self._asked,
+        )
 
     def open(self) -> None:
         """Make or continue the campaigns that were chosen."""
         for label, choice in self.choices.items():
-            wanted = replace(self._wanted[label], group=self._group(self._campaigns.setups[label]))
+            wanted = replace(self._wanted[label], group=self._group(self._experiment.setups[label]))
             if choice.earlier:
                 record = CampaignRecord.go_on(choice, wanted)
-                self._campaigns.recorded |= _labelled(label, record.recorded)
-                self._campaigns.attempts |= _labelled(label, record.attempts)
+                self._experiment.know(label, record.results)
+                made = {TrialKey(label, key.task, key.run): n for key, n in record.attempts.items()}
+                self._experiment.attempts |= made
             else:
-                record = CampaignRecord.begin(self._results, wanted, self._kept if wanted.predictions else {})
-            self.records[label], self._campaigns.folders[label] = record, record.folder
+                kept = {PREDICTIONS: self._filed.content} if self._filed and wanted.predictions else {}
+                record = CampaignRecord.begin(self._results, wanted, kept)
+            self.records[label], self._experiment.folders[label] = record, record.folder
 
     def _group(self, setup: Setup) -> str:
         """Id of the group that the campaign is run in, made when it is first asked for; empty for none."""
         if not setup.grouped:
             return ""
-        continued = [choice.earlier.manifest for choice in self.choices.values() if choice.earlier]
-        for manifest in continued:
+        for manifest in (choice.earlier.manifest for choice in self.choices.values() if choice.earlier):
             if manifest.model == setup.slug and manifest.group:
                 self.groups.setdefault(setup.slug, GroupFolder(self._results / manifest.group))
         if setup.slug not in self.groups:
@@ -309,9 +272,8 @@ class Recording:
                 tools = {tool["name"]: tool for tool in record.manifest.tools}
                 tools |= {spec["name"]: dict(spec) for spec in specs if spec["name"] in used}
                 asked = [PlannedTrial(task=line[1], run=line[2]) for line in mine]
-                record.revise(
-                    planned=tuple(dict.fromkeys([*record.manifest.planned, *asked])), tools=tuple(tools.values())
-                )
+                planned = dict.fromkeys([*record.manifest.planned, *asked])
+                record.revise(planned=tuple(planned), tools=tuple(tools.values()))
 
     def describe(self, described: Mapping[str, Mapping[str, Any]]) -> None:
         """Write down what the models said of themselves, once each."""
@@ -327,7 +289,7 @@ class Recording:
 
     def add(self, result: TrialResult) -> None:
         """Write the result line."""
-        label = self._campaigns.label_of(result)
+        label = self._experiment.label_of(result)
         self.records[label].add(result)
         self._note_overlap(label)
 
@@ -362,14 +324,6 @@ class Recording:
 
     def _note_overlap(self, label: str) -> None:
         """Write down how many trials overlapped, which may be fewer than were allowed to."""
-        record, most = self.records[label], self._spans.most(label)
+        record, most = self.records[label], self._experiment.spans.most(label)
         if most > record.manifest.parallel:
             record.revise(parallel=most)
-
-
-Found = TypeVar("Found")
-
-
-def _labelled(label: str, by_key: Mapping[TrialKey, Found]) -> dict[TrialKey, Found]:
-    """Keyed as the session keys trials, by the campaign's label in the place of the model's slug."""
-    return {TrialKey(label, key.task, key.run): found for key, found in by_key.items()}

@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
-from bisect import bisect_right, insort
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from math import inf
 from typing import Any
 
 import pytest
@@ -21,23 +16,23 @@ from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_load
 from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
 from pytest_agentcore.agent.retries import Retries
+from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Backend, ChecksRoom
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
-from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError
 from pytest_agentcore.pack.transcript import TranscriptWriter
-from pytest_agentcore.runner import Agent, Finished, Job, run_trial
+from pytest_agentcore.runner import Finished, Job, run_trial
 from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.session.experiment import Experiment
-from pytest_agentcore.session.items import key_of, task_of, trial_key
+from pytest_agentcore.session.items import key_of, task_of
 from pytest_agentcore.session.parallel import Executor, OnTurn
-from pytest_agentcore.session.usage import opening_errors
 from pytest_agentcore.setup import Setup, check_files
 from pytest_agentcore.tasks.suite import Suite
-from pytest_agentcore.tasks.task import Task
+from pytest_agentcore.tasks.task import Instance, Task
+from pytest_agentcore.trial.fold import Attempt
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 
@@ -50,13 +45,15 @@ _suite_of = cache(Suite.of)
 
 
 class Models:
-    """Owns the model that is loaded in this process, one at most."""
+    """Owns the model that is loaded in this process, one at most, and runs jobs with it."""
 
     def __init__(self, experiment: Experiment, conversations: int) -> None:
         """Load nothing yet; a model must take so many conversations at the same time."""
         self._experiment, self._conversations = experiment, conversations
-        self._setups, self._backends = experiment.campaigns.setups, experiment.backends
+        self._setups = experiment.setups
         self._loaded: tuple[Setup, Backend | None] | None = None
+        self._retries: dict[str, Retries] = {}
+        """By label: what a campaign has learned of its backend's absence."""
         self.tasks: Mapping[str, Task] = {}
         """The tasks of the plan, by id; a model's context is checked against them when it is loaded."""
         self.loads: dict[tuple[str, str], ContextLoad] = {}
@@ -67,11 +64,7 @@ class Models:
         """Sentences about backends that broke where no trial can bear it."""
 
     def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
-        """Put the files of these campaigns' models on this machine, and look at those that came.
-
-        Raises:
-            UsageError: one cannot be had, or is broken.
-        """
+        """Put the files of these campaigns' models on this machine, and look at those that came."""
         fetched: dict[str, ModelEntry] = {}
         for label in labels:
             setup = self._setups[label]
@@ -81,24 +74,16 @@ class Models:
                 check_files([self._setups[label]])
 
     def check_keys(self, labels: Iterable[str]) -> None:
-        """Look for the keys of endpoints, before anything is written: not every model is opened before that.
-
-        Raises:
-            UsageError: one is not there, or cannot be sent.
-        """
+        """Look for the keys of endpoints, before anything is written: not every model is opened before that."""
         for setup in (self._setups[label] for label in dict.fromkeys(labels)):
             if setup.entry.backend == ENDPOINT:
                 api_key_of(setup.entry)
 
     def check_scripts(self) -> None:
-        """Read what costs nothing to read, for a process that loads nothing itself.
-
-        Raises:
-            UsageError: a script is none.
-        """
+        """Read what costs nothing to read, for a process that loads nothing itself."""
         for setup in self._setups.values():
             if setup.entry.backend == SCRIPTED:
-                self._backends[SCRIPTED](setup.entry, setup.engine).close()
+                self._experiment.backends[SCRIPTED](setup.entry, setup.engine).close()
 
     def open(self, label: str) -> Backend | None:
         """Load a campaign's model, after closing the one before it; None for oracle and null.
@@ -118,23 +103,20 @@ class Models:
             self.described.setdefault(label, {"name": setup.entry.backend})
             self._loaded = setup, None
             return None
-        with opening_errors(setup.entry.backend):
-            return self._open(setup)
-
-    def close(self) -> None:
-        """Free the loaded model; one that breaks at that has done its work, and what was measured stands."""
-        backend = self._loaded[1] if self._loaded else None
-        self._loaded = None
         try:
-            if backend:
-                backend.close()
-        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
-            name = getattr(backend, "name", "")
-            self.broken.append(f"backend {name} broke when it was closed: {type(error).__name__}: {error}")
+            return self._load(setup)
+        except (UsageError, RecordError):
+            raise
+        except (Exception, SystemExit) as error:  # a backend may be anybody's
+            said = str(error) if isinstance(error, InfrastructureError) else f"{type(error).__name__}: {error}"
+            raise UsageError(f"backend {setup.entry.backend} cannot be opened: {said}") from error
 
-    def _open(self, setup: Setup) -> Backend:
-        backend = self._backends[setup.entry.backend](setup.entry, setup.engine)
-        check_backend(backend)
+    def _load(self, setup: Setup) -> Backend:
+        settings = self._experiment.settings
+        backend = self._experiment.backends[setup.entry.backend](setup.entry, setup.engine)
+        named = isinstance(getattr(backend, "name", None), str) and isinstance(getattr(backend, "slots", None), int)
+        if not named or not all(callable(getattr(backend, name, None)) for name in ("complete", "describe", "close")):
+            raise TypeError(f"{backend!r:.80} is no backend: it needs name, slots, complete, describe and close")
         if self._conversations > backend.slots:
             backend.close()
             raise UsageError(
@@ -144,10 +126,19 @@ class Models:
         mine = [other for other in self._setups.values() if other.same_model(setup)]
         for other in mine:
             self._prepare(other, backend)
-        if setup.label not in self.described:
-            facts = {**backend.describe(), **self._examine(backend, setup)}
-            json.dumps(facts, default=dict)  # said now, not when the manifest is written
-            self.described |= {other.label: facts for other in mine}
+        if setup.label in self.described:
+            return backend
+        facts = dict(backend.describe())
+        if settings.preflight != "off" and setup.has_plumbing:
+            found = preflight(backend, setup)
+            if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
+                raise UsageError(
+                    f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was "
+                    "sent and what came back, --agentcore-no-preflight runs the campaign anyway"
+                )
+            facts[PREFLIGHT] = found.to_json()
+        json.dumps(facts, default=dict)  # said now, not when the manifest is written
+        self.described |= {other.label: facts for other in mine}
         return backend
 
     def _prepare(self, setup: Setup, backend: Backend) -> None:
@@ -168,130 +159,54 @@ class Models:
                 loaded = f" with a context load of {setup.load} tokens" if setup.load else ""
                 raise UsageError(f"{task.id}{loaded}: {error}") from error
 
-    def _examine(self, backend: Backend, setup: Setup) -> Mapping[str, Any]:
-        """The preflight's verdict; none where it is off, and for scripts, which answer tasks only.
-
-        Raises:
-            UsageError: tool calls do not get through, and nobody said to go on all the same.
-        """
-        settings = self._experiment.settings
-        if settings.preflight == "off" or not setup.has_plumbing:
-            return {}
-        found = preflight(backend, setup)
-        if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
-            raise UsageError(
-                f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was sent "
-                "and what came back, --agentcore-no-preflight runs the campaign anyway"
-            )
-        return {PREFLIGHT: found.to_json()}
-
-
-def check_backend(made: object) -> None:
-    """Raise TypeError unless what a factory made can be asked."""
-    named = isinstance(getattr(made, "name", None), str) and isinstance(getattr(made, "slots", None), int)
-    if not named or not all(callable(getattr(made, method, None)) for method in ("complete", "describe", "close")):
-        raise TypeError(f"{made!r:.80} is no backend: it needs name, slots, complete, describe and close")
-
-
-class Spans:
-    """When trials ran, and how many at a time; may be used from several threads.
-
-    Overlaps are counted as trials come in, so that the thousandth costs no more than the first.
-    """
-
-    def __init__(self) -> None:
-        self._spans: dict[TrialKey, tuple[float, float]] = {}
-        self._ended: list[tuple[float, float, str]] = []
-        """End, begin and label of each trial, by their ends."""
-        self._most: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def running(self, key: TrialKey) -> Iterator[None]:
-        """Count the trial that runs meanwhile in this process."""
-        began = time.time()
-        try:
-            yield
-        finally:
-            self.take(key, began, time.time())
-
-    def of(self, key: TrialKey) -> tuple[float, float] | None:
-        """Begin and end of a trial; None where it is not known."""
-        return self._spans.get(key)
-
-    def take(self, key: TrialKey, began: float, ended: float) -> None:
-        """Count a trial that has ended, once, though it may be told of by the process that ran it and by its report."""
-        with self._lock:
-            if self._spans.get(key) == (began, ended):
-                return
-            self._spans[key] = (began, ended)
-            later = self._ended[bisect_right(self._ended, (began, inf, "")) :]
-            spans = [(ended, began, key.model), *(span for span in later if span[1] < ended)]
-            edges = [(at, step, label) for end, begin, label in spans for at, step in ((begin, 1), (end, -1))]
-            active: Counter[str] = Counter()
-            for _, step, label in sorted(edges):  # at the same moment ends come first
-                active[label] += step
-                for name in (name for name, count in active.items() if count):
-                    self._most[name] = max(self._most[name], active.total())
-            insort(self._ended, (ended, began, key.model))
-
-    def most(self, label: str) -> int:
-        """Trials that ran at the same time at most while one of the campaign did, whichever campaign's they were."""
-        return self._most[label]
-
-
-class Runner:
-    """Runs a job in this process, from whatever thread: the model works on it, and what it left goes into the pack."""
-
-    def __init__(self, experiment: Experiment, models: Models, spans: Spans) -> None:
-        self._campaigns, self._settings = experiment.campaigns, experiment.settings
-        self._models, self._spans = models, spans
-        self._retries: dict[str, Retries] = {}
-        """By label: what a campaign has learned of its backend's absence."""
-
-    def __call__(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Finished:
-        """Run a trial of the campaign whose model is open, and keep its workspace.
+    def run(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Finished:
+        """Run a trial of the campaign whose model is open, from whatever thread; its workspace goes into the pack.
 
         Raises:
             RecordError: the disk takes no more.
         """
-        folder, agent = self._campaigns.folders[job.key.model], self._agent(job, cancel, on_turn)
-        with self._spans.running(job.key):
-            finished = run_trial(job, agent, folder, cancel)
-        try:
-            self._keep(finished, folder)
-        except BaseException:
-            finished.close()
-            raise
-        return finished
-
-    def _agent(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Agent:
-        label = job.key.model
-        setup, backend = self._campaigns.setups[label], self._models.open(label)
-        if backend is None:
-            solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
-            return lambda instance, session: run_solution(solution, instance.facts, session)
+        label, load = job.key.model, job.load.messages if job.load else ()
+        setup, backend, folder = self._setups[label], self.open(label), self._experiment.folders[label]
+        settings = self._experiment.settings
         asking = Asking(
             policy=setup.policy,
             sampling=setup.sampling,
-            base_seed=self._settings.seed,
+            base_seed=settings.seed,
             cancel=cancel,
-            retries=self._retries.setdefault(label, Retries(reconnect_timeout=self._settings.reconnect_timeout)),
+            retries=self._retries.setdefault(label, Retries(reconnect_timeout=settings.reconnect_timeout)),
             on_turn=on_turn,
         )
-        load = job.load.messages if job.load else ()
-        system, prompt = job.suite.system_prompt, job.task.prompt
-        return lambda _, session: ModelAgent(backend, asking, system, prompt, load).run(session)
 
-    def _keep(self, finished: Finished, folder: CampaignFolder) -> None:
-        """Put the workspace that a trial left into the pack."""
-        root = finished.frozen.workspace.root
+        def agent(instance: Instance, session: Session) -> Attempt:
+            if backend is None:
+                solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
+                return run_solution(solution, instance.facts, session)
+            return ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, load).run(session)
+
+        with self._experiment.spans.running(job.key):
+            finished = run_trial(job, agent, folder, cancel)
+        root, attempt = finished.frozen.workspace.root, finished.attempt.id
         try:
-            pack(root, folder.workspace(finished.attempt.id))
-            if self._settings.keep_workspaces:
-                shutil.copytree(root, folder.workspaces / finished.attempt.id)
-        except OSError as error:
-            raise RecordError(folder.workspaces, error) from error
+            pack(root, folder.workspace(attempt))
+            if settings.keep_workspaces:
+                shutil.copytree(root, folder.workspaces / attempt)
+        except BaseException as error:
+            finished.close()
+            if isinstance(error, OSError):
+                raise RecordError(folder.workspaces, error) from error
+            raise
+        return finished
+
+    def close(self) -> None:
+        """Free the loaded model; one that breaks at that has done its work, and what was measured stands."""
+        backend = self._loaded[1] if self._loaded else None
+        self._loaded = None
+        try:
+            if backend:
+                backend.close()
+        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
+            name = getattr(backend, "name", "")
+            self.broken.append(f"backend {name} broke when it was closed: {type(error).__name__}: {error}")
 
 
 DISCARDED = "started ahead of its test, which did not come: the session ended first"
@@ -302,18 +217,18 @@ class Trials:
 
     def __init__(self, experiment: Experiment, models: Models, executor: Executor) -> None:
         self._experiment, self._models, self._executor = experiment, models, executor
-        self._campaigns, self._settings = experiment.campaigns, experiment.settings
-        self._plan: dict[str, pytest.Item] = {}
-        """Items whose trials are going to be asked for, by node id; those that may be skipped are not among them."""
+        self._plan: dict[TrialKey, pytest.Item] = {}
+        """Items whose trials are going to be asked for; those that may be skipped are not among them."""
         self._handed_over: Setup | None = None
         """A campaign of the model whose trials the executor has."""
 
     def plan(self, items: Sequence[pytest.Item]) -> None:
         """Take note of what is left after deselection."""
-        self._plan = {item.nodeid: item for item in items if key_of(item) and not _may_be_skipped(item)}
+        wanted = (item for item in items if not any(map(item.get_closest_marker, ("skip", "skipif"))))
+        self._plan = {key: item for item in wanted if (key := key_of(item))}
         self._models.tasks = {task.id: task for task in map(task_of, items) if task}
 
-    def ask(self, item: pytest.Item) -> Trial:
+    def ask(self, key: TrialKey, item: pytest.Item) -> Trial:
         """Have the item's trial run, and return what its checker looks at.
 
         Raises:
@@ -322,9 +237,9 @@ class Trials:
             UsageError: its model cannot be loaded after all.
             RecordError: the disk takes no more.
         """
-        self._hand_over(self._setup(item))
-        self._plan.pop(item.nodeid, None)
-        finished = self._executor.result(self._job(item))
+        self._hand_over(self._experiment.setups[key.model])
+        self._plan.pop(key, None)
+        finished = self._executor.result(self._job(key, item))
         item.stash[FINISHED] = finished
         item.addfinalizer(lambda: self._executor.release(finished))
         if finished.attempt.stop_reason is StopReason.interrupted:
@@ -337,7 +252,7 @@ class Trials:
         """End what was begun and nobody asks for; its transcript stays among the replaced attempts, nothing else."""
         self._handed_over = None
         for finished in self._executor.abandon():
-            folder = self._campaigns.folders[finished.job.key.model]
+            folder = self._experiment.folders[finished.job.key.model]
             finished.record({"event": "discarded", "reason": DISCARDED})
             finished.close()
             folder.workspace(finished.attempt.id).unlink(missing_ok=True)
@@ -352,17 +267,12 @@ class Trials:
         self.abandon()  # what still runs would ask the model that is closed now
         self._models.open(setup.label)
         self._handed_over = setup
-        self._executor.submit(
-            self._job(item)
-            for item in self._plan.values()
-            if self._setup(item).same_model(setup) and trial_key(item) not in self._campaigns.recorded
-        )
+        left = {key: item for key, item in self._plan.items() if key not in self._experiment.recorded}
+        same = {label for label, other in self._experiment.setups.items() if other.same_model(setup)}
+        self._executor.submit(self._job(key, item) for key, item in left.items() if key.model in same)
 
-    def _setup(self, item: pytest.Item) -> Setup:
-        return self._campaigns.setups[trial_key(item).model]
-
-    def _job(self, item: pytest.Item) -> Job:
-        key, task, setup = trial_key(item), task_of(item), self._setup(item)
+    def _job(self, key: TrialKey, item: pytest.Item) -> Job:
+        task, setup, settings = task_of(item), self._experiment.setups[key.model], self._experiment.settings
         assert task is not None
         return Job(
             key=key,
@@ -374,12 +284,8 @@ class Trials:
             model=setup.slug,
             policy=setup.policy.value,
             load=self._models.loads.get((key.model, key.task)),
-            seed=mix_seed(self._settings.seed, key.task, key.run),
+            seed=mix_seed(settings.seed, key.task, key.run),
             nodeid=item.nodeid,
-            attempts=self._campaigns.attempts.get(key, 0),
-            retries=self._settings.retries,
+            attempts=self._experiment.attempts.get(key, 0),
+            retries=settings.retries,
         )
-
-
-def _may_be_skipped(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("skip", "skipif"))

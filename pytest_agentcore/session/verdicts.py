@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from pytest_agentcore.pack.transcript import address, last_turns
 from pytest_agentcore.reports.junit import properties
 from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
 from pytest_agentcore.runner import Finished
+from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.session.trials import FINISHED
 from pytest_agentcore.session.usage import record_errors
@@ -57,90 +57,85 @@ def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
     """End an assertion's traceback where the checker calls into us: which reader said no is said by its sentence."""
     if not call.excinfo or not is_rejection(call.excinfo.value):
         return
-    entry, inside = call.excinfo.value.__traceback__, False
+    entry, inside, harness = call.excinfo.value.__traceback__, False, Path(pytest_agentcore.__file__).parent
     while entry and entry.tb_next:
-        inside = inside or _path(entry) == checker
-        if inside and _is_ours(_path(entry.tb_next)):
+        inside = inside or Path(entry.tb_frame.f_code.co_filename) == checker
+        called = Path(entry.tb_next.tb_frame.f_code.co_filename)
+        # the suites that ship with the plugin lie in its folder, and are no part of the harness
+        if inside and called.is_relative_to(harness) and not called.is_relative_to(harness / "suites"):
             entry.tb_next = None
         entry = entry.tb_next
 
 
-_HARNESS = Path(pytest_agentcore.__file__).parent
-_SHIPPED = _HARNESS / "suites"
-
-
-def _path(entry: TracebackType) -> Path:
-    return Path(entry.tb_frame.f_code.co_filename)
-
-
-def _is_ours(path: Path) -> bool:
-    return path.is_relative_to(_HARNESS) and not path.is_relative_to(_SHIPPED)
-
-
-def report_trial(
+def judge(
     report: pytest.TestReport,
     call: pytest.CallInfo[None],
     finished: Finished,
     item: pytest.Item,
-    folder: CampaignFolder,
-) -> bool:
-    """Judge a trial in the phase that decides, and put the verdict on that phase's report; whether this one was it."""
+    experiment: Experiment,
+) -> None:
+    """Judge a trial in the phase that decides, and put the verdict on that phase's report.
+
+    An assertion is the model's failure, and a checker that raises anything else is broken.
+    """
     report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
-    decides = report.when == "call" or (report.when == "setup" and (report.failed or hasattr(report, "wasxfail")))
-    if decides:
-        with record_errors():
-            result = _judge(finished, call, report)
-        setattr(report, RESULT, result.to_json())
-        item.user_properties.extend(properties(result))
-        explain(result, folder, report, item.config.invocation_params.dir)
-        make_inert(report)
-    return decides
-
-
-def _judge(finished: Finished, call: pytest.CallInfo[None], report: pytest.TestReport) -> TrialResult:
-    """The verdict: an assertion is the model's failure, and a checker that raises anything else is broken."""
-    error = call.excinfo.value if call.excinfo else None
-    if error is None or is_rejection(error):
-        return finished.judge(error is None, describe(finished.job.task, error) if error else "")
-    if not hasattr(report, "wasxfail"):  # what was expected to fail is neither failure nor error
-        # pytest counts a failure in the setup phase as an error, in the terminal and in junit alike
-        report.outcome, report.when = "failed", "setup"
+    is_expected = hasattr(report, "wasxfail")
+    if report.when != "call" and not (report.when == "setup" and (report.failed or is_expected)):
+        return
+    error, detail, cause = call.excinfo.value if call.excinfo else None, "", None
+    if error is not None and is_rejection(error):
+        detail = describe(finished.job.task, error)
+    elif error is not None:
+        detail, cause = f"the checker is broken: {type(error).__name__}: {error}", Cause.checker_broken
+        if not is_expected:  # what was expected to fail is neither failure nor error
+            # pytest counts a failure in the setup phase as an error, in the terminal and in junit alike
+            report.outcome, report.when = "failed", "setup"
     if call.excinfo and isinstance(error, InfrastructureError):
         report.longrepr = call.excinfo.getrepr(style="value")
-        return finished.judge(None, str(error), error.cause)
-    return finished.judge(None, f"the checker is broken: {type(error).__name__}: {error}", Cause.checker_broken)
+        detail, cause = str(error), error.cause
+    with record_errors():
+        result = finished.judge(None if cause else error is None, detail, cause)
+    label = finished.job.key.model
+    attach(result, report, experiment.folders[label], item.config, item.user_properties)
+    setattr(report, SPAN, experiment.spans.of(finished.job.key))
 
 
 def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item, folder: CampaignFolder) -> None:
     """Put onto the reports of a trial that is not run again what was recorded of it."""
     report.duration = result.seconds if report.when == "setup" else 0.0
-    if report.when != "call":
-        return
+    if report.when == "call":
+        setattr(report, RECORDED, True)
+        attach(result, report, folder, item.config, item.user_properties)
+        item.user_properties.append(("recorded", "true"))
+
+
+def attach(
+    result: TrialResult,
+    report: pytest.TestReport,
+    folder: CampaignFolder,
+    config: pytest.Config,
+    user_properties: list[tuple[str, object]],
+) -> None:
+    """Put a result onto its report; below a failure what ended the trial, its last turns, and its transcript's place.
+
+    Control characters show instead of being sent: an assertion quotes what a model wrote, a checker prints it.
+    """
     setattr(report, RESULT, result.to_json())
-    setattr(report, RECORDED, True)
-    item.user_properties.extend([*properties(result), ("recorded", "true")])
+    user_properties.extend(properties(result))
     if not result.passed:
-        explain(result, folder, report, item.config.invocation_params.dir)
-        make_inert(report)
-
-
-def explain(result: TrialResult, folder: CampaignFolder, report: pytest.TestReport, typed_in: Path) -> None:
-    """Put below a failure what ended the trial, its last turns, and where the transcript lies."""
-    if result.passed:
-        return
-    path = folder.transcript(result.attempt)
-    report.sections.append(("verdict", "\n".join(verdict_lines(result))))
-    shown = turn_lines(last_turns(path, TURNS_SHOWN))
-    if shown:
-        report.sections.append(("last turns", "\n".join(shown)))
-    pack = folder.path.relative_to(typed_in) if folder.path.is_relative_to(typed_in) else folder.path
-    report.sections.append(("transcript", str(pack / address(path, result.turns))))
-
-
-def make_inert(report: pytest.TestReport) -> None:
-    """Show control characters instead of sending them: an assertion quotes what a model wrote, a checker prints it."""
+        path = folder.transcript(result.attempt)
+        report.sections.append(("verdict", "\n".join(verdict_lines(result))))
+        if shown := turn_lines(last_turns(path, TURNS_SHOWN)):
+            report.sections.append(("last turns", "\n".join(shown)))
+        pack = relative_to(folder.path, config.invocation_params.dir)
+        report.sections.append(("transcript", str(pack / address(path, result.turns))))
     report.longrepr = _inert(report.longrepr)
     report.sections = [(name, _inert(text)) for name, text in report.sections]
+
+
+def relative_to(path: Path, here: Path) -> Path:
+    """The path as somebody types it who is here."""
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _inert(shown: Any) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ import pytest
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_results
-from pytest_agentcore.reports.junit import properties
-from pytest_agentcore.session.experiment import Campaigns, Experiment
+from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import task_of_id
 from pytest_agentcore.session.lifecycle import runs_nothing
@@ -21,7 +20,7 @@ from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.terminal import shown
 from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
-from pytest_agentcore.session.verdicts import RESULT, explain, make_inert
+from pytest_agentcore.session.verdicts import RESULT, attach
 from pytest_agentcore.trial.result import TrialKey
 
 WORKER_INPUT = "agentcore"
@@ -37,13 +36,12 @@ def processes(config: pytest.Config) -> int:
     return config.getoption("numprocesses", None) or len(config.getoption("tx", None) or ()) or 1
 
 
-@dataclass(kw_only=True, eq=False)  # pluggy puts plugins into sets
+@dataclass(eq=False)  # pluggy puts plugins into sets
 class Distributing:
     """The main process under `-n N`: workers run and judge, this one records."""
 
     config: pytest.Config
     experiment: Experiment
-    picked: Collection[TrialKey]
     models: Models
     recording: Recording
     gates: Gates
@@ -52,7 +50,7 @@ class Distributing:
         """Open the campaigns before the workers start; the plan comes with their first report."""
         if runs_nothing(session.config):
             return
-        setups = self.experiment.campaigns.setups
+        setups = self.experiment.setups
         with usage_errors():
             with shown(session.config) as say:
                 self.models.fetch(tuple(setups), say)
@@ -64,14 +62,14 @@ class Distributing:
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
-        campaigns = self.experiment.campaigns
-        node.workerinput[WORKER_INPUT] = {
-            "settings": dict(self.experiment.settings.values),
-            "folders": {label: str(folder.path) for label, folder in campaigns.folders.items()},
-            "sandbox": self.experiment.sandbox.name,
-            "continued": sorted({key.model for key in (*campaigns.recorded, *campaigns.attempts)}),
-            "attempts": _plain(campaigns.attempts),
-            "picked": _plain(dict.fromkeys(self.picked, 1)),
+        experiment = self.experiment
+        node.workerinput[WORKER_INPUT] = {  # plain types, which execnet can carry
+            "settings": dict(experiment.settings.values),
+            "folders": {label: str(folder.path) for label, folder in experiment.folders.items()},
+            "sandbox": experiment.sandbox.name,
+            "continued": sorted({key.model for key in (*experiment.recorded, *experiment.attempts)}),
+            "attempts": {astuple(key): count for key, count in experiment.attempts.items()},
+            "picked": [astuple(key) for key in experiment.picked],
         }
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -83,13 +81,9 @@ class Distributing:
         result = self.recording.crashed(crashitem, f"the process died while it ran this trial ({report.longrepr})")
         if result is not None:
             report.when, report.duration = "setup", result.seconds
-            setattr(report, RESULT, result.to_json())
             setattr(report, CRASHED, True)
-            report.user_properties.extend(properties(result))
-            campaigns = self.experiment.campaigns
-            folder = campaigns.folders[campaigns.label_of(result)]
-            explain(result, folder, report, self.config.invocation_params.dir)
-            make_inert(report)
+            folder = self.experiment.folders[self.experiment.label_of(result)]
+            attach(result, report, folder, self.config, report.user_properties)
 
     @pytest.hookimpl(trylast=True)  # after junit has opened the test case
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -103,20 +97,11 @@ class Distributing:
         self.config.hook.pytest_runtest_logreport(report=teardown)
 
 
-def take_over(campaigns: Campaigns, given: Mapping[str, Any]) -> Collection[TrialKey]:
-    """Put into a worker's campaigns what the main process knew of them; return the trials that were picked, if any."""
-    campaigns.folders.update({label: CampaignFolder(Path(path)) for label, path in given["folders"].items()})
+def take_over(experiment: Experiment, given: Mapping[str, Any]) -> None:
+    """Put into a worker's experiment what the main process knew of its campaigns."""
+    for label, path in given["folders"].items():
+        experiment.folders[label] = CampaignFolder(Path(path))
     for label in given["continued"]:
-        scored = (result for result in read_results(campaigns.folders[label]) if result.scored)
-        campaigns.recorded |= {TrialKey(label, result.task, result.run): result for result in scored}
-    campaigns.attempts |= _keyed(given["attempts"])
-    return _keyed(given["picked"]).keys()
-
-
-def _plain(counts: Mapping[TrialKey, int]) -> list[list[Any]]:
-    """Turn keyed counts into plain lists, which execnet can carry."""
-    return [[key.model, key.task, key.run, count] for key, count in counts.items()]
-
-
-def _keyed(lines: Sequence[Sequence[Any]]) -> dict[TrialKey, int]:
-    return {TrialKey(model, task, run): count for model, task, run, count in lines}
+        experiment.know(label, read_results(experiment.folders[label]))
+    experiment.attempts |= {TrialKey(*key): count for key, count in given["attempts"].items()}
+    experiment.picked = {TrialKey(*key) for key in given["picked"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentcore.session.trials import Spans
+from pytest_agentcore.session.experiment import Spans
 from pytest_agentcore.trial.result import TrialKey
 
 LABELS = ("one", "other")
