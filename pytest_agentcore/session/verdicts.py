@@ -10,9 +10,9 @@ import pytest
 import pytest_agentcore
 from pytest_agentcore.checks.ask import describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError
+from pytest_agentcore.pack.csv import to_milliseconds
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.transcript import address, last_turns
-from pytest_agentcore.reports.junit import properties
+from pytest_agentcore.pack.transcript import address, address_of, last_turns
 from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
 from pytest_agentcore.runner import Finished
 from pytest_agentcore.session.experiment import Experiment
@@ -22,7 +22,7 @@ from pytest_agentcore.session.usage import record_errors
 from pytest_agentcore.trial.classify import IDLE
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
-from pytest_agentcore.untrusted import visible_lines
+from pytest_agentcore.untrusted import for_xml, visible_lines
 
 RESULT = "agentcore_result"
 """Attribute of the report that carries the TrialResult as JSON, also from an xdist worker."""
@@ -32,6 +32,12 @@ RECORDED = "agentcore_recorded"
 """Attribute beside it where the trial was recorded before this process began."""
 
 TURNS_SHOWN = 3
+
+_PROPERTIES = (
+    *("model", "task", "run", "attempt", "outcome", "failure_mode", "cause", "attribution", "stop_reason"),
+    *("turns", "tool_calls", "prompt_tokens", "cached_tokens", "reply_tokens", "seconds", "policy", "sandbox"),
+)
+"""Fields of a result, in the order in which junit shows them."""
 
 
 def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | None:
@@ -131,6 +137,13 @@ def attach(
         report.sections.append(("transcript", str(pack / address(path, result.turns))))
     report.longrepr = _inert(report.longrepr)
     report.sections = [(name, _inert(text)) for name, text in report.sections]
+
+
+def properties(result: TrialResult) -> list[tuple[str, str]]:
+    """Describe a trial for junit's XML, in a fixed order; what does not apply is an empty string."""
+    values = {name: getattr(result, name) for name in _PROPERTIES}
+    values |= {"seconds": to_milliseconds(result.seconds), "transcript": address_of(result, result.turns)}
+    return [(name, for_xml("" if value is None else str(value))) for name, value in values.items()]
 
 
 def relative_to(path: Path, here: Path) -> Path:

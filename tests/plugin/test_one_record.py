@@ -97,3 +97,15 @@ def copy(folder: CampaignFolder, name: str) -> CampaignFolder:
 
 def without_judgement(result: TrialResult) -> dict[str, Any]:
     return {name: value for name, value in result.to_json().items() if name not in {*JUDGED, "outcome", "attribution"}}
+
+
+def test_a_terminal_in_colour_leaves_no_colour_in_the_record(pytester: pytest.Pytester, suite: Path) -> None:
+    compared = HELLO.replace('trial.line("hello.txt") == "hello"', '[trial.line("hello.txt"), 1] == ["hello", 2]')
+    (suite / "test_task_01_hello.py").write_text(compared)
+    details = []
+    for colour in ("yes", "no"):
+        words = (f"--color={colour}", "--model=oracle", "--runs=1", f"--results={colour}")
+        pytester.runpytest(*words, "tiny/test_task_01_hello.py").assert_outcomes(failed=1)
+        details += [line["detail"] for line in result_lines(campaign(pytester, colour))]
+    assert details[0] == details[1]
+    assert "At index 1 diff: 1 != 2" in details[0]

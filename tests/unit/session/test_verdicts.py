@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from results import HOSTILE, LOST, result
 
-from pytest_agentcore.reports.junit import properties
+from pytest_agentcore.session.verdicts import properties
 
 
 def test_properties_say_everything_about_a_trial_in_one_order() -> None:
