@@ -303,17 +303,20 @@ class Pump:
         while not (stop := self._request.cut_short()):
             now = time.monotonic()
             left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
-            # once the stream is complete, all that it has sent is in the queue: nothing there means that it has ended
-            complete = self._stream is not None and self._stream.complete
+            came: Chunk | BaseException | None = None
             try:
-                came = self._come.get(timeout=0.0 if complete else max(0.0, left))
+                came = self._come.get(timeout=max(0.0, left))
             except queue.Empty:
-                if complete:
-                    return
-                if time.monotonic() - silent_since < self._idle_seconds:
+                if self._stream is not None and self._stream.complete:
+                    # it may have sent something since the queue was found empty; else this is its end, which `close`
+                    # cuts: a server that ends its stream properly has had the time of the wait to do so
+                    with contextlib.suppress(queue.Empty):
+                        came = self._come.get_nowait()
+                elif time.monotonic() - silent_since >= self._idle_seconds:
+                    said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
+                    raise BackendError(said, Cause.backend_unreachable, transient=True) from None
+                else:
                     continue
-                said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
-                raise BackendError(said, Cause.backend_unreachable, transient=True) from None
             if came is None:
                 return
             if isinstance(came, BaseException):
