@@ -225,15 +225,16 @@ class PromptGrowth:
             self._last[request.trial] = (len(request.messages), usage)
         if not usage.prompt_tokens:
             return
-        least = least_tokens(request.messages)
+        least, added = least_tokens(request.messages), max(1, least_tokens(request.messages[messages:]))
+        grown, evidence = usage.prompt_tokens - last.prompt_tokens, ""
         if usage.prompt_tokens < least:
-            raise _cut(f"it counts {usage.prompt_tokens} tokens in a conversation of at least {least}")
-        if not last.prompt_tokens or _thinks(request):  # templates take earlier thoughts out again: prompts may shrink
-            return
-        grown = usage.prompt_tokens - last.prompt_tokens
-        least = max(1, least_tokens(request.messages[messages:]))
-        if grown < least:
-            raise _cut(f"its prompt grew by {grown} tokens while at least {least} were added to the conversation")
+            evidence = f"it counts {usage.prompt_tokens} tokens in a conversation of at least {least}"
+        # templates take earlier thoughts out again: then prompts may shrink
+        elif last.prompt_tokens and grown < added and not _thinks(request):
+            evidence = f"its prompt grew by {grown} tokens while at least {added} were added to the conversation"
+        if evidence:
+            said = f"the endpoint cuts the conversation silently: {evidence}; give it a larger context"
+            raise BackendError(said, Cause.prompt_truncated)
 
     def _known(self, request: Request) -> tuple[int, Usage]:
         """How many messages the trial's last request had, and its usage; nothing where the trial began anew."""
@@ -256,9 +257,3 @@ def least_tokens(messages: Iterable[Message]) -> int:
 
 def _thinks(request: Request) -> bool:
     return any(message.reasoning for message in request.messages)
-
-
-def _cut(evidence: str) -> BackendError:
-    return BackendError(
-        f"the endpoint cuts the conversation silently: {evidence}; give it a larger context", Cause.prompt_truncated
-    )
