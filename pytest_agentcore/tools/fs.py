@@ -19,7 +19,7 @@ from pytest_agentcore.errors import ToolError
 from pytest_agentcore.sandbox.base import MIB
 from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
 from pytest_agentcore.sandbox.workspace import linked_outside
-from pytest_agentcore.tools.base import ToolContext, ToolSpec
+from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
 from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, decode, harmless
 
 SEEN_AS = "/workspace"
@@ -43,16 +43,12 @@ class FsRead:
         name="fs_read",
         description="Read a text file of the workspace, or list a folder. Long files are clipped in the middle; "
         "read a part of one with `offset` and `lines`.",
-        parameters={
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "description": "File or folder, relative to the workspace."},
-                "offset": {"type": "integer", "minimum": 1, "description": "First line to read, counted from 1."},
-                "lines": {"type": "integer", "minimum": 1, "description": "How many lines to read."},
-            },
-            "required": ["path"],
-            "additionalProperties": False,
-        },
+        parameters=object_schema(
+            ["path"],
+            path={"type": "string", "description": "File or folder, relative to the workspace."},
+            offset={"type": "integer", "minimum": 1, "description": "First line to read, counted from 1."},
+            lines={"type": "integer", "minimum": 1, "description": "How many lines to read."},
+        ),
         see_more="read a part with `offset` and `lines`",
     )
 
@@ -87,15 +83,11 @@ class FsWrite:
     spec = ToolSpec(
         name="fs_write",
         description="Write a text file of the workspace: creates it and its folders, or replaces its whole content.",
-        parameters={
-            "type": "object",
-            "properties": {
-                "path": {"type": "string", "description": "File, relative to the workspace."},
-                "content": {"type": "string", "description": "The whole new content."},
-            },
-            "required": ["path", "content"],
-            "additionalProperties": False,
-        },
+        parameters=object_schema(
+            ["path", "content"],
+            path={"type": "string", "description": "File, relative to the workspace."},
+            content={"type": "string", "description": "The whole new content."},
+        ),
     )
 
     def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_agentcore.errors import ToolError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
 from pytest_agentcore.tools import sql_reader
-from pytest_agentcore.tools.base import ToolContext, ToolSpec
+from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
 from pytest_agentcore.tools.fs import open_file, place
 from pytest_agentcore.tools.text import decode
 
@@ -29,12 +29,7 @@ class Shell:
         name="shell",
         description="Run a command line with `sh -c` in the workspace. The result has the output (stdout and stderr) "
         "and the exit code. Nothing goes on running after the call; there is no network. `python3` is available.",
-        parameters={
-            "type": "object",
-            "properties": {"command": {"type": "string", "description": "The command line."}},
-            "required": ["command"],
-            "additionalProperties": False,
-        },
+        parameters=object_schema(["command"], command={"type": "string", "description": "The command line."}),
         see_more="write the output to a file and read parts of it, or use head, tail and grep",
     )
 
@@ -92,15 +87,11 @@ class SqlQuery:
     spec = ToolSpec(
         name="sql_query",
         description="Run one read-only SQL statement (SELECT) against a SQLite database file of the workspace.",
-        parameters={
-            "type": "object",
-            "properties": {
-                "database": {"type": "string", "description": "The database file, relative to the workspace."},
-                "query": {"type": "string", "description": "One SELECT statement."},
-            },
-            "required": ["database", "query"],
-            "additionalProperties": False,
-        },
+        parameters=object_schema(
+            ["database", "query"],
+            database={"type": "string", "description": "The database file, relative to the workspace."},
+            query={"type": "string", "description": "One SELECT statement."},
+        ),
         see_more="select fewer columns or use WHERE, LIMIT and OFFSET",
     )
 
