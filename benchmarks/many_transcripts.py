@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def generate_with_transcripts(path: Path, trials: int) -> int:
     folder = CampaignFolder(path)
     rng = random.Random(0)
     for result in read_campaign(path).results:
-        with TranscriptWriter(folder.transcript(result.attempt)) as record:
+        with closing(TranscriptWriter(folder.transcript(result.attempt))) as record:
             for event in events(result, rng):
                 record(event)
     return sum(file.stat().st_size for file in folder.transcripts.iterdir())

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import to_line
-from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, write_manifest
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, manifest_bytes
 from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialResult
 
@@ -77,7 +77,7 @@ def generate(path: Path, trials: int, rate: float) -> None:
     folder.results.parent.mkdir(parents=True)
     runs = trials // TASKS
     planned = [(f"task_{task + 1:02}_made_up", run) for run in range(1, runs + 1) for task in range(TASKS)]
-    write_manifest(folder, manifest(path.name, planned, runs))
+    folder.manifest.write_bytes(manifest_bytes(manifest(path.name, planned, runs)))
     with folder.results.open("wb") as file:
         for task, run in planned:
             file.write(to_line(trial(path.name, task, run, rng, rate).to_json()))

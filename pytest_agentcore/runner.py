@@ -16,7 +16,7 @@ from pytest_agentcore.agent.session import Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.transcript import TranscriptWriter
+from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze, scratch
 from pytest_agentcore.tasks.suite import Suite
@@ -134,7 +134,8 @@ def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.
             break
         finished.judge(None)
         finished.close()
-        record.supersede(folder.attempts)
+        record.close()
+        set_aside(folder, [record.path])
     return finished
 
 

@@ -56,11 +56,11 @@ class Rechecked:
     @property
     def change(self) -> Change:
         """Up and down are about passing."""
-        if self.after is None:
-            return Change.skipped
-        if self.after.passed is not self.before.passed and True in (self.after.passed, self.before.passed):
-            return Change.up if self.after.passed else Change.down
         now, then = self.after, self.before
+        if now is None:
+            return Change.skipped
+        if now.passed is not then.passed and True in (now.passed, then.passed):
+            return Change.up if now.passed else Change.down
         same = (now.passed, now.failure_mode, now.cause) == (then.passed, then.failure_mode, then.cause)
         return Change.same if same else Change.otherwise
 
@@ -105,8 +105,7 @@ def _judge_again(
     instance = task.instance(suite.version, before.run)
     if instance.digest() != before.instance:
         raise UsageError("the task gives other files today")
-    events = read_transcript(campaign.folder.transcript(before.attempt))
-    if not events:
+    if not (events := read_transcript(campaign.folder.transcript(before.attempt))):
         raise UsageError("its transcript is missing")
     attempt = read_attempt(events)
     with scratch("recheck") as home:
@@ -149,9 +148,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
         suite=suite_digest,
         harness=__version__,
         classification=CLASSIFICATION,
-        up=counts[Change.up],
-        down=counts[Change.down],
-        otherwise=counts[Change.otherwise],
+        **{change.value: counts[change] for change in CHANGED},
     )
     manifest = replace(campaign.manifest, rechecked=(*campaign.manifest.rechecked, note))
     writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
@@ -164,13 +161,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
 _WIDTH = 100
 """Columns of what a checker said."""
 
-_WORDS = {
-    Change.up: "up",
-    Change.down: "down",
-    Change.otherwise: "judged otherwise",
-    Change.same: "the same",
-    Change.skipped: "not judged again",
-}
+_SPELT = {Change.otherwise: "judged otherwise", Change.same: "the same", Change.skipped: "not judged again"}
 
 
 def changed_line(one: Rechecked) -> str:
@@ -185,7 +176,9 @@ def changed_line(one: Rechecked) -> str:
 def summary_lines(rechecked: Sequence[Rechecked]) -> Iterator[str]:
     """Count the changes of each kind, and the passes before and after."""
     counts = Counter(one.change for one in rechecked)
-    yield f"{len(rechecked)} trials: " + ", ".join(f"{counts[change]} {word}" for change, word in _WORDS.items())
+    yield f"{len(rechecked)} trials: " + ", ".join(
+        f"{counts[change]} {_SPELT.get(change, change)}" for change in Change
+    )
     before = sum(one.before.passed is True for one in rechecked)
     after = sum((one.after or one.before).passed is True for one in rechecked)
     yield f"passed: {before} → {after}"

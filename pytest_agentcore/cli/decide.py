@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, campaigns
-from pytest_agentcore.pack.read import find_campaign, read_campaign
+from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
+from pytest_agentcore.pack.read import find_campaign, members, read_campaign
 
 UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
 """A gate that opens when nothing was scored would pass every broken run."""
@@ -66,16 +66,15 @@ def add_group(parser: argparse.ArgumentParser) -> None:
 def run_group(options: argparse.Namespace) -> None:
     """Compare; there is no right answer that an exit code could give."""
     from pytest_agentcore.analysis.groups import build_group
-    from pytest_agentcore.pack.group import GroupFolder, members
-    from pytest_agentcore.pack.identity import identity, summarise
+    from pytest_agentcore.pack.identity import differences, summarise
     from pytest_agentcore.reports.group_text import group_lines, group_title
     from pytest_agentcore.reports.write import write_group
 
     if len(options.places) > 1:
         compared = [read_campaign(place) for place in options.places]
-        first = identity(compared[0].manifest)
         for campaign in compared[1:]:
-            others = [line for line in identity(campaign.manifest).differences(first) if not line.startswith(APART)]
+            apart = differences(campaign.manifest, compared[0].manifest)
+            others = [line for line in apart if not line.startswith(APART)]
             if others:
                 said = f"not to be grouped with the first campaign: {summarise(others)}"
                 raise UsageError(f"{campaign.folder.path}: {said}")

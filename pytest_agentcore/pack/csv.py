@@ -98,9 +98,7 @@ def write_tables(campaign: Campaign, folder: CampaignFolder, seals: Seals | None
 def _trials(campaign: Campaign) -> Iterator[Row]:
     for result in campaign.results:
         yield {name: getattr(result, name) for name in _FIELDS} | {
-            "seconds": to_milliseconds(result.seconds),
-            "model_seconds": to_milliseconds(result.model_seconds),
-            "tool_seconds": to_milliseconds(result.tool_seconds),
+            **{name: to_milliseconds(getattr(result, name)) for name in ("seconds", "model_seconds", "tool_seconds")},
             "outcome": result.outcome,
             "attribution": result.attribution,
             "transcript": address_of(result),
@@ -110,18 +108,18 @@ def _trials(campaign: Campaign) -> Iterator[Row]:
 
 def _failure_modes(campaign: Campaign) -> Iterator[Row]:
     """All outcomes are present, and below each are its causes."""
-    figures = campaign.figures
-
-    def row(outcome: str, cause: str, attribution: str | None, trials: int) -> Row:
-        share = to_ratio(ratio(trials, figures.overall.rates.planned))
-        counted = {"outcome": outcome, "cause": cause, "attribution": attribution, "trials": trials}
-        return {"policy": campaign.manifest.policy, **counted, "share_of_planned": share}
-
-    for outcome, trials in figures.outcomes.items():
-        yield row(outcome, EVERY, None, trials)
-        for (of, cause), part in figures.causes.items():
-            if of == outcome:
-                yield row(outcome, cause.value, cause.attribution.value, part)
+    planned = campaign.figures.overall.rates.planned
+    for outcome, trials in campaign.figures.outcomes.items():
+        causes = [(cause, n) for (of, cause), n in campaign.figures.causes.items() if of == outcome]
+        for cause, n in [(None, trials), *causes]:
+            yield {
+                "policy": campaign.manifest.policy,
+                "outcome": outcome,
+                "cause": cause.value if cause else EVERY,
+                "attribution": cause.attribution.value if cause else None,
+                "trials": n,
+                "share_of_planned": to_ratio(ratio(n, planned)),
+            }
 
 
 Column = Callable[[Figures], Cell]

@@ -12,22 +12,15 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, write_atomically
-from pytest_agentcore.pack.jsonl import (
-    append,
-    drop_torn_line,
-    open_to_append,
-    parse_line,
-    to_line,
-    whole_lines,
-)
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, write_atomically
+from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, to_line, whole_lines
 from pytest_agentcore.trial.result import TrialResult
 
 LINE_DIGITS = 8
@@ -53,17 +46,12 @@ class TextDigest:
 
     @classmethod
     def of(cls, content: Iterable[bytes]) -> Self:
-        """Digest lines, newlines included: an open file, or bytes through `of_bytes`."""
+        """Digest lines, newlines included: an open file, or bytes as one."""
         sha, lines = hashlib.sha256(), []
         for line in content:
             sha.update(line)
             lines.append(hashlib.sha256(line).hexdigest()[:LINE_DIGITS])
         return cls(sha256=sha.hexdigest(), lines=tuple(lines))
-
-    @classmethod
-    def of_bytes(cls, content: bytes) -> Self:
-        """Digest the content of a file."""
-        return cls.of(BytesIO(content))
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -73,25 +61,7 @@ class TextDigest:
 
     def to_json(self) -> dict[str, Any]:
         """The digest as it stands in a line."""
-        return {"sha256": self.sha256, "lines": list(self.lines)}
-
-    def first_difference(self, found: TextDigest) -> int | None:
-        """The first line, counted from 1, that is not as it was; None when it is the same, or no line was kept."""
-        if found.sha256 == self.sha256 or not self.lines:
-            return None
-        pairs = zip(self.lines, found.lines, strict=False)
-        same = next((n for n, (was, now) in enumerate(pairs) if was != now), min(len(self.lines), len(found.lines)))
-        return same + 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seal:
-    """A file's digest as it was written down at one moment."""
-
-    digest: TextDigest | None
-    """None: it was taken away."""
-    line: int
-    """Number of the line in `data/digests.jsonl`, from 1."""
+        return {"sha256": self.sha256, "lines": self.lines}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,8 +74,8 @@ class Digests:
     """By attempt."""
     workspaces: dict[str, str] = field(default_factory=dict)
     """sha256 by attempt."""
-    files: dict[str, list[Seal]] = field(default_factory=dict)
-    """By name inside the pack, the newest last; `manifest.json` among them."""
+    files: dict[str, list[tuple[TextDigest | None, int]]] = field(default_factory=dict)
+    """By name inside the pack, each digest (None: taken away) with the number of its line, the newest last."""
     lines: int = 0
     damaged: list[int] = field(default_factory=list)
     """Lines, counted from 1, that are no digests, or that do not fit those before them."""
@@ -119,9 +89,8 @@ class Digests:
 
     def allows(self, name: str, found: TextDigest | None) -> bool:
         """Whether a file may be as it was found; None: it was not."""
-        states = [seal.digest and seal.digest.sha256 for seal in self.files[name]]
-        may_be = {states[-1]} | ({states[-2] if len(states) > 1 else None} if name in self.pending else set())
-        return (found and found.sha256) in may_be
+        was, is_now = [None, *(digest and digest.sha256 for digest, _ in self.files[name])][-2:]
+        return (found and found.sha256) in ({was, is_now} if name in self.pending else {is_now})
 
 
 def _check(before: str, body: bytes) -> str:
@@ -150,7 +119,7 @@ def read_digests(folder: CampaignFolder) -> Digests:
 
 def _take(found: Digests, line: Mapping[str, Any], number: int) -> None:
     for name, digest in _sealed_by(line):
-        found.files.setdefault(name, []).append(Seal(digest=digest, line=number))
+        found.files.setdefault(name, []).append((digest, number))
     if "result" in line:
         found.results.append((str(line["result"]), str(line["attempt"])))
         if line["transcript"]:
@@ -177,13 +146,6 @@ def _text(data: Mapping[str, Any]) -> TextDigest:
     return TextDigest(sha256=str(data["sha256"]), lines=tuple(map(str, data["lines"])))
 
 
-def _synced(path: Path) -> bytes:
-    """The content, once the disk has it: a result must not outlive its evidence when the power fails."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return file.read()
-
-
 class Seals:
     """Appends digests. Whoever has the campaign's lock has one."""
 
@@ -201,11 +163,16 @@ class Seals:
     def result(self, result: TrialResult) -> None:
         """Seal a result line that is about to be written; its evidence is on the disk when this returns."""
         transcript, workspace = self._folder.transcript(result.attempt), self._folder.workspace(result.attempt)
+        events = None
+        if transcript.is_file():
+            with transcript.open("rb") as file:
+                os.fsync(file.fileno())  # a result must not outlive its evidence when the power fails
+                events = TextDigest.of(file).to_json()
         self._add(
             {
                 "attempt": result.attempt,
                 "result": hashlib.sha256(to_line(result.to_json())).hexdigest(),
-                "transcript": TextDigest.of_bytes(_synced(transcript)).to_json() if transcript.is_file() else None,
+                "transcript": events,
                 "workspace": hashlib.sha256(workspace.read_bytes()).hexdigest() if workspace.is_file() else None,
             }
         )
@@ -219,12 +186,10 @@ class Seals:
 
     def attempts(self) -> None:
         """Seal the replaced attempts that have no digest yet: their processes died before they had a result."""
-        there = sorted(self._folder.attempts.glob("*.jsonl"))
-        known = read_digests(self._folder) if there else None
-        if known:
-            names = {path: path.relative_to(self._folder.path).as_posix() for path in there}
-            left = {n: p for p, n in names.items() if n not in known.files and p.stem not in known.transcripts}
-            self.files({name: TextDigest.of_file(path) for name, path in left.items()})
+        if there := sorted(self._folder.attempts.glob("*.jsonl")):
+            known = read_digests(self._folder)
+            left = {self._folder.name_of(path): path for path in there if path.stem not in known.transcripts}
+            self.files({name: TextDigest.of_file(path) for name, path in left.items() if name not in known.files})
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -259,13 +224,9 @@ class Seals:
             written = (whole_lines(self._folder.results) or [b""])[-1] + b"\n"
             if hashlib.sha256(written).hexdigest() != found.last["result"]:
                 self._add({"prevented": found.last["result"]})
-        stayed: dict[str, TextDigest | None] = {}
-        for name in found.pending:
-            state = state_of(self._folder, name)
-            seals = found.files[name]
-            if found.allows(name, state) and (state and state.sha256) != (seals[-1].digest and seals[-1].digest.sha256):
-                stayed[name] = state
-        self.files(stayed)
+        states = {name: state_of(self._folder, name) for name in found.pending}
+        stayed = {name: state for name, state in states.items() if found.allows(name, state)}
+        self.files({name: state for name, state in stayed.items() if state != found.files[name][-1][0]})
 
 
 def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
@@ -277,7 +238,7 @@ def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:
 def put(folder: CampaignFolder, files: Mapping[str, bytes], seals: Seals | None, *, sync: bool = False) -> None:
     """Write small files, whole or not at all each, with their digests first."""
     if seals:
-        seals.files({name: TextDigest.of_bytes(content) for name, content in files.items()})
+        seals.files({name: TextDigest.of(BytesIO(content)) for name, content in files.items()})
     with seals.kept() if seals else nullcontext():
         for name, content in files.items():
             write_atomically(folder.path / name, content, sync=sync)
@@ -294,19 +255,12 @@ def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
         yield None
         return
     try:
-        lock = CampaignLock(folder)
+        lock = lock_campaign(folder)
     except UsageError as error:
         raise UsageError(
             f"{folder.path}: another process is writing this campaign; wait until it ends, or write the report "
             "elsewhere with -o DIR"
         ) from error
-    try:
-        seals = Seals(folder)
-        try:
-            yield seals
-        except BaseException:
-            seals.close()
-            raise
+    with lock, closing(Seals(folder)) as seals:
+        yield seals
         seals.close(end=True)
-    finally:
-        lock.release()

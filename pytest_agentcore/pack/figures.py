@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.stats.counting import (
     Distribution,
     Observed,
@@ -128,12 +128,7 @@ class CampaignFigures:
         return {figures.task: figures for figures in self.tasks}[task]
 
 
-def figures_of(manifest: Manifest, results: Sequence[TrialResult]) -> CampaignFigures:
-    """The figures of a campaign as it was read: complete, running or killed."""
-    return figures(results, manifest.tasks, manifest.prices)
-
-
-def figures(results: Sequence[TrialResult], planned: Mapping[str, int], prices: Prices | None) -> CampaignFigures:
+def figures_of(results: Sequence[TrialResult], planned: Mapping[str, int], prices: Prices | None) -> CampaignFigures:
     """The figures of one model under one policy.
 
     Args:
@@ -158,25 +153,23 @@ def figures(results: Sequence[TrialResult], planned: Mapping[str, int], prices: 
 def _figures(name: str, results: Sequence[TrialResult], rates: Sequence[Rates], prices: Prices | None) -> Figures:
     """The figures of the tasks with these rates, which `name` stands for."""
     distinct = observed(results)
+    most = max((max(each.planned, each.scored) for each in rates), default=0)
     return Figures(
         task=name,
         rates=Rates.sum(rates),
         distinct=distinct,
         wilson=wilson(distinct.passed, distinct.n),
-        repeats=tuple(repeats(rates, k) for k in _ks(rates)),
+        repeats=tuple(repeats(rates, k) for k in sorted({*REPEATS, most}) if 1 <= k <= most),
         effort=_effort(results, prices),
     )
 
 
-def _ks(tasks: Sequence[Rates]) -> list[int]:
-    most = max((max(rates.planned, rates.scored) for rates in tasks), default=0)
-    return sorted({k for k in (*REPEATS, most) if 1 <= k <= most})
-
-
 def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
     name, counted = basis(results)
-    model_seconds = sum(result.model_seconds for result in results)
-    reply_tokens = sum(result.reply_tokens for result in results)
+    paid = None if prices is None else sum(dollars(result, prices) for result in results)
+    passed = sum(result.passed is True for result in results)
+    summed = ("model_seconds", "tool_seconds", "prompt_tokens", "cached_tokens", "reply_tokens")
+    sums: dict[str, Any] = {field: sum(getattr(result, field) for result in results) for field in summed}
     return Effort(
         basis=name,
         seconds=Distribution.of(result.seconds for result in counted),
@@ -188,19 +181,11 @@ def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
         problems=sum(result.problems for result in counted),
         repairs=sum(result.repairs for result in counted),
         total_seconds=sum(result.seconds for result in results),
-        model_seconds=model_seconds,
-        tool_seconds=sum(result.tool_seconds for result in results),
-        prompt_tokens=sum(result.prompt_tokens for result in results),
-        cached_tokens=sum(result.cached_tokens for result in results),
-        reply_tokens=reply_tokens,
-        tokens_per_second=ratio(reply_tokens, model_seconds),
-        cost=_cost(results, prices),
+        **sums,
+        tokens_per_second=ratio(sums["reply_tokens"], sums["model_seconds"]),
+        cost=Cost(
+            total=paid,
+            per_run=None if paid is None else ratio(paid, len(results)),
+            per_pass=None if paid is None else ratio(paid, passed),
+        ),
     )
-
-
-def _cost(results: Sequence[TrialResult], prices: Prices | None) -> Cost:
-    if prices is None:
-        return Cost(total=None, per_run=None, per_pass=None)
-    total = sum(dollars(result, prices) for result in results)
-    passed = sum(result.passed is True for result in results)
-    return Cost(total=total, per_run=ratio(total, len(results)), per_pass=ratio(total, passed))

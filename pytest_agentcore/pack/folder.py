@@ -7,8 +7,8 @@ import itertools
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedWriter
 from pathlib import Path
 
 from pytest_agentcore.errors import RecordError, UsageError
@@ -20,88 +20,74 @@ _LONGEST_NAME = 200
 """Characters; file systems end at 255 bytes and a suffix must fit."""
 
 
-@dataclass(frozen=True, slots=True)
 class CampaignFolder:
     """The places of a campaign's files. Only names: nothing here touches the disk, so workers may hold it too."""
 
-    path: Path
-
-    @property
-    def id(self) -> str:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
         """The campaign's id is its folder's name."""
-        return self.path.name
-
-    @property
-    def manifest(self) -> Path:
-        """The manifest: what was run, and how."""
-        return self.path / "manifest.json"
-
-    @property
-    def results(self) -> Path:
+        self.manifest = path / "manifest.json"
+        """What was run, and how."""
+        self.results = path / "data" / "results.jsonl"
         """One line per trial."""
-        return self.path / "data" / "results.jsonl"
-
-    @property
-    def digests(self) -> Path:
+        self.digests = path / "data" / "digests.jsonl"
         """Digests of result lines and of every other file."""
-        return self.path / "data" / "digests.jsonl"
-
-    @property
-    def transcripts(self) -> Path:
+        self.transcripts = path / "data" / "transcripts"
         """One file per trial: its last attempt."""
-        return self.path / "data" / "transcripts"
-
-    @property
-    def attempts(self) -> Path:
+        self.attempts = path / "data" / "attempts"
         """Transcripts of attempts that a later one replaced."""
-        return self.path / "data" / "attempts"
-
-    @property
-    def workspaces(self) -> Path:
+        self.workspaces = path / "data" / "workspaces"
         """Final workspaces, compressed."""
-        return self.path / "data" / "workspaces"
-
-    @property
-    def verification(self) -> Path:
+        self.verification = path / "verification"
         """The CSVs, all derived from results and manifest."""
-        return self.path / "verification"
-
-    @property
-    def lock(self) -> Path:
+        self.lock = path / ".lock"
         """Held with flock while a process writes the campaign."""
-        return self.path / ".lock"
 
     def transcript(self, attempt: str) -> Path:
         """The transcript of one attempt, by its UUID."""
-        return self.path.joinpath("data", "transcripts", f"{attempt}.jsonl")  # asked for ten thousand times
+        return self.transcripts / f"{attempt}.jsonl"
 
     def workspace(self, attempt: str) -> Path:
         """The final workspace of one attempt, by its UUID."""
         return self.workspaces / f"{attempt}.tar.gz"
 
+    def name_of(self, path: Path) -> str:
+        """The name of a file inside the pack."""
+        return path.relative_to(self.path).as_posix()
 
-class CampaignLock:
-    """Holds a campaign for this process until `release` or the end of the process, however it ends."""
 
-    def __init__(self, folder: CampaignFolder) -> None:
-        """Take the lock.
+class GroupFolder:
+    """The places of a group's files: what several campaigns of one model say together, beside their own folders."""
 
-        Raises:
-            UsageError: another process holds it.
-        """
-        self._file = folder.lock.open("ab")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise UsageError(
-                f"{folder.path}: another process is writing this campaign; wait until it ends, or give this run a "
-                "results folder of its own with --results=DIR"
-            ) from error
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        """The group's id is its folder's name."""
+        self.comparison = path / "group.json"
+        """The comparison of the campaigns, in JSON."""
+        self.page = path / "group.md"
+        """The same comparison, to read."""
 
-    def release(self) -> None:
-        """Let others have the campaign. The file stays: removing it would let two processes lock two files."""
-        self._file.close()
+
+def lock_campaign(folder: CampaignFolder) -> BufferedWriter:
+    """Hold a campaign for this process until the file is closed or the process ends, however it ends.
+
+    The file stays on the disk: removing it would let two processes lock two files.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    file = folder.lock.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UsageError(
+            f"{folder.path}: another process is writing this campaign; wait until it ends, or give this run a results "
+            "folder of its own with --results=DIR"
+        ) from error
+    return file
 
 
 def slug(text: str) -> str:
@@ -127,9 +113,18 @@ def create_campaign(results: Path, name: str) -> CampaignFolder:
     Raises:
         UsageError: the results folder cannot be made or written.
     """
-    folder = CampaignFolder(make_first_free(results, name))
+    folder = CampaignFolder(_make_first_free(results, name))
     make_places(folder)
     return folder
+
+
+def create_group(results: Path, model: str, suite: str, started: datetime) -> GroupFolder:
+    """Make a group's folder `YYYY-MM-DD-<model>-<suite>-group`; where the name is taken it gets `-2`, `-3` …
+
+    Raises:
+        UsageError: the results folder cannot be made or written.
+    """
+    return GroupFolder(_make_first_free(results, dated_name(started, model, suite, "group")))
 
 
 def make_places(folder: CampaignFolder) -> None:
@@ -180,7 +175,7 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def make_first_free(results: Path, name: str) -> Path:
+def _make_first_free(results: Path, name: str) -> Path:
     """A new folder of that name, or of the name with `-2`, `-3` … behind it.
 
     Raises:

@@ -8,14 +8,12 @@ part of it; what of that can still move a number is a remark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.redact import redact
-
-Facet = str | int | float | bool | None
 
 _ENTRY = {"dialect": "dialect", "base_url": "endpoint", "model": "endpoint's model"}
 """Keys of the registry's entry that decide replies and that the model's file does not hold, and their words."""
@@ -24,23 +22,10 @@ _SHOWN = 16
 """Characters of a digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A value by name, in the order in which differences are told."""
-
-    facets: Mapping[str, Facet]
-
-    def differences(self, other: Identity) -> tuple[str, ...]:
-        """A line per facet that differs, as `name: mine → the other's`."""
-        names = dict.fromkeys([*self.facets, *other.facets])
-        pairs = ((name, self.facets.get(name), other.facets.get(name)) for name in names)
-        return tuple(_line(name, mine, theirs) for name, mine, theirs in pairs if mine != theirs)
-
-
-def identity(manifest: Manifest) -> Identity:
-    """The identity of a campaign, whether it is about to start or has ended."""
+def identity(manifest: Manifest) -> dict[str, Any]:
+    """What makes a campaign the experiment that it is: values by name, in the order in which differences are told."""
     suite, backend, entry = manifest.suite, manifest.backend, manifest.entry
-    facets: dict[str, Facet] = {
+    return {
         "model": manifest.model,
         "model's content": backend.get("sha256") or entry.get("sha256") or manifest.requested,
         **{word: redact(entry.get(key) or "") for key, word in _ENTRY.items()},
@@ -49,53 +34,45 @@ def identity(manifest: Manifest) -> Identity:
         "policy": manifest.policy,
         **{f"sampling {name}": float(value) for name, value in manifest.sampling.items()},
         "seed": manifest.seed,
-        "context": context(manifest),
+        # as it was asked for; what the backend chose by itself follows from the model
+        "context": str(manifest.engine.get("n_ctx", "default")),
         "context load": manifest.context_load,
         **{f"limit of {name}": float(value) for name, value in manifest.budget.items()},
         "sandbox": manifest.sandbox.get("name"),
         "harness": manifest.harness,
     }
-    return Identity(facets)
 
 
-def context(manifest: Manifest) -> str:
-    """Tokens of context as they were asked for; what the backend chose by itself follows from the model."""
-    return str(manifest.engine.get("n_ctx", "default"))
+def differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
+    """A line for each part of the identity that differs, as `name: old → new`; none for one and the same experiment."""
+    was, is_now = identity(old), identity(new)
+    return _differences(was, is_now, dict.fromkeys([*was, *is_now]))
 
 
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
     """Differences beside the identity that may still move a latency, or a tie between two tokens."""
-    return tuple(_remarks(old, new))
-
-
-def _remarks(old: Manifest, new: Manifest) -> Iterator[str]:
-    for kind, before, after in (
+    found: tuple[str, ...] = ()
+    for kind, a, b in (
         ("", old.machine, new.machine),
         ("", old.packages, new.packages),
-        ("engine ", _engine(old), _engine(new)),
+        ("engine ", old.engine, new.engine),
     ):
-        for name in sorted({*before, *after}):
-            if before.get(name) != after.get(name):
-                yield _line(kind + name, before.get(name), after.get(name))
+        found += _differences(a, b, sorted({*a, *b} - {"n_ctx"}), kind)  # `n_ctx` is a part of the identity
+    return found
 
 
-def _engine(manifest: Manifest) -> Mapping[str, Any]:
-    return {name: value for name, value in manifest.engine.items() if name != "n_ctx"}
-
-
-def _line(name: str, mine: Any, theirs: Any) -> str:
-    return f"{name}: {_shown(mine)} → {_shown(theirs)}"
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str], kind: str = ""
+) -> tuple[str, ...]:
+    pairs = ((name, old.get(name), new.get(name)) for name in names)
+    return tuple(f"{kind}{name}: {_shown(a)} → {_shown(b)}" for name, a, b in pairs if a != b)
 
 
 def _shown(value: Any) -> str:
     if value is None or value == "":
         return "none"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text[:_SHOWN] if _is_digest(text) else text
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - sha256 in hexadecimal
+    return text[:_SHOWN] if re.fullmatch("[0-9a-f]{64}", text) else text
 
 
 def summarise(differences: Sequence[str], most: int = 4) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, dated_name, write_atomically
+from pytest_agentcore.pack.folder import CampaignFolder, dated_name
 from pytest_agentcore.redact import redact
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.trial.result import Prices, TrialKey
@@ -34,13 +34,7 @@ class SuiteFacts:
     @classmethod
     def of(cls, suite: Suite) -> Self:
         """Take the facts from a suite on disk."""
-        return cls(
-            name=suite.name,
-            version=suite.version,
-            title=suite.title,
-            digest=suite.digest,
-            system_prompt=suite.system_prompt,
-        )
+        return cls(**{fact.name: getattr(suite, fact.name) for fact in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,18 +184,8 @@ class Manifest:
 
     def process_run(self, campaign: str, recorded: int) -> ProcessRun:
         """The process that this manifest tells of, as another campaign's manifest lists it."""
-        return ProcessRun(
-            campaign=campaign,
-            started=self.started,
-            recorded=recorded,
-            arguments=self.arguments,
-            machine=self.machine,
-            packages=self.packages,
-        )
-
-    def end(self, *, exit_status: int, finished: datetime) -> Self:
-        """The manifest of the campaign after its last trial."""
-        return replace(self, exit_status=exit_status, finished=utc(finished))
+        same: dict[str, Any] = {name: getattr(self, name) for name in ("started", "arguments", "machine", "packages")}
+        return ProcessRun(campaign=campaign, recorded=recorded, **same)
 
     def to_json(self) -> dict[str, Any]:
         """Plain types only; anything that looks like a secret is replaced."""
@@ -237,11 +221,6 @@ def utc(moment: datetime) -> str:
 def manifest_bytes(manifest: Manifest) -> bytes:
     """The content of `manifest.json`."""
     return f"{json.dumps(manifest.to_json(), indent=2, allow_nan=False)}\n".encode("ascii")
-
-
-def write_manifest(folder: CampaignFolder, manifest: Manifest) -> None:
-    """Put the manifest in its place, whole or not at all."""
-    write_atomically(folder.manifest, manifest_bytes(manifest), sync=True)
 
 
 def read_manifest(folder: CampaignFolder) -> Manifest:

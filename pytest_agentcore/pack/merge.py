@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, make_places
-from pytest_agentcore.pack.identity import identity, remarks, summarise
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, make_places
+from pytest_agentcore.pack.identity import differences, remarks, summarise
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.predictions import PREDICTIONS
 from pytest_agentcore.pack.read import Campaign, read_every_result
@@ -30,16 +29,30 @@ def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
         UsageError: the parts do not belong together, one of them was changed or is being written, or the target is
             there already; nothing is written then.
     """
-    _check_together(parts)
     chosen = _choose(parts)
     for part in parts:
-        _check_sound(part)
-    folder = _make(target)
+        if part.folder.lock.is_file():
+            lock_campaign(part.folder).close()  # refuses one that is being written
+        if problems := examine(part.folder).problems:
+            more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
+            raise UsageError(f"{part.folder.path}: {problems[0]}{more}")
+    folder = CampaignFolder(target.absolute())
+    try:
+        if folder.path.exists() and any(folder.path.iterdir()):
+            raise UsageError(f"{target}: is there already; name a folder that is new or empty")
+        make_places(folder)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
     for part in parts:
         _copy_evidence(part.folder, folder)
+
     manifest = merged_manifest(parts, folder.id)
-    record = CampaignRecord(folder, manifest, kept=_predictions(parts) if manifest.predictions else {})
-    for result in _lines(parts, chosen):
+    # The same in all parts, of which none lacks it: they are sound. One that was killed may have begun without.
+    filed = [part.folder.path / PREDICTIONS for part in parts] if manifest.predictions else []
+    record = CampaignRecord(folder, manifest, kept={f.name: f.read_bytes() for f in filed if f.is_file()})
+    # Every line once; those about the attempts that count come last, in their order.
+    lines = dict.fromkeys(result for part in parts for result in read_every_result(part.folder))
+    for result in sorted(lines, key=lambda result: chosen[result.key] == result.attempt):
         record.add(result)
     set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in chosen.values()])
     return record.close()
@@ -51,6 +64,16 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
     first, *others = manifests
     ends = [manifest.finished for manifest in manifests]
     statuses = [manifest.exit_status for manifest in manifests]
+    warnings = [*first.warnings]
+    for other in others:
+        warnings += other.warnings
+        if moved := remarks(first, other):
+            differs = f"where not all was as in {first.campaign} ({summarise(moved)})"
+            warnings.append(f"merged from {other.campaign}, {differs}")
+    # Predictions count where all parts filed the same file, and are shown as the part lets that can show the least.
+    predictions = [manifest.predictions for manifest in manifests]
+    is_one = len({facts["digest"] if facts else None for facts in predictions}) == 1
+    uncommitted = (facts for facts in predictions if facts and not facts["committed"])
     tools = {str(tool["name"]): tool for manifest in manifests for tool in manifest.tools}
     merged = [p.manifest.merged or (p.manifest.process_run(p.folder.id, len(p.results)),) for p in parts]
     rechecked = (recheck for manifest in manifests for recheck in manifest.rechecked)
@@ -60,9 +83,9 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
         runs=max(manifest.runs for manifest in manifests),
         planned=tuple(dict.fromkeys(trial for manifest in manifests for trial in manifest.planned)),
         tools=tuple(tools.values()),
-        warnings=tuple(dict.fromkeys(_warnings(first, others))),
+        warnings=tuple(dict.fromkeys(warnings)),
         parallel=max(manifest.parallel for manifest in manifests),
-        predictions=_filed(manifests),
+        predictions=next(uncommitted, predictions[0]) if is_one else None,
         finished=max(filter(None, ends)) if all(ends) else None,
         exit_status=max(status for status in statuses if status is not None) if None not in statuses else None,
         group="",
@@ -74,38 +97,24 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
     )
 
 
-def _filed(manifests: Sequence[Manifest]) -> Mapping[str, Any] | None:
-    """None unless all parts filed the same file; what can be shown of it is what can be shown of it in every part."""
-    filed = [manifest.predictions for manifest in manifests]
-    if len({facts["digest"] if facts else None for facts in filed}) > 1:
-        return None
-    return next((facts for facts in filed if facts and not facts["committed"]), filed[0])
+def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
+    """The attempt that counts, of each trial.
 
-
-def _predictions(parts: Sequence[Campaign]) -> Mapping[str, bytes]:
-    """The same in all parts, of which none lacks it: they are sound. One that was killed may have begun without."""
-    kept = (part.folder.path / PREDICTIONS for part in parts)
-    return {file.name: file.read_bytes() for file in kept if file.is_file()}
-
-
-def _check_together(parts: Sequence[Campaign]) -> None:
+    Raises:
+        UsageError: the parts do not belong together.
+    """
     first = parts[0]
+    chosen: dict[TrialKey, tuple[Campaign, TrialResult]] = {}
     for part in parts:
         if not part.manifest.counts:
             raise UsageError(f"{part.folder.path}: is a selection of trials to look at; such a campaign is not merged")
         if part is not first and part.folder.path == first.folder.path:
             raise UsageError(f"{part.folder.path}: was named twice")
-        if found := identity(first.manifest).differences(identity(part.manifest)):
+        if found := differences(first.manifest, part.manifest):
             raise UsageError(
                 f"{part.folder.path}: does not belong to {first.folder.path}, it is another experiment "
                 f"(that one → this one): {'; '.join(found)}"
             )
-
-
-def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
-    """The attempt that counts, of each trial."""
-    chosen: dict[TrialKey, tuple[Campaign, TrialResult]] = {}
-    for part in parts:
         for result in part.results:
             before = chosen.get(result.key)
             if before and before[1].scored and result.scored and before[1].attempt != result.attempt:
@@ -118,31 +127,6 @@ def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
     return {key: result.attempt for key, (_, result) in chosen.items()}
 
 
-def _lines(parts: Sequence[Campaign], chosen: Mapping[TrialKey, str]) -> list[TrialResult]:
-    """Every result line of the parts, once; those about the attempts that count come last, in their order."""
-    lines = dict.fromkeys(result for part in parts for result in read_every_result(part.folder))
-    return sorted(lines, key=lambda result: chosen[result.key] == result.attempt)
-
-
-def _check_sound(part: Campaign) -> None:
-    if part.folder.lock.is_file():
-        CampaignLock(part.folder).release()
-    if problems := examine(part.folder).problems:
-        more = f"; and {len(problems) - 1} more, see agentcore validate" if len(problems) > 1 else ""
-        raise UsageError(f"{part.folder.path}: {problems[0]}{more}")
-
-
-def _make(target: Path) -> CampaignFolder:
-    folder = CampaignFolder(target.absolute())
-    try:
-        if folder.path.exists() and any(folder.path.iterdir()):
-            raise UsageError(f"{target}: is there already; name a folder that is new or empty")
-        make_places(folder)
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
-    return folder
-
-
 def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
     """Attempts are named by UUIDs: nothing is in the way of anything."""
     for kind in (source.transcripts, source.attempts, source.workspaces):
@@ -151,11 +135,3 @@ def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
                 place = target.path / kind.relative_to(source.path)
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, place / path.name)
-
-
-def _warnings(first: Manifest, others: Iterable[Manifest]) -> Iterable[str]:
-    yield from first.warnings
-    for other in others:
-        yield from other.warnings
-        if moved := remarks(first, other):
-            yield f"merged from {other.campaign}, where not all was as in {first.campaign} ({summarise(moved)})"

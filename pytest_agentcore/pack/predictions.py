@@ -21,9 +21,6 @@ PREDICTIONS_SCHEMA = 1
 FENCE = "+++"
 """The line before the front matter and behind it."""
 
-_KEYS = ("schema", "model", "suite", "policy", "runs", "score", "tasks", "failure_modes", "cost")
-_TEXTS = ("model", "suite", "policy")
-
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -69,8 +66,16 @@ def parse_predictions(text: str, where: str = PREDICTIONS) -> Predictions:
     Raises:
         UsageError: a key is missing, unknown or cannot be used; names it.
     """
-    table = _Table(where, "", _front_matter(text, where))
-    table.only(_KEYS)
+    lines = text.removeprefix("\ufeff").splitlines()
+    fences = [number for number, line in enumerate(lines) if line.strip() == FENCE]
+    if fences[:1] != [0] or not fences[1:]:
+        raise UsageError(f"{where}: must begin with front matter in TOML between two lines of {FENCE}")
+    try:
+        # the fence stays as an empty line, so that a line's number in an error is the file's
+        table = _Table(where, "", tomllib.loads("\n".join(["", *lines[1 : fences[1]]])))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: front matter: {error}") from error
+    table.only(("schema", "model", "suite", "policy", "runs", "score", "tasks", "failure_modes", "cost"))
     if table.values.get("schema") != PREDICTIONS_SCHEMA:
         raise UsageError(f"{where}: schema: must be {PREDICTIONS_SCHEMA}")
     score, cost = table.inner("score", ("point", "range")), table.inner("cost", ("total",))
@@ -79,7 +84,7 @@ def parse_predictions(text: str, where: str = PREDICTIONS) -> Predictions:
         missing = next(key for key in ("model", "suite", "runs") if not table.values.get(key))
         raise UsageError(f"{where}: {missing}: must be given")
     return Predictions(
-        **{key: table.text(key) for key in _TEXTS},
+        **{key: table.text(key) for key in ("model", "suite", "policy")},
         runs=round(runs),
         point=score.number("point", 0, 1),
         range=score.expected("range", 0, 1),
@@ -115,9 +120,7 @@ class _Table:
         return value if isinstance(value, str) else self._refuse(key, f"must be text, not {value!r}")
 
     def number(self, key: str, low: float, high: float, *, whole: bool = False) -> float | None:
-        if key not in self.values:
-            return None
-        return self._checked(key, self.values[key], low, high, whole=whole)
+        return self._checked(key, self.values[key], low, high, whole=whole) if key in self.values else None
 
     def expected(self, key: str, low: float, high: float, *, whole: bool = False) -> Expected | None:
         """A number, or two in a list."""
@@ -133,8 +136,7 @@ class _Table:
         return Expected(least, most)
 
     def all_expected(self, high: float) -> dict[str, Expected]:
-        found = {key: self.expected(key, 0, high, whole=True) for key in self.values}
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: found for key in self.values if (found := self.expected(key, 0, high, whole=True))}
 
     def _checked(self, key: str, value: Any, low: float, high: float, *, whole: bool) -> float:
         kind = "a whole number" if whole else "a number"
@@ -145,15 +147,3 @@ class _Table:
 
     def _refuse(self, key: str, problem: str) -> Any:
         raise UsageError(f"{self.where}: {self.prefix}{key}: {problem}")
-
-
-def _front_matter(text: str, where: str) -> Mapping[str, Any]:
-    lines = text.removeprefix("\ufeff").splitlines()
-    if not lines or lines[0].strip() != FENCE or FENCE not in map(str.strip, lines[1:]):
-        raise UsageError(f"{where}: must begin with front matter in TOML between two lines of {FENCE}")
-    end = next(number for number, line in enumerate(lines[1:], 1) if line.strip() == FENCE)
-    try:
-        # the fence stays as an empty line, so that a line's number in an error is the file's
-        return tomllib.loads("\n".join(["", *lines[1:end]]))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where}: front matter: {error}") from error

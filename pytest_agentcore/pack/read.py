@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.figures import CampaignFigures, figures_of
-from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, campaigns
+from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, GroupFolder, campaigns
 from pytest_agentcore.pack.jsonl import read_lines
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.trial.result import TrialKey, TrialResult
@@ -28,7 +28,7 @@ class Campaign:
     @cached_property
     def figures(self) -> CampaignFigures:
         """The numbers of the campaign, computed when somebody first asks: every table, report and gate reads these."""
-        return figures_of(self.manifest, self.results)
+        return figures_of(self.results, self.manifest.tasks, self.manifest.prices)
 
     def revised(self, manifest: Manifest) -> Campaign:
         """Put another manifest of the same plan over the results; figures that were computed stay."""
@@ -54,37 +54,16 @@ class Campaign:
         return self.is_complete and self.manifest.finished is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A campaign of which only the manifest was read."""
-
-    folder: CampaignFolder
-    manifest: Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A campaign whose manifest is damaged, or of another format."""
-
-    folder: CampaignFolder
-    why: str
-
-
-def list_campaigns(results: Path) -> list[Listed]:
-    """The campaigns of a results folder that count, the oldest first; selections and unreadable ones are left out."""
-    return look_through(results)[0]
-
-
-def look_through(results: Path) -> tuple[list[Listed], list[Unreadable]]:
-    """List the campaigns that count, and apart from them those that cannot be read."""
-    found, damaged = [], []
+def list_campaigns(results: Path) -> tuple[list[tuple[CampaignFolder, Manifest]], dict[str, str]]:
+    """The folders and manifests of campaigns that count, the oldest first; and by id, why others cannot be read."""
+    found, damaged = [], {}
     for folder in campaigns(results):
         try:
-            found.append(Listed(folder, read_manifest(folder)))
+            found.append((folder, read_manifest(folder)))
         except UsageError as error:
-            damaged.append(Unreadable(folder, str(error)))
-    found.sort(key=lambda listed: (listed.manifest.started, len(listed.folder.id), listed.folder.id))
-    return [listed for listed in found if listed.manifest.counts], damaged
+            damaged[folder.id] = str(error)
+    found.sort(key=lambda pair: (pair[1].started, len(pair[0].id), pair[0].id))
+    return [pair for pair in found if pair[1].counts], damaged
 
 
 def read_results(folder: CampaignFolder) -> list[TrialResult]:
@@ -141,15 +120,31 @@ def find_campaign(place: Path | str, results: Path | None = None) -> CampaignFol
         if (candidate / "manifest.json").is_file():
             return CampaignFolder(candidate.resolve())
     known = [folder.id for folder in campaigns(path if path.is_dir() else results)]
-    raise UsageError(f"no campaign {str(place)!r}: {_where(path, results, known)}")
-
-
-def _where(path: Path, results: Path, known: Sequence[str]) -> str:
+    newest = ", ".join(known[-3:])
     if path.is_dir():
-        lies = f"it holds {len(known)} campaigns, name one: {', '.join(known[-3:])}" if known else "nor any below it"
-        return f"the folder has no manifest.json; {lies}"
-    lies = f"; the newest there: {', '.join(known[-3:])}" if known else ""
-    return f"it is neither a campaign's folder nor the id of one in {results}{lies}"
+        lies = f"it holds {len(known)} campaigns, name one: {newest}" if known else "nor any below it"
+        raise UsageError(f"no campaign {str(place)!r}: the folder has no manifest.json; {lies}")
+    lies = f"; the newest there: {newest}" if known else ""
+    raise UsageError(
+        f"no campaign {str(place)!r}: it is neither a campaign's folder nor the id of one in {results}{lies}"
+    )
+
+
+def members(folder: GroupFolder, held: Iterable[Campaign] = ()) -> list[Campaign]:
+    """The campaigns of a group, which lie beside its folder, by name; those that are `held` are not read.
+
+    Raises:
+        UsageError: there is none, or one of them cannot be read.
+    """
+    known = {campaign.folder.id: campaign for campaign in held}
+    mine = []
+    for found in campaigns(folder.path.parent):
+        campaign = known.get(found.id)
+        if (campaign.manifest if campaign else read_manifest(found)).group == folder.id:
+            mine.append(campaign or read_campaign(found.path))
+    if not mine:
+        raise UsageError(f"{folder.path}: no campaign of a group with this name lies beside it")
+    return mine
 
 
 _TASK_RUN = re.compile(r"(?P<task>[^\s:\[\]]+)(?::|\[.*run|-run)(?P<run>\d+)\]?")
@@ -166,34 +161,21 @@ def find_trial(campaign: Campaign, word: str) -> TrialResult:
     Raises:
         UsageError: no recorded trial is meant, or more than one.
     """
-    found = _by_attempt(campaign, word) or _by_task(campaign, word)
+    found: list[TrialResult] = []
+    if _UUID.fullmatch(word.lower()):
+        found = [result for result in campaign.results if result.attempt.startswith(word.lower())]
+    if not found and (match := _NODE.fullmatch(word) or _TASK_RUN.fullmatch(word)):
+        of_run = [result for result in campaign.results if result.run == int(match["run"])]
+        # An exact id before a beginning, so that `task_1:1` is not `task_10:1` when both exist.
+        found = [result for result in of_run if result.task == match["task"]]
+        found = found or [result for result in of_run if result.task.startswith(match["task"])]
     if len(found) == 1:
         return found[0]
     if found:
         named = ", ".join(f"{result.task}:{result.run} ({result.attempt[:8]})" for result in found[:_NAMED])
         raise UsageError(f"{word!r} means {len(found)} trials of {campaign.folder.id}: {named}")
+    example = next((f"{result.task}:{result.run}" for result in campaign.results), "task_05:2")
     raise UsageError(
         f"{word!r} is no recorded trial of {campaign.folder.id}: give an attempt's first characters, TASK:RUN such as "
-        f"{_example(campaign)}, or pytest's id of the item"
+        f"{example}, or pytest's id of the item"
     )
-
-
-def _by_attempt(campaign: Campaign, word: str) -> list[TrialResult]:
-    if not _UUID.fullmatch(word.lower()):
-        return []
-    return [result for result in campaign.results if result.attempt.startswith(word.lower())]
-
-
-def _by_task(campaign: Campaign, word: str) -> list[TrialResult]:
-    """An exact id before a beginning, so that `task_1:1` is not `task_10:1` when both exist."""
-    match = _NODE.fullmatch(word) or _TASK_RUN.fullmatch(word)
-    if not match:
-        return []
-    of_run = [result for result in campaign.results if result.run == int(match["run"])]
-    exact = [result for result in of_run if result.task == match["task"]]
-    return exact or [result for result in of_run if result.task.startswith(match["task"])]
-
-
-def _example(campaign: Campaign) -> str:
-    result = next(iter(campaign.results), None)
-    return f"{result.task}:{result.run}" if result else "task_05:2"

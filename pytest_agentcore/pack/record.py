@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import MANIFEST, Seals, put
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock, create_campaign, make_places, sync_folder
+from pytest_agentcore.pack.folder import CampaignFolder, create_campaign, lock_campaign, make_places, sync_folder
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append
-from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for
+from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for, utc
 from pytest_agentcore.pack.read import Campaign, in_order
 from pytest_agentcore.pack.resume import Choice, continued, leftovers
 from pytest_agentcore.pack.transcript import set_aside
@@ -27,7 +28,7 @@ class CampaignRecord:
         self,
         folder: CampaignFolder,
         manifest: Manifest,
-        lock: CampaignLock | None = None,
+        lock: BufferedWriter | None = None,
         results: Iterable[TrialResult] = (),
         kept: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -44,7 +45,7 @@ class CampaignRecord:
             UsageError: another process holds the campaign.
             RecordError: the disk does not take it.
         """
-        self._lock = lock or CampaignLock(folder)
+        self._lock = lock or lock_campaign(folder)
         self.folder, self.manifest = folder, replace(manifest, campaign=folder.id)
         self.attempts: Mapping[TrialKey, int] = Counter()
         """How many attempts each trial had before this process, whatever became of them."""
@@ -125,7 +126,7 @@ class CampaignRecord:
         Raises:
             RecordError: the disk does not take them; the folder is let go all the same.
         """
-        self.manifest = self.manifest.end(exit_status=exit_status, finished=finished)
+        self.manifest = replace(self.manifest, exit_status=exit_status, finished=utc(finished))
         self._campaign = self.campaign.revised(self.manifest)  # a gate may have computed the figures
         return self.close()
 
@@ -154,4 +155,4 @@ class CampaignRecord:
         """Let go of the folder and write nothing more, as the end of the process does."""
         self._lines.close()
         self.seals.close()
-        self._lock.release()
+        self._lock.close()

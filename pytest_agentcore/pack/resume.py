@@ -9,16 +9,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BufferedWriter
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
-from pytest_agentcore.pack.identity import identity, remarks, summarise
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
+from pytest_agentcore.pack.identity import differences, remarks, summarise
 from pytest_agentcore.pack.manifest import Manifest, name_for
-from pytest_agentcore.pack.read import Campaign, Listed, Unreadable, look_through, read_campaign
+from pytest_agentcore.pack.read import Campaign, list_campaigns, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.pack.validate import manifest_problem
-from pytest_agentcore.trial.fold import Attempt, read_attempt
+from pytest_agentcore.trial.fold import read_attempt
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
@@ -30,18 +31,13 @@ class Choice:
     """For the header: what is continued, or what the newest campaign lacks for that; empty where there is none."""
     earlier: Campaign | None = None
     """The one to continue, as it was when the lock was taken."""
-    lock: CampaignLock | None = None
+    lock: BufferedWriter | None = None
     """Held on `earlier`."""
-
-    @property
-    def results(self) -> tuple[TrialResult, ...]:
-        """Results of the campaign that is continued."""
-        return self.earlier.results if self.earlier else ()
 
     def release(self) -> None:
         """Give back what was not used after all."""
         if self.lock:
-            self.lock.release()
+            self.lock.close()
 
 
 def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
@@ -59,21 +55,22 @@ def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
     Raises:
         UsageError: another process is writing a campaign that would be continued, or its manifest was changed.
     """
-    known, damaged = look_through(results)
-    newest = {label: _newest_same(known, manifest) for label, manifest in wanted.items()}
-    unfinished = {label: found for label, found in newest.items() if found and not found.has_ended}
-    sessions = {found.manifest.session for found in unfinished.values()} - {""}
+    known, damaged = list_campaigns(results)
+    manifests = [manifest for _, manifest in known]
+    newest: dict[str, Campaign] = {}
+    for label, manifest in wanted.items():
+        if same := [folder for folder, old in known if not _differences(old, manifest)]:
+            newest[label] = read_campaign(same[-1].path)
+    unfinished = {label for label, found in newest.items() if not found.has_ended}
+    sessions = {newest[label].manifest.session for label in unfinished} - {""}
     choices: dict[str, Choice] = {}
     try:
         for label, manifest in wanted.items():
-            found, passed_over = newest[label], _passed_over(damaged, manifest)
+            found = newest.get(label)
             if found and (label in unfinished or found.manifest.session in sessions):
                 choices[label] = _continue(found.folder)
-            elif found:
-                choices[label] = Choice(why=f"new: {found.folder.id} is complete{passed_over}")
             else:
-                why = _told_apart(known, manifest)
-                choices[label] = Choice(why=why + passed_over if why else passed_over.removeprefix("; "))
+                choices[label] = Choice(why=_why_new(manifests, damaged, manifest, found))
     except UsageError:
         for choice in choices.values():
             choice.release()
@@ -91,7 +88,7 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
     earlier = read_campaign(place, results)
     if not earlier.manifest.counts:
         raise UsageError(f"{earlier.folder.path}: is a selection of trials to look at; such a campaign is not resumed")
-    if found := identity(earlier.manifest).differences(identity(manifest)):
+    if found := differences(earlier.manifest, manifest):
         raise UsageError(
             f"{earlier.folder.path}: cannot be resumed, this command asks for another experiment "
             f"(that campaign → this command): {'; '.join(found)}"
@@ -137,11 +134,12 @@ def leftovers(campaign: Campaign) -> Leftovers:
     folder, found = campaign.folder, Leftovers()
     cited = {result.attempt for result in campaign.results}
     scored = {result.key for result in campaign.results if result.scored}
-    for path in sorted(folder.transcripts.glob("*.jsonl")):
-        attempt = _read(path)
+    for path in [*sorted(folder.transcripts.glob("*.jsonl")), *folder.attempts.glob("*.jsonl")]:
+        events = read_transcript(path)
+        attempt = read_attempt(events) if events else None  # a kill may leave less than the first line
         if attempt:
             found.attempts[attempt.key] += 1
-        if path.stem in cited:
+        if path.parent == folder.attempts or path.stem in cited:
             continue
         verdict = attempt.result() if attempt and attempt.verdict else None
         if verdict and verdict.scored and verdict.key not in scored:
@@ -149,34 +147,16 @@ def leftovers(campaign: Campaign) -> Leftovers:
             scored.add(verdict.key)
         else:
             found.replaced.append(path)
-    for path in folder.attempts.glob("*.jsonl"):
-        if attempt := _read(path):
-            found.attempts[attempt.key] += 1
-    found.drafts = [path for place in _PLACES for path in folder.path.glob(f"{place}.*") if _is_draft(path)]
+    hidden = (path for place in (folder.path, folder.verification, folder.workspaces) for path in place.glob(".*"))
+    found.drafts = [path for path in hidden if path.suffix in (".draft", ".part") and path.is_file()]
     return found
 
 
 _DATE = len("2026-06-10")
-_PLACES = ("", "verification/", "data/workspaces/")
-
-
-def _is_draft(path: Path) -> bool:
-    return path.is_file() and path.suffix in (".draft", ".part")
-
-
-def _read(path: Path) -> Attempt | None:
-    """The attempt of a transcript; None where a kill left less than its first line."""
-    events = read_transcript(path)
-    return read_attempt(events) if events else None
-
-
-def _newest_same(known: Sequence[Listed], wanted: Manifest) -> Campaign | None:
-    same = [listed for listed in known if not _differences(listed.manifest, wanted)]
-    return read_campaign(same[-1].folder.path) if same else None
 
 
 def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
-    found = identity(old).differences(identity(new))
+    found = differences(old, new)
     if old.scope != new.scope:
         found += (f"trials asked for: {' '.join(old.scope) or 'unknown'} → {' '.join(new.scope)}",)
     if bool(old.group) != bool(new.group):
@@ -184,37 +164,33 @@ def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
     return found + ((f"runs: {old.runs} → {new.runs}",) if old.runs != new.runs else ())
 
 
-def _told_apart(known: Sequence[Listed], wanted: Manifest) -> str:
+def _why_new(known: Sequence[Manifest], damaged: Mapping[str, str], wanted: Manifest, complete: Campaign | None) -> str:
     """Say why the newest campaign of the same model and suite is not continued; of others nobody expects it."""
-    like = [
-        listed.manifest
-        for listed in known
-        if (listed.manifest.model, listed.manifest.suite.name) == (wanted.model, wanted.suite.name)
-    ]
-    return f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], wanted))}" if like else ""
-
-
-def _passed_over(damaged: Sequence[Unreadable], wanted: Manifest) -> str:
-    """Campaigns that by their names could have been continued and by their manifests cannot."""
+    said, same = [], (wanted.model, wanted.suite.name)
+    like = [manifest for manifest in known if (manifest.model, manifest.suite.name) == same]
+    if complete:
+        said = [f"new: {complete.folder.id} is complete"]
+    elif like:
+        said = [f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], wanted))}"]
+    # By their names these could have been continued, and by their manifests they cannot.
     name = re.compile(re.escape(name_for(wanted)[_DATE:]) + r"(-\d+)?")
-    mine = [found for found in damaged if name.fullmatch(found.folder.id[_DATE:])]
-    return "".join(f"; {found.folder.id} was passed over: {found.why}" for found in mine)
+    said += [f"{found} was passed over: {why}" for found, why in damaged.items() if name.fullmatch(found[_DATE:])]
+    return "; ".join(said)
 
 
 def _continue(folder: CampaignFolder) -> Choice:
     """Take the lock, then read: what was read before may be old."""
-    lock = CampaignLock(folder)
+    lock = lock_campaign(folder)
     try:
         earlier = read_campaign(folder.path)
+        if problem := manifest_problem(folder, earlier.manifest):
+            raise UsageError(
+                f"{folder.path}: {problem}: a campaign whose manifest was changed is not continued; put it back, or "
+                "start anew in another results folder with --results=DIR"
+            )
     except UsageError:
-        lock.release()
+        lock.close()
         raise
-    if problem := manifest_problem(folder, earlier.manifest):
-        lock.release()
-        raise UsageError(
-            f"{folder.path}: {problem}: a campaign whose manifest was changed is not continued; put it back, or start "
-            "anew in another results folder with --results=DIR"
-        )
     scored = sum(result.scored for result in earlier.results)
     planned = f"{scored} of {len(earlier.manifest.planned)} trials are scored" if scored else "no trial is scored yet"
     return Choice(why=f"continues {folder.id}: {planned}", earlier=earlier, lock=lock)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, read_lines, whole_lines
@@ -45,21 +45,6 @@ class TranscriptWriter:
         """No event comes after this; may be called more than once."""
         self._file.close()
 
-    def supersede(self, attempts: Path) -> Path:
-        """Close, and make way for the next attempt by moving the file into `attempts`; returns where it is now."""
-        self.close()
-        attempts.mkdir(parents=True, exist_ok=True)
-        self.path = self.path.replace(attempts / self.path.name)
-        return self.path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 _NO_REPLY: Event = {
     "event": "reply",
@@ -85,7 +70,7 @@ class Turn:
     reply: Event
     results: tuple[Event, ...] = ()
     """`tool_result` events in the order of the calls."""
-    feedback: tuple[str, ...] = field(default=())
+    feedback: tuple[str, ...] = ()
     """Messages to the model about calls that did not parse."""
 
 
@@ -104,19 +89,14 @@ def read_outline(path: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: a line in the middle is damaged; what is wrong within a left-out text is not noticed.
     """
-    lines = enumerate(whole_lines(path), 1)
-    return [_outline(line) or parse_line(line, path, number) for number, line in lines]
-
-
-def _outline(line: bytes) -> dict[str, Any] | None:
-    """A tool result up to its text, closed again. None where that is no object: an argument has the text's name."""
-    if not line.startswith(b'{"event":"tool_result"'):
-        return None
-    try:
-        event: dict[str, Any] = json.loads(line.partition(b',"text":')[0].decode("utf-8") + "}")
-    except ValueError:
-        return None
-    return event if "outcome" in event else None
+    events = []
+    for number, line in enumerate(whole_lines(path), 1):
+        event: dict[str, Any] = {}
+        if line.startswith(b'{"event":"tool_result"'):
+            with suppress(ValueError):  # cut off within the call, one of whose arguments is named like the text
+                event = json.loads(line.partition(b',"text":')[0].decode("utf-8") + "}")
+        events.append(event if "outcome" in event else parse_line(line, path, number))
+    return events
 
 
 def played(events: Iterable[Event]) -> list[Turn]:
@@ -143,20 +123,9 @@ def turns(events: Iterable[Event]) -> list[Turn]:
     return [turn for turn in played(events) if turn.reply is not _NO_REPLY]
 
 
-def last_turns(path: Path, n: int) -> list[Turn]:
-    """The last `n` turns of a transcript, fewer where it has fewer."""
-    return turns(read_transcript(path))[-n:] if n > 0 else []
-
-
-def address(path: Path, turn: int = 0) -> str:
-    """The citation of a transcript: `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
-    file = f"data/{path.parent.name}/{path.name}"
-    return f"{file}#turn={turn}" if turn else file
-
-
 def address_of(result: TrialResult, turn: int = 0) -> str:
-    """The address of a trial's last attempt."""
-    return address(Path("data", "transcripts", f"{result.attempt}.jsonl"), turn)
+    """The citation of a trial's last attempt, `data/transcripts/<uuid>.jsonl#turn=N`; turn 0 is the whole file."""
+    return f"data/transcripts/{result.attempt}.jsonl" + (f"#turn={turn}" if turn else "")
 
 
 def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
@@ -169,12 +138,10 @@ def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
 
 def open_attempts(folder: CampaignFolder) -> list[Attempt]:
     """Attempts with a start event and no verdict, by task and run: still running, or their process died."""
-    found = []
-    for path in folder.transcripts.glob("*.jsonl"):
-        events = read_transcript(path)
-        if events and events[0].get("event") == "start":  # a kill may leave less than the first line
-            found.append(read_attempt(events))
-    return sorted((attempt for attempt in found if attempt.verdict is None), key=lambda attempt: attempt.key)
+    found = (read_transcript(path) for path in folder.transcripts.glob("*.jsonl"))
+    # a kill may leave less than the first line
+    attempts = (read_attempt(events) for events in found if events and events[0].get("event") == "start")
+    return sorted((attempt for attempt in attempts if attempt.verdict is None), key=lambda attempt: attempt.key)
 
 
 def judge_crashed(folder: CampaignFolder, attempt: Attempt, detail: str) -> TrialResult:
@@ -186,6 +153,6 @@ def judge_crashed(folder: CampaignFolder, attempt: Attempt, detail: str) -> Tria
     verdict = verdict_event(None, detail=detail, cause=Cause.backend_crashed)
     path = folder.transcript(attempt.id)
     drop_torn_line(path)
-    with TranscriptWriter(path) as record:
+    with closing(TranscriptWriter(path)) as record:
         record(verdict)
     return replace(attempt, verdict=verdict).result()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache, cached_property
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 NAMES = ("manifest", "result", "transcript")
 DIGESTS_FILE = "data/digests.jsonl"
 RESULTS_FILE = "data/results.jsonl"
-REPORTS = ("report.md", "report.html")
 
 _JUDGED = frozenset({"classification", "passed", "failure_mode", "cause", "detail", "outcome", "attribution"})
 """Fields of a result that follow from the rules of judgement, which have versions."""
@@ -78,20 +76,23 @@ def examine(folder: CampaignFolder) -> Examination:
     pack = Pack(folder, manifest)
     lines, line_problems = pack.result_lines()
     last = {line.result.key: line.result for line in lines}
-    cited = frozenset(result.attempt for result in last.values())
+    cited = {result.attempt for result in last.values()}
     problems = [*pack.digest_problems(), *pack.file_problems(), *unreadable, *line_problems]
 
     # Of several lines about an attempt the first is the one that its run wrote; later ones judge it again.
     first = {line.result.attempt: line for line in reversed(lines)}
-    for line in first.values():
-        problems += pack.evidence_problems(line, replaced=line.result.attempt not in cited)
-    problems += _open_problems(folder, frozenset(first))
+    for attempt, line in first.items():
+        found = pack.evidence_problems(line, is_replaced=attempt not in cited)
+        problems += [replace(problem, attempt=attempt) for problem in found]
+    for path in sorted(folder.transcripts.glob("*.jsonl")):
+        if path.stem not in first:  # a kill came before its result: it has no digest yet, and the schema must do
+            problems += _event_problems(folder, path)
 
     # Tables are made anew where all else is as it was written, or where the digests cannot speak for them: beside
     # another problem a table that differs says nothing new.
     if manifest and manifest.finished and (not problems or not pack.is_whole):
         campaign = Campaign(folder=folder, manifest=manifest, results=tuple(in_order(last.values())))
-        problems += _table_problems(campaign, frozenset(problem.file for problem in problems))
+        problems += _table_problems(campaign, {problem.file for problem in problems})
     return Examination(
         problems=problems,
         results=len(last),
@@ -102,8 +103,7 @@ def examine(folder: CampaignFolder) -> Examination:
 
 def manifest_problem(folder: CampaignFolder, manifest: Manifest) -> Problem | None:
     """Check the manifest against its digests before another is put in its place."""
-    problems = Pack(folder, manifest).file_problems()
-    return next((problem for problem in problems if problem.file == MANIFEST), None)
+    return next((found for found in Pack(folder, manifest).file_problems() if found.file == MANIFEST), None)
 
 
 def _read_manifest(folder: CampaignFolder) -> tuple[Manifest | None, list[Problem]]:
@@ -171,38 +171,27 @@ class Pack:
     def file_problems(self) -> Iterator[Problem]:
         """Check every file that has a digest by its name, and look for files that lack one."""
         for name, seals in self.digests.files.items():
-            state, last = state_of(self.folder, name), seals[-1]
-            if self.digests.allows(name, state) or self.is_cut or last.line < max(self.digests.damaged, default=0):
+            state, (sealed, number) = state_of(self.folder, name), seals[-1]
+            if self.digests.allows(name, state) or self.is_cut or number < max(self.digests.damaged, default=0):
                 continue
             if state is None:
                 yield Problem(name, None, "is missing")
-            elif last.digest is None:
+            elif sealed is None:
                 yield Problem(name, None, "was put there after the campaign was written")
             else:
-                yield _changed(name, last.digest, state)
+                yield _changed(name, sealed, state)
         if self.is_whole:
-            yield from self._without_digest()
-        yield from self._prediction_problems()
-
-    def _without_digest(self) -> Iterator[Problem]:
-        names = [*(table.file for table in TABLES), *REPORTS]
-        if self.has_ended:
-            attempts = sorted(self.folder.attempts.glob("*.jsonl"))
-            names += [self._name(path) for path in attempts if path.stem not in self.digests.transcripts]
-        for name in names:
-            if name not in self.digests.files and (self.folder.path / name).is_file():
-                yield Problem(DIGESTS_FILE, None, f"has no digest of {name}")
-
-    def _prediction_problems(self) -> Iterator[Problem]:
-        """The manifest has the predictions' digest too, and had it first."""
+            attempts = sorted(self.folder.attempts.glob("*.jsonl")) if self.has_ended else []
+            died = [self.folder.name_of(path) for path in attempts if path.stem not in self.digests.transcripts]
+            for name in [*(table.file for table in TABLES), "report.md", "report.html", *died]:
+                if name not in self.digests.files and (self.folder.path / name).is_file():
+                    yield Problem(DIGESTS_FILE, None, f"has no digest of {name}")
         filed = self.manifest.predictions if self.manifest else None
-        if not filed or PREDICTIONS in self.digests.files:
-            return
-        state = state_of(self.folder, PREDICTIONS)
-        if state is None and self.has_ended:
-            yield Problem(PREDICTIONS, None, "is missing")
-        elif state and state.sha256 != filed["digest"]:
-            yield Problem(PREDICTIONS, None, "was changed after it was filed")
+        if filed and PREDICTIONS not in self.digests.files:  # the manifest has their digest too, and had it first
+            state = state_of(self.folder, PREDICTIONS)
+            if self.has_ended if state is None else state.sha256 != filed["digest"]:
+                sentence = "was changed after it was filed" if state else "is missing"
+                yield Problem(PREDICTIONS, None, sentence)
 
     def result_lines(self) -> tuple[list[Line], list[Problem]]:
         """Every line of results.jsonl that is one, in the order of the file, and what is wrong with them."""
@@ -225,7 +214,7 @@ class Pack:
         if torn and self.has_ended:
             problems.append(Problem(RESULTS_FILE, len(raw) + 1, "has no end; a campaign that ended left none behind"))
         lines = list(read.values())
-        return lines, [*problems, *_replacements(lines), *self._unplanned(lines)]
+        return lines, [*problems, *self._plan_problems(lines)]
 
     def _sealed_lines(self, found: Sequence[str]) -> Iterator[Problem]:
         """Each result line must be there as it was written, in that order, and no other.
@@ -241,140 +230,109 @@ class Pack:
             if kind == "equal":
                 continue
             both = min(i_end - i, j_end - j)
-            for number in range(j, j + both):
-                yield Problem(RESULTS_FILE, number + 1, "was changed after it was written")
-            for number in range(j + both, j_end):
-                yield Problem(
-                    RESULTS_FILE, number + 1, f"has no digest: it was added by hand, or {DIGESTS_FILE} was cut"
-                )
+            for number in range(j, j_end):
+                added = f"has no digest: it was added by hand, or {DIGESTS_FILE} was cut"
+                changed = "was changed after it was written"
+                yield Problem(RESULTS_FILE, number + 1, changed if number < j + both else added)
             if j_end == len(found) > len(written):
                 yield Problem(DIGESTS_FILE, None, f"was cut, or {RESULTS_FILE} was added to by hand")
             for number in range(i + both, i_end):
                 # A kill can only have prevented the line whose digest is the last that was written.
                 if number < len(written) - 1 or "result" not in self.digests.last:
-                    yield self._lost(self.digests.results[number][1])
+                    yield _lost(self.digests.results[number][1])
 
     def _lost_lines(self, found: Sequence[str]) -> Iterator[Problem]:
         """Look for lines that have a digest and are gone; where digests are missing, no more can be said."""
         known = dict(self.digests.results)
-        there = {known[digest] for digest in found if digest in known}
-        aside = {path.stem for path in self.folder.attempts.glob("*.jsonl")}
+        accounted = {known[digest] for digest in found if digest in known}
+        accounted |= {path.stem for path in self.folder.attempts.glob("*.jsonl")}
         for attempt in list(dict.fromkeys(known.values()))[: None if self.has_ended else -1]:
-            if attempt not in there | aside:
-                yield self._lost(attempt)
+            if attempt not in accounted:
+                yield _lost(attempt)
 
-    def _lost(self, attempt: str) -> Problem:
-        name = self.folder.transcript(attempt).name
-        return Problem(RESULTS_FILE, None, f"lacks the line of {name}, which was written", attempt)
-
-    def _unplanned(self, lines: Sequence[Line]) -> Iterator[Problem]:
-        if self.manifest is None:
-            return
-        planned = set(self.manifest.keys)
+    def _plan_problems(self, lines: Sequence[Line]) -> Iterator[Problem]:
+        """A line is about a planned trial. A scored one may be judged again, over the same attempt, but never rerun."""
+        planned = set(self.manifest.keys) if self.manifest else None
+        scored: dict[TrialKey, Line] = {}
         for line in lines:
-            if line.result.key not in planned:
-                sentence = f"is about {line.result.key}, which the manifest does not plan"
-                yield Problem(RESULTS_FILE, line.number, sentence)
-        if len(planned) != len(self.manifest.planned):
+            key, before = line.result.key, scored.get(line.result.key)
+            same = before and before.result.attempt == line.result.attempt
+            if before and not same:
+                yield Problem(RESULTS_FILE, line.number, f"replaces {key}, which line {before.number} has scored")
+            if line.result.scored:
+                scored[key] = line
+            elif same:
+                del scored[key]  # judged again, without a score: it may be run again
+            if planned is not None and key not in planned:
+                yield Problem(RESULTS_FILE, line.number, f"is about {key}, which the manifest does not plan")
+        if self.manifest and len(set(self.manifest.planned)) != len(self.manifest.planned):
             yield Problem(MANIFEST, None, "plans a trial twice")
 
-    def evidence_problems(self, line: Line, *, replaced: bool) -> list[Problem]:
+    def evidence_problems(self, line: Line, *, is_replaced: bool) -> Iterator[Problem]:
         """Check the transcript and the workspace that a result line rests on.
 
         Args:
             line: the first one about its attempt.
-            replaced: whether a later attempt at the trial took its place, so that its transcript lies with the others.
+            is_replaced: a later attempt at the trial took its place, so that its transcript lies with the others.
         """
-        found = [*self._transcript_problems(line, replaced), *self._workspace_problems(line)]
-        return [replace(problem, attempt=line.result.attempt) for problem in found]
+        attempt, missing = line.result.attempt, f"is missing; line {line.number} of {RESULTS_FILE} rests on it"
+        place, aside = self.folder.transcript(attempt), self.folder.attempts / f"{attempt}.jsonl"
+        if path := next((path for path in (place, aside) if path.is_file()), None):
+            yield from self._transcript_problems(line, path)
+        else:
+            yield Problem(self.folder.name_of(aside if is_replaced else place), None, missing)
+        workspace, sealed = self.folder.workspace(attempt), self.digests.workspaces.get(attempt)
+        if not workspace.is_file():
+            if sealed or line.result.scored:
+                yield Problem(self.folder.name_of(workspace), None, missing)
+        elif sealed and hashlib.sha256(workspace.read_bytes()).hexdigest() != sealed:
+            yield Problem(self.folder.name_of(workspace), None, "was changed after it was written")
 
-    def _transcript_problems(self, line: Line, replaced: bool) -> Iterator[Problem]:
-        attempt = line.result.attempt
-        path, aside = self.folder.transcript(attempt), self.folder.attempts / f"{attempt}.jsonl"
-        if not path.is_file() and not aside.is_file():
-            yield Problem(self._name(aside if replaced else path), None, _rests(line))
-            return
-        path = path if path.is_file() else aside
-        name, sealed = self._name(path), self.digests.transcripts.get(attempt)
-        if sealed and sealed.sha256 != (found := TextDigest.of_file(path)).sha256:
+    def _transcript_problems(self, line: Line, path: Path) -> Iterator[Problem]:
+        name, sealed = self.folder.name_of(path), self.digests.transcripts.get(line.result.attempt)
+        if not sealed:
+            yield from _event_problems(self.folder, path)
+        elif sealed.sha256 != (found := TextDigest.of_file(path)).sha256:
             yield _changed(name, sealed, found)
-        elif not sealed:
-            with suppress(UsageError):  # said below
-                yield from _event_problems(name, path)
         try:
             folded = fold(read_lines(path)).to_json()
         except UsageError as error:
-            yield Problem(name, None, str(error).partition(": ")[2])
-            return
+            if sealed:  # else it is said already
+                yield Problem(name, None, str(error).partition(": ")[2])
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             yield Problem(name, None, f"gives no result: {error}")
-            return
-        # Other rules may have judged the same events otherwise.
-        judged = _JUDGED if line.result.classification != CLASSIFICATION else frozenset()
-        other = ", ".join(sorted(key for key in folded.keys() - judged if folded[key] != line.data.get(key)))
-        if other:
-            yield Problem(RESULTS_FILE, line.number, f"says otherwise than the events of {name}: {other}")
-
-    def _workspace_problems(self, line: Line) -> Iterator[Problem]:
-        path = self.folder.workspace(line.result.attempt)
-        sealed = self.digests.workspaces.get(line.result.attempt)
-        if not path.is_file():
-            if sealed or line.result.scored:
-                yield Problem(self._name(path), None, _rests(line))
-        elif sealed and hashlib.sha256(path.read_bytes()).hexdigest() != sealed:
-            yield Problem(self._name(path), None, "was changed after it was written")
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self.folder.path).as_posix()
+        else:
+            # Other rules may have judged the same events otherwise.
+            judged = _JUDGED if line.result.classification != CLASSIFICATION else frozenset()
+            other = ", ".join(sorted(key for key in folded.keys() - judged if folded[key] != line.data.get(key)))
+            if other:
+                yield Problem(RESULTS_FILE, line.number, f"says otherwise than the events of {name}: {other}")
 
 
-def _rests(line: Line) -> str:
-    return f"is missing; line {line.number} of {RESULTS_FILE} rests on it"
+def _lost(attempt: str) -> Problem:
+    return Problem(RESULTS_FILE, None, f"lacks the line of {attempt}.jsonl, which was written", attempt)
 
 
 def _changed(name: str, sealed: TextDigest, found: TextDigest) -> Problem:
     """A file that is not what its digest says, with the first line that differs."""
-    left = f": {len(found.lines)} lines of {len(sealed.lines)} are left" if len(found.lines) < len(sealed.lines) else ""
-    return Problem(name, sealed.first_difference(found), f"was changed after it was written{left}")
+    was, now = sealed.lines, found.lines
+    left = f": {len(now)} lines of {len(was)} are left" if len(now) < len(was) else ""
+    differ = (number for number, (one, other) in enumerate(zip_longest(was, now), 1) if one != other)
+    return Problem(name, next(differ, None), f"was changed after it was written{left}")
 
 
-def _replacements(lines: Sequence[Line]) -> Iterator[Problem]:
-    """A scored trial may be judged again, over the same attempt; it is never run again."""
-    scored: dict[TrialKey, Line] = {}
-    for line in lines:
-        key, before = line.result.key, scored.get(line.result.key)
-        if before and before.result.attempt != line.result.attempt:
-            yield Problem(RESULTS_FILE, line.number, f"replaces {key}, which line {before.number} has scored")
-        if line.result.scored:
-            scored[key] = line
-        elif before and before.result.attempt == line.result.attempt:
-            del scored[key]  # judged again, without a score: it may be run again
+def _event_problems(folder: CampaignFolder, path: Path) -> Iterator[Problem]:
+    """Hold each event of a transcript against the schema."""
+    try:
+        for number, event in enumerate(read_lines(path), 1):
+            if violation := first_violation("transcript", event):
+                yield Problem(folder.name_of(path), number, violation)
+    except UsageError as error:
+        yield Problem(folder.name_of(path), None, str(error).partition(": ")[2])
 
 
-def _open_problems(folder: CampaignFolder, cited: frozenset[str]) -> Iterator[Problem]:
-    """Check transcripts without a result against the schema: a kill came first, so they have no digest yet."""
-    for path in sorted(folder.transcripts.glob("*.jsonl")):
-        if path.stem not in cited:
-            name = path.relative_to(folder.path).as_posix()
-            try:
-                yield from _event_problems(name, path)
-            except UsageError as error:
-                yield Problem(name, None, str(error).partition(": ")[2])
-
-
-def _event_problems(name: str, path: Path) -> Iterator[Problem]:
-    for number, event in enumerate(read_lines(path), 1):
-        if violation := first_violation("transcript", event):
-            yield Problem(name, number, violation)
-
-
-def _table_problems(campaign: Campaign, named: frozenset[str]) -> Iterator[Problem]:
-    """The tables are derived: made anew, they must say the same in every column that both have.
-
-    Args:
-        campaign: one that ended.
-        named: files that something was said about already.
-    """
+def _table_problems(campaign: Campaign, named: Collection[str]) -> Iterator[Problem]:
+    """Tables are derived: made anew, they must say the same. Files that are `named` have a problem already."""
     for table in TABLES:
         path = campaign.folder.path / table.file
         if table.file in named:
@@ -400,8 +358,7 @@ def _first_row_that_differs(there: bytes, made: bytes) -> int | None:
 
 def schema(name: str) -> dict[str, Any]:
     """One of the schemas in `NAMES`."""
-    text = (Path(__file__).parent / "schemas" / f"{name}.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
+    loaded: dict[str, Any] = json.loads((Path(__file__).parent / "schemas" / f"{name}.json").read_bytes())
     return loaded
 
 

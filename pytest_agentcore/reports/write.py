@@ -11,8 +11,7 @@ from pytest_agentcore.analysis.groups import Group
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import TextDigest, sealing
-from pytest_agentcore.pack.folder import CampaignFolder, write_atomically
-from pytest_agentcore.pack.group import GroupFolder
+from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, write_atomically
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json

@@ -12,7 +12,7 @@ import pytest
 from tiny import Script, say, write
 
 from pytest_agentcore.analysis import rank
-from pytest_agentcore.pack import group, read
+from pytest_agentcore.pack import read
 from pytest_agentcore.session.lifecycle import CampaignSession
 
 
@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(CampaignSession, "pytest_sessionfinish", pytest.hookimpl(wrapper=True, trylast=True)(over))
     count("figures_of", [read])
     count("read_results", [read])
-    count("read_manifest", [read, rank, group])
+    count("read_manifest", [read, rank])
     return counted
 
 

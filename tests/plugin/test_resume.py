@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from tiny import Script, result_lines, say, write
 
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.sandbox.workspace import PREFIX
@@ -318,11 +318,11 @@ def test_a_second_process_is_refused(
     command = (f"--model=scripted:{script(task_02=WRONG)}", "--runs=2", suite)
     pytester.runpytest(*command, "--maxfail=1")
     (pack,) = packs(pytester)
-    lock = CampaignLock(CampaignFolder(pack))
+    lock = lock_campaign(CampaignFolder(pack))
     before = tree(pack)
 
     result = pytester.runpytest(*command, *words)
-    lock.release()
+    lock.close()
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{pack.name}: another process is writing this campaign; wait until it ends*"])

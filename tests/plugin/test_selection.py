@@ -54,7 +54,7 @@ def test_trials_that_ended_so_run_again(
     made = read_campaign(second)
     assert made.manifest.selection == Selection(asked=("--agentcore-rerun", asked), of=first.name)
     assert [(result.task, result.run) for result in made.results] == [("task_02_count", 1), ("task_02_count", 2)]
-    assert [listed.folder.id for listed in list_campaigns(pytester.path / "agentcore-results")] == [first.name]
+    assert [folder.id for folder, _ in list_campaigns(pytester.path / "agentcore-results")[0]] == [first.name]
 
 
 def test_last_failed_is_a_selection_too(pytester: pytest.Pytester, command: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from results import GAVE_UP, LOST, PASSED, WRONG, end_event, manifest, reply_eve
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import to_line
-from pytest_agentcore.pack.manifest import Manifest, write_manifest
+from pytest_agentcore.pack.manifest import Manifest, manifest_bytes
 from pytest_agentcore.trial.fold import verdict_event
 from pytest_agentcore.trial.result import TrialResult
 
@@ -27,7 +27,7 @@ def write_pack(
     folder = CampaignFolder(path)
     for inner in (folder.transcripts, folder.verification):
         inner.mkdir(parents=True)
-    write_manifest(folder, manifest_)
+    folder.manifest.write_bytes(manifest_bytes(manifest_))
     folder.results.write_bytes(b"".join(to_line(one.to_json()) for one in results))
     for one in results:
         folder.transcript(one.attempt).write_bytes(b"".join(to_line(event) for event in events_of(one, says)))

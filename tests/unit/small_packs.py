@@ -11,7 +11,7 @@ from results import PASSED, WRONG, manifest, result
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import to_line
-from pytest_agentcore.pack.manifest import write_manifest
+from pytest_agentcore.pack.manifest import manifest_bytes
 from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.trial.result import TrialResult
 
@@ -22,7 +22,7 @@ def pack(path: Path, results: Sequence[TrialResult], **changes: Any) -> Campaign
     folder.results.parent.mkdir(parents=True)
     planned = changes.pop("planned", [(each.task, each.run) for each in results])
     said = manifest(planned, **{"campaign": path.name, **changes})
-    write_manifest(folder, said)
+    folder.manifest.write_bytes(manifest_bytes(said))
     folder.results.write_bytes(b"".join(to_line(replace(r, model=said.model).to_json()) for r in results))
     return read_campaign(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def write_evidence(folder: CampaignFolder, trial: TrialResult, scratch: Path, *,
     """Transcript and workspace of a trial."""
     scratch.mkdir(exist_ok=True)
     (scratch / "hello.txt").write_text("hello\n")
-    with TranscriptWriter(folder.transcript(trial.attempt)) as record:
+    with closing(TranscriptWriter(folder.transcript(trial.attempt))) as record:
         for event in events_of(trial, judged=judged):
             record(event)
     pack(scratch, folder.workspace(trial.attempt))

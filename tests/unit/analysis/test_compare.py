@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,7 @@ def test_whether_a_model_thinks_is_not_known_without_a_readable_transcript(tmp_p
 
 def _write_reply(of: Campaign, reasoning: str) -> None:
     """The transcript of the campaign's only trial."""
-    with TranscriptWriter(of.folder.transcript(of.results[0].attempt)) as record:
+    with closing(TranscriptWriter(of.folder.transcript(of.results[0].attempt))) as record:
         record(reply_event(1, content="done", reasoning=reasoning))
 
 

@@ -13,7 +13,7 @@ from written import FINISHED, write_campaign, write_evidence
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.errors import RecordError
 from pytest_agentcore.pack.digests import Seals, TextDigest, read_digests
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import set_aside
@@ -177,7 +177,7 @@ def test_a_line_that_a_kill_prevented_is_said_to_be(tmp_path: Path) -> None:
 def test_a_file_that_a_kill_kept_as_it_was_is_said_to_be(folder: CampaignFolder) -> None:
     """A digest whose file never came, and then other lines: the file is still no problem, and an edit of it is."""
     seals = Seals(folder)
-    seals.files({"manifest.json": TextDigest.of_bytes(b"a manifest that never came")})
+    seals.files({"manifest.json": TextDigest.of([b"a manifest that never came"])})
     seals.close()
     assert examine(folder).problems == []
 
@@ -235,12 +235,12 @@ def test_a_table_that_the_disk_did_not_take_is_written_by_the_next_process(tmp_p
 def test_a_report_into_a_campaign_that_is_being_written_is_refused(
     folder: CampaignFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = CampaignLock(folder)
+    lock = lock_campaign(folder)
 
     assert main(["report", str(folder.path)]) == 2
     assert "wait until it ends, or write the report elsewhere with -o DIR" in capsys.readouterr().err
     assert main(["report", str(folder.path), "-o", str(tmp_path / "elsewhere")]) == 0
-    lock.release()
+    lock.close()
 
 
 def test_a_pack_without_folders_is_written_all_the_same(folder: CampaignFolder) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from results import GAVE_UP, INTERRUPTED, LOST, WRONG, manifest, result
+from results import GAVE_UP, INTERRUPTED, LOST, WRONG, result
 
-from pytest_agentcore.pack.figures import EVERY, CampaignFigures, figures, figures_of
+from pytest_agentcore.pack.figures import EVERY, CampaignFigures, figures_of
 from pytest_agentcore.stats.counting import Observed, Rates, Repeats
 from pytest_agentcore.stats.intervals import clustered, stratified, wilson
 from pytest_agentcore.trial.result import Prices
@@ -26,7 +26,7 @@ EACH = (100 * 1.0 + 900 * 0.1 + 200 * 10.0) / 1e6
 
 @pytest.fixture
 def found() -> CampaignFigures:
-    return figures(RESULTS, PLANNED, PRICES)
+    return figures_of(RESULTS, PLANNED, PRICES)
 
 
 def test_rates_and_observations_per_task_and_overall(found: CampaignFigures) -> None:
@@ -50,7 +50,7 @@ def test_intervals(found: CampaignFigures) -> None:
 
 def test_identical_trials_count_once_for_intervals_and_fully_for_rates() -> None:
     same = [result("a", run, replies_digest="x" * 64) for run in (1, 2, 3)]
-    found = figures(same, {"a": 3}, None)
+    found = figures_of(same, {"a": 3}, None)
     assert found.overall.rates.passed == 3
     assert (found.overall.distinct.n, found.overall.distinct.passed) == (1, 1)
     assert found.task("a").wilson == found.same_tasks == wilson(1, 1)
@@ -59,7 +59,7 @@ def test_identical_trials_count_once_for_intervals_and_fully_for_rates() -> None
 def test_a_repeated_pass_moves_the_rate_that_intervals_are_around() -> None:
     """Nine trials of ten in the same words: 90%, which two observations show."""
     same = [result("a", run, replies_digest="x" * 64) for run in range(1, 10)]
-    found = figures([*same, result("a", 10, **WRONG)], {"a": 10}, None)
+    found = figures_of([*same, result("a", 10, **WRONG)], {"a": 10}, None)
     assert (found.overall.distinct.n, found.overall.distinct.passed) == (2, 1.8)
     assert found.task("a").wilson == found.same_tasks == wilson(1.8, 2)
 
@@ -67,7 +67,7 @@ def test_a_repeated_pass_moves_the_rate_that_intervals_are_around() -> None:
 def test_the_same_words_with_another_verdict_are_another_observation() -> None:
     """The same replies can be right for one instance and wrong for the next."""
     same = [result("a", 1, replies_digest="x" * 64), result("a", 2, replies_digest="x" * 64, **WRONG)]
-    assert figures(same, {"a": 2}, None).overall.distinct == Observed(n=2, passed=1)
+    assert figures_of(same, {"a": 2}, None).overall.distinct == Observed(n=2, passed=1)
 
 
 def test_repeats_go_as_far_as_runs_were_planned(found: CampaignFigures) -> None:
@@ -103,18 +103,18 @@ def test_cost_counts_what_was_paid_for_nothing_too(found: CampaignFigures) -> No
 
 
 def test_cost_is_not_known_without_prices() -> None:
-    cost = figures(RESULTS, PLANNED, None).overall.effort.cost
+    cost = figures_of(RESULTS, PLANNED, None).overall.effort.cost
     assert (cost.total, cost.per_run, cost.per_pass) == (None, None, None)
 
 
 def test_a_machine_by_the_hour_is_paid_by_the_second() -> None:
-    found = figures([result("a", 1, seconds=36.0)], {"a": 1}, Prices(hour=2.0))
+    found = figures_of([result("a", 1, seconds=36.0)], {"a": 1}, Prices(hour=2.0))
     assert found.overall.effort.cost.total == pytest.approx(0.02)
 
 
 def test_of_a_manifest_and_of_nothing() -> None:
-    nothing = figures_of(manifest([]), [])
+    nothing = figures_of([], {}, None)
     assert (nothing.tasks, nothing.same_tasks, nothing.other_tasks) == ((), None, None)
     assert (nothing.overall.rates.raw, nothing.overall.repeats) == (None, ())
-    stopped = figures_of(manifest([("a", 1), ("a", 2)]), [result("a", 1, **INTERRUPTED)])
+    stopped = figures_of([result("a", 1, **INTERRUPTED)], {"a": 2}, None)
     assert stopped.overall.rates == Rates(planned=2, recorded=1, scored=0, passed=0)

@@ -14,10 +14,10 @@ import pytest
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import (
     CampaignFolder,
-    CampaignLock,
     campaigns,
     create_campaign,
     dated_name,
+    lock_campaign,
     slug,
     write_atomically,
 )
@@ -67,15 +67,15 @@ def test_only_folders_with_a_manifest_are_campaigns(tmp_path: Path) -> None:
     folder = create_campaign(tmp_path, "c")
     folder.manifest.write_text("{}")
 
-    assert campaigns(tmp_path) == [folder]
+    assert [found.path for found in campaigns(tmp_path)] == [folder.path]
 
 
 def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
     folder = create_campaign(tmp_path, "c")
-    lock = CampaignLock(folder)
+    lock = lock_campaign(folder)
     assert "another process is writing this campaign" in _take_lock_elsewhere(folder)
 
-    lock.release()
+    lock.close()
 
     assert _take_lock_elsewhere(folder) == "taken"
 
@@ -89,7 +89,7 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
     )
     assert killed.returncode == -9
 
-    CampaignLock(folder).release()
+    lock_campaign(folder).close()
 
 
 def test_a_replaced_file_leaves_no_draft(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_a_replaced_file_leaves_no_draft(tmp_path: Path) -> None:
 _TAKE = """
 import sys
 from pathlib import Path
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.errors import UsageError
 try:
-    lock = CampaignLock(CampaignFolder(Path(sys.argv[1])))
+    lock = lock_campaign(CampaignFolder(Path(sys.argv[1])))
     print("taken", end="", flush=True)
 except UsageError as error:
     print(error)

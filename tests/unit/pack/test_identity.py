@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from results import manifest
 
-from pytest_agentcore.pack.identity import identity, remarks, summarise
+from pytest_agentcore.pack.identity import differences, remarks, summarise
 
 BASE = manifest()
 
@@ -32,7 +32,7 @@ OTHER: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "line"), OTHER, ids=[line for _, line in OTHER])
 def test_each_of_these_makes_another_experiment(changes: dict[str, Any], line: str) -> None:
-    assert identity(BASE).differences(identity(replace(BASE, **changes))) == (line,)
+    assert differences(BASE, replace(BASE, **changes)) == (line,)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_each_of_these_makes_another_experiment(changes: dict[str, Any], line: s
     ],
 )
 def test_none_of_these_does(changes: dict[str, Any]) -> None:
-    assert identity(BASE).differences(identity(replace(BASE, **changes))) == ()
+    assert differences(BASE, replace(BASE, **changes)) == ()
 
 
 def test_what_can_still_move_a_number_is_a_remark() -> None:

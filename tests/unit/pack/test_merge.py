@@ -12,7 +12,7 @@ from written import FINISHED, write_campaign, write_evidence
 
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.merge import merge
 from pytest_agentcore.pack.read import read_campaign, read_every_result
@@ -134,11 +134,11 @@ def test_a_part_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 def test_a_part_that_is_being_written_is_refused(tmp_path: Path) -> None:
     one, two = shard(tmp_path, "one", HERE), shard(tmp_path, "two", THERE)
-    lock = CampaignLock(two)
+    lock = lock_campaign(two)
 
     with pytest.raises(UsageError, match="another process is writing"):
         join(tmp_path / "whole", one, two)
-    lock.release()
+    lock.close()
 
 
 def test_a_target_that_is_there_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from results import INTERRUPTED, LOST, WRONG, manifest, result
 from written import write_campaign, write_evidence
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, CampaignLock
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.record import CampaignRecord
@@ -104,13 +104,13 @@ def test_a_broken_manifest_is_passed_over(tmp_path: Path) -> None:
 
 def test_one_that_is_being_written_is_refused_and_no_lock_stays(tmp_path: Path) -> None:
     first, second = write(tmp_path, DONE[:1]), write(tmp_path, DONE[:1], policy="lenient")
-    lock = CampaignLock(second)
+    lock = lock_campaign(second)
 
     with pytest.raises(UsageError, match="another process is writing this campaign"):
         choose(tmp_path / "results", {"one": wanted(), "two": wanted(policy="lenient")})
 
-    lock.release()
-    CampaignLock(first).release()
+    lock.close()
+    lock_campaign(first).close()
 
 
 def test_what_one_command_began_goes_on_together(tmp_path: Path) -> None:

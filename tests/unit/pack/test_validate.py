@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -29,7 +30,7 @@ from pytest_agentcore.backends.base import FinishReason
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
-from pytest_agentcore.pack.manifest import Manifest, write_manifest
+from pytest_agentcore.pack.manifest import Manifest, manifest_bytes
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import TranscriptWriter, read_transcript
 from pytest_agentcore.pack.validate import NAMES, examine, schema, validator
@@ -191,7 +192,7 @@ def test_each_schema_is_one(name: str) -> None:
 
 def test_a_written_manifest_is_valid(tmp_path: Path) -> None:
     folder = create_campaign(tmp_path, "2026-06-10-tiny-agentic-core-v1")
-    write_manifest(folder, manifest())
+    folder.manifest.write_bytes(manifest_bytes(manifest()))
 
     validator("manifest").validate(json.loads(folder.manifest.read_bytes()))
 
@@ -207,7 +208,7 @@ def test_a_written_result_line_is_valid(tmp_path: Path, outcome: dict[str, Any])
 
 def test_every_event_of_a_written_transcript_is_valid(tmp_path: Path) -> None:
     trial, path = result(), tmp_path / "x.jsonl"
-    with TranscriptWriter(path) as record:
+    with closing(TranscriptWriter(path)) as record:
         record(start_event(trial))
         for turn, text in enumerate(HOSTILE, 1):
             record(reply_event(turn, {"command": text}, content=text, resembles="bare_call", repairs=[text]))
