@@ -118,7 +118,7 @@ def _beside(plan: Plan, earlier: Campaign, kind: str) -> Iterator[Line]:
     yield "", f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
     # seconds as run one after the other, and money by what a run cost
     overall = earlier.figures.overall
-    seconds, per_run = overall.effort.seconds.mean or 0.0, overall.effort.cost.per_run
+    seconds, per_run = overall.effort.seconds.mean or 0.0, overall.effort.cost_per_trial
     money, both = "prices not known", ""
     if per_run is not None:
         money, both = dollars(per_run * plan.trials), f", {dollars(2 * per_run * plan.trials)}"

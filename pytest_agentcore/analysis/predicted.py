@@ -128,7 +128,7 @@ def _modes_and_cost(predictions: Predictions, figures: CampaignFigures) -> Itera
         seen, why = figures.outcomes[mode], f"trials of {figures.overall.rates.planned}"
         yield ScoredItem(f"failure_modes.{mode}", _numbers(expected), str(seen), seen in expected, why)
     if cost := predictions.cost:
-        low, high, total = cost.low, cost.high, figures.overall.effort.cost.total
+        low, high, total = cost.low, cost.high, figures.overall.effort.cost
         predicted = dollars(low) if low == high else f"{dollars(low)} to {dollars(high)}"
         hit, why = None, "prices are not known"
         if total is not None:

@@ -150,7 +150,7 @@ def leaderboard(campaigns: Iterable[Campaign]) -> Leaderboard:
 def _place(campaign: Campaign) -> tuple[float, float, str, str]:
     """Sort by score, then by what a run costs, then by name."""
     overall, manifest = campaign.figures.overall, campaign.manifest
-    cost = overall.effort.cost.per_run
+    cost = overall.effort.cost_per_trial
     return -(overall.rates.raw or 0.0), math.inf if cost is None else cost, manifest.model, manifest.campaign
 
 

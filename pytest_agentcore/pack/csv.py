@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -54,20 +55,16 @@ def _cell(value: Cell) -> Cell:
     return for_csv(value) if isinstance(value, str) else value
 
 
-def to_milliseconds(seconds: float | None) -> float | None:
-    """Milliseconds are kept."""
-    return None if seconds is None else round(seconds, 3)
+def _round(digits: int, value: float | None) -> float | None:
+    return None if value is None else round(value, digits)
 
 
-def to_ratio(value: float | None) -> float | None:
-    """Four decimals: rates and averages of counts."""
-    return None if value is None else round(value, 4)
-
-
-def to_micro_dollars(dollars: float | None) -> float | None:
-    """A millionth of a dollar is kept: one token of a cheap model."""
-    return None if dollars is None else round(dollars, 6)
-
+to_milliseconds = partial(_round, 3)
+"""Milliseconds are kept."""
+to_ratio = partial(_round, 4)
+"""Rates and averages of counts."""
+to_micro_dollars = partial(_round, 6)
+"""A millionth of a dollar is kept: one token of a cheap model."""
 
 T = TypeVar("T")
 
@@ -178,9 +175,9 @@ _COST: Mapping[str, Column] = {
     "seconds": lambda group: to_milliseconds(group.effort.total_seconds),
     "model_seconds": lambda group: to_milliseconds(group.effort.model_seconds),
     "tool_seconds": lambda group: to_milliseconds(group.effort.tool_seconds),
-    "cost_usd": lambda group: to_micro_dollars(group.effort.cost.total),
-    "cost_per_trial_usd": lambda group: to_micro_dollars(group.effort.cost.per_run),
-    "cost_per_pass_usd": lambda group: to_micro_dollars(group.effort.cost.per_pass),
+    "cost_usd": lambda group: to_micro_dollars(group.effort.cost),
+    "cost_per_trial_usd": lambda group: to_micro_dollars(group.effort.cost_per_trial),
+    "cost_per_pass_usd": lambda group: to_micro_dollars(group.effort.cost_per_pass),
     "tokens_per_second": lambda group: to_ratio(group.effort.tokens_per_second),
 }
 _FIELDS = tuple(field.name for field in fields(TrialResult))

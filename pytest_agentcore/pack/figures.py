@@ -35,17 +35,6 @@ REPEATS = (1, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """USD of every recorded trial, unscored ones included: they were paid for too. None: prices are not known."""
-
-    total: float | None
-    per_run: float | None
-    """Cost of a recorded trial; None without one."""
-    per_pass: float | None
-    """All that was paid, by the passes it bought; None without a pass."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """Time, turns, calls, tokens and money: first of the trials that `basis` names, then of all that were recorded."""
 
@@ -78,7 +67,12 @@ class Effort:
     """Sum: all that came out, reasoning included."""
     tokens_per_second: float | None
     """Tokens out per second of the model's time, reading the prompt included; None where it took no time."""
-    cost: Cost
+    cost: float | None
+    """USD of every recorded trial, unscored ones included: they were paid for too. None: prices are not known."""
+    cost_per_trial: float | None
+    """Of a recorded trial; None without one."""
+    cost_per_pass: float | None
+    """All that was paid, by the passes it bought; None without a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +177,7 @@ def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
         total_seconds=sum(result.seconds for result in results),
         **sums,
         tokens_per_second=ratio(sums["reply_tokens"], sums["model_seconds"]),
-        cost=Cost(
-            total=paid,
-            per_run=None if paid is None else ratio(paid, len(results)),
-            per_pass=None if paid is None else ratio(paid, passed),
-        ),
+        cost=paid,
+        cost_per_trial=None if paid is None else ratio(paid, len(results)),
+        cost_per_pass=None if paid is None else ratio(paid, passed),
     )

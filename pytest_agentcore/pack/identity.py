@@ -23,7 +23,7 @@ _SHOWN = 16
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
-    """What makes a campaign the experiment that it is: values by name, in the order in which differences are told."""
+    """The values that make a campaign the experiment that it is, in the order in which differences are told."""
     suite, backend, entry = manifest.suite, manifest.backend, manifest.entry
     return {
         "model": manifest.model,

@@ -43,8 +43,15 @@ def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
         make_places(folder)
     except OSError as error:
         raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
-    for part in parts:
-        _copy_evidence(part.folder, folder)
+    # Attempts are named by UUIDs: nothing is in the way of anything.
+    evidence = (
+        part.folder.path / "data" / kind for part in parts for kind in ("transcripts", "attempts", "workspaces")
+    )
+    for path in chain.from_iterable(place.glob("[!.]*") for place in evidence):
+        if path.is_file():
+            place = folder.path / "data" / path.parent.name / path.name
+            place.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, place)
 
     manifest = merged_manifest(parts, folder.id)
     # The same in all parts, of which none lacks it: they are sound. One that was killed may have begun without.
@@ -125,13 +132,3 @@ def _choose(parts: Sequence[Campaign]) -> dict[TrialKey, str]:
             if before is None or not before[1].scored:
                 chosen[result.key] = part, result
     return {key: result.attempt for key, (_, result) in chosen.items()}
-
-
-def _copy_evidence(source: CampaignFolder, target: CampaignFolder) -> None:
-    """Attempts are named by UUIDs: nothing is in the way of anything."""
-    for kind in (source.transcripts, source.attempts, source.workspaces):
-        for path in kind.glob("*"):
-            if path.is_file() and not path.name.startswith("."):
-                place = target.path / kind.relative_to(source.path)
-                place.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, place / path.name)

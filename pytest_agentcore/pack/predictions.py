@@ -79,16 +79,17 @@ def parse_predictions(text: str, where: str = PREDICTIONS) -> Predictions:
     if table.values.get("schema") != PREDICTIONS_SCHEMA:
         raise UsageError(f"{where}: schema: must be {PREDICTIONS_SCHEMA}")
     score, cost = table.inner("score", ("point", "range")), table.inner("cost", ("total",))
-    runs = table.number("runs", 1, 1e6, whole=True)
+    point = score.expected("point", 0, 1, single=True)
+    runs = table.expected("runs", 1, 1e6, whole=True, single=True)
     if runs is None or not table.text("model") or not table.text("suite"):
         missing = next(key for key in ("model", "suite", "runs") if not table.values.get(key))
         raise UsageError(f"{where}: {missing}: must be given")
     return Predictions(
         **{key: table.text(key) for key in ("model", "suite", "policy")},
-        runs=round(runs),
-        point=score.number("point", 0, 1),
+        runs=round(runs.low),
+        point=point.low if point else None,
         range=score.expected("range", 0, 1),
-        tasks=table.inner("tasks").all_expected(runs),
+        tasks=table.inner("tasks").all_expected(runs.low),
         failure_modes=table.inner("failure_modes", [mode.value for mode in FailureMode]).all_expected(1e6),
         cost=cost.expected("total", 0, 1e9, whole=False),
     )
@@ -119,31 +120,27 @@ class _Table:
         value = self.values.get(key, "")
         return value if isinstance(value, str) else self._refuse(key, f"must be text, not {value!r}")
 
-    def number(self, key: str, low: float, high: float, *, whole: bool = False) -> float | None:
-        return self._checked(key, self.values[key], low, high, whole=whole) if key in self.values else None
-
-    def expected(self, key: str, low: float, high: float, *, whole: bool = False) -> Expected | None:
-        """A number, or two in a list."""
+    def expected(
+        self, key: str, low: float, high: float, *, whole: bool = False, single: bool = False
+    ) -> Expected | None:
+        """A number, or two in a list unless it must be a `single` one."""
         if key not in self.values:
             return None
         value = self.values[key]
-        pair = value if isinstance(value, list) else [value, value]
+        pair = value if isinstance(value, list) and not single else [value, value]
         if len(pair) != 2:  # noqa: PLR2004 - from and to
             self._refuse(key, f"must be a number or [from, to], not {value!r}")
-        least, most = (self._checked(key, number, low, high, whole=whole) for number in pair)
-        if least > most:
+        for number in pair:
+            fits = isinstance(number, int) if whole else isinstance(number, int | float)
+            if isinstance(number, bool) or not fits or not low <= number <= high:
+                kind = "a whole number" if whole else "a number"
+                self._refuse(key, f"must be {kind} from {low:g} to {high:g}, not {number!r}")
+        if pair[0] > pair[1]:
             self._refuse(key, f"must go from the smaller to the larger number, not {value!r}")
-        return Expected(least, most)
+        return Expected(*map(float, pair))
 
     def all_expected(self, high: float) -> dict[str, Expected]:
         return {key: found for key in self.values if (found := self.expected(key, 0, high, whole=True))}
-
-    def _checked(self, key: str, value: Any, low: float, high: float, *, whole: bool) -> float:
-        kind = "a whole number" if whole else "a number"
-        fits = isinstance(value, int) if whole else isinstance(value, int | float)
-        if isinstance(value, bool) or not fits or not low <= value <= high:
-            self._refuse(key, f"must be {kind} from {low:g} to {high:g}, not {value!r}")
-        return float(value)
 
     def _refuse(self, key: str, problem: str) -> Any:
         raise UsageError(f"{self.where}: {self.prefix}{key}: {problem}")

@@ -93,15 +93,11 @@ class CampaignRecord:
         return record
 
     @property
-    def results(self) -> list[TrialResult]:
-        """The results so far, by task and run."""
-        return in_order(self._results.values())
-
-    @property
     def campaign(self) -> Campaign:
         """The campaign as it is now, as if it had been read from its folder; one value until something changes."""
         if self._campaign is None:
-            self._campaign = Campaign(folder=self.folder, manifest=self.manifest, results=tuple(self.results))
+            results = in_order(self._results.values())
+            self._campaign = Campaign(folder=self.folder, manifest=self.manifest, results=tuple(results))
         return self._campaign
 
     def add(self, result: TrialResult) -> None:

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, read_lines, whole_lines
 from pytest_agentcore.trial.fold import Attempt, Event, read_attempt, verdict_event
 from pytest_agentcore.trial.modes import Cause
-from pytest_agentcore.trial.result import TrialResult
+from pytest_agentcore.trial.result import TrialResult, Usage
 
 TRANSCRIPT_SCHEMA = 1
 """Written into each start event; raised when an event changes its meaning."""
@@ -48,16 +48,12 @@ class TranscriptWriter:
 
 _NO_REPLY: Event = {
     "event": "reply",
-    "text": "",
-    "content": "",
-    "reasoning": "",
     "finish": "stop",
     "resembles": None,
-    "tool_calls": (),
-    "problems": (),
-    "repairs": (),
     "seconds": 0.0,
-    "usage": {"prompt_tokens": 0, "cached_tokens": 0, "reply_tokens": 0},
+    "usage": asdict(Usage()),
+    **dict.fromkeys(("text", "content", "reasoning"), ""),
+    **dict.fromkeys(("tool_calls", "problems", "repairs"), ()),
 }
 
 

@@ -189,9 +189,9 @@ class Pack:
         filed = self.manifest.predictions if self.manifest else None
         if filed and PREDICTIONS not in self.digests.files:  # the manifest has their digest too, and had it first
             state = state_of(self.folder, PREDICTIONS)
-            if self.has_ended if state is None else state.sha256 != filed["digest"]:
-                sentence = "was changed after it was filed" if state else "is missing"
-                yield Problem(PREDICTIONS, None, sentence)
+            is_other = state is not None and state.sha256 != filed["digest"]
+            if is_other or (state is None and self.has_ended):
+                yield Problem(PREDICTIONS, None, "was changed after it was filed" if is_other else "is missing")
 
     def result_lines(self) -> tuple[list[Line], list[Problem]]:
         """Every line of results.jsonl that is one, in the order of the file, and what is wrong with them."""
@@ -217,11 +217,7 @@ class Pack:
         return lines, [*problems, *self._plan_problems(lines)]
 
     def _sealed_lines(self, found: Sequence[str]) -> Iterator[Problem]:
-        """Each result line must be there as it was written, in that order, and no other.
-
-        Args:
-            found: sha256 of each line that is there.
-        """
+        """Lines whose sha256 are `found` must be those that were written, in that order, and no other."""
         if not self.is_whole:
             yield from self._lost_lines(found)
             return
@@ -339,21 +335,20 @@ def _table_problems(campaign: Campaign, named: Collection[str]) -> Iterator[Prob
             continue
         if not path.is_file():
             yield Problem(table.file, None, "is missing")
-        elif number := _first_row_that_differs(path.read_bytes(), table.content(campaign)):
+            continue
+        try:
+            there, made = read_csv(path.read_bytes()), read_csv(table.content(campaign))
+        except ValueError:
+            yield Problem(table.file, 1, "says otherwise than the results")
+            continue
+        # New columns come last, so the columns of one version begin those of a later one.
+        width = min(len(there.columns), len(made.columns))
+        rows = (
+            [tuple(t.columns[:width]), *t.iloc[:, :width].itertuples(index=False, name=None)] for t in (there, made)
+        )
+        differ = (number for number, (was, now) in enumerate(zip_longest(*rows), 1) if was != now)
+        if number := next(differ, None):
             yield Problem(table.file, number, "says otherwise than the results")
-
-
-def _first_row_that_differs(there: bytes, made: bytes) -> int | None:
-    """Line number, counted from 1. New columns come last, so the columns of one version begin those of a later one."""
-    try:
-        found, expected = read_csv(there), read_csv(made)
-    except ValueError:
-        return 1
-    width = min(len(found.columns), len(expected.columns))
-    if [*found.columns[:width]] != [*expected.columns[:width]]:
-        return 1
-    rows = (table.iloc[:, :width].itertuples(index=False, name=None) for table in (found, expected))
-    return next((number for number, (was, now) in enumerate(zip_longest(*rows), 2) if was != now), None)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -319,7 +319,7 @@ class Recording:
                 record.finish(exit_status=exit_status, finished=datetime.now(UTC))
             except RecordError as error:
                 self.lost.append(str(error))
-            if not record.manifest.planned and not record.results:
+            if not record.manifest.planned and not record.campaign.results:
                 shutil.rmtree(record.folder.path)  # workers that collected nothing leave nothing behind
 
     def _note_overlap(self, label: str) -> None:

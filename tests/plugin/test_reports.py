@@ -49,9 +49,9 @@ SOURCES = {
     "effort.cached_tokens": ("cost_breakdown", "cached_tokens"),
     "effort.reply_tokens": ("cost_breakdown", "reply_tokens"),
     "effort.tokens_per_second": ("cost_breakdown", "tokens_per_second"),
-    "effort.cost.total": ("cost_breakdown", "cost_usd"),
-    "effort.cost.per_run": ("cost_breakdown", "cost_per_trial_usd"),
-    "effort.cost.per_pass": ("cost_breakdown", "cost_per_pass_usd"),
+    "effort.cost": ("cost_breakdown", "cost_usd"),
+    "effort.cost_per_trial": ("cost_breakdown", "cost_per_trial_usd"),
+    "effort.cost_per_pass": ("cost_breakdown", "cost_per_pass_usd"),
 }
 """Table and column by the way from `Figures` to the value; the row is that of the task, `*` for all of them."""
 

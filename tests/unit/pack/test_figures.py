@@ -93,23 +93,23 @@ def test_effort_is_over_scored_trials_and_its_sums_over_all(found: CampaignFigur
 def test_effort_without_a_scored_trial_says_so(found: CampaignFigures) -> None:
     lost, empty = found.task("c").effort, found.task("d").effort
     assert (lost.basis, lost.seconds.mean, lost.tokens_per_second) == ("unscored", 1.0, None)
-    assert (empty.seconds.n, empty.seconds.mean, empty.cost.total, empty.cost.per_run) == (0, None, 0, None)
+    assert (empty.seconds.n, empty.seconds.mean, empty.cost, empty.cost_per_trial) == (0, None, 0, None)
 
 
 def test_cost_counts_what_was_paid_for_nothing_too(found: CampaignFigures) -> None:
-    cost = found.overall.effort.cost
-    assert (cost.total, cost.per_run, cost.per_pass) == pytest.approx((6 * EACH, EACH, 3 * EACH))
-    assert found.task("b").effort.cost.per_pass is None
+    effort = found.overall.effort
+    assert (effort.cost, effort.cost_per_trial, effort.cost_per_pass) == pytest.approx((6 * EACH, EACH, 3 * EACH))
+    assert found.task("b").effort.cost_per_pass is None
 
 
 def test_cost_is_not_known_without_prices() -> None:
-    cost = figures_of(RESULTS, PLANNED, None).overall.effort.cost
-    assert (cost.total, cost.per_run, cost.per_pass) == (None, None, None)
+    effort = figures_of(RESULTS, PLANNED, None).overall.effort
+    assert (effort.cost, effort.cost_per_trial, effort.cost_per_pass) == (None, None, None)
 
 
 def test_a_machine_by_the_hour_is_paid_by_the_second() -> None:
     found = figures_of([result("a", 1, seconds=36.0)], {"a": 1}, Prices(hour=2.0))
-    assert found.overall.effort.cost.total == pytest.approx(0.02)
+    assert found.overall.effort.cost == pytest.approx(0.02)
 
 
 def test_of_a_manifest_and_of_nothing() -> None:
