@@ -148,7 +148,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
         suite=suite_digest,
         harness=__version__,
         classification=CLASSIFICATION,
-        **{change.value: counts[change] for change in CHANGED},
+        **{change.value: counts[change] for change in (Change.up, Change.down, Change.otherwise)},
     )
     manifest = replace(campaign.manifest, rechecked=(*campaign.manifest.rechecked, note))
     writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
