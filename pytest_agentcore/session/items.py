@@ -116,9 +116,9 @@ def pick(experiment: Experiment, results: Path) -> tuple[Collection[TrialKey], S
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(WORDS)}"
             raise UsageError(f"--agentcore-rerun {word!r}: is neither a failure mode nor a cause; {hint}")
     found, sources = set[TrialKey](), []
-    listed = list_campaigns(results)
+    listed, _ = list_campaigns(results)
     for label in experiment.setups:
-        known = [one.folder for one in listed if (one.manifest.model, one.manifest.suite.name) == (label, suite)]
+        known = [folder for folder, one in listed if (one.model, one.suite.name) == (label, suite)]
         if not known:
             raise UsageError(f"--agentcore-rerun: no campaign of {label} over {suite} in {results} to pick trials from")
         campaign = read_campaign(known[-1].path)

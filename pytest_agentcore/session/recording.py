@@ -20,7 +20,7 @@ from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.pack.group import GroupFolder, create_group
+from pytest_agentcore.pack.folder import GroupFolder, create_group
 from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
@@ -193,7 +193,7 @@ class Recording:
         else:
             self.choices = choose(self._results, self._wanted)
         for label, choice in self.choices.items():
-            self._experiment.know(label, choice.results)
+            self._experiment.know(label, choice.earlier.results if choice.earlier else ())
 
     def _manifest(self, setup: Setup) -> Manifest:
         """Make the manifest before anything is loaded: of a model's file that is all that is known."""
@@ -237,7 +237,7 @@ class Recording:
             wanted = replace(self._wanted[label], group=self._group(self._experiment.setups[label]))
             if choice.earlier:
                 record = CampaignRecord.go_on(choice, wanted)
-                self._experiment.know(label, record.results)
+                self._experiment.know(label, record.campaign.results)
                 made = {TrialKey(label, key.task, key.run): n for key, n in record.attempts.items()}
                 self._experiment.attempts |= made
             else:

@@ -13,7 +13,7 @@ import pytest
 from pytest_agentcore.analysis.gate import GateVerdict
 from pytest_agentcore.errors import AgentcoreError
 from pytest_agentcore.format import labelled
-from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.read import Campaign, members
 from pytest_agentcore.reports.terminal import (
     Progress,
     header_lines,
@@ -156,7 +156,7 @@ class Screen:
 
     def show_workers(self) -> None:
         """Show how far the workers are, once the first of their trials is recorded."""
-        if any(record.results for record in self._recording.records.values()):
+        if any(record.campaign.results for record in self._recording.records.values()):
             self.on_turn(None, 0)
 
     def write_reports(self, baseline: Campaign | None) -> None:
@@ -167,7 +167,6 @@ class Screen:
         """
         # statistics are loaded now that nobody waits for a first trial
         from pytest_agentcore.analysis.groups import build_group  # noqa: PLC0415
-        from pytest_agentcore.pack.group import members  # noqa: PLC0415
         from pytest_agentcore.reports.group_text import group_lines, group_title  # noqa: PLC0415
         from pytest_agentcore.reports.write import write_group, write_reports  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
 from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError
-from pytest_agentcore.pack.transcript import TranscriptWriter
+from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
 from pytest_agentcore.runner import Finished, Job, run_trial
 from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.session.experiment import Experiment
@@ -258,7 +258,8 @@ class Trials:
             folder.workspace(finished.attempt.id).unlink(missing_ok=True)
             shutil.rmtree(folder.workspaces / finished.attempt.id, ignore_errors=True)
             if isinstance(finished.record, TranscriptWriter):
-                finished.record.supersede(folder.attempts)
+                finished.record.close()
+                set_aside(folder, [finished.record.path])
 
     def _hand_over(self, setup: Setup) -> None:
         """Load the model, if it is not the one that is loaded, and submit all that is left of the plan with it."""

@@ -12,7 +12,7 @@ from pytest_agentcore.checks.ask import describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.pack.csv import to_milliseconds
 from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.transcript import address, address_of, last_turns
+from pytest_agentcore.pack.transcript import address_of, read_transcript, turns
 from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
 from pytest_agentcore.runner import Finished
 from pytest_agentcore.session.experiment import Experiment
@@ -131,10 +131,10 @@ def attach(
     if not result.passed:
         path = folder.transcript(result.attempt)
         report.sections.append(("verdict", "\n".join(verdict_lines(result))))
-        if shown := turn_lines(last_turns(path, TURNS_SHOWN)):
+        if shown := turn_lines(turns(read_transcript(path))[-TURNS_SHOWN:]):
             report.sections.append(("last turns", "\n".join(shown)))
         pack = relative_to(folder.path, config.invocation_params.dir)
-        report.sections.append(("transcript", str(pack / address(path, result.turns))))
+        report.sections.append(("transcript", str(pack / address_of(result, result.turns))))
     report.longrepr = _inert(report.longrepr)
     report.sections = [(name, _inert(text)) for name, text in report.sections]
 

@@ -142,7 +142,7 @@ def test_a_verdict_whose_line_was_prevented_is_taken_over(tmp_path: Path) -> Non
 
     record = CampaignRecord.go_on(choose(tmp_path / "results", {"tiny": wanted()})["tiny"], wanted())
 
-    assert {one.key for one in record.results if one.scored} == {killed.key, DONE[0].key}
+    assert {one.key for one in record.campaign.results if one.scored} == {killed.key, DONE[0].key}
     assert record.attempts == {DONE[0].key: 1, killed.key: 1, open_one.key: 1}
     assert [path.stem for path in folder.attempts.iterdir()] == [open_one.attempt]
     assert record.manifest.resumed[0].recorded == 2
