@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pytest_agentcore.session.experiment import Experiment, RegisteredTools, reg
 from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import pick, picked_by_pytest
 from pytest_agentcore.session.lifecycle import CampaignSession, Controller
-from pytest_agentcore.session.parallel import Ahead, Serial
+from pytest_agentcore.session.parallel import InProcess
 from pytest_agentcore.session.recording import Recording, find_predictions
 from pytest_agentcore.session.terminal import Screen
 from pytest_agentcore.session.trials import Models
@@ -46,7 +46,11 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
         with usage_errors():
             _activate_main(config, settle(lambda option: _given(config, option)), taken)
     elif given := config.workerinput.get(WORKER_INPUT):
-        _activate_worker(config, given)
+        experiment = _experiment(config, Settings(given["settings"]).replace(sandbox=given["sandbox"]))
+        take_over(experiment, given)
+        models = Models(experiment, conversations=1)
+        executor = InProcess(models.run, lambda _key, _turn: None, 1)
+        config.pluginmanager.register(CampaignSession(config, experiment, models, executor, None), ACTIVE)
 
 
 def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
@@ -95,23 +99,13 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     screen = Screen(config, recording, at_once=workers or settings.parallel)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
     gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
-    models = Models(experiment, conversations=1 if workers else settings.parallel)
-    alone = workers or settings.parallel == 1
-    executor = Serial(models.run, screen.on_turn) if alone else Ahead(models.run, screen.on_turn, settings.parallel)
-    session = CampaignSession(config, experiment, models, executor, Controller(recording, screen, gates))
-    config.pluginmanager.register(session, ACTIVE)
+    conversations = 1 if workers else settings.parallel
+    models = Models(experiment, conversations)
+    executor = InProcess(models.run, screen.on_turn, conversations)
+    controller = Controller(recording, screen, gates)
+    config.pluginmanager.register(CampaignSession(config, experiment, models, executor, controller), ACTIVE)
     if workers:
-        config.pluginmanager.register(
-            Distributing(config, experiment, models, recording, gates), "agentcore-distributing"
-        )
-
-
-def _activate_worker(config: pytest.Config, given: Mapping[str, Any]) -> None:
-    experiment = _experiment(config, Settings(given["settings"]).replace(sandbox=given["sandbox"]))
-    take_over(experiment, given)
-    models = Models(experiment, conversations=1)
-    session = CampaignSession(config, experiment, models, Serial(models.run, lambda _key, _turn: None), None)
-    config.pluginmanager.register(session, ACTIVE)
+        config.pluginmanager.register(Distributing(config, experiment, models, controller), "agentcore-distributing")
 
 
 def _experiment(config: pytest.Config, settings: Settings) -> Experiment:

@@ -53,9 +53,8 @@ class Gates:
     def decide(self, session: pytest.Session, campaigns: Mapping[str, Campaign]) -> None:
         """Decide between the exit codes 0 and 1; an interrupt and the exit codes 2 to 5 stand."""
         planned = [task for campaign in campaigns.values() for task in campaign.manifest.tasks]
-        if not self._asked or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            return
-        if not (self._typed or planned):
+        is_open = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not (self._asked and is_open and (self._typed or planned)):
             return
         if self._selection:
             self.verdicts = [not_asked(self._selection.asked)]

@@ -169,7 +169,8 @@ class CampaignSession:
             hide_harness(call, finished.job.task.module)
         report = yield
         if key and finished:
-            judge(report, call, finished, item, self._experiment)
+            if judge(report, call, item, self._experiment.folders[key.model]):
+                setattr(report, SPAN, self._experiment.spans.of(key))
         elif key and key in self._experiment.recorded:
             report_recorded(report, self._experiment.recorded[key], item, self._experiment.folders[key.model])
         # The plan goes along once, and what models said of themselves whenever one was opened.

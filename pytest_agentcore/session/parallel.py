@@ -45,38 +45,15 @@ class Executor(Protocol):
         """End every submitted trial that was not asked for; those that had begun come back, cut off or complete."""
 
 
-class Serial:
-    """Runs a trial when it is asked for, in the thread that asks."""
-
-    def __init__(self, run: Run, on_turn: OnTurn) -> None:
-        """Run by `run`, which tells `on_turn`."""
-        self._run, self._on_turn = run, on_turn
-
-    def submit(self, jobs: Iterable[Job]) -> None:
-        """Nothing runs before it is asked for."""
-
-    def result(self, job: Job) -> Finished:
-        """Run it now."""
-        return self._run(job, threading.Event(), self._on_turn)
-
-    def cancel(self, label: str) -> None:
-        """Nothing runs between two tests."""
-
-    def release(self, finished: Finished) -> None:
-        """Remove them now."""
-        finished.close()
-
-    def abandon(self) -> Collection[Finished]:
-        """Nothing was begun."""
-        return ()
-
-
 LOOK_SECONDS = 0.2
 """How often the one that waits shows how far the trials are."""
 
 
-class Ahead:
-    """Runs submitted trials on threads, some at a time, in the order in which they were submitted."""
+class InProcess:
+    """Runs trials in this process: some at a time on threads, in the order in which they were submitted.
+
+    Where it is one at a time nothing runs ahead: each runs when it is asked for, in the thread that asks.
+    """
 
     def __init__(self, run: Run, on_turn: OnTurn, most: int) -> None:
         """Run at most so many at a time by `run`; `on_turn` is told by the thread that asks for results alone."""
@@ -89,6 +66,8 @@ class Ahead:
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue them; the first begin at once."""
+        if self._most == 1:
+            return
         self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
         self._cleaner = self._cleaner or ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
 
@@ -122,7 +101,7 @@ class Ahead:
         self._cancel([key for key in self._submitted if key.model == label])
 
     def release(self, finished: Finished) -> None:
-        """Remove them on a thread of its own."""
+        """Remove them, on a thread of its own where trials have theirs."""
         if self._cleaner:
             self._cleaner.submit(finished.close)
         else:

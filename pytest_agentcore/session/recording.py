@@ -150,14 +150,7 @@ class Recording:
     """Opens a campaign per label and keeps it true while reports come in. Main process only."""
 
     def __init__(self, experiment: Experiment, asked: Mapping[str, Any], results: Path, filed: Filed | None) -> None:
-        """Write nothing yet.
-
-        Args:
-            experiment: told of the folders, and of what earlier processes did.
-            asked: values of every manifest that the command line alone decides.
-            results: the results folder.
-            filed: predictions for the packs of the campaigns that they are about.
-        """
+        """Write nothing yet; every manifest takes the values that were `asked`, packs the predictions about them."""
         self._experiment, self._asked, self._results, self._filed = experiment, asked, results, filed
         self.records: dict[str, CampaignRecord] = {}
         """By label."""
@@ -260,9 +253,7 @@ class Recording:
     def plan(self, lines: Sequence[PlanLine], specs: Sequence[Mapping[str, Any]]) -> None:
         """Write down what is going to run, once; what a continued campaign planned before stays.
 
-        Args:
-            lines: the trials, in their order.
-            specs: the tools that their tasks name; under xdist only workers may know them.
+        The tools' `specs` come along, since under xdist only workers may know them.
         """
         for label, record in self.records.items():
             mine = [line for line in lines if line[0] == label]

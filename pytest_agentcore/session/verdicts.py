@@ -14,8 +14,6 @@ from pytest_agentcore.pack.csv import to_milliseconds
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import address_of, read_transcript, turns
 from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
-from pytest_agentcore.runner import Finished
-from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.session.trials import FINISHED
 from pytest_agentcore.session.usage import record_errors
@@ -73,21 +71,16 @@ def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
         entry = entry.tb_next
 
 
-def judge(
-    report: pytest.TestReport,
-    call: pytest.CallInfo[None],
-    finished: Finished,
-    item: pytest.Item,
-    experiment: Experiment,
-) -> None:
-    """Judge a trial in the phase that decides, and put the verdict on that phase's report.
+def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, folder: CampaignFolder) -> bool:
+    """Judge a trial in the phase that decides, put the verdict on its report, and tell whether this phase was it.
 
     An assertion is the model's failure, and a checker that raises anything else is broken.
     """
+    finished = item.stash[FINISHED]
     report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
     is_expected = hasattr(report, "wasxfail")
     if report.when != "call" and not (report.when == "setup" and (report.failed or is_expected)):
-        return
+        return False
     error, detail, cause = call.excinfo.value if call.excinfo else None, "", None
     if error is not None and is_rejection(error):
         detail = describe(finished.job.task, error)
@@ -101,9 +94,8 @@ def judge(
         detail, cause = str(error), error.cause
     with record_errors():
         result = finished.judge(None if cause else error is None, detail, cause)
-    label = finished.job.key.model
-    attach(result, report, experiment.folders[label], item.config, item.user_properties)
-    setattr(report, SPAN, experiment.spans.of(finished.job.key))
+    item.user_properties.extend(attach(result, report, folder, item.config))
+    return True
 
 
 def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item, folder: CampaignFolder) -> None:
@@ -111,23 +103,18 @@ def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest
     report.duration = result.seconds if report.when == "setup" else 0.0
     if report.when == "call":
         setattr(report, RECORDED, True)
-        attach(result, report, folder, item.config, item.user_properties)
-        item.user_properties.append(("recorded", "true"))
+        item.user_properties.extend([*attach(result, report, folder, item.config), ("recorded", "true")])
 
 
 def attach(
-    result: TrialResult,
-    report: pytest.TestReport,
-    folder: CampaignFolder,
-    config: pytest.Config,
-    user_properties: list[tuple[str, object]],
-) -> None:
+    result: TrialResult, report: pytest.TestReport, folder: CampaignFolder, config: pytest.Config
+) -> list[tuple[str, str]]:
     """Put a result onto its report; below a failure what ended the trial, its last turns, and its transcript's place.
 
+    What junit is to show of the trial is returned, since it is taken from the item, or from the report of a crash.
     Control characters show instead of being sent: an assertion quotes what a model wrote, a checker prints it.
     """
     setattr(report, RESULT, result.to_json())
-    user_properties.extend(properties(result))
     if not result.passed:
         path = folder.transcript(result.attempt)
         report.sections.append(("verdict", "\n".join(verdict_lines(result))))
@@ -137,6 +124,7 @@ def attach(
         report.sections.append(("transcript", str(pack / address_of(result, result.turns))))
     report.longrepr = _inert(report.longrepr)
     report.sections = [(name, _inert(text)) for name, text in report.sections]
+    return properties(result)
 
 
 def properties(result: TrialResult) -> list[tuple[str, str]]:

@@ -13,10 +13,8 @@ import pytest
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_results
 from pytest_agentcore.session.experiment import Experiment
-from pytest_agentcore.session.gates import Gates
 from pytest_agentcore.session.items import task_of_id
-from pytest_agentcore.session.lifecycle import runs_nothing
-from pytest_agentcore.session.recording import Recording
+from pytest_agentcore.session.lifecycle import Controller, runs_nothing
 from pytest_agentcore.session.terminal import shown
 from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
@@ -43,8 +41,7 @@ class Distributing:
     config: pytest.Config
     experiment: Experiment
     models: Models
-    recording: Recording
-    gates: Gates
+    controller: Controller
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Open the campaigns before the workers start; the plan comes with their first report."""
@@ -56,9 +53,9 @@ class Distributing:
                 self.models.fetch(tuple(setups), say)
             self.models.check_keys(setups)
             self.models.check_scripts()
-            self.recording.choose(setups)
+            self.controller.recording.choose(setups)
             with record_errors():
-                self.recording.open()
+                self.controller.recording.open()
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
@@ -74,16 +71,18 @@ class Distributing:
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Only workers collect; whether a gate can hold over what they found is known before any of it runs."""
-        self.gates.refuse([task for nodeid in ids if (task := task_of_id(nodeid, self.recording.choices))])
+        tasks = (task_of_id(nodeid, self.controller.recording.choices) for nodeid in ids)
+        self.controller.gates.refuse(list(filter(None, tasks)))
 
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""
-        result = self.recording.crashed(crashitem, f"the process died while it ran this trial ({report.longrepr})")
+        detail = f"the process died while it ran this trial ({report.longrepr})"
+        result = self.controller.recording.crashed(crashitem, detail)
         if result is not None:
             report.when, report.duration = "setup", result.seconds
             setattr(report, CRASHED, True)
             folder = self.experiment.folders[self.experiment.label_of(result)]
-            attach(result, report, folder, self.config, report.user_properties)
+            report.user_properties.extend(attach(result, report, folder, self.config))
 
     @pytest.hookimpl(trylast=True)  # after junit has opened the test case
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_agentcore.runner import Finished, Job
-from pytest_agentcore.session.parallel import Ahead, Executor, OnTurn, Serial
+from pytest_agentcore.session.parallel import Executor, InProcess, OnTurn
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
 
@@ -49,10 +49,9 @@ def silent(_key: TrialKey, _turn: int) -> None:
     pass
 
 
-@pytest.fixture(params=[Serial, lambda run, on_turn: Ahead(run, on_turn, 2)], ids=["serial", "ahead"])
+@pytest.fixture(params=[1, 2], ids=["serial", "ahead"])
 def make(request: pytest.FixtureRequest) -> Make:
-    made: Make = request.param
-    return made
+    return lambda run, on_turn: InProcess(run, on_turn, request.param)
 
 
 def test_each_result_is_that_of_its_job_whether_it_was_submitted_or_not(make: Make) -> None:
@@ -95,7 +94,7 @@ def test_turns_are_told_by_the_thread_that_asks(make: Make) -> None:
 
 def test_nothing_runs_before_it_is_asked_for_one_at_a_time() -> None:
     work = Work()
-    executor = Serial(work, silent)
+    executor = InProcess(work, silent, 1)
     executor.submit([job(1)])
     assert not executor.abandon()
     assert work.began == []
@@ -103,7 +102,7 @@ def test_nothing_runs_before_it_is_asked_for_one_at_a_time() -> None:
 
 def test_what_was_begun_and_not_asked_for_comes_back_cut_off_and_the_rest_never_began() -> None:
     work = Work()
-    executor = Ahead(work, silent, 2)
+    executor = InProcess(work, silent, 2)
     executor.submit([job(run) for run in range(1, 9)])
     while len(work.began) < 2:
         work.go_on.wait(0.01)
@@ -119,7 +118,7 @@ def test_what_was_begun_and_not_asked_for_comes_back_cut_off_and_the_rest_never_
 
 def test_a_campaign_that_is_cancelled_takes_no_other_along() -> None:
     work = Work()
-    executor = Ahead(work, silent, 2)
+    executor = InProcess(work, silent, 2)
     executor.submit([job(1, "one"), job(1, "other"), job(2, "one")])
     while len(work.began) < 2:
         work.go_on.wait(0.01)
