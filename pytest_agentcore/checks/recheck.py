@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 
 from pytest_agentcore import __version__
 from pytest_agentcore.checking.trial import Trial
@@ -66,10 +65,7 @@ class Rechecked:
 
 
 def recheck(
-    campaign: Campaign,
-    tasks: Mapping[str, tuple[Suite, Task]],
-    sandbox: Sandbox,
-    doubted: Mapping[str, str] = MappingProxyType({}),
+    campaign: Campaign, tasks: Mapping[str, tuple[Suite, Task]], sandbox: Sandbox, doubted: Mapping[str, str]
 ) -> Iterator[Rechecked]:
     """Every recorded trial, by task and run.
 

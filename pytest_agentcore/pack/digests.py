@@ -254,13 +254,6 @@ def sealing(folder: CampaignFolder) -> Iterator[Seals | None]:
     if not whole_lines(folder.digests):
         yield None
         return
-    try:
-        lock = lock_campaign(folder)
-    except UsageError as error:
-        raise UsageError(
-            f"{folder.path}: another process is writing this campaign; wait until it ends, or write the report "
-            "elsewhere with -o DIR"
-        ) from error
-    with lock, closing(Seals(folder)) as seals:
+    with lock_campaign(folder, "write the report elsewhere with -o DIR"), closing(Seals(folder)) as seals:
         yield seals
         seals.close(end=True)

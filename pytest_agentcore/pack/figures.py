@@ -144,28 +144,17 @@ def figures_of(results: Sequence[TrialResult], planned: Mapping[str, int], price
     )
 
 
-def _figures(name: str, results: Sequence[TrialResult], rates: Sequence[Rates], prices: Prices | None) -> Figures:
-    """The figures of the tasks with these rates, which `name` stands for."""
+def _figures(task: str, results: Sequence[TrialResult], rates: Sequence[Rates], prices: Prices | None) -> Figures:
+    """The figures of one task or of `EVERY`, that is, of the tasks with these rates."""
     distinct = observed(results)
     most = max((max(each.planned, each.scored) for each in rates), default=0)
-    return Figures(
-        task=name,
-        rates=Rates.sum(rates),
-        distinct=distinct,
-        wilson=wilson(distinct.passed, distinct.n),
-        repeats=tuple(repeats(rates, k) for k in sorted({*REPEATS, most}) if 1 <= k <= most),
-        effort=_effort(results, prices),
-    )
-
-
-def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
-    name, counted = basis(results)
+    basis_name, counted = basis(results)
     paid = None if prices is None else sum(dollars(result, prices) for result in results)
     passed = sum(result.passed is True for result in results)
     summed = ("model_seconds", "tool_seconds", "prompt_tokens", "cached_tokens", "reply_tokens")
     sums: dict[str, Any] = {field: sum(getattr(result, field) for result in results) for field in summed}
-    return Effort(
-        basis=name,
+    effort = Effort(
+        basis=basis_name,
         seconds=Distribution.of(result.seconds for result in counted),
         turns=Distribution.of(result.turns for result in counted),
         tool_calls=Distribution.of(result.tool_calls for result in counted),
@@ -180,4 +169,12 @@ def _effort(results: Sequence[TrialResult], prices: Prices | None) -> Effort:
         cost=paid,
         cost_per_trial=None if paid is None else ratio(paid, len(results)),
         cost_per_pass=None if paid is None else ratio(paid, passed),
+    )
+    return Figures(
+        task=task,
+        rates=Rates.sum(rates),
+        distinct=distinct,
+        wilson=wilson(distinct.passed, distinct.n),
+        repeats=tuple(repeats(rates, k) for k in sorted({*REPEATS, most}) if 1 <= k <= most),
+        effort=effort,
     )

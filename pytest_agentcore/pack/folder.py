@@ -19,6 +19,8 @@ RESULTS_FOLDER = "agentcore-results"
 _LONGEST_NAME = 200
 """Characters; file systems end at 255 bytes and a suffix must fit."""
 
+_ANOTHER_FOLDER = "give this run a results folder of its own with --results=DIR"
+
 
 class CampaignFolder:
     """The places of a campaign's files. Only names: nothing here touches the disk, so workers may hold it too."""
@@ -70,13 +72,13 @@ class GroupFolder:
         """The same comparison, to read."""
 
 
-def lock_campaign(folder: CampaignFolder) -> BufferedWriter:
+def lock_campaign(folder: CampaignFolder, or_else: str = _ANOTHER_FOLDER) -> BufferedWriter:
     """Hold a campaign for this process until the file is closed or the process ends, however it ends.
 
     The file stays on the disk: removing it would let two processes lock two files.
 
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process holds it; says what to do `or_else` than wait.
     """
     file = folder.lock.open("ab")
     try:
@@ -84,8 +86,7 @@ def lock_campaign(folder: CampaignFolder) -> BufferedWriter:
     except OSError as error:
         file.close()
         raise UsageError(
-            f"{folder.path}: another process is writing this campaign; wait until it ends, or give this run a results "
-            "folder of its own with --results=DIR"
+            f"{folder.path}: another process is writing this campaign; wait until it ends, or {or_else}"
         ) from error
     return file
 
@@ -113,18 +114,9 @@ def create_campaign(results: Path, name: str) -> CampaignFolder:
     Raises:
         UsageError: the results folder cannot be made or written.
     """
-    folder = CampaignFolder(_make_first_free(results, name))
+    folder = CampaignFolder(make_first_free(results, name))
     make_places(folder)
     return folder
-
-
-def create_group(results: Path, model: str, suite: str, started: datetime) -> GroupFolder:
-    """Make a group's folder `YYYY-MM-DD-<model>-<suite>-group`; where the name is taken it gets `-2`, `-3` …
-
-    Raises:
-        UsageError: the results folder cannot be made or written.
-    """
-    return GroupFolder(_make_first_free(results, dated_name(started, model, suite, "group")))
 
 
 def make_places(folder: CampaignFolder) -> None:
@@ -175,7 +167,7 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _make_first_free(results: Path, name: str) -> Path:
+def make_first_free(results: Path, name: str) -> Path:
     """A new folder of that name, or of the name with `-2`, `-3` … behind it.
 
     Raises:

@@ -20,7 +20,7 @@ from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.pack.folder import GroupFolder, create_group
+from pytest_agentcore.pack.folder import GroupFolder, dated_name, make_first_free
 from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
@@ -247,7 +247,9 @@ class Recording:
                 self.groups.setdefault(setup.slug, GroupFolder(self._results / manifest.group))
         if setup.slug not in self.groups:
             suite = self._wanted[setup.label].suite.name
-            self.groups[setup.slug] = create_group(self._results, setup.slug, suite, datetime.now(UTC))
+            self.groups[setup.slug] = GroupFolder(
+                make_first_free(self._results, dated_name(datetime.now(UTC), setup.slug, suite, "group"))
+            )
         return self.groups[setup.slug].id
 
     def plan(self, lines: Sequence[PlanLine], specs: Sequence[Mapping[str, Any]]) -> None:

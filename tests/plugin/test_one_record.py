@@ -88,7 +88,7 @@ def test_a_changed_event_is_another_result(pack: CampaignFolder) -> None:
 
 def rechecked(folder: CampaignFolder, found: Collected) -> list[Rechecked]:
     tasks = {task.id: (suite, task) for suite, task in found.tasks}
-    return list(recheck(read_campaign(folder.path), tasks, open_sandbox("process")))
+    return list(recheck(read_campaign(folder.path), tasks, open_sandbox("process"), {}))
 
 
 def copy(folder: CampaignFolder, name: str) -> CampaignFolder:
