@@ -151,9 +151,6 @@ _TASK_RUN = re.compile(r"(?P<task>[^\s:\[\]]+)(?::|\[.*run|-run)(?P<run>\d+)\]?"
 _NODE = re.compile(r"(?:.*/)?test_(?P<task>[^/:]+)\.py::.*run(?P<run>\d+)\]")
 _UUID = re.compile(r"[0-9a-f-]{4,36}")
 
-_NAMED = 5
-"""Candidates that an error names."""
-
 
 def find_trial(campaign: Campaign, word: str) -> TrialResult:
     """Find a trial by attempt (a UUID or its first characters), by `task_05:2`, or by pytest's id of the item.
@@ -172,7 +169,7 @@ def find_trial(campaign: Campaign, word: str) -> TrialResult:
     if len(found) == 1:
         return found[0]
     if found:
-        named = ", ".join(f"{result.task}:{result.run} ({result.attempt[:8]})" for result in found[:_NAMED])
+        named = ", ".join(f"{result.task}:{result.run} ({result.attempt[:8]})" for result in found[:5])
         raise UsageError(f"{word!r} means {len(found)} trials of {campaign.folder.id}: {named}")
     example = next((f"{result.task}:{result.run}" for result in campaign.results), "task_05:2")
     raise UsageError(

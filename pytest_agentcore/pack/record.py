@@ -13,10 +13,11 @@ from typing import Any
 from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import MANIFEST, Seals, put
 from pytest_agentcore.pack.folder import CampaignFolder, create_campaign, lock_campaign, make_places, sync_folder
+from pytest_agentcore.pack.identity import remarks, summarise
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append
 from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for, utc
 from pytest_agentcore.pack.read import Campaign, in_order
-from pytest_agentcore.pack.resume import Choice, continued, leftovers
+from pytest_agentcore.pack.resume import Choice, leftovers
 from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -81,8 +82,20 @@ class CampaignRecord:
         assert choice.earlier is not None
         earlier, folder = choice.earlier, choice.earlier.folder
         found = leftovers(earlier)
-        recorded = len(earlier.results) + len(found.verdicts)
-        record = cls(folder, continued(earlier.manifest, manifest, recorded), choice.lock, earlier.results)
+        # It stays the campaign that it was; what differs in the process that continues it is said.
+        old, new, recorded = earlier.manifest, manifest, len(earlier.results) + len(found.verdicts)
+        moved = remarks(old, new)
+        said = [f"resumed where not all is as it was ({summarise(moved)})"] if moved else []
+        goes_on = replace(
+            old,
+            runs=max(old.runs, new.runs),
+            parallel=max(old.parallel, new.parallel),
+            warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
+            resumed=(*old.resumed, new.process_run(old.campaign, recorded)),
+            finished=None,
+            exit_status=None,
+        )
+        record = cls(folder, goes_on, choice.lock, earlier.results)
         for verdict in found.verdicts:
             record.add(verdict)
         set_aside(folder, found.replaced)

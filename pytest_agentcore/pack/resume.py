@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BufferedWriter
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.pack.digests import MANIFEST
 from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
-from pytest_agentcore.pack.identity import differences, remarks, summarise
+from pytest_agentcore.pack.identity import differences, summarise
 from pytest_agentcore.pack.manifest import Manifest, name_for
 from pytest_agentcore.pack.read import Campaign, list_campaigns, read_campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.pack.validate import manifest_problem
+from pytest_agentcore.pack.validate import Pack
 from pytest_agentcore.trial.fold import read_attempt
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -96,21 +97,6 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
     return _continue(earlier.folder)
 
 
-def continued(old: Manifest, new: Manifest, recorded: int) -> Manifest:
-    """The manifest of a campaign that goes on: what it was, and who continues it."""
-    moved = remarks(old, new)
-    said = (f"resumed where not all is as it was ({summarise(moved)})",) if moved else ()
-    return replace(
-        old,
-        runs=max(old.runs, new.runs),
-        parallel=max(old.parallel, new.parallel),
-        warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
-        resumed=(*old.resumed, new.process_run(old.campaign, recorded)),
-        finished=None,
-        exit_status=None,
-    )
-
-
 @dataclass(slots=True, kw_only=True)
 class Leftovers:
     """Work that a campaign's last writer left undone."""
@@ -183,7 +169,8 @@ def _continue(folder: CampaignFolder) -> Choice:
     lock = lock_campaign(folder)
     try:
         earlier = read_campaign(folder.path)
-        if problem := manifest_problem(folder, earlier.manifest):
+        problems = Pack(folder, earlier.manifest).file_problems()
+        if problem := next((found for found in problems if found.file == MANIFEST), None):
             raise UsageError(
                 f"{folder.path}: {problem}: a campaign whose manifest was changed is not continued; put it back, or "
                 "start anew in another results folder with --results=DIR"

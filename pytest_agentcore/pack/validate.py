@@ -101,11 +101,6 @@ def examine(folder: CampaignFolder) -> Examination:
     )
 
 
-def manifest_problem(folder: CampaignFolder, manifest: Manifest) -> Problem | None:
-    """Check the manifest against its digests before another is put in its place."""
-    return next((found for found in Pack(folder, manifest).file_problems() if found.file == MANIFEST), None)
-
-
 def _read_manifest(folder: CampaignFolder) -> tuple[Manifest | None, list[Problem]]:
     """The manifest, None where it cannot be read at all, and its problems."""
     content = folder.manifest.read_bytes() if folder.manifest.is_file() else b""
