@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -109,22 +110,15 @@ def pytest_agentcore_tools() -> Sequence[Tool]:
 def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
     """The built-in backends; what they need is imported when one is opened."""
 
-    def llama_cpp(entry: ModelEntry, engine: EngineSettings) -> Backend:
-        from pytest_agentcore.backends.llama.backend import open_backend  # noqa: PLC0415
+    def opening(module: str) -> BackendFactory:
+        def open_backend(entry: ModelEntry, engine: EngineSettings | EndpointSettings) -> Backend:
+            opened: Backend = importlib.import_module(f"pytest_agentcore.backends.{module}").open_backend(entry, engine)
+            return opened
 
-        return open_backend(entry, engine)
+        return open_backend
 
-    def openai(entry: ModelEntry, engine: EndpointSettings) -> Backend:
-        from pytest_agentcore.backends.openai.backend import open_backend  # noqa: PLC0415
-
-        return open_backend(entry, engine)
-
-    def scripted(entry: ModelEntry, engine: EngineSettings) -> Backend:
-        from pytest_agentcore.backends.scripted import open_backend  # noqa: PLC0415
-
-        return open_backend(entry, engine)
-
-    return {"llama_cpp": llama_cpp, "openai": openai, "scripted": scripted}
+    modules = {"llama_cpp": "llama.backend", "openai": "openai.backend", "scripted": "scripted"}
+    return {name: opening(module) for name, module in modules.items()}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

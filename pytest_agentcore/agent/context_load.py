@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytest_agentcore.agent.loop import opening
 from pytest_agentcore.agent.session import call_json
@@ -58,47 +58,39 @@ def errand(number: int, tools: Collection[str], more: int = 0) -> tuple[Message,
             Message(role="user", content=f"For your information, a page of the garden diary. {lines}"),
             Message(role="assistant", content=f"Noted, page {number} of the diary."),
         )
-    made = _errand(known[(number - 1) % len(known)], chance, number)
+    tool = known[(number - 1) % len(known)]
+    question, arguments, result, answer = _errand(tool, chance, number)
     diary = ["From the garden diary:", *(sentence(chance) for _ in range(more))] if more else []
-    call = ToolCall(id=f"call_0_{number}", name=made.tool, arguments=made.arguments)
+    call = ToolCall(id=f"call_0_{number}", name=tool, arguments=arguments)
     return (
-        Message(role="user", content="\n".join([*diary, made.question])),
+        Message(role="user", content="\n".join([*diary, question])),
         Message(role="assistant", content="", tool_calls=(call,)),
-        Message(role="tool", content=made.result, tool_call_id=call.id, name=call.name),
-        Message(role="assistant", content=made.answer),
+        Message(role="tool", content=result, tool_call_id=call.id, name=call.name),
+        Message(role="assistant", content=answer),
     )
 
 
-class Errand(NamedTuple):
-    """A small job that was asked for, done with one call, and reported."""
-
-    question: str
-    tool: str
-    arguments: dict[str, Any]
-    result: str
-    answer: str
-
-
-def _errand(tool: str, chance: Random, number: int) -> Errand:
+def _errand(tool: str, chance: Random, number: int) -> tuple[str, dict[str, Any], str, str]:
+    """Give the question of a small job, the arguments of the one call that does it, its result, and the answer."""
     path = f"diary/page_{number:03}.txt"
     if tool == "fs_read":
         lines = [sentence(chance) for _ in range(5)]
         shown = "\n".join([*lines, f"[lines 1 to {len(lines)} of {len(lines)}]"])
         question = f"What is the last entry in {path}?"
-        return Errand(question, tool, {"path": path}, shown, f"The last entry is: {lines[-1]}")
+        return question, {"path": path}, shown, f"The last entry is: {lines[-1]}"
     if tool == "fs_write":
         line, path = sentence(chance), f"diary/entry_{number:03}.txt"
         done, arguments = f"wrote {len(line) + 1} bytes to {path}", {"path": path, "content": f"{line}\n"}
-        return Errand(f"Put this into {path}: {line}", tool, arguments, done, f"{path} is there.")
+        return f"Put this into {path}: {line}", arguments, done, f"{path} is there."
     if tool == "shell":
         count = chance.randint(12, 90)
         question, shown = f"How many lines has {path}?", f"{count} {path}\nexit code 0"
-        return Errand(question, tool, {"command": f"wc -l {path}"}, shown, f"It has {count} lines.")
+        return question, {"command": f"wc -l {path}"}, shown, f"It has {count} lines."
     plant, kilos = chance.choice(_PLANTS), chance.randint(2, 40)
     query = f"SELECT sum(kilos) AS kilos FROM harvest WHERE plant = '{plant}' AND week = {number}"  # noqa: S608 - nothing runs it
     question = f"How many kilos of {plant} came in in week {number}?"
     arguments = {"database": "garden.db", "query": query}
-    return Errand(question, tool, arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos.")
+    return question, arguments, f"kilos\n-----\n{kilos}\n(1 row)", f"{kilos} kilos."
 
 
 CHARACTERS_PER_TOKEN = 4
@@ -125,7 +117,7 @@ class ContextLoad:
     tokens: int
     """Tokens that it takes, fewer by less than a line."""
     counted: Counted
-    messages: tuple[Message, ...]
+    messages: Sequence[Message]
 
     def to_json(self) -> dict[str, Any]:
         """For the transcript's start event."""
@@ -178,10 +170,9 @@ def check_load(
         )
 
 
-Measure = Callable[[Sequence[Message]], int]
-
-
-def conversation(asked: int, tools: Collection[str], measure: Measure) -> tuple[Message, ...]:
+def conversation(
+    asked: int, tools: Collection[str], measure: Callable[[Sequence[Message]], int]
+) -> tuple[Message, ...]:
     """Fill `asked` tokens with whole errands, and then with lines in the first one until no further line fits."""
 
     def so_many(errands: int, more: int) -> tuple[Message, ...]:

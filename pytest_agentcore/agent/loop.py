@@ -39,78 +39,72 @@ class Asking:
     """Called with each turn that begins, for the progress line."""
 
 
-class ModelAgent:
-    """Works on a task by asking a backend and running the calls it makes."""
+def run_model(session: Session, backend: Backend, asking: Asking, messages: list[Message]) -> Attempt:
+    """Work on a task by asking a backend and running the calls it makes, until something ends the trial.
 
-    def __init__(
-        self, backend: Backend, asking: Asking, system: str, prompt: str, context_load: Sequence[Message] = ()
-    ) -> None:
-        """Begin with system message and prompt; a context load stands between the two."""
-        self._backend, self._asking = backend, asking
-        self._messages = opening(system, prompt, context_load)
+    Args:
+        session: of the trial.
+        backend: that is asked.
+        asking: the campaign's settings.
+        messages: of the first request; replies and results are added.
 
-    def run(self, session: Session) -> Attempt:
-        """Work until something ends the trial.
+    Raises:
+        BackendError, SandboxError: the trial could not be completed.
+    """
+    # Every way to an end is an EndOfTrial from below: a budget, a reply that was cut short, the final answer.
+    try:
+        while True:
+            _take_turn(session, backend, asking, messages)
+    except EndOfTrial as end:
+        return session.finish(end.stop_reason, end.detail)
 
-        Raises:
-            BackendError, SandboxError: the trial could not be completed.
-        """
-        # Every way to an end is an EndOfTrial from below: a budget, a reply that was cut short, the final answer.
-        try:
-            while True:
-                self.turn(session)
-        except EndOfTrial as end:
-            return session.finish(end.stop_reason, end.detail)
 
-    def turn(self, session: Session) -> None:
-        """One reply, and the calls that it makes or the answer that it is.
+def _take_turn(session: Session, backend: Backend, asking: Asking, messages: list[Message]) -> None:
+    """One reply, and the calls that it makes or the answer that it is.
 
-        Raises:
-            EndOfTrial: the reply was cut short, or is final.
-        """
-        asking, messages = self._asking, self._messages
-        session.begin_turn()
-        asking.on_turn(session.key, session.turn)
+    Raises:
+        EndOfTrial: the reply was cut short, or is final.
+    """
+    session.begin_turn()
+    asking.on_turn(session.key, session.turn)
 
-        def request() -> Request:
-            return Request(
-                trial=session.key,
-                turn=session.turn,
-                messages=tuple(messages),
-                tools=tuple(session.tools.specs),
-                sampling=asking.sampling,
-                seed=mix_seed(asking.base_seed, session.key.task, session.key.run, session.turn),
-                max_reply_tokens=session.limit.reply_tokens,
-                policy=asking.policy,
-                deadline=session.deadline,
-                cancel=asking.cancel,
-                watch=DegenerateWatch(),
-            )
+    def request() -> Request:
+        return Request(
+            trial=session.key,
+            turn=session.turn,
+            messages=tuple(messages),
+            tools=tuple(session.tools.specs),
+            sampling=asking.sampling,
+            seed=mix_seed(asking.base_seed, session.key.task, session.key.run, session.turn),
+            max_reply_tokens=session.limit.reply_tokens,
+            policy=asking.policy,
+            deadline=session.deadline,
+            cancel=asking.cancel,
+            watch=DegenerateWatch(),
+        )
 
-        reply = asking.retries.ask(self._backend, request, session)
-        session.take_reply(reply)
-        if reply.finish in _CUT_SHORT:
-            raise EndOfTrial(*_CUT_SHORT[reply.finish])
+    reply = asking.retries.ask(backend, request, session)
+    session.take_reply(reply)
+    if reply.finish in _CUT_SHORT:
+        raise EndOfTrial(*_CUT_SHORT[reply.finish])
 
-        # A reply that could not be read is answered with the reason.
-        if reply.problems:
-            text = " ".join(reply.problems)
-            session.feed_back(text)
-            messages += [Message(role="assistant", content=reply.text), Message(role="user", content=text)]
-            return
+    # A reply that could not be read is answered with the reason.
+    if reply.problems:
+        text = " ".join(reply.problems)
+        session.feed_back(text)
+        messages += [Message(role="assistant", content=reply.text), Message(role="user", content=text)]
+        return
 
-        calls = tuple(reply.tool_calls)
-        if calls:
-            messages.append(
-                Message(role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=calls)
-            )
-        for index, call in enumerate(calls):
-            session.check_time()
-            done = session.act(call, index)
-            messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
-        # A constrained model may call `finish` beside other calls: they run first.
-        if reply.final or not calls:
-            raise EndOfTrial(StopReason.final_answer)
+    calls = tuple(reply.tool_calls)
+    if calls:
+        messages.append(Message(role="assistant", content=reply.content, reasoning=reply.reasoning, tool_calls=calls))
+    for index, call in enumerate(calls):
+        session.check_time()
+        done = session.act(call, index)
+        messages.append(Message(role="tool", content=done.result, tool_call_id=call.id, name=call.name))
+    # A constrained model may call `finish` beside other calls: they run first.
+    if reply.final or not calls:
+        raise EndOfTrial(StopReason.final_answer)
 
 
 def opening(system: str, prompt: str, context_load: Sequence[Message] = ()) -> list[Message]:

@@ -12,7 +12,7 @@ from pytest_agentcore.format import joined
 from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.stats.chance import PairedTest, fisher, holm, least_fisher, mantel_haenszel, paired_permutation
+from pytest_agentcore.stats.chance import PairedTest, fisher, holm, mantel_haenszel, paired_permutation
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
@@ -142,16 +142,6 @@ class Comparison:
     """The one test that the verdict rests on; None where no task has scored trials on both sides."""
 
     @property
-    def looks(self) -> int:
-        """Tasks with a p of their own."""
-        return sum(task.p is not None for task in self.tasks)
-
-    @property
-    def confounders(self) -> tuple[str, ...]:
-        """Names of conditions that could be the reason as well as the model."""
-        return tuple(condition.name for condition in self.conditions if condition.name not in OUTSIDE)
-
-    @property
     def regression(self) -> bool:
         """True if the second is significantly worse."""
         return self.test is not None and self.test.significant and self.test.difference < 0
@@ -195,7 +185,8 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
                 difference=change,
                 interval=interval,
                 p=p,
-                least_p=least_fisher(before, now),
+                # the minimal attainable level (Tarone 1990, Biometrics 46, 515): all passed against none passed
+                least_p=fisher(before.all(passed=True), now.all(passed=False)),
                 corrected_p=None if p is None else next(corrected),
             )
         )

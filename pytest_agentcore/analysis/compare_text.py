@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentcore.analysis.compare import Comparison, TaskComparison
+from pytest_agentcore.analysis.compare import OUTSIDE, Comparison, TaskComparison
 from pytest_agentcore.format import (
     TINY,
     Line,
@@ -70,7 +70,7 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     )
     if test.significant:
         word = "worse" if test.difference < 0 else "better"
-        names = ", ".join(comparison.confounders)
+        names = ", ".join(one.name for one in comparison.conditions if one.name not in OUTSIDE)
         also = f" They also differ in {names}: the test cannot say what of all this is the reason." if names else ""
         return f"{second} is {word} than {first} on these tasks: {scores}. {moved} {chance}{also}"
     caution = "That is no proof that they are alike: what the interval holds remains possible."
@@ -94,7 +94,7 @@ def task_sentence(task: TaskComparison) -> str:
 
 def looks_sentence(comparison: Comparison) -> str:
     """Say which p a task needs since many are looked at, and which tasks have it."""
-    looks = comparison.looks
+    looks = sum(task.p is not None for task in comparison.tasks)
     if not looks:
         return "no task has scored trials in both campaigns"
     found = [

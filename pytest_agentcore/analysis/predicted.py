@@ -19,10 +19,6 @@ from pytest_agentcore.trial.modes import FailureMode
 WHOLE_SUITE = "."
 """The scope of a campaign that was asked for nothing less than the suite's folder."""
 
-NONE_FILED = (
-    "No predictions were filed before the first trial, so what was expected cannot be scored against what happened."
-)
-
 
 class ScoredItem(NamedTuple):
     """One thing that was predicted."""
@@ -60,7 +56,8 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
     """Score what the manifest says was filed, from the copy in the pack."""
     filed = campaign.manifest.predictions
     if not filed:
-        return PredictionScore(sentences=(NONE_FILED,))
+        none = "No predictions were filed before the first trial"
+        return PredictionScore(sentences=(f"{none}, so what was expected cannot be scored against what happened.",))
     file = campaign.folder.path / PREDICTIONS
     if filed["committed"]:
         when = (

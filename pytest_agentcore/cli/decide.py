@@ -172,8 +172,9 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 def run_plan(options: argparse.Namespace) -> None:
     """Write down the plan."""
-    from pytest_agentcore.analysis.plan import make_plan, plan_lines
+    from pytest_agentcore.analysis.plan import plan_lines
 
     earlier = read_campaign(options.earlier) if options.earlier else None
-    plan = make_plan(detect=options.detect, power=options.power, earlier=earlier, tasks=options.tasks)
-    write_lines(plan_lines(plan, shutil.get_terminal_size((100, 24)).columns))
+    width = shutil.get_terminal_size((100, 24)).columns
+    asked = {"detect": options.detect, "power": options.power, "tasks": options.tasks}
+    write_lines(plan_lines(earlier=earlier, width=width, **asked))

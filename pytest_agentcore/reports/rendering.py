@@ -25,13 +25,11 @@ from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, embed, 
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import comparison_table, failure_notes, pipes, places, predictions_table
 from pytest_agentcore.stats.counting import by_task
-from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, for_markdown, markdown_code, markdown_fence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-FOLDER = "templates"
 
 NUMBERS = (
     *("average", "count", "dollars", "duration", "fraction", "interval", "latency", "overlapping", "p_value"),
@@ -99,7 +97,6 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
         planned={(trial.task, trial.run) for trial in manifest.planned},
         charts=list(charts(report.campaign)),
         most_runs=repeated[-1].k if repeated else 1,
-        address=address,
         shown=SHOWN,
         comparison_chart=compared(report.comparison) if report.comparison else None,
     )
@@ -121,11 +118,6 @@ def content_policy(*, style: str, script: str) -> str:
         digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
         sources.append(f"{kind}-src 'sha256-{digest}'")
     return "; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"])
-
-
-def address(result: TrialResult, turn: int) -> str:
-    """Link to a turn within the page, as page.js reads it."""
-    return f"#trial={result.attempt}" + (f"&turn={turn}" if turn else "")
 
 
 def group_page(group: Group) -> str:
@@ -176,6 +168,8 @@ def html_environment() -> Environment:
     environment = _environment(autoescape=True)
     environment.filters |= {name: getattr(numbers, name) for name in NUMBERS}
     environment.filters["when"] = lambda moment: moment.replace("T", " ").replace("+00:00", " UTC")
+    # a link to a turn within the page, as page.js reads it
+    environment.globals["address"] = lambda result, turn: f"#trial={result.attempt}" + (f"&turn={turn}" if turn else "")
     return environment
 
 
@@ -183,7 +177,7 @@ def _environment(**options: Any) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - a tenth of a second to load
 
     environment = Environment(  # noqa: S701 - whoever asks says how it escapes
-        loader=PackageLoader("pytest_agentcore.reports", FOLDER),
+        loader=PackageLoader("pytest_agentcore.reports"),
         undefined=StrictUndefined,  # a misspelt name is an error and no empty place
         trim_blocks=True,
         lstrip_blocks=True,
@@ -197,7 +191,7 @@ def _environment(**options: Any) -> Environment:
 
 def resource(name: str) -> str:
     """Read a file that stands in the page as it is."""
-    return (files("pytest_agentcore.reports") / FOLDER / name).read_text(encoding="utf-8")
+    return files("pytest_agentcore.reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _as_markdown(function: Callable[..., str]) -> Callable[..., Markdown]:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_load
-from pytest_agentcore.agent.loop import Asking, ModelAgent, mix_seed, opening
+from pytest_agentcore.agent.loop import Asking, mix_seed, opening, run_model
 from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import Backend, ChecksRoom
@@ -181,7 +181,7 @@ class Models:
             if backend is None:
                 solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
                 return run_solution(solution, instance.facts, session)
-            return ModelAgent(backend, asking, job.suite.system_prompt, job.task.prompt, load).run(session)
+            return run_model(session, backend, asking, opening(job.suite.system_prompt, job.task.prompt, load))
 
         with self._experiment.spans.running(job.key):
             finished = run_trial(job, agent, folder, cancel)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pytest_agentcore.stats.counting import Observed
-from pytest_agentcore.stats.intervals import CONFIDENCE, Interval, difference, stratified, wilson
+from pytest_agentcore.stats.intervals import Interval, difference, stratified, wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,14 +117,6 @@ def fisher(first: Observed, second: Observed) -> float | None:
     least, chances = dealt(first, second)
     seen = chances[int(first.passed) - least]
     return min(1.0, math.fsum(chance for chance in chances if chance <= seen * (1 + ROUNDING)))
-
-
-def least_fisher(first: Observed, second: Observed) -> float | None:
-    """The smallest p that `fisher` can give for as many observations: all passed against none passed.
-
-    Tarone (1990), Biometrics 46, 515, calls it the minimal attainable level. Undefined where one side has none.
-    """
-    return fisher(first.all(passed=True), second.all(passed=False))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -320,9 +312,7 @@ def paired_difference(sightings: Iterable[PairSighting]) -> PairedDifference | N
     )
 
 
-def paired_interval(
-    *, both: float, first_only: float, second_only: float, neither: float, confidence: float = CONFIDENCE
-) -> Interval:
+def paired_interval(*, both: float, first_only: float, second_only: float, neither: float) -> Interval:
     """Give the interval of the difference of two paired proportions, second minus first.
 
     Newcombe (1998), Statistics in Medicine 17, 2635, method 10: Wilson intervals of the two proportions put together
@@ -333,7 +323,7 @@ def paired_interval(
     """
     n = both + first_only + second_only + neither
     first, second = (both + first_only) / n if n else 0.0, (both + second_only) / n if n else 0.0
-    around_first, around_second = wilson(both + first_only, n, confidence), wilson(both + second_only, n, confidence)
+    around_first, around_second = wilson(both + first_only, n), wilson(both + second_only, n)
     if around_first is None or around_second is None:
         raise ValueError("an interval needs at least one pair")
     margins = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
@@ -346,24 +336,16 @@ def paired_interval(
     return Interval(max(-1.0, change - below), min(1.0, change + above))
 
 
-def sign_test(gained: int, lost: int) -> float:
-    """Exact p of McNemar's test, two-sided: how often a fair coin splits the pairs that changed at least so unevenly.
-
-    McNemar (1947), Psychometrika 12, 153. Without a pair that changed it is 1.
-    """
-    changed, least = gained + lost, min(gained, lost)
-    tail = sum(math.comb(changed, k) for k in range(least + 1)) / 2**changed
-    return float(min(1.0, 2 * tail))
-
-
 def flip_test(moves: Sequence[int]) -> float:
     """Exact p, two-sided: how often the sum of `moves` is as far from 0 when a fair coin gives each its sign.
 
     Fisher's randomization test for pairs (1935, The Design of Experiments, 21). Moves of one each way make it
-    `sign_test`; larger ones are changes that came more than once, which move together. Without any it is 1.
+    McNemar's test (1947, Psychometrika 12, 153), a binomial tail; larger ones are changes that came more than once,
+    which move together. Without any it is 1.
     """
     if all(abs(move) == 1 for move in moves):  # thousands of them would make a table of thousands of sums
-        return sign_test(moves.count(1), moves.count(-1))
+        tail = sum(math.comb(len(moves), k) for k in range(min(moves.count(1), moves.count(-1)) + 1))
+        return float(min(1.0, 2 * tail / 2 ** len(moves)))
     ways = Counter({0: 1})
     for move in moves:
         ways, before = Counter(), ways

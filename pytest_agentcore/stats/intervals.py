@@ -1,4 +1,4 @@
-"""Intervals for pass rates and for their difference: two-sided, 95% unless `confidence` says otherwise."""
+"""Intervals for pass rates and for their difference: two-sided, 95%."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Interval:
     high: float
 
 
-def wilson(passed: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
+def wilson(passed: float, n: float) -> Interval | None:
     """Wilson's score interval for `passed` of `n` independent trials.
 
     Wilson (1927), JASA 22, 209; recommended in Newcombe (1998), Statistics in Medicine 17, 857 (method 3). `n` may be
     an effective sample size, then neither is whole. n = 0 is undefined; n = 1 and all or none passed give intervals
     that end at 1 or 0 and are not empty.
     """
-    return _score(passed, n, NormalDist().inv_cdf((1 + confidence) / 2)) if n > 0 else None
+    return _score(passed, n, NormalDist().inv_cdf((1 + CONFIDENCE) / 2)) if n > 0 else None
 
 
-def exact(passed: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
+def exact(passed: float, n: float) -> Interval | None:
     """Clopper and Pearson's interval (1934, Biometrika 26, 404), which never covers less than promised.
 
     Wider than Wilson's. n = 0 is undefined; all or none passed give intervals that end at 1 or 0.
@@ -42,14 +42,12 @@ def exact(passed: float, n: float, confidence: float = CONFIDENCE) -> Interval |
         return None
     from scipy.special import betaincinv  # noqa: PLC0415 - a second to load, and not every session needs it
 
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     low = float(betaincinv(passed, n - passed + 1, tail)) if passed > 0 else 0.0
     return Interval(low, float(betaincinv(passed + 1, n - passed, 1 - tail)) if passed < n else 1.0)
 
 
-def stratified(
-    strata: Sequence[Observed], weights: Sequence[float] | None = None, confidence: float = CONFIDENCE
-) -> Interval | None:
+def stratified(strata: Sequence[Observed], weights: Sequence[float] | None = None) -> Interval | None:
     """The rate over *the same tasks again*: only the luck within tasks counts, not which tasks they are.
 
     A Wilson interval at an effective sample size, n divided by the design effect (Kish 1965, Survey Sampling, 8.2;
@@ -78,12 +76,10 @@ def stratified(
         within = math.fsum(stratum.passed * (stratum.n - stratum.passed) / stratum.n for stratum, _ in used)
         freedom = sum(stratum.n - 1 for stratum, _ in used)
         size /= min(1.0, (within + PRIOR_WEIGHT * pooled) / (freedom + PRIOR_WEIGHT) / pooled)
-    return wilson(rate * size, size, confidence)
+    return wilson(rate * size, size)
 
 
-def clustered(
-    strata: Sequence[Observed], weights: Sequence[float] | None = None, confidence: float = CONFIDENCE
-) -> Interval | None:
+def clustered(strata: Sequence[Observed], weights: Sequence[float] | None = None) -> Interval | None:
     """The rate over *other tasks like these*: tasks are drawn, trials of one task stand and fall together.
 
     The variance of the ratio estimator between clusters (Cochran 1977, Sampling Techniques, 3rd ed., 11.8; for language
@@ -114,7 +110,7 @@ def clustered(
         apart = math.fsum((share * (s.passed / s.n - rate)) ** 2 for share, (s, _) in zip(shares, used, strict=True))
         correlation = tasks / (tasks - 1) * apart * fewest / pooled
         size = min(most, max(fewest, fewest * tasks / ((tasks - 1) * correlation + 1)))
-    return _score(rate * size, size, _t(confidence, tasks - 1))
+    return _score(rate * size, size, _t(tasks - 1))
 
 
 def difference(first: float, first_interval: Interval, second: float, second_interval: Interval) -> Interval:
@@ -130,13 +126,13 @@ def difference(first: float, first_interval: Interval, second: float, second_int
     )
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+def mean_interval(values: Sequence[float]) -> Interval | None:
     """Give the interval of a mean of any values, by Student's t; fewer than two are undefined."""
     n, centre = len(values), mean(values)
     if n < 2 or centre is None:  # noqa: PLR2004 - a variance needs two
         return None
     variance = math.fsum((value - centre) ** 2 for value in values) / (n - 1)
-    half = _t(confidence, n - 1) * math.sqrt(variance / n)
+    half = _t(n - 1) * math.sqrt(variance / n)
     return Interval(centre - half, centre + half)
 
 
@@ -148,7 +144,7 @@ def _score(passed: float, n: float, z: float) -> Interval:
     return Interval(low, 1.0 if passed >= n else min(1.0, centre + half))
 
 
-def _t(confidence: float, freedom: int) -> float:
+def _t(freedom: int) -> float:
     from scipy.special import stdtrit  # noqa: PLC0415 - a second to load, and not every session needs it
 
-    return float(stdtrit(freedom, (1 + confidence) / 2))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -64,7 +64,7 @@ def learned(strata: Sequence[Observed]) -> Expected:
     return Expected(rates=tuple((stratum.passed + 0.5) / (stratum.n + 1) for stratum in strata))
 
 
-def runs_to_detect(change: float, power: float, of: Expected, alpha: float = ALPHA) -> int:
+def runs_to_detect(change: float, power: float, of: Expected) -> int:
     """Runs of every task, in each of two campaigns, so that `change` is found with chance `power`.
 
     Two proportions with unequal variances, stratified by task: (z₁₋ₐ/₂ + z_power)² · (V₁ + V₂) / (tasks · change²),
@@ -76,18 +76,17 @@ def runs_to_detect(change: float, power: float, of: Expected, alpha: float = ALP
         change: of the mean pass rate, e.g. -0.1; not 0.
         power: between 0 and 1.
         of: what the first campaign is like.
-        alpha: of the two-sided test.
 
     Raises:
         ValueError: there is no room for such a change.
     """
     after = of.moved(change)
-    needed = _deviations(power, alpha) * (of.variance + after.variance) / (len(of.rates) * change**2)
+    needed = _deviations(power) * (of.variance + after.variance) / (len(of.rates) * change**2)
     # less a rounding error, which would otherwise cost a whole further run
     return max(LEAST_RUNS, math.ceil(needed - _ROUNDING))
 
 
-def runs_against(change: float, power: float, of: Expected, runs: int, alpha: float = ALPHA) -> int | None:
+def runs_against(change: float, power: float, of: Expected, runs: int) -> int | None:
     """Do as `runs_to_detect`, where the first campaign exists already and has `runs` runs of every task.
 
     None: it has too few; not even endless runs of the second would find the change against it.
@@ -96,26 +95,26 @@ def runs_against(change: float, power: float, of: Expected, runs: int, alpha: fl
         ValueError: there is no room for such a change.
     """
     after = of.moved(change)
-    room = len(of.rates) * change**2 / _deviations(power, alpha) - of.variance / runs
+    room = len(of.rates) * change**2 / _deviations(power) - of.variance / runs
     return max(LEAST_RUNS, math.ceil(after.variance / room - _ROUNDING)) if room > 0 else None
 
 
-def detectable(runs: int, power: float, of: Expected, rise: bool = False, alpha: float = ALPHA) -> float | None:
+def detectable(runs: int, power: float, of: Expected, rise: bool = False) -> float | None:
     """The smallest fall (or rise) of the mean pass rate that so many runs find with chance `power`.
 
     None: not even that to nothing (or to everything).
     """
     sign, room = (1, 1 - of.mean) if rise else (-1, of.mean)
     low, high = 0.0, room * (1 - _ROUNDING)
-    if runs_to_detect(sign * high, power, of, alpha) > runs:
+    if runs_to_detect(sign * high, power, of) > runs:
         return None
     for _ in range(40):  # halves the change to less than 1e-12: the runs fall as it rises, with no formula back
         middle = (low + high) / 2
-        low, high = (low, middle) if runs_to_detect(sign * middle, power, of, alpha) <= runs else (middle, high)
+        low, high = (low, middle) if runs_to_detect(sign * middle, power, of) <= runs else (middle, high)
     return high
 
 
-def _deviations(power: float, alpha: float) -> float:
+def _deviations(power: float) -> float:
     """Give the squared number of standard errors that the change must be away from 0."""
     normal = NormalDist()
-    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) ** 2
+    return (normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(power)) ** 2

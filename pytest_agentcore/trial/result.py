@@ -190,9 +190,5 @@ class Prices:
 def dollars(result: TrialResult, prices: Prices) -> float:
     """The cost of one trial: its tokens, and its wall clock where the machine is paid by the hour."""
     evaluated = result.prompt_tokens - result.cached_tokens
-    tokens_by_price = (
-        (evaluated, prices.prompt),
-        (result.cached_tokens, prices.cached),
-        (result.reply_tokens, prices.reply),
-    )
-    return sum(tokens * price for tokens, price in tokens_by_price) / 1e6 + result.seconds * prices.hour / 3600
+    priced = evaluated * prices.prompt + result.cached_tokens * prices.cached + result.reply_tokens * prices.reply
+    return priced / 1e6 + result.seconds * prices.hour / 3600

@@ -8,9 +8,9 @@ import pytest
 from results import PASSED, WRONG, result
 from small_packs import pack
 
-from pytest_agentcore.analysis.plan import make_plan
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.stats.power import learned, runs_to_detect
 from pytest_agentcore.trial.result import Prices
 
@@ -42,10 +42,11 @@ def test_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str]) -> None
 def test_from_an_earlier_campaign_it_knows_variance_seconds_and_prices(
     capsys: pytest.CaptureFixture[str], earlier: Path
 ) -> None:
-    plan = make_plan(detect=0.1, power=0.8, earlier=None, tasks=10)
     shown = _plan(capsys, "--detect=0.1", "--from", earlier)
-    runs = int(shown.partition("runs ")[2].split()[0])
-    assert runs < plan.runs / 1.5
+    runs, without = (
+        int(text.partition(" runs of every task")[0].split()[-1]) for text in (shown, _plan(capsys, "--detect=0.1"))
+    )
+    assert runs < without / 1.5
     assert f"{10 * runs} trials a campaign" in shown
     assert f"~{round(10 * runs * 12.5 / 60)}m and ${10 * runs * 0.0022:.2f} a campaign (12.5s a trial" in shown
     assert "27/30 of the scored trials passed" in shown
@@ -74,12 +75,9 @@ def test_a_weak_model_is_asked_about_a_rise(tmp_path: Path, capsys: pytest.Captu
     assert "a rise of the pass rate by 20.0 points" in _plan(capsys, "--detect=20pp", "--from", tmp_path / "weak")
 
 
-def test_the_runs_are_those_of_the_formula(earlier: Path) -> None:
-    from pytest_agentcore.pack.read import read_campaign  # noqa: PLC0415
-
-    plan = make_plan(detect=0.2, power=0.9, earlier=read_campaign(earlier), tasks=10)
-    assert plan.earlier
-    assert plan.runs == runs_to_detect(-0.2, 0.9, learned([task.distinct for task in plan.earlier.figures.tasks]))
+def test_the_runs_are_those_of_the_formula(capsys: pytest.CaptureFixture[str], earlier: Path) -> None:
+    runs = runs_to_detect(-0.2, 0.9, learned([task.distinct for task in read_campaign(earlier).figures.tasks]))
+    assert f"runs {runs} runs of every task" in _plan(capsys, "--detect=20pp", "--power=0.9", "--from", earlier)
 
 
 @pytest.mark.parametrize(
