@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from pytest_agentcore.dialects.dialect import Dialect, Markers
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
-from pytest_agentcore.dialects.json_codec import JsonCodec
-from pytest_agentcore.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.dialects.json_codec import JsonCodec, NamedJsonCodec
 from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 from pytest_agentcore.tools.base import ToolSpec
@@ -29,7 +28,8 @@ HERMES = Dialect(
 )
 """Qwen 2.5 and 3, Hermes, Granite 4 and kin."""
 
-QWEN3_CODER = Dialect(
+QWEN3_CODER = replace(
+    HERMES,
     name="qwen3_coder",
     codec=XmlCodec(
         before_name="<function=",
@@ -40,13 +40,9 @@ QWEN3_CODER = Dialect(
         end="</function>",
         newlines=True,
     ),
-    call=Markers(open="<tool_call>", close="</tool_call>"),
-    pad="\n",
-    between="\n",
     traces=("<function=",),
-    result_open=("<tool_response>",),
-    end_of_turn=("<|im_end|>",),
     taught_by=("<tool_call>", "<function=", "<parameter="),
+    not_taught_by=(),
 )
 """Qwen3-Coder, Qwen 3.5, Nemotron 3 Nano."""
 
@@ -90,14 +86,12 @@ MISTRAL = Dialect(
 )
 """Mistral from tokenizer version 11 on: Mistral Small 3.2, Ministral 3, Devstral, Magistral."""
 
-MISTRAL_JSON = Dialect(
+MISTRAL_JSON = replace(
+    MISTRAL,
     name="mistral_json",
     codec=JsonCodec(beside=("id",)),
-    call=Markers(open="[TOOL_CALLS]"),
     listed=True,
-    reasoning=Markers(open="[THINK]", close="[/THINK]"),
-    result_open=("[TOOL_RESULTS]",),
-    end_of_turn=("</s>",),
+    traces=(),
     taught_by=("[TOOL_CALLS]",),
     not_taught_by=("[ARGS]",),
 )

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
-from pytest_agentcore.dialects.literals import LiteralReader, quoted
-
-QUOTE = '<|"|>'
+from pytest_agentcore.dialects.literals import QUOTE, LiteralReader, quoted
 
 _NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
 _HEAD = re.compile(rf"\s*call:({_NAME.pattern})\s*(?=\{{)")
@@ -33,23 +31,20 @@ def _string(text: str) -> str:
     return f"{QUOTE}{text}{QUOTE}"
 
 
-_NOTATION = Notation(
-    before_name="call:",
-    quote=QUOTE,
-    string=_string,
-    key=lambda key: f"{key if _ANY_KEY.fullmatch(key) else _string(key)}:",
-    any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
-    sorted_keys=True,  # as Jinja's `dictsort` does
-    separator=",",
-    null="None",
-)
-
-
 class GemmaCodec(Codec):
     """The reader below and its inverse."""
 
     example = 'call:<tool>{key:<|"|>text<|"|>,number:1}'
-    notation = _NOTATION
+    notation = Notation(
+        before_name="call:",
+        quote=QUOTE,
+        string=_string,
+        key=lambda key: f"{key if _ANY_KEY.fullmatch(key) else _string(key)}:",
+        any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
+        sorted_keys=True,  # as Jinja's `dictsort` does
+        separator=",",
+        null="None",
+    )
     names = _NAME
 
     def decode(self, text: str, at: int) -> Decoded:

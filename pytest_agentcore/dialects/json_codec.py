@@ -1,10 +1,13 @@
-"""Calls as one JSON object, `{"name": …, "arguments": {…}}`: Hermes, Qwen and kin."""
+"""Calls whose arguments are JSON: in one object, `{"name": …, "arguments": {…}}`, or behind the tool's name.
+
+The first is the form of Hermes, Qwen and kin, the second that of Mistral, DeepSeek V3 and V3.1, Kimi K2, gpt-oss.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -32,7 +35,6 @@ JSON = Notation(
 class JsonCodec(Codec):
     """One object per call with two keys."""
 
-    name_key: str = "name"
     arguments_key: str = "arguments"
     beside: tuple[str, ...] = ()
     """Keys that may stand beside the two and say nothing, e.g. an id."""
@@ -42,8 +44,8 @@ class JsonCodec(Codec):
     @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        head = f'{{"{self.name_key}": "'
-        return replace(JSON, before_name=head, before_arguments=f'", "{self.arguments_key}": ', after_arguments="}")
+        before = f'", "{self.arguments_key}": '
+        return replace(JSON, before_name='{"name": "', before_arguments=before, after_arguments="}")
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -51,18 +53,87 @@ class JsonCodec(Codec):
         if not text.startswith("{", start):
             raise MalformedCall("a JSON object should stand here", start)
         value, end = read_json(text, start)
-        name, arguments = value.get(self.name_key), value.get(self.arguments_key)
+        name, arguments = value.get("name"), value.get(self.arguments_key)
         if not isinstance(name, str) or not name:
-            raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', start)
+            raise MalformedCall('the object needs "name", a non-empty string', start)
         if not isinstance(arguments, dict):
             raise MalformedCall(f'the object needs "{self.arguments_key}", an object', start)
-        if len(value) > 2 and (extra := sorted(set(value) - {self.name_key, self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
+        if len(value) > 2 and (extra := sorted(set(value) - {"name", self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
             raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", start)
         return Decoded((RawCall(name, arguments),), end)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         return self.notation.call(_string(name)[1:-1], arguments)
+
+
+_FENCE = re.compile(r"[ \t\r\n]{0,8}```")
+_NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedJsonCodec(Codec):
+    """A name and an object, with the texts around them as they are written and as they are read."""
+
+    before_name: str = ""
+    between: str
+    """Between name and arguments."""
+    behind: str = ""
+    """Behind the arguments, before the call's closing marker."""
+    between_pattern: str = ""
+    """Pattern that is read as `between`; empty: exactly that."""
+    loosely: str = ""
+    """Pattern that a forgiving reader takes for `between` besides."""
+    read_loosely: Callable[[str, int], tuple[Any, int]] | None = None
+    """Reads arguments that are not quite JSON. `before_name` and `behind` may then be missing, too, and `between` need
+    not be exact."""
+
+    names = re.compile(_NAME)
+
+    @cached_property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        return replace(JSON, before_name=self.before_name, before_arguments=self.between, after_arguments=self.behind)
+
+    def decode(self, text: str, at: int) -> Decoded:
+        """See `Codec.decode`."""
+        head = self._head.match(text, at)
+        if not head:
+            shown = f"{self.before_name}<tool>{self.between}".replace("\n", "\\n")
+            raise MalformedCall(f"{shown} should stand here", skip_space(text, at))
+        if not text.startswith("{", head.end()):
+            raise MalformedCall("the arguments should be a JSON object", head.end())
+        arguments, end = (self.read_loosely or read_json)(text, head.end())
+        if self.behind:
+            wanted, after = self.behind.strip(), skip_space(text, end)
+            if text.startswith(wanted, after):
+                end = after + len(wanted)
+            elif not self.read_loosely:
+                raise MalformedCall(f"{wanted} should follow the arguments", after)
+        elif self.read_loosely and (fence := _FENCE.match(text, end)):
+            end = fence.end()
+        return Decoded((RawCall(head[1], arguments),), end)
+
+    @cached_property
+    def _head(self) -> re.Pattern[str]:
+        before = re.escape(self.before_name)
+        if self.read_loosely:
+            return re.compile(rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)")
+        between = self.between_pattern or re.escape(self.between)
+        return re.compile(rf"[ \t\r\n]*{before}({_NAME}){between}[ \t\r\n]*")
+
+    @property
+    def _between_loosely(self) -> str:
+        between = self.between_pattern or re.escape(self.between)
+        return f"(?:{between}|{self.loosely})" if self.loosely else between
+
+    def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
+        """See `Codec.begins`."""
+        before, follows = re.escape(self.before_name), rf"(?={self._between_loosely}[ \t\r\n]{{0,20}}\{{)"
+        named = [rf"{before}(?:{names}){follows}"] if before else []
+        if any(mark in self.between for mark in "<["):  # else nothing but `before_name` tells it from other text
+            named.append(rf"(?:{names}){follows}")
+        return "|".join(named)
 
 
 def read_json(text: str, at: int) -> tuple[Any, int]:

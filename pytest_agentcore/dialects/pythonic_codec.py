@@ -32,15 +32,6 @@ _PRINT = re.compile(rf"print[ \t]{{0,8}}\(\s{{0,20}}(?={_NAME}[ \t]{{0,8}}\()")
 _ARGUMENT = re.compile(rf"({_KEYWORD})[ \t\r\n]*=[ \t\r\n]*")
 
 
-_NOTATION = replace(
-    JSON,
-    null="None",
-    true="True",
-    false="False",
-    outer=Outer(open="(", close=")", key=lambda key, _raw: f"{key}=", keys=re.compile(_KEYWORD), separator=", "),
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class PythonicCodec(Codec):
     """One call, or with `several` as many as stand there: on lines of their own, printed, or in a list."""
@@ -48,7 +39,13 @@ class PythonicCodec(Codec):
     several: bool = False
 
     example = 'tool(key="text", number=1)'
-    notation = _NOTATION
+    notation = replace(
+        JSON,
+        null="None",
+        true="True",
+        false="False",
+        outer=Outer(open="(", close=")", key=lambda key, _raw: f"{key}=", keys=re.compile(_KEYWORD), separator=", "),
+    )
     names = re.compile(rf"(?!print\Z)(?!.*\.call\Z){_NAME}")
 
     def decode(self, text: str, at: int) -> Decoded:

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
+from pytest_agentcore.dialects.lenient import NAME_KEYS, function_lines
 from pytest_agentcore.dialects.parse import shape
-from pytest_agentcore.dialects.shapes import NAME_KEYS, function_lines
 from pytest_agentcore.trial.modes import Resemblance
 
 _TOKEN_SHAPE = re.compile(

@@ -15,7 +15,7 @@ from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, Ra
 from pytest_agentcore.dialects.families import DIALECTS, GENERIC
 from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
 from pytest_agentcore.dialects.lenient import parse_leniently
-from pytest_agentcore.dialects.loose_json import read_loosely
+from pytest_agentcore.dialects.literals import read_loosely
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError

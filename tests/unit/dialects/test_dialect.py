@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, HERMES
-from pytest_agentcore.dialects.gemma_codec import QUOTE
-from pytest_agentcore.dialects.json_codec import JsonCodec
-from pytest_agentcore.dialects.named_codec import NamedJsonCodec
+from pytest_agentcore.dialects.json_codec import JsonCodec, NamedJsonCodec
+from pytest_agentcore.dialects.literals import QUOTE
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.pythonic_codec import PythonicCodec
 from pytest_agentcore.dialects.xml_codec import XmlCodec

@@ -16,8 +16,8 @@ from refusals import refused
 
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.families import GEMMA4
-from pytest_agentcore.dialects.gemma_codec import QUOTE
 from pytest_agentcore.dialects.grammar import call_grammar
+from pytest_agentcore.dialects.literals import QUOTE
 from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.tools.base import ToolSpec

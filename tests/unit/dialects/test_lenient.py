@@ -27,8 +27,8 @@ from pytest_agentcore.dialects.families import (
     MISTRAL_JSON,
     QWEN3_CODER,
 )
+from pytest_agentcore.dialects.json_codec import NamedJsonCodec
 from pytest_agentcore.dialects.lenient import parse_leniently
-from pytest_agentcore.dialects.named_codec import NamedJsonCodec
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.dialects.xml_codec import XmlCodec

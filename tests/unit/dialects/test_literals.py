@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall
-from pytest_agentcore.dialects.loose_json import as_object, read_loosely
+from pytest_agentcore.dialects.literals import as_object, read_loosely
 
 FORGIVEN = {
     "nothing": ('{"a": [1, -2.5e1, "x\\n\\u00e9", true, null]}', {"a": [1, -25.0, "x\né", True, None]}, ()),
