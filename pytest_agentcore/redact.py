@@ -42,14 +42,13 @@ def redact(value: Any) -> Any:
     if isinstance(value, str):
         return _SECRET_PARAMETER.sub(rf"\g<1>{REDACTED}", _SECRET_TEXT.sub(REDACTED, value))
     if isinstance(value, Mapping):
-        return {str(key): _redact_field(str(key), item) for key, item in value.items()}
+        return {
+            str(key): REDACTED if isinstance(item, str) and item and _SECRET_NAME.search(str(key)) else redact(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return _redact_words(list(value))
     return value
-
-
-def _redact_field(name: str, value: Any) -> Any:
-    return REDACTED if isinstance(value, str) and value and _SECRET_NAME.search(name) else redact(value)
 
 
 def _redact_words(words: list[Any]) -> list[Any]:

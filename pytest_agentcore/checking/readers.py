@@ -279,13 +279,10 @@ def regular_files(root: Path) -> dict[str, int]:
 
 def changed(root: Path, given: Mapping[str, bytes], skipped: Mapping[str, str]) -> frozenset[str]:
     """Paths of files added, removed or modified against `given`; what the frozen copy had to skip counts too."""
-    same = {
-        path
-        for path, size in regular_files(root).items()
-        if path in given and size == len(given[path]) and (root / path).read_bytes() == given[path]
-    }
-    found = {path for path in (*regular_files(root), *skipped) if not is_cache(path)}
-    return frozenset((found | given.keys()) - same)
+    sizes = regular_files(root)
+    sized = (path for path, content in given.items() if sizes.get(path) == len(content))
+    same = {path for path in sized if (root / path).read_bytes() == given[path]}
+    return frozenset({*given, *(path for path in (*sizes, *skipped) if not is_cache(path))} - same)
 
 
 def is_cache(path: str) -> bool:

@@ -29,6 +29,8 @@ from pytest_agentcore.untrusted import clip, visible_lines
 
 Lines = frozenset[tuple[str, int]]
 """Path and line number counted from 1."""
+Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
+"""Positional and named arguments of each call."""
 
 CALL_SECONDS = 20.0
 SHELL_SECONDS = 30.0
@@ -145,24 +147,65 @@ class Trial(Files):
         Arguments and values are plain data; expected values never enter the process. A function that ends its process,
         does not answer within 20 seconds or cannot be loaded is an AssertionError.
         """
-        with bench(self._frozen, self._sandbox) as on:
-            return run_calls(on, target, [(args, kwargs)], seconds=CALL_SECONDS)[0][0]
+        return self._answers(target, [(args, kwargs)], CALL_SECONDS)[0][0]
 
     def call_each(
         self, target: str, arguments: Iterable[Sequence[Any]], seconds: float = CALL_SECONDS
     ) -> list[Outcome]:
         """Like `call` for each tuple of arguments, in one process and in order."""
-        with bench(self._frozen, self._sandbox) as on:
-            answers = run_calls(on, target, [(args, {}) for args in arguments], seconds=seconds)
-            return [outcome for outcome, _lines in answers]
+        return [outcome for outcome, _lines in self._answers(target, [(args, {}) for args in arguments], seconds)]
 
     def trace(self, target: str, *args: Any, **kwargs: Any) -> Lines:
         """The lines of the workspace that one call executes."""
+        return self._answers(target, [(args, kwargs)], CALL_SECONDS, trace=True)[0][1]
+
+    def _answers(
+        self, target: str, calls: Calls, seconds: float, *, trace: bool = False
+    ) -> list[tuple[Outcome, Lines]]:
+        """Call a function of the workspace several times, in one process: each outcome, and the lines it ran if traced.
+
+        Raises:
+            AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
+            TypeError: an argument is no plain data.
+            ValueError: the target is not of the form `src/price.py:total`: the checker's own mistake.
+        """
+        file, colon, name = target.partition(":")
+        if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in file.split("/"):
+            raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
+        token = b"agentcore-answer "  # a mark, no secret: the code could only say what it could have returned
+        order = {
+            "token": token.decode(),
+            "file": file,
+            "name": name,
+            "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
+            "trace": trace,
+        }
         with bench(self._frozen, self._sandbox) as on:
-            return run_calls(on, target, [(args, kwargs)], seconds=CALL_SECONDS, trace=True)[0][1]
+            done = on.python("direct", order, seconds=seconds)
+        answers: dict[int, Mapping[str, Any]] = {}
+        for line in io.BytesIO(done.output):
+            try:
+                message = json.loads(line.removeprefix(token)) if line.startswith(token) else None
+            except (ValueError, RecursionError):
+                continue
+            if not isinstance(message, dict):
+                continue
+            if "unusable" in message:
+                raise AssertionError(clip(str(message["unusable"]), 400))
+            if type(message.get("n")) is int and message["n"] < len(calls):
+                answers.setdefault(message["n"], message)
+        for number in range(len(calls)):
+            if number not in answers:
+                raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
+        return [_answer(answers[number]) for number in range(len(calls))]
 
     def run_tests(self, path: str, seconds: float = TEST_SECONDS) -> TestRun:
-        """Run a given unittest file, or all below a folder, as given, against the workspace's code."""
+        """Run a given unittest file, or all below a folder, as given, against the workspace's code.
+
+        Raises:
+            AssertionError: the judging process was ended before it could report.
+            SandboxError: it could not be closed off from the code under test.
+        """
         given, path = self._given, path.rstrip("/")
         folder = str(PurePosixPath(path).parent) if path in given else path
         found = (p for p in given if p.startswith(f"{path}/") and PurePosixPath(p).match("test*.py"))
@@ -171,8 +214,29 @@ class Trial(Files):
             raise ValueError(f"{path!r} is no test file among the given files, and no folder with any")
         # Everything in a test file's folder belongs to it, unless that is the workspace itself.
         tree = {p: content for p, content in given.items() if p in files or p.startswith(f"{folder}/")}
+        order = {
+            "tests": {path: content.decode() for path, content in tree.items() if path.endswith(".py")},
+            "files": files,
+            "folders": ["", *dict.fromkeys(str(PurePosixPath(file).parent) for file in files)],
+            "seconds": seconds,
+        }
         with bench(self._frozen, self._sandbox, tree) as on:
-            return run_test_files(on, tree, files, seconds)
+            done = on.python("judge", order, seconds=seconds)
+        report = signed_report(done.output)
+        if report is None:
+            why = done.killed_for or f"exit code {done.exit_code}"
+            raise AssertionError(f"the tests in {', '.join(files)} were ended before they could report ({why})")
+        if "exposed" in report:
+            raise SandboxError(str(report["exposed"]))
+        results = report["results"]
+        lines = []
+        for result in results:
+            if result["outcome"] != "passed":
+                lines.append(f"{result['outcome']}: {result['name']}")
+                lines += [f"    {line}" for line in visible_lines(result["text"]) if line]
+        passed = [result["name"] for result in results if result["outcome"] == "passed"]
+        failed = sum(result["outcome"] == "failed" for result in results)
+        return TestRun(len(passed), failed, frozenset(passed), "\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +256,14 @@ class Bench:
         return self.sandbox.run(self.workspace, Command(argv=argv, stdin=stdin, read_only=shown, limits=limits))
 
     def python(self, part: str, order: Mapping[str, Any], *, seconds: float) -> Completed:
-        """Run a part of `inside` with an order."""
-        argv = ["python3", "-I", "-B", "-X", "utf8", self.path("/checker/inside/run.py"), part]
-        return self.run(argv, stdin=json.dumps(order).encode(), seconds=seconds + GRACE)
-
-    def path(self, inside: str) -> str:
-        """How a process in the sandbox sees a path."""
-        return self.sandbox.path(self.workspace, inside)
+        """Run a part of `inside` with an order, which is told where the workspace and the given files are."""
+        script, workspace, given = (
+            self.sandbox.path(self.workspace, inside)
+            for inside in ("/checker/inside/run.py", "/workspace", "/checker/given")
+        )
+        stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
+        argv = ["python3", "-I", "-B", "-X", "utf8", script, part]
+        return self.run(argv, stdin=stdin, seconds=seconds + GRACE)
 
 
 @contextmanager
@@ -285,53 +350,6 @@ class Outcome:
         return kind(self.value)  # type: ignore[call-arg]
 
 
-Answer = tuple[Outcome, Lines]
-"""The outcome of one call, and the lines of the workspace that it executed, if it was traced."""
-Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
-
-
-def run_calls(
-    on: Bench, target: str, calls: Calls, *, seconds: float, trace: bool = False
-) -> list[tuple[Outcome, Lines]]:
-    """Call a function of the workspace several times, in one process: each outcome, and the lines it ran if traced.
-
-    Raises:
-        AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
-        TypeError: an argument is no plain data.
-        ValueError: the target is not of the form `src/price.py:total`: the checker's own mistake.
-    """
-    file, colon, name = target.partition(":")
-    parts = PurePosixPath(file).parts
-    if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in parts:
-        raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
-    token = b"agentcore-answer "  # a mark, no secret: the code could only say what it could have returned
-    order = {
-        "token": token.decode(),
-        "workspace": on.path("/workspace"),
-        "file": file,
-        "name": name,
-        "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
-        "trace": trace,
-    }
-    done = on.python("direct", order, seconds=seconds)
-    answers: dict[int, Mapping[str, Any]] = {}
-    for line in io.BytesIO(done.output):
-        try:
-            message = json.loads(line.removeprefix(token)) if line.startswith(token) else None
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(message, dict):
-            continue
-        if "unusable" in message:
-            raise AssertionError(clip(str(message["unusable"]), 400))
-        if type(message.get("n")) is int and message["n"] < len(calls):
-            answers.setdefault(message["n"], message)
-    for number in range(len(calls)):
-        if number not in answers:
-            raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
-    return [_answer(answers[number]) for number in range(len(calls))]
-
-
 def _plain(value: Any) -> Any:
     def refuse(value: Any) -> Any:
         raise TypeError(f"{type(value).__name__} cannot be passed to code under test: arguments are plain data")
@@ -339,7 +357,7 @@ def _plain(value: Any) -> Any:
     return encode(value, refuse, containers=True)
 
 
-def _answer(message: Mapping[str, Any]) -> Answer:
+def _answer(message: Mapping[str, Any]) -> tuple[Outcome, Lines]:
     said = message.get("lines")
     lines = frozenset(
         (pair[0], pair[1])
@@ -383,40 +401,3 @@ class TestRun:
     """`test_price.TestTotal.test_none`: the file's stem, the class, the method."""
     report: str
     """A line per test that did not pass, and what it said, escaped."""
-
-
-def run_test_files(on: Bench, tree: Mapping[str, bytes], files: list[str], seconds: float) -> TestRun:
-    """Run the files.
-
-    Raises:
-        AssertionError: the judging process was ended before it could report.
-        SandboxError: it could not be closed off from the code under test.
-    """
-    order = {
-        "tests": {path: content.decode() for path, content in tree.items() if path.endswith(".py")},
-        "files": files,
-        "folders": ["", *dict.fromkeys(str(PurePosixPath(file).parent) for file in files)],
-        "workspace": on.path("/workspace"),
-        "given": on.path("/checker/given"),
-        "seconds": seconds,
-    }
-    done = on.python("judge", order, seconds=seconds)
-    report = signed_report(done.output)
-    if report is None:
-        why = done.killed_for or f"exit code {done.exit_code}"
-        raise AssertionError(f"the tests in {', '.join(files)} were ended before they could report ({why})")
-    if "exposed" in report:
-        raise SandboxError(str(report["exposed"]))
-    results = report["results"]
-    passed = [result["name"] for result in results if result["outcome"] == "passed"]
-    lines = []
-    for result in results:
-        if result["outcome"] != "passed":
-            lines.append(f"{result['outcome']}: {result['name']}")
-            lines += [f"    {line}" for line in visible_lines(result["text"]) if line]
-    return TestRun(
-        passed=len(passed),
-        failed=sum(result["outcome"] == "failed" for result in results),
-        names_passed=frozenset(passed),
-        report="\n".join(lines),
-    )

@@ -23,15 +23,15 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
-from pytest_agentcore.sandbox.python import Interpreter, environment, version
+from pytest_agentcore.sandbox.python import Interpreter, environment
 from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.tree import walk
 from pytest_agentcore.sandbox.workspace import require
@@ -46,7 +46,7 @@ PYTHON = "/opt/python"
 GONE_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Bubblewrap:
     """`Sandbox` with mounts and namespaces. Made by `open_sandbox`, which has probed it."""
 
@@ -57,12 +57,6 @@ class Bubblewrap:
     hidden: tuple[Path, ...] = ()
     """Host folders to cover where they would show, e.g. a suite below /usr."""
     name: str = "bubblewrap"
-    _fixed: tuple[str, ...] = field(init=False)
-    """The options that are the same for every command."""
-
-    def __post_init__(self) -> None:
-        fixed = (*_namespaces(as_root=self.uids is not None), *_fixed_mounts(self.interpreter, self.hidden))
-        object.__setattr__(self, "_fixed", fixed)
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
@@ -77,10 +71,15 @@ class Bubblewrap:
         # Since 5.14 the kernel counts a user namespace's processes alone; before, all of the user's.
         release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
         bounds = rlimits_of(command.limits, counted=uid is not None or release >= (5, 14))
-        contents = (*_accounts(uid), seccomp_filter() or b"", command.stdin)
+        # /etc/passwd and /etc/group, so that `ls -l` says the same whatever the number is.
+        ids = (("root", 0), ("nobody", 65534), ("agent", NAMESPACE_UID if uid is None else uid))
+        accounts = "".join(f"{name}:x:{each}:{each}::/tmp:/bin/sh\n" for name, each in ids)
+        groups = "".join(f"{name}:x:{each}:\n" for name, each in ids)
+        contents = (accounts.encode(), groups.encode(), seccomp_filter() or b"", command.stdin)
         with contextlib.ExitStack() as stack:
             passwd, group, rules, stdin = (stack.enter_context(_readable(each)) for each in contents)
-            words = [self.executable, *self._fixed, *_own_mounts(workspace, command, uid, passwd, group)]
+            words = [self.executable, *self._namespaces, *self._mounts]
+            words += _own_mounts(workspace, command, uid, passwd, group)
             words += ["--seccomp", str(rules)] if seccomp_filter() else []
             words += ["--", *as_user, *command.argv]
             namespace = stack.enter_context(_started(words, env, stdin, (passwd, group, rules), bounds))
@@ -104,27 +103,50 @@ class Bubblewrap:
         return {
             "name": self.name,
             "version": said.strip().rpartition(" ")[2],
-            "python": version(),
+            "python": platform.python_version(),
             "uid": "its own" if self.uids is not None else "user namespace",
             "system_call_filter": seccomp_filter() is not None,
             "not_confined": [],
         }
 
+    @cached_property
+    def _namespaces(self) -> list[str]:
+        # A session of its own keeps a command from typing into the harness's terminal (TIOCSTI). A harness that is
+        # killed takes its commands along. Not every kernel has namespaces for control groups.
+        shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        if self.uids is None:
+            return ["--unshare-user", "--uid", str(NAMESPACE_UID), "--gid", str(NAMESPACE_UID), *shared]
+        # For becoming the sandbox's user, and for entering a workspace that this user has closed to others; both are
+        # gone with the change of user.
+        return [*shared, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_DAC_READ_SEARCH"]
 
-# Who the command is.
-
-
-def _namespaces(*, as_root: bool) -> list[str]:
-    # A session of its own keeps a command from typing into the harness's terminal (TIOCSTI). A harness that is killed
-    # takes its commands along. Not every kernel has namespaces for control groups.
-    shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    if not as_root:
-        return ["--unshare-user", "--uid", str(NAMESPACE_UID), "--gid", str(NAMESPACE_UID), *shared]
-    # For becoming the sandbox's user, and for entering a workspace that this user has closed to others; both are
-    # gone with the change of user.
-    needed = ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH")
-    return [*shared, *(word for name in needed for word in ("--cap-add", name))]
+    @cached_property
+    def _mounts(self) -> list[str]:
+        """Programs and the interpreter, read-only; packages, sources and `hidden` folders among them are covered."""
+        words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]  # of its own, with next to nothing in them
+        for path in filter(os.path.exists, SHOWN):
+            words += ["--ro-bind", path, path]
+        # Links into /usr on most distributions, folders on the others.
+        for folder in map(Path, SYSTEM):
+            if folder.is_symlink():
+                words += ["--symlink", str(folder.readlink()), str(folder)]
+            elif folder.is_dir():
+                words += ["--ro-bind", str(folder), str(folder)]
+        installed = self.interpreter.prefix
+        if not installed.is_relative_to("/usr"):  # which is shown already
+            words += [*_parents(str(installed)), "--ro-bind", str(installed), str(installed)]
+        words += [*_parents(PYTHON), "--dir", PYTHON]
+        # Found first on PATH, whatever else is installed below /usr; by its real path it finds its standard library.
+        for name in ("python3", "python"):
+            words += ["--symlink", str(self.interpreter.executable), f"{PYTHON}/{name}"]
+        # An empty, read-only folder over each that is not to be seen, unless that is empty: every mount costs time.
+        shown = [*map(Path, SHOWN), installed]
+        wanted = {*self.interpreter.package_folders(), *map(Path, HIDDEN), *(path.resolve() for path in self.hidden)}
+        covered = sorted(p for p in wanted if any(p.is_relative_to(s) for s in shown) and _has_content(p))
+        for folder in (p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)):
+            words += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
+        return words
 
 
 def _hand_over(workspace: Workspace, uid: int) -> None:
@@ -138,46 +160,10 @@ def _hand_over(workspace: Workspace, uid: int) -> None:
         os.chown(folder, uid, uid, follow_symlinks=False)
 
 
-def _accounts(uid: int | None) -> tuple[bytes, bytes]:
-    """/etc/passwd and /etc/group, so that `ls -l` says the same whatever the number is."""
-    ids = (("root", 0), ("nobody", 65534), ("agent", NAMESPACE_UID if uid is None else uid))
-    passwd = "".join(f"{name}:x:{each}:{each}::/tmp:/bin/sh\n" for name, each in ids)
-    return passwd.encode(), "".join(f"{name}:x:{each}:\n" for name, each in ids).encode()
-
-
-# What it sees.
-
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SHOWN = ("/usr", "/nix/store", "/etc/alternatives", "/etc/ld.so.cache")
 HIDDEN = ("/usr/src",)
 """Folders below those that are shown; containers like to keep a project there."""
-
-
-def _fixed_mounts(interpreter: Interpreter, hidden: Sequence[Path]) -> list[str]:
-    """Programs and the interpreter, read-only; packages, sources and `hidden` folders among them are covered."""
-    words = ["--proc", "/proc", "--dev", "/dev", "--dir", "/etc"]  # of its own, with next to nothing in them
-    for path in filter(os.path.exists, SHOWN):
-        words += ["--ro-bind", path, path]
-    # Links into /usr on most distributions, folders on the others.
-    for folder in map(Path, SYSTEM):
-        if folder.is_symlink():
-            words += ["--symlink", str(folder.readlink()), str(folder)]
-        elif folder.is_dir():
-            words += ["--ro-bind", str(folder), str(folder)]
-    prefix = str(interpreter.prefix)
-    if not interpreter.prefix.is_relative_to("/usr"):  # which is shown already
-        words += [*_parents(prefix), "--ro-bind", prefix, prefix]
-    words += [*_parents(PYTHON), "--dir", PYTHON]
-    # Found first on PATH, whatever else is installed below /usr; by its real path it finds its standard library.
-    for name in ("python3", "python"):
-        words += ["--symlink", str(interpreter.executable), f"{PYTHON}/{name}"]
-    # An empty, read-only folder over each that is not to be seen, unless it is empty anyway: every mount costs time.
-    shown = [*map(Path, SHOWN), interpreter.prefix]
-    wanted = {*interpreter.package_folders(), *map(Path, HIDDEN), *(path.resolve() for path in hidden)}
-    covered = sorted(p for p in wanted if any(p.is_relative_to(s) for s in shown) and _has_content(p))
-    for folder in (p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)):
-        words += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
-    return words
 
 
 def _own_mounts(workspace: Workspace, command: Command, uid: int | None, passwd: int, group: int) -> list[str]:
@@ -321,10 +307,16 @@ def _started(
         gate.close()
         namespace = Namespace(process, status)
         try:
-            namespace.limit(bounds)
-        except BaseException:
+            first = namespace.first_pid()
+            if first is not None:  # else it could not start, and says why at its end
+                with contextlib.suppress(ProcessLookupError):
+                    for which, value in bounds.items():
+                        resource.prlimit(first, which, (value, value))
+        except BaseException as error:
             process.kill()
             process.communicate()
+            if isinstance(error, OSError | ValueError):
+                raise SandboxError(f"a command's limits could not be set: {error}") from error
             raise
         opener.close()
         yield namespace
@@ -366,23 +358,6 @@ class Namespace(Running):
         super().__init__(process)
         self._status, self._said = status, b""
 
-    def limit(self, bounds: Mapping[int, int]) -> None:
-        """Limit the first process, and with it all that it is going to start.
-
-        Raises:
-            SandboxError: the system does not let us.
-        """
-        first = self._first_pid()
-        if first is None:
-            return  # it could not start, and says why at its end
-        try:
-            for which, value in bounds.items():
-                resource.prlimit(first, which, (value, value))
-        except ProcessLookupError:
-            return
-        except (OSError, ValueError) as error:
-            raise SandboxError(f"a command's limits could not be set: {error}") from error
-
     def pids(self, most: int) -> list[int]:
         """See `Running.pids`; bubblewrap's own process inside the namespace does not count."""
         return reaper.below(self.process.pid, most + 2)[1:]
@@ -393,7 +368,7 @@ class Namespace(Running):
         Mostly nothing is left but that first process, which is bubblewrap's own and on its way out. It is not waited
         for: taking its mounts down costs more than all the rest.
         """
-        first = self._first_pid()
+        first = self.first_pid()
         if first is None or (self.process.poll() is not None and not reaper.below(first)):
             return
         try:
@@ -414,7 +389,8 @@ class Namespace(Running):
             self._said += block
         return b'"exit-code"' in self._said
 
-    def _first_pid(self) -> int | None:
+    def first_pid(self) -> int | None:
+        """The first process of the namespace; None when bubblewrap has made none."""
         while b"\n" not in self._said and (block := self._status.read(4096)):
             self._said += block
         line = self._said.partition(b"\n")[0]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
-from pytest_agentcore.sandbox.python import Interpreter, environment, make_python, version
+from pytest_agentcore.sandbox.python import Interpreter, environment, make_python
 from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.workspace import clear, require
 
@@ -55,11 +56,23 @@ class PlainProcess:
         limits = ",".join(f"{kind}={value}" for kind, value in rlimits(command.limits).items())
         # The reaper needs no packages, and without `site` it starts in a fraction of the time.
         argv = [str(self.interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv]
-        with self._mounted(workspace, command.read_only), tempfile.TemporaryFile() as stdin:
-            stdin.write(command.stdin)
-            stdin.seek(0)
-            process = start(argv, stdin=stdin.fileno(), env=env, cwd=workspace.root)
-            return supervise(_Tree(process, mark), workspace, command.limits)
+        # Copies, not links: a command that tampers with them has not touched the originals.
+        clear(workspace.tmp / MOUNTS)
+        try:
+            for inside, host in command.read_only.items():
+                target = Path(self.path(workspace, inside))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if host.is_dir():
+                    shutil.copytree(host, target, dirs_exist_ok=True)
+                else:
+                    shutil.copyfile(host, target)
+            with tempfile.TemporaryFile() as stdin:
+                stdin.write(command.stdin)
+                stdin.seek(0)
+                process = start(argv, stdin=stdin.fileno(), env=env, cwd=workspace.root)
+                return supervise(_Tree(process, mark), workspace, command.limits)
+        finally:
+            clear(workspace.tmp / MOUNTS)
 
     def path(self, workspace: Workspace, inside: str) -> str:
         """The host's path: there are no mounts, so a process sees the workspace and the copies where they lie."""
@@ -70,24 +83,7 @@ class PlainProcess:
 
     def describe(self) -> Mapping[str, Any]:
         """See `Sandbox.describe`."""
-        return {"name": self.name, "version": "1", "python": version(), "not_confined": list(NOT_CONFINED)}
-
-    @contextlib.contextmanager
-    def _mounted(self, workspace: Workspace, mounts: Mapping[str, Path]) -> Iterator[None]:
-        """Copies, not links: a command that tampers with them has not touched the originals."""
-        home = workspace.tmp / MOUNTS
-        clear(home)
-        try:
-            for inside, host in mounts.items():
-                target = Path(self.path(workspace, inside))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if host.is_dir():
-                    shutil.copytree(host, target, dirs_exist_ok=True)
-                else:
-                    shutil.copyfile(host, target)
-            yield
-        finally:
-            clear(home)
+        return {"name": self.name, "version": "1", "python": platform.python_version(), "not_confined": [*NOT_CONFINED]}
 
 
 class _Tree(Running):

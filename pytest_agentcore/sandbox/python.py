@@ -55,15 +55,6 @@ def base_interpreter() -> Interpreter:
     return Interpreter(executable=executable.resolve(), prefix=prefix)
 
 
-def version() -> str:
-    """The version that both sandboxes offer, for header and manifest."""
-    return ".".join(map(str, sys.version_info[:3]))
-
-
-HASH_SEED = "0"
-"""Sets and dicts of strings iterate alike in every trial: a difference between two trials is the model's."""
-
-
 def environment(*, path: str, home: str, extra: Mapping[str, str]) -> dict[str, str]:
     """The sandbox's own variables and, on top, a command's."""
     return {
@@ -74,7 +65,8 @@ def environment(*, path: str, home: str, extra: Mapping[str, str]) -> dict[str, 
         "LOGNAME": "agent",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        "PYTHONHASHSEED": HASH_SEED,
+        # Sets and dicts of strings iterate alike in every trial: a difference between two trials is the model's.
+        "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         **extra,

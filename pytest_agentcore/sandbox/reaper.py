@@ -28,10 +28,6 @@ PATIENCE = 10.0
 """Seconds until what the kernel does not let go of is given up."""
 
 
-class Asked(Exception):
-    """SIGTERM came: the command is to end now."""
-
-
 def main(arguments: Sequence[str]) -> int:
     """The exit code of the command, 128 and the signal when one ended it."""
     pairs = (word.split("=") for word in arguments[0].split(","))
@@ -44,12 +40,12 @@ def main(arguments: Sequence[str]) -> int:
     if child == 0:
         _become(argv, limits)
     try:
-        signal.signal(signal.SIGTERM, _ask)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         pid = status = 0
         while pid != child:  # adopted orphans are reaped on the way
             pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
-    except Asked:
+    except KeyboardInterrupt:  # the command is to end now
         code = -signal.SIGTERM
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Kill until the kernel says that there is no child any more, which an adopter's list of orphans cannot miss. The
@@ -62,10 +58,6 @@ def main(arguments: Sequence[str]) -> int:
             kill_below(os.getpid())
             time.sleep(0.001)
     return 128 - code if code < 0 else code
-
-
-def _ask(*_: object) -> None:
-    raise Asked
 
 
 def _become(argv: Sequence[str], limits: Mapping[int, int]) -> None:

@@ -182,15 +182,7 @@ class _Meter:
 
     def look(self) -> str:
         """The limit that the tree exceeds now, or nothing; sets when to look again."""
-        began = time.monotonic()
-        exceeded = self._exceeded()
-        took = time.monotonic() - began
-        self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
-        self.next_look = began + took + max(self._pause, took / SHARE)
-        return exceeded
-
-    def _exceeded(self) -> str:
-        limits = self.limits
+        began, limits = time.monotonic(), self.limits
         pids = self._running.pids(limits.processes)
         if len(pids) > limits.processes:
             return "processes"
@@ -199,7 +191,12 @@ class _Meter:
         # A command that finds the disk overfull may still delete; what it may not is add.
         if not self._disk_cap:
             self._disk_cap = max(limits.disk_bytes, disk(self._folders, limits.disk_bytes * OVERFULL))
-        return "disk_bytes" if nameless(pids) + disk(self._folders, self._disk_cap) > self._disk_cap else ""
+        if nameless(pids) + disk(self._folders, self._disk_cap) > self._disk_cap:
+            return "disk_bytes"
+        took = time.monotonic() - began
+        self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+        self.next_look = began + took + max(self._pause, took / SHARE)
+        return ""
 
 
 def memory(pids: Sequence[int], cap: int) -> int:

@@ -15,9 +15,6 @@ from typing import Any
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.task import IGNORED, task_id
 
-_DIGEST_SHOWN = 12
-"""Characters."""
-
 SYSTEM_PROMPT = """\
 You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
 nothing is done unless a tool does it. When the work is finished, answer with one short sentence and no tool call.
@@ -124,7 +121,7 @@ def overshadowed(name: str, home: Path = Path()) -> str:
     shipped, folder = shipped_suites().get(name), home / name
     if shipped is None or not folder.is_dir() or folder.resolve() == shipped:
         return ""
-    mine, other = Suite.load(shipped).digest[:_DIGEST_SHOWN], Suite.load(folder).digest[:_DIGEST_SHOWN]
+    mine, other = (Suite.load(each).digest[:12] for each in (shipped, folder))
     if mine == other:
         return ""
     return (

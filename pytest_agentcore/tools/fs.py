@@ -20,7 +20,7 @@ from pytest_agentcore.sandbox.base import MIB
 from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
 from pytest_agentcore.sandbox.workspace import linked_outside
 from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
-from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, decode, harmless
+from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, harmless
 
 SEEN_AS = "/workspace"
 READ_BYTES = 64 * MIB
@@ -62,7 +62,7 @@ class FsRead:
             raise ToolError(f"{where.path} has more than {READ_BYTES} bytes")
         if b"\0" in content[:BINARY_PROBE]:
             raise ToolError(f"{where.path} is a binary file of {len(content)} bytes, not text")
-        text = decode(content)
+        text = content.decode(errors="replace")
         offset, lines = arguments.get("offset", 1), arguments.get("lines")
         if offset == 1 and lines is None:
             return text or f"({where.path} is empty)"
@@ -151,8 +151,22 @@ def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[
             fd = os.open(context.workspace.root, DIRECTORY)
             stack.callback(os.close, fd)
             for index, part in enumerate(parts[:-1]):
-                fd = _enter(fd, part, "/".join(parts[: index + 1]), create=create)
+                above, here = fd, "/".join(parts[: index + 1])
+                if create:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, 0o755, dir_fd=above)
+                try:
+                    fd = os.open(part, DIRECTORY, dir_fd=above)
+                except FileNotFoundError:
+                    raise ToolError(f"{here}: there is no such folder") from None
+                except OSError as error:
+                    if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                        kind = Place(above, part, here).kind()
+                        raise ToolError(f"{here} is {kind}, not a folder of the workspace") from None
+                    raise
                 stack.callback(os.close, fd)
+                if create:
+                    _hand_over(fd, above)
             yield Place(fd, parts[-1] if parts else ".", "/".join(parts) or ".")
     except OSError as error:
         if error.errno in _THE_AGENTS_DOING:
@@ -175,23 +189,6 @@ def _parts(context: ToolContext, path: str) -> list[str]:
     if relative.startswith("/") or ".." in parts:
         raise ToolError(f"{harmless(path)!r} is outside {SEEN_AS}; use a path below it, without `..`")
     return list(parts)
-
-
-def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
-    if create:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(part, 0o755, dir_fd=fd)
-    try:
-        entered = os.open(part, DIRECTORY, dir_fd=fd)
-    except FileNotFoundError:
-        raise ToolError(f"{path}: there is no such folder") from None
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise ToolError(f"{path} is {Place(fd, part, path).kind()}, not a folder of the workspace") from None
-        raise
-    if create:
-        _hand_over(entered, fd)
-    return entered
 
 
 def open_file(context: ToolContext, where: Place, flags: int = os.O_RDONLY) -> int:

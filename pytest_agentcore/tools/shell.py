@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits
 from pytest_agentcore.tools import sql_reader
 from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
 from pytest_agentcore.tools.fs import open_file, place
-from pytest_agentcore.tools.text import decode
 
 LEAST_SECONDS = 1.0
 """A process gets this much even when the trial's time is up in less."""
@@ -43,7 +42,7 @@ class Shell:
         limits = Limits(wall_seconds=min(Limits().wall_seconds, max(LEAST_SECONDS, context.seconds_left)))
         run = Command(argv=["sh", "-c", encoded.decode()], limits=limits)
         completed = context.sandbox.run(context.workspace, run)
-        text = decode(completed.output)
+        text = completed.output.decode(errors="replace")
         if text and not text.endswith("\n"):
             text += "\n"
         if completed.dropped_bytes:
@@ -117,7 +116,7 @@ class SqlQuery:
         try:
             said: Mapping[str, Any] = json.loads(completed.output)
         except ValueError:  # the file is the agent's, so a reader that crashed over it is the agent's error
-            raise ToolError(f"the query failed: {decode(completed.output)[-300:].strip()}") from None
+            raise ToolError(f"the query failed: {completed.output.decode(errors='replace')[-300:].strip()}") from None
         if "error" in said:
             raise ToolError(SENTENCES.get(said["error"], f"SQLite: {said['error']}"))
         return _table(said)
@@ -131,9 +130,6 @@ def _table(said: Mapping[str, Any]) -> str:
     if not columns:
         return count
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    rule = "-+-".join("-" * width for width in widths)
-    return "\n".join([_line(columns, widths), rule, *(_line(row, widths) for row in rows), count])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, *rows))
+    head, *lines = (" | ".join(row).rstrip() for row in padded)
+    return "\n".join([head, "-+-".join("-" * width for width in widths), *lines, count])

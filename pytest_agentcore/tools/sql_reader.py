@@ -32,22 +32,18 @@ def main(order: dict[str, object]) -> dict[str, object]:
     except sqlite3.Error as error:
         return {"error": str(error)}
     try:
-        confine(connection, float(str(order["seconds"])))
+        # It reads and nothing else, and not for ever.
+        deadline = time.monotonic() + float(str(order["seconds"]))
+        connection.text_factory = lambda value: value.decode("utf-8", errors="replace")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
+        connection.set_authorizer(permit)
         return answer(connection.execute(str(order["query"])), int(str(order["rows"])), int(str(order["bytes"])))
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError, ValueError) as error:
         return {"error": str(error) or type(error).__name__}
     finally:
         connection.close()
-
-
-def confine(connection: sqlite3.Connection, seconds: float) -> None:
-    """Let the connection read and nothing else, and not for ever."""
-    deadline = time.monotonic() + seconds
-    connection.text_factory = lambda value: value.decode("utf-8", errors="replace")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
-    connection.set_authorizer(permit)
 
 
 def permit(action: int, first: str | None, second: str | None, *_: str | None) -> int:

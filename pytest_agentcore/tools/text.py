@@ -1,4 +1,4 @@
-"""The text of a tool result on its way to a model: decoded, without control characters, clipped."""
+"""The text of a tool result on its way to a model: without control characters, clipped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ _HARMFUL = re.compile(
     "|[\u202a-\u202e\u2066-\u2069]"  # these turn the direction of text around
     "|[\ud800-\udfff]"
 )
-
-
-def decode(output: bytes) -> str:
-    """Text of whatever bytes a process or a file gave; what is no UTF-8 becomes U+FFFD."""
-    return output.decode("utf-8", errors="replace")
 
 
 def harmless(text: str) -> str:

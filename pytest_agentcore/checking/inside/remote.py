@@ -44,32 +44,27 @@ class Link:
             TypeError: an argument cannot be given to the code under test.
         """
         request = {"op": op, "args": [self._encode(arg) for arg in args]}
-        value, error = self._settled(request, args)
-        # Raised out here: in there, what the code has raised would be taken for a message that cannot be read.
-        if error is not None:
-            raise error
-        return value
-
-    def _settled(self, request: dict[str, Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
-        """The decoded value or exception of a reply."""
         try:
             if self.silence:
                 raise Silence(self.silence)
             reply = self._pipe.exchange(request, self._answer)
             sys.stdout.write(str(reply.get("printed", "")))
-            if "raised" in reply:
-                return None, self._exception(reply["raised"])
+            error = self._exception(reply["raised"]) if "raised" in reply else None
             # Do to a call's own arguments what the code under test did to its copies.
-            for number, data in reply["mutated"].items():
+            for number, data in (reply["mutated"] if error is None else {}).items():
                 old, new = args[1][int(number)], self._decode(data)
                 if type(old) is not type(new):
                     raise WireError("an argument changed its type")
                 _REFILL[type(old)](old, new)
-            return self._decode(reply["value"]), None
+            value = None if error is not None else self._decode(reply["value"])
         except (Silence, LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
             said = str(problem) if isinstance(problem, Silence) else "the code under test sent no value"
             self.silence = self.silence or said
             raise Silence(self.silence) from None
+        # Raised out here: in there, what the code has raised would be taken for a message that cannot be read.
+        if error is not None:
+            raise error
+        return value
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Serve a request of the worker: calling a function that a test handed over."""
@@ -264,15 +259,11 @@ class RemoteModule(ModuleType):
 
 
 def _builtin(module: str, name: str) -> type[BaseException] | None:
-    if module == "builtins":
-        found = getattr(builtins, name, None)
-        return RuntimeError if name in _NOT_RAISED or not _is_exception(found) else found
     root = module.partition(".")[0]
     if root in _RUNS_TESTS or root not in sys.stdlib_module_names:
         return None
-    found = getattr(sys.modules.get(module), name, None)
-    return found if _is_exception(found) else None
-
-
-def _is_exception(found: Any) -> bool:
-    return isinstance(found, type) and issubclass(found, BaseException)
+    found = getattr(builtins if module == "builtins" else sys.modules.get(module), name, None)
+    known = found if isinstance(found, type) and issubclass(found, BaseException) else None
+    if module == "builtins" and (known is None or name in _NOT_RAISED):
+        return RuntimeError
+    return known
