@@ -165,7 +165,11 @@ def _settle(
         raise UsageError(
             f"{entry.origin}: {entry.name}.backend: {entry.backend!r} is none of {known}; a plugin adds others"
         )
-    engine = _engine(entry, settings)
+    # with several models some of the engine values may be for the others
+    kinds: list[type[EngineSettings | EndpointSettings]] = [EngineSettings, EndpointSettings]
+    own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds
+    foreign = settings_of(other).keys() - settings_of(own).keys() if len(settings.models) > 1 else set()
+    engine = read_settings(own, {key: value for key, value in settings.engine.items() if key not in foreign})
     for key in settings.sampling:
         if key in entry.not_sent:
             raise UsageError(
@@ -209,11 +213,3 @@ def _entry(
     if entry.backend == ENDPOINT and settings.api_key_env:
         return replace(entry, api_key_env=checked_variable(settings.api_key_env))
     return entry
-
-
-def _engine(entry: ModelEntry, settings: Settings) -> EngineSettings | EndpointSettings:
-    """The engine values that are for this model; with several models some may be for the others."""
-    kinds: list[type[EngineSettings | EndpointSettings]] = [EngineSettings, EndpointSettings]
-    own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds
-    foreign = settings_of(other).keys() - settings_of(own).keys() if len(settings.models) > 1 else set()
-    return read_settings(own, {key: value for key, value in settings.engine.items() if key not in foreign})

@@ -6,9 +6,8 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from pytest_agentcore.agent.loop import opening
 from pytest_agentcore.agent.session import call_json
@@ -99,15 +98,6 @@ LINES = 60
 """Diary lines that may be added at most to come near the number; an errand is shorter than that."""
 
 
-class Counted(StrEnum):
-    """The way in which tokens were counted."""
-
-    tokenizer = "tokenizer"
-    """By the backend: the prompt with the earlier conversation less the prompt without."""
-    characters = "characters"
-    """A token for every four characters: the backend cannot be asked."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextLoad:
     """Earlier conversation as one task gets it."""
@@ -116,7 +106,9 @@ class ContextLoad:
     """Tokens that were asked for."""
     tokens: int
     """Tokens that it takes, fewer by less than a line."""
-    counted: Counted
+    counted: Literal["tokenizer", "characters"]
+    """By the backend: the prompt with the earlier conversation less the prompt without; or, where the backend cannot be
+    asked, a token for every four characters."""
     messages: Sequence[Message]
 
     def to_json(self) -> dict[str, Any]:
@@ -124,17 +116,17 @@ class ContextLoad:
         return {
             "asked": self.asked,
             "tokens": self.tokens,
-            "counted": self.counted.value,
+            "counted": self.counted,
             "messages": [_to_json(message) for message in self.messages],
         }
 
 
 def build_load(asked: int, backend: Backend, system: str, specs: Sequence[ToolSpec], policy: Policy) -> ContextLoad:
     """The earlier conversation of `asked` tokens that goes before a task with these tools."""
-    counted, without = Counted.characters, 0
+    without = 0
     first, *rest = opening(system, "What is next?")
     if isinstance(backend, CountsTokens):
-        counted, without = Counted.tokenizer, backend.count_tokens([first, *rest], specs, policy)
+        without = backend.count_tokens([first, *rest], specs, policy)
 
     def measure(messages: Sequence[Message]) -> int:
         if isinstance(backend, CountsTokens):
@@ -142,6 +134,7 @@ def build_load(asked: int, backend: Backend, system: str, specs: Sequence[ToolSp
         return sum(len(json.dumps(_to_json(each), ensure_ascii=False)) for each in messages) // CHARACTERS_PER_TOKEN
 
     messages = conversation(asked, [spec.name for spec in specs], measure)
+    counted: Literal["tokenizer", "characters"] = "tokenizer" if isinstance(backend, CountsTokens) else "characters"
     return ContextLoad(asked=asked, tokens=measure(messages), counted=counted, messages=messages)
 
 

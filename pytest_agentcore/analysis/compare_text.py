@@ -59,7 +59,15 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     test = comparison.test
     if test is None:
         return "Nothing can be said: no task has scored trials in both campaigns."
-    scores = _scores(comparison, first, second)
+    # what both sides scored over the tasks that the test is about
+    used = [task for task in comparison.tasks if task.p is not None]
+    one, two = (Rates.sum(side) for side in zip(*((task.first.rates, task.second.rates) for task in used), strict=True))
+    distinct = sum(task.first.distinct.n for task in used), sum(task.second.distinct.n for task in used)
+    is_plain = distinct == (one.scored, two.scored)
+    once = "" if is_plain else f" (identical trials count once: {distinct[1]} and {distinct[0]})"
+    where = f"on the {count(len(used), 'task')} that both have scored trials of"
+    scored = f"{second} passed {score(two.passed, two.scored)} and {first} {score(one.passed, one.scored)}"
+    scores = f"{scored} of the scored trials {where}{once}"
     # with these numbers no result could have been significant, so its p would say nothing about the campaigns
     if not is_significant(test.least_p):
         return f"So few trials can show nothing: {scores}. Even all against none would have {p_is(test.least_p)}."
@@ -104,18 +112,6 @@ def looks_sentence(comparison: Comparison) -> str:
     asks = f"{count(looks, 'look')} at single tasks: to count, a task needs p = {threshold(ALPHA / looks)} or less"
     met = f"met by {', '.join(found)}" if found else "none has it"
     return f"{asks} ({ALPHA:g} shared among {looks}; Holm after the first); {met}"
-
-
-def _scores(comparison: Comparison, first: str, second: str) -> str:
-    """Say what both sides scored over the tasks that the test is about."""
-    used = [task for task in comparison.tasks if task.p is not None]
-    one, two = (Rates.sum(side) for side in zip(*((task.first.rates, task.second.rates) for task in used), strict=True))
-    distinct = sum(task.first.distinct.n for task in used), sum(task.second.distinct.n for task in used)
-    is_plain = distinct == (one.scored, two.scored)
-    once = "" if is_plain else f" (identical trials count once: {distinct[1]} and {distinct[0]})"
-    where = f"on the {count(len(used), 'task')} that both have scored trials of"
-    scored = f"{second} passed {score(two.passed, two.scored)} and {first} {score(one.passed, one.scored)}"
-    return f"{scored} of the scored trials {where}{once}"
 
 
 def _share(figures: Figures) -> str:

@@ -85,8 +85,18 @@ class Gate:
         Raises:
             UsageError: no task, or more than one, is meant.
         """
-        known = sorted(set(tasks))
-        return Gate(tuple(replace(t, task=_find(t.task, known)) if t.task else t for t in self.thresholds))
+        known, resolved = sorted(set(tasks)), []
+        for threshold in self.thresholds:
+            begun = threshold.task
+            # up to the next underscore: task_1 is not the beginning of task_10_sql
+            stem = f"{begun.rstrip('_')}_"
+            found = [begun] if begun in known else [task for task in known if task.startswith(stem)]
+            if begun and len(found) != 1:
+                there = f"there are {', '.join(known)}" if known else "it has none"
+                problem = f"could be {' or '.join(found)}" if found else f"is no task of this run; {there}"
+                raise UsageError(f"--min-pass-rate: {begun!r} {problem}")
+            resolved.append(replace(threshold, task=found[0]) if begun else threshold)
+        return Gate(tuple(resolved))
 
     def check(self, campaigns: Mapping[str, Campaign]) -> GateVerdict:
         """Judge campaigns by the names that sentences call them. Rates are effective ones; call on a resolved gate."""
@@ -151,18 +161,6 @@ def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[s
             f"model whose true rate is {threshold.given} passes {result}"
         )
     return why, note
-
-
-def _find(beginning: str, known: Sequence[str]) -> str:
-    if beginning in known:
-        return beginning
-    # up to the next underscore: task_1 is not the beginning of task_10_sql
-    found = [task for task in known if task.startswith(f"{beginning.rstrip('_')}_")]
-    if len(found) == 1:
-        return found[0]
-    there = f"there are {', '.join(known)}" if known else "it has none"
-    problem = f"could be {' or '.join(found)}" if found else f"is no task of this run; {there}"
-    raise UsageError(f"--min-pass-rate: {beginning!r} {problem}")
 
 
 def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> GateVerdict:

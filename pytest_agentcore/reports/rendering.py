@@ -79,13 +79,18 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
     title = f"{manifest.model} on {manifest.suite.title}"
     transcripts, embedded = embed(report, room)
     style, script = resource("page.css"), resource("page.js")
+    # CSP Level 3: exactly these two inline elements are admitted
+    sources = []
+    for kind, text in (("script", script), ("style", style)):
+        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        sources.append(f"{kind}-src 'sha256-{digest}'")
     runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
     repeated = report.figures.overall.repeats
     template = html_environment().get_template("page.html.jinja")
     yield from template.generate(
         about(report),
         title=title,
-        policy=content_policy(style=style, script=script),
+        policy="; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"]),
         # the only markup that is not escaped: made here, or escaped by those who made it
         trusted={"style": style, "script": script, "data": for_script(page_data(report, embedded, title))},
         transcripts=transcripts,
@@ -109,15 +114,6 @@ def for_script(value: Any) -> str:
     """
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def content_policy(*, style: str, script: str) -> str:
-    """Write the `Content-Security-Policy` (CSP Level 3) that admits exactly these two inline elements."""
-    sources = []
-    for kind, text in (("script", script), ("style", style)):
-        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        sources.append(f"{kind}-src 'sha256-{digest}'")
-    return "; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"])
 
 
 def group_page(group: Group) -> str:

@@ -100,21 +100,15 @@ def summary_lines(campaign: Campaign, folder: Path, width: int = 80, *, doubts: 
         lines += [(caution.label, caution.text) for caution in cautions(campaign)]
     inside = "manifest.json, data/ (results, transcripts, workspaces), verification/ (CSV)"
     lines += [("files", str(folder)), ("", inside)]
-    return [*_task_table(campaign, width), "", *labelled_lines(lines, width)]
-
-
-def _task_table(campaign: Campaign, width: int) -> list[str]:
-    """Show means over the scored trials, or over all that were recorded where none was scored."""
-    manifest, figures = campaign.manifest, campaign.figures
-    grouped = by_task(campaign.results, manifest.tasks)
+    # means over the scored trials, or over all that were recorded where none was scored
+    manifest, grouped, notes = campaign.manifest, by_task(campaign.results, campaign.manifest.tasks), ["notes"]
     rows = [[f"task (policy {manifest.policy})", "passed", overlapping("latency", manifest.parallel), "calls", "turns"]]
-    notes = ["notes"]
     for task in figures.groups:
         effort, is_all = task.effort, task is figures.overall
         means = [latency(effort.seconds.mean), average(effort.tool_calls.mean), average(effort.turns.mean)]
         rows.append(["all" if is_all else task.task, fraction(task.rates.passed, task.rates.planned), *means])
         notes.append("" if is_all else failure_notes(grouped[task.task], task.rates.planned))
-    return table(rows, notes, width)
+    return [*table(rows, notes, width), "", *labelled_lines(lines, width)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -278,15 +278,14 @@ class PairedDifference:
     """See `flip_test`."""
 
 
-PairSighting = tuple[tuple[bool, bool], int]
-"""What the two trials of a distinct pair passed, and how often the pair came."""
-
-
-def paired_difference(sightings: Iterable[PairSighting]) -> PairedDifference | None:
+def paired_difference(sightings: Iterable[tuple[tuple[bool, bool], int]]) -> PairedDifference | None:
     """Compare the second trials with the first; undefined without a pair.
 
     The difference is that of all pairs. Those that came more than once are one observation each, so the interval is
     that of as many pairs as are distinct, at the same rates.
+
+    Args:
+        sightings: what the two trials of each distinct pair passed, and how often the pair came.
     """
     seen = list(sightings)
     counts: Counter[tuple[bool, bool]] = Counter()

@@ -214,24 +214,6 @@ _STRIDE = MIN_TOKENS * (MIN_REPEATS - 1) // MIN_REPEATS
 s[i] = s[i-p] in a row (its length less p, and p is at most a quarter of it), so none slips between two looks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
-    """A tail that is one block over and over."""
-
-    period: int
-    """Tokens of the block."""
-    tokens: int
-    """Tokens of the whole tail when it was noticed."""
-
-    @property
-    def repeats(self) -> int:
-        """Whole blocks in the tail."""
-        return self.tokens // self.period
-
-    def __str__(self) -> str:
-        return f"the last {self.tokens} tokens are one block of {self.period} repeated {self.repeats} times"
-
-
 class DegenerateWatch:
     """Called with each token (its id, or the piece of text it stands for); True from the token that closes a loop on.
 
@@ -240,8 +222,8 @@ class DegenerateWatch:
     """
 
     def __init__(self) -> None:
-        self.loop: Loop | None = None
-        """The loop that was found, if any."""
+        self.loop: tuple[int, int] | None = None
+        """The loop that was found, if any: tokens of its block, and of the whole tail when it was noticed."""
         self._tokens: list[Hashable] = []
         self._alive: dict[int, int] = {}  # period -> equalities in a row up to the last token
 
@@ -264,6 +246,6 @@ class DegenerateWatch:
         for period, run in self._alive.items():
             # The first block has nothing to be equal to: the tail is a period longer than its run of equalities.
             if run + period >= max(MIN_TOKENS, MIN_REPEATS * period):
-                self.loop = Loop(period=period, tokens=run + period)
+                self.loop = period, run + period
                 return True
         return False

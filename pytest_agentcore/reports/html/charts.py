@@ -83,7 +83,7 @@ def charts(campaign: Campaign) -> Iterator[Chart]:
     for task in figures.tasks:
         if task.wilson:
             line = Mark("line", task.wilson.low, task.wilson.high, FIRST, 0.45)
-            rates.append((_short(task.task), [line, Mark("dot", 0, task.rates.effective or 0, FIRST)]))
+            rates.append((task.task.removeprefix("task_"), [line, Mark("dot", 0, task.rates.effective or 0, FIRST)]))
     summary = "Point: passed of scored trials. Line: Wilson's 95% interval of the task."
     yield _rows("Pass rate by task", summary, rates, most=1, ticks=PERCENTS)
     yield _failures(figures)
@@ -100,14 +100,9 @@ def compared(comparison: Comparison) -> Chart:
         before, now = task.first.rates.effective, task.second.rates.effective
         if before is not None and now is not None:
             line, ring = Mark("line", min(before, now), max(before, now), PLAIN), Mark("ring", 0, before, SECOND)
-            rows.append((_short(task.task), [line, ring, Mark("dot", 0, now, FIRST)]))
+            rows.append((task.task.removeprefix("task_"), [line, ring, Mark("dot", 0, now, FIRST)]))
     summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
     return _rows("Pass rate by task", summary, rows, most=1, ticks=PERCENTS)
-
-
-def _short(task: str) -> str:
-    """A task's id without the word that all have."""
-    return task.removeprefix("task_")
 
 
 def _failures(figures: CampaignFigures) -> Chart:
@@ -132,7 +127,7 @@ def _tokens(figures: CampaignFigures) -> Chart:
             total = evaluated + round(task.effort.reply_tokens / trials)
             most = max(most, total)
             bars = [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]
-            rows.append((_short(task.task), bars))
+            rows.append((task.task.removeprefix("task_"), bars))
     effort = figures.overall.effort
     cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
     summary = (
