@@ -126,10 +126,35 @@ class ScriptedBackend:
         Raises:
             UsageError: it cannot be read; says where.
         """
-        reply, settings = read_script(path)
+        data: Any
+        where, reply = str(path), None
+        if path.suffix == ".py":
+            try:
+                names = runpy.run_path(where)
+            except Exception as error:
+                raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+            data, reply = {key: names[key] for key in ("dialect", "context") if key in names}, names.get("reply")
+            if not callable(reply):
+                raise UsageError(f"{path}: has no function reply(request)")
+        else:
+            try:
+                text = path.read_text(encoding="utf-8")
+                data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+            except (OSError, ValueError) as error:
+                raise UsageError(f"{path}: {error}") from error
+            if not isinstance(data, dict):
+                raise UsageError(f"{where}: a script is a table with the keys {', '.join(_TOP)}")
+        _check(where, data, _TOP)
+        try:
+            dialect = dialect_named(data.get("dialect", HERMES.name))
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
+        if reply is None and "replies" not in data:
+            raise UsageError(f"{where}: replies is missing")
         content = path.read_bytes()
         facts = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        return cls(reply, **settings, facts=facts)
+        answer = reply or _playback(_read_replies(where, data["replies"]))
+        return cls(answer, dialect=dialect, context=data.get("context"), facts=facts)
 
     def complete(self, request: Request) -> Reply:
         """See `Backend.complete`."""
@@ -207,41 +232,37 @@ class ScriptedBackend:
         """See `Backend.close`."""
 
 
-class Playback:
-    """Plays a script's lines: the line of a turn follows from the trial and the turn alone, errors apart.
+def _playback(replies: Mapping[str, Mapping[str, tuple[Line, ...]]]) -> Callable[[Request], Line]:
+    """Play a script's lines: the line of a turn follows from the trial and the turn alone, errors apart.
 
     An error with `times` is used up by a trial's attempts and then skipped, so that an attempt can fail and the next
-    one pass.
+    one pass. Behind the last line comes an empty final answer.
+
+    Args:
+        replies: lines by task (id, a prefix of it, or `*`) and run index (as text, or `*`).
     """
+    raised: dict[tuple[TrialKey, int], int] = {}
+    lock = threading.Lock()
 
-    def __init__(self, replies: Mapping[str, Mapping[str, tuple[Line, ...]]]) -> None:
-        """Take lines by task (id, a prefix of it, or `*`) and run index (as text, or `*`)."""
-        self._replies = replies
-        self._raised: dict[tuple[TrialKey, int], int] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, request: Request) -> Line:
-        """The line of this turn; behind the last one an empty final answer.
-
-        Raises:
-            BackendError: the script has nothing for this task.
-        """
+    def reply(request: Request) -> Line:
         trial, turn = request.trial, request.turn
-        fitting = [key for key in self._replies if key != ANY and trial.task.startswith(key)]
-        runs = self._replies.get(max(fitting, key=len, default=ANY), {})
+        fitting = [key for key in replies if key != ANY and trial.task.startswith(key)]
+        runs = replies.get(max(fitting, key=len, default=ANY), {})
         lines = runs.get(str(trial.run), runs.get(ANY))
         if lines is None:
             raise BackendError(f"the script has no replies for {trial.task}, nor for '*'")
-        with self._lock:
+        with lock:
             for index, line in enumerate(lines):
-                met = self._raised.get((trial, index), 0)
+                met = raised.get((trial, index), 0)
                 if line.times is not None and met >= line.times:
                     continue
                 if turn <= line.repeat:
-                    self._raised[trial, index] = met + 1
+                    raised[trial, index] = met + 1
                     return line
                 turn -= line.repeat
         return Line()
+
+    return reply
 
 
 _LINE: Mapping[str, tuple[type, ...]] = {
@@ -258,51 +279,6 @@ _LINE: Mapping[str, tuple[type, ...]] = {
 _TOP: Mapping[str, tuple[type, ...]] = {"dialect": (str,), "context": (int,), "replies": (dict,)}
 
 
-def read_script(path: Path) -> tuple[Callable[[Any], Any], dict[str, Any]]:
-    """Read the function that answers, and dialect and context, from `.json`, `.toml` or `.py`.
-
-    Raises:
-        UsageError: it cannot be read or breaks the shape; says where.
-    """
-    where = str(path)
-    if path.suffix == ".py":
-        try:
-            names = runpy.run_path(where)
-        except Exception as error:
-            raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
-        if not callable(names.get("reply")):
-            raise UsageError(f"{path}: has no function reply(request)")
-        return names["reply"], _settings(where, {key: names[key] for key in ("dialect", "context") if key in names})
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
-    if not isinstance(data, dict):
-        raise UsageError(f"{where}: a script is a table with the keys {', '.join(_TOP)}")
-    settings = _settings(where, data)
-    if "replies" not in settings:
-        raise UsageError(f"{where}: replies is missing")
-    replies: dict[str, dict[str, tuple[Line, ...]]] = {}
-    for task, runs in settings.pop("replies").items():
-        here = f"{where}: replies.{task}"
-        if not isinstance(runs, dict):
-            replies[task] = {ANY: _lines(here, runs)}
-            continue
-        if wrong := [key for key in runs if key != ANY and not key.isdecimal()]:
-            raise UsageError(f"{here}: {wrong[0]!r} is no run index and not '*'")
-        replies[task] = {key: _lines(f"{here}.{key}", lines) for key, lines in runs.items()}
-    return Playback(replies), settings
-
-
-def _settings(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    _check(where, given, _TOP)
-    try:
-        return {**given, "dialect": dialect_named(given.get("dialect", HERMES.name))}
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-
-
 def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type, ...]]) -> None:
     for key, value in given.items():
         if key not in shape:
@@ -311,12 +287,20 @@ def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type,
             raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
 
 
-def _lines(where: str, lines: Any) -> tuple[Line, ...]:
-    if not isinstance(lines, Sequence) or isinstance(lines, str):
-        raise UsageError(f"{where}: a list of replies should stand here")
-    return tuple(
-        read_line(f"{where}[{i}]", {"text": line} if isinstance(line, str) else line) for i, line in enumerate(lines)
-    )
+def _read_replies(where: str, given: Mapping[str, Any]) -> dict[str, dict[str, tuple[Line, ...]]]:
+    replies: dict[str, dict[str, tuple[Line, ...]]] = {}
+    for task, runs in given.items():
+        here, replies[task] = f"{where}: replies.{task}", {}
+        by_run = runs if isinstance(runs, dict) else {ANY: runs}
+        if wrong := [key for key in by_run if key != ANY and not key.isdecimal()]:
+            raise UsageError(f"{here}: {wrong[0]!r} is no run index and not '*'")
+        for key, lines in by_run.items():
+            there = f"{here}.{key}" if by_run is runs else here
+            if not isinstance(lines, Sequence) or isinstance(lines, str):
+                raise UsageError(f"{there}: a list of replies should stand here")
+            tables = [{"text": line} if isinstance(line, str) else line for line in lines]
+            replies[task][key] = tuple(read_line(f"{there}[{i}]", table) for i, table in enumerate(tables))
+    return replies
 
 
 def read_line(where: str, given: Any) -> Line:

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ DEFAULT_QUANT = "Q4_K_M"
 """Meant where nobody names one, as llama.cpp's `-hf` does."""
 
 _SPELLING = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<quant>[\w./ +-]+))?")
-_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+_PART = re.compile(r"(?P<stem>.*)-\d{5}-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _QUANT = re.compile(r"(?:^|[-._/])((?:UD-)?(?:I?Q\d\w*|TQ\d\w*|MXFP4\w*|BF16|F16|F32))(?:$|[-./])", re.IGNORECASE)
 
 
@@ -33,19 +33,12 @@ def spelled(name: str, argument: str) -> ModelEntry:
     found = _SPELLING.fullmatch(argument)
     if not found or ".." in argument:
         raise UsageError(f"{name}: must read hf:OWNER/REPO, hf:OWNER/REPO:QUANT or hf:OWNER/REPO:FILE.gguf")
-    repo, quant = found["repo"], found["quant"] or ""
-    is_file = quant.lower().endswith(".gguf")
+    repo, wanted = found["repo"], found["quant"] or ""
     short = re.sub(r"[-_.]gguf$", "", repo.partition("/")[2], flags=re.IGNORECASE)
-    slug = slug_of(quant.rpartition("/")[2][:-5] if is_file else f"{short}-{quant}")
-    return ModelEntry(
-        name=name,
-        slug=slug,
-        backend=LLAMA,
-        repo=repo,
-        file=quant if is_file else "",
-        quant="" if is_file else quant,
-        tier="Local",
-    )
+    file, quant, slug = "", wanted, slug_of(f"{short}-{wanted}")
+    if wanted.lower().endswith(".gguf"):
+        file, quant, slug = wanted, "", slug_of(wanted.rpartition("/")[2][:-5])
+    return ModelEntry(name=name, slug=slug, backend=LLAMA, repo=repo, file=file, quant=quant, tier="Local")
 
 
 def all_parts(file: str) -> list[str]:
@@ -62,7 +55,12 @@ def choose_file(entry: ModelEntry, names: Iterable[str]) -> str:
     Raises:
         UsageError: there is none of the wanted quantization, or several and none is wanted; lists those there are.
     """
-    models, quant = [name for name in names if _is_model(name)], entry.quant or DEFAULT_QUANT
+    models, quant = [], entry.quant or DEFAULT_QUANT
+    for name in names:
+        base = name.rpartition("/")[2].lower()
+        # a language model, or its first part: no projector, no importance matrix
+        if base.endswith(".gguf") and all_parts(base)[0] == base and not re.search("mmproj|imatrix", base):
+            models.append(name)
     fitting = [name for name in models if _quant_of(name).lower() == quant.lower()]
     if fitting:
         return min(fitting, key=len)
@@ -72,14 +70,6 @@ def choose_file(entry: ModelEntry, names: Iterable[str]) -> str:
         raise UsageError(f"{entry.name}: {entry.repo} has no GGUF file; look for a repository whose name ends in -GGUF")
     known = sorted({_quant_of(name) or visible(name) for name in models})
     raise UsageError(f"{entry.name}: {entry.repo} has no {quant}; ask for one of {', '.join(known)}")
-
-
-def _is_model(name: str) -> bool:
-    """Whether a file is a language model, or its first part: no projector, no importance matrix."""
-    base = name.rpartition("/")[2].lower()
-    part = _PART.fullmatch(base)
-    first = not part or int(part["number"]) == 1
-    return base.endswith(".gguf") and first and "mmproj" not in base and "imatrix" not in base
 
 
 def _quant_of(name: str) -> str:
@@ -144,21 +134,17 @@ def file_digest(path: Path) -> str:
             return str(known["sha256"])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _write(note, {**state, "sha256": digest})  # the state from before: a file that changed meanwhile is read again
+    remember_digest(path, digest, state)  # that from before: a file that changed meanwhile is read again
     return digest
 
 
-def remember_digest(path: Path, digest: str) -> None:
-    """Note what is known of a file, so that `file_digest` need not read it."""
-    note, state = _note_of(path)
-    _write(note, {**state, "sha256": digest})
-
-
-def _write(note: Path, known: Mapping[str, object]) -> None:
+def remember_digest(path: Path, digest: str, state: Mapping[str, object] | None = None) -> None:
+    """Note what is known of a file (in this state, else as it is now), so that `file_digest` need not read it."""
+    note, now = _note_of(path)
     part = note.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
         note.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known), encoding="utf-8")
+        part.write_text(json.dumps({**(state or now), "sha256": digest}), encoding="utf-8")
         part.replace(note)
 
 
@@ -175,9 +161,8 @@ def _note_of(path: Path) -> tuple[Path, dict[str, object]]:
 # (`manifests/HOST/NAMESPACE/MODEL/TAG`, an OCI image manifest in JSON) lists layers by media type and digest, and the
 # layer `sha256:D` is the file `blobs/sha256-D`. Format: https://github.com/ollama/ollama, docs/faq.mdx and manifest/.
 
-_HOST, _NAMESPACE, _TAG = "registry.ollama.ai", "library", "latest"
+_HOST, _NAMESPACE = "registry.ollama.ai", "library"
 _LAYER = "application/vnd.ollama.image."
-_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 _NAME = re.compile(
     r"(?:(?:(?P<host>[\w.-]+(?::\d+)?)/)?(?P<namespace>[\w.-]+)/)?(?P<model>[\w.-]+)(?::(?P<tag>[\w.-]+))?"
 )
@@ -197,34 +182,27 @@ def find_in_ollama(name: str, argument: str) -> ModelEntry:
     if not found or ".." in argument:
         raise UsageError(f"{name}: {argument!r} is no name of Ollama; it reads [[HOST/]NAMESPACE/]MODEL[:TAG]")
     host, namespace = found["host"] or _HOST, found["namespace"] or _NAMESPACE
-    inside = Path(host, namespace, found["model"], found["tag"] or _TAG)
+    inside = Path(host, namespace, found["model"], found["tag"] or "latest")
     for folder in folders:
         manifest = folder / "manifests" / inside
         if manifest.is_file():
             return _entry(name, argument, folder, manifest)
-    have = sorted({known for folder in folders for known in _names(folder)})
-    there = (
-        f"Ollama has {visible(', '.join(have))}"
-        if have
-        else f"no model of Ollama's is in {' or '.join(map(str, folders))}"
-    )
-    raise UsageError(f"{name}: {there}; `ollama pull {argument}` fetches it, and OLLAMA_MODELS names another folder")
-
-
-def _names(folder: Path) -> Iterator[str]:
-    """The models of a folder, as `ollama list` would call them."""
-    home = folder / "manifests"
-    for manifest in home.glob("*/*/*/*"):
-        host, namespace, model, tag = manifest.relative_to(home).parts
+    have: set[str] = set()  # as `ollama list` would call them
+    for manifest in (path for folder in folders for path in (folder / "manifests").glob("*/*/*/*")):
+        host, namespace, model, tag = manifest.parts[-4:]
         prefix = "" if (host, namespace) == (_HOST, _NAMESPACE) else f"{namespace}/"
-        yield f"{'' if host == _HOST else f'{host}/'}{prefix}{model}:{tag}"
+        have.add(f"{'' if host == _HOST else f'{host}/'}{prefix}{model}:{tag}")
+    there = f"Ollama has {visible(', '.join(sorted(have)))}"
+    if not have:
+        there = f"no model of Ollama's is in {' or '.join(map(str, folders))}"
+    raise UsageError(f"{name}: {there}; `ollama pull {argument}` fetches it, and OLLAMA_MODELS names another folder")
 
 
 def _entry(name: str, argument: str, folder: Path, manifest: Path) -> ModelEntry:
     layers: dict[str, list[str]] = {}  # digests by what a layer is: `model`, `params`, `template`, `adapter` …
     try:
         for layer in json.loads(manifest.read_bytes())["layers"]:
-            found = _DIGEST.fullmatch(layer["digest"])
+            found = re.fullmatch(r"sha256[:-]([0-9a-f]{64})", layer["digest"])
             if found and layer["mediaType"].startswith(_LAYER):
                 layers.setdefault(layer["mediaType"].removeprefix(_LAYER), []).append(found[1])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

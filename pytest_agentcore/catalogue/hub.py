@@ -50,13 +50,8 @@ from pytest_agentcore.catalogue.files import (
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.untrusted import visible
 
-LARGEST_PLAIN = constants.MAX_HTTP_DOWNLOAD_SIZE
-"""Bytes; the hub serves larger files only through hf_xet, which `hf_hub_download` uses."""
-
 _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 """Names of a file and a folder in the cache come from the server."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_REFUSED = (401, 403)
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -122,18 +117,26 @@ def _part(entry: ModelEntry, file: str, say: Callable[[str], None]) -> Path:
         etag = found.etag or ""
         if not _SAFE.fullmatch(etag) or not _SAFE.fullmatch(found.commit_hash or ""):
             raise FileMetadataError
-        expected = etag if _SHA256.fullmatch(etag) else ""
+        expected = etag if re.fullmatch("[0-9a-f]{64}", etag) else ""
         if entry.sha256 and expected and entry.sha256 != expected and file == entry.file:
             # said before hours of download, not after them
             raise UsageError(
                 f"{entry.name}: {entry.repo} now holds another {file}, its sha256 is {expected}; "
                 f"an entry of your own, or hf:{entry.repo}:{file}, takes it all the same"
             )
-        _check_disk(entry, found)
+        blob = _repo_folder(entry) / "blobs" / etag
+        part = blob.with_name(f"{etag}.incomplete")
+        needed = (found.size or 0) - (part.stat().st_size if part.exists() else 0)
+        if needed > (free := shutil.disk_usage(next(path for path in blob.parents if path.exists())).free):
+            raise UsageError(
+                f"{entry.name}: {_gib(needed)} are to be fetched and {_gib(free)} are free in "
+                f"{constants.HF_HUB_CACHE}; HF_HOME names another place"
+            )
         size = f" ({_gib(found.size)})" if found.size else ""
         say(visible(f"{entry.name}: fetching {file}{size} from {constants.ENDPOINT}/{entry.repo}"))
-        if found.size is not None and found.size <= LARGEST_PLAIN:
-            _keep_resumable(entry, file, found, expected)
+        # the hub serves larger files only through hf_xet, which `hf_hub_download` uses
+        if found.size is not None and found.size <= constants.MAX_HTTP_DOWNLOAD_SIZE:
+            _keep_resumable(entry, file, found, blob, expected)
         path = Path(hf_hub_download(entry.repo, file, revision=entry.revision or None))
     if expected and file_digest(path) != expected:
         path.resolve().unlink()
@@ -141,9 +144,8 @@ def _part(entry: ModelEntry, file: str, say: Callable[[str], None]) -> Path:
     return path
 
 
-def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expected: str) -> None:
+def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, blob: Path, expected: str) -> None:
     """Put the blob into the cache, going on where an earlier process stopped."""
-    blob = _repo_folder(entry) / "blobs" / str(found.etag)
     blob.parent.mkdir(parents=True, exist_ok=True)
     with blob.with_name(f"{blob.name}.incomplete").open("ab") as part:
         fcntl.flock(part, fcntl.LOCK_EX)
@@ -166,17 +168,6 @@ def _keep_resumable(entry: ModelEntry, file: str, found: HfFileMetadata, expecte
     remember_digest(blob, digest)
 
 
-def _check_disk(entry: ModelEntry, found: HfFileMetadata) -> None:
-    folder = next(path for path in (_repo_folder(entry), *_repo_folder(entry).parents) if path.exists())
-    part = _repo_folder(entry) / "blobs" / f"{found.etag}.incomplete"
-    needed = (found.size or 0) - (part.stat().st_size if part.exists() else 0)
-    if needed > (free := shutil.disk_usage(folder).free):
-        raise UsageError(
-            f"{entry.name}: {_gib(needed)} are to be fetched and {_gib(free)} are free in {constants.HF_HUB_CACHE}; "
-            "HF_HOME names another place"
-        )
-
-
 @contextmanager
 def _explained(entry: ModelEntry) -> Iterator[None]:
     """Raise the library's errors as one sentence that says how to go on; never an address, which may be signed."""
@@ -187,7 +178,7 @@ def _explained(entry: ModelEntry) -> Iterator[None]:
         yield
     except (OSError, HTTPError, HFValidationError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
-        login, cut = f"; {_LOGIN}" if status in _REFUSED else "", getattr(error, "strerror", None) or "cut short"
+        login, cut = f"; {_LOGIN}" if status in (401, 403) else "", getattr(error, "strerror", None) or "cut short"
         sentences: tuple[tuple[Any, str], ...] = (
             (GatedRepoError, f"{entry.repo} is gated: accept its terms on the hub, then {_LOGIN}"),
             (RepositoryNotFoundError, f"{hub} shows no repository {entry.repo}; if it is private or gated, {_LOGIN}"),

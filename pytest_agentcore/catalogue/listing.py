@@ -13,14 +13,11 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.trial.result import Prices
 from pytest_agentcore.untrusted import visible
 
-BUILT_IN = (LLAMA, ENDPOINT, SCRIPTED, *AGENTS)
-"""Backends that need no plugin."""
-_HEAD: tuple[str, ...] = ("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")
-
 
 def table_lines(registry: Registry) -> Iterator[str]:
     """One line per model, and what the words mean."""
-    rows, ours = [_HEAD], shipped()
+    rows: list[tuple[str, ...]] = [("name", "tier", "ready", "context", "USD in/cached/out", "where it comes from")]
+    ours = shipped()
     for name, entry in registry.items():
         over = ", over the shipped entry" if name in ours else ""
         said = f" (said by {entry.origin}{over})" if entry.origin else ""
@@ -29,9 +26,9 @@ def table_lines(registry: Registry) -> Iterator[str]:
         price = f"{prices.hour:g}/h" if prices.hour and not prices.reply else per_token
         context, source = str(entry.context or ""), f"{source_of(entry)}{said}"
         rows.append(tuple(map(visible, (entry.name, entry.tier, readiness(entry)[0], context, price, source))))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     yield ""
     yield (
         "ready: yes, or what is missing: a file (to be fetched or put in place), a package, "
@@ -85,7 +82,7 @@ def source_of(entry: ModelEntry) -> str:
 
 def readiness(entry: ModelEntry) -> tuple[str, str]:
     """`yes` or the word for what is missing (`file`, `package`, `key`, `plugin`), and the same as a sentence."""
-    if entry.backend not in BUILT_IN:
+    if entry.backend not in (LLAMA, ENDPOINT, SCRIPTED, *AGENTS):
         return "plugin", f"if a plugin brings the backend {entry.backend}"
     if entry.base_url and entry.api_key_env and not os.environ.get(entry.api_key_env):
         return "key", f"no, ${entry.api_key_env} is not set"

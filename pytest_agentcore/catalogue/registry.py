@@ -27,8 +27,6 @@ from pytest_agentcore.untrusted import clip
 
 Registry = Mapping[str, ModelEntry]
 """Entries by name."""
-_TABLE = ("tool", "agentcore", "models")
-"""Where a pyproject.toml keeps entries."""
 
 
 def shipped() -> dict[str, ModelEntry]:
@@ -47,13 +45,25 @@ def open_registry(project: Path | None = None, models_file: Path | None = None) 
     Raises:
         UsageError: a file that is not there or breaks the schema; names file, entry and key.
     """
-    known = shipped()
-    pyproject = project / "pyproject.toml" if project else None
-    if pyproject and pyproject.is_file():
-        known |= _of_user(pyproject, _inner(_read(pyproject)) or {}, f"{pyproject.name}: {'.'.join(_TABLE)}")
-    if models_file:
-        tables = _read(models_file)
-        known |= _of_user(models_file, tables if _inner(tables) is None else _inner(tables), models_file.name)
+    known, pyproject = shipped(), project / "pyproject.toml" if project else None
+    for file in (pyproject if pyproject and pyproject.is_file() else None, models_file):
+        if file is None:
+            continue
+        try:
+            whole = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file}: not a TOML file: {error}") from error
+        tables: Any = whole
+        for key in ("tool", "agentcore", "models"):
+            tables = tables.get(key) if isinstance(tables, dict) else None
+        where = f"{file.name}: tool.agentcore.models"
+        if file is models_file:
+            tables, where = whole if tables is None else tables, file.name
+        if tables:  # most projects have none, and jsonschema is not even imported then
+            check_tables(where, tables)
+            known |= {name: _of_user(file, f"{where}.{name}", name, table) for name, table in tables.items()}
     return known
 
 
@@ -62,34 +72,11 @@ def project_above(folder: Path) -> Path | None:
     return next((parent for parent in (folder, *folder.parents) if (parent / "pyproject.toml").is_file()), None)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _of_user(file: Path, where: str, name: str, table: Mapping[str, Any]) -> ModelEntry:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not a TOML file: {error}") from error
-
-
-def _inner(tables: Mapping[str, Any]) -> Any:
-    """The table that a pyproject.toml keeps for us; None where it has none."""
-    found: Any = tables
-    for key in _TABLE:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
-def _of_user(file: Path, tables: Any, where: str) -> dict[str, ModelEntry]:
-    entries: dict[str, ModelEntry] = {}
-    if not tables:  # most projects have none, and jsonschema is not even imported then
-        return entries
-    check_tables(where, tables)
-    for name, table in tables.items():
-        try:
-            entries[name] = replace(read_entry(name, table, home=file.resolve().parent), origin=file.name)
-        except UsageError as error:
-            raise UsageError(f"{where}.{name}.sampling: {error}") from error
-    return entries
+        return replace(read_entry(name, table, home=file.resolve().parent), origin=file.name)
+    except UsageError as error:
+        raise UsageError(f"{where}.sampling: {error}") from error
 
 
 def registry_schema() -> dict[str, Any]:
@@ -126,16 +113,14 @@ def check_tables(where: str, tables: Any) -> None:
     for name, table in tables.items():
         # A model comes from one place, and from one that its backend can open.
         backend, places = table.get("backend", ""), [key for key in _PLACES if key in table]
+        here = f"{where}.{name}"
         if len(places) > 1:
-            raise UsageError(
-                f"{where}.{name}: {places[1]} cannot stand beside {places[0]}, a model comes from one place"
-            )
+            raise UsageError(f"{here}: {places[1]} cannot stand beside {places[0]}, a model comes from one place")
         if backend in _OPENED_FROM and not {*places}.intersection(_OPENED_FROM[backend]):
-            raise UsageError(f"{where}.{name}.backend: {backend} needs {' or '.join(_OPENED_FROM[backend])} beside it")
+            raise UsageError(f"{here}.backend: {backend} needs {' or '.join(_OPENED_FROM[backend])} beside it")
         if "dialect" in table and "base_url" in table and backend in ("", ENDPOINT):
-            raise UsageError(
-                f"{where}.{name}.dialect: cannot stand beside base_url, the endpoint's server knows the model's dialect"
-            )
+            why = "the endpoint's server knows the model's dialect"
+            raise UsageError(f"{here}.dialect: cannot stand beside base_url, {why}")
 
 
 _PLACES = ("file", "package_file", "path", "base_url")
@@ -144,17 +129,13 @@ _OPENED_FROM: Mapping[str, Sequence[str]] = {
     ENDPOINT: ("base_url",),
     SCRIPTED: ("path",),
 }
-
-
-_LONGEST = 80
-"""Characters of a value that a message repeats."""
 _KINDS = {"object": "table", "array": "list", "string": "text", "integer": "whole number"}
 
 
 def _sentence(error: Any) -> str:
     """An error of the schema in the words of somebody who writes TOML."""
     given, rule = error.instance, error.validator_value
-    shown, said = clip(repr(given), _LONGEST), clip(error.message, _LONGEST)
+    shown, said = clip(repr(given), 80), clip(error.message, 80)
     if "propertyNames" in error.absolute_schema_path:
         said = f"{given!r}: a name has only the characters a-z, 0-9, dot and hyphen"
     elif error.validator == "additionalProperties":

@@ -14,7 +14,7 @@ import pytest
 from backends.openai.fault_server import FaultServer, Said, dropped, status
 from tiny import campaign, result_lines
 
-from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.errors import UsageError
@@ -36,7 +36,7 @@ def _client() -> None:
     """Loads all that the client loads late, its errors' modules too: pytester forgets what a run of its own imports."""
     nowhere = ModelEntry(name="m", slug="m", backend="openai", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(UsageError):
-        open_backend(nowhere, EndpointSettings())
+        OpenAIBackend(nowhere, EndpointSettings())
 
 
 @pytest.fixture

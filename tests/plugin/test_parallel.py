@@ -17,7 +17,7 @@ import pytest
 from backends.openai.fault_server import FaultServer, Said
 from tiny import Script, campaign, result_lines, say, write
 
-from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 from pytest_agentcore.errors import UsageError
 
@@ -40,7 +40,7 @@ class Together:
 def _client() -> None:
     """Loads what the client loads late: pytester forgets what a run of its own imports."""
     with pytest.raises(UsageError):
-        open_backend(
+        OpenAIBackend(
             ModelEntry(name="m", slug="m", backend="openai", base_url="http://127.0.0.1:9/v1"), EndpointSettings()
         )
 

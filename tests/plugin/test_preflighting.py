@@ -10,7 +10,7 @@ import pytest
 from backends.openai.fault_server import FaultServer, Said, status
 from tiny import Script, campaign, result_lines, say, write
 
-from pytest_agentcore.backends.openai.backend import open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.errors import UsageError
@@ -21,7 +21,7 @@ def _client() -> None:
     """Loads all that the client loads late: pytester forgets what a run of its own imports."""
     nowhere = ModelEntry(name="m", slug="m", backend="openai", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(UsageError):
-        open_backend(nowhere, EndpointSettings())
+        OpenAIBackend(nowhere, EndpointSettings())
 
 
 BACKENDS = '''

@@ -21,7 +21,7 @@ from pytest_agentcore.backends.llama.engine import Context, LoadedModel
 from pytest_agentcore.backends.llama.fit import Devices, Footprint, check_fit, default_ctx
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
-from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, Grammar, GrammarSampler, Sampler
+from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, GrammarSampler, Sampler, parse_grammar
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
 from pytest_agentcore.backends.reading import number_calls, offered, read_text
@@ -112,7 +112,7 @@ class LlamaCppBackend:
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
         self._context = Context(model, n_ctx)
         self._cache = PrefixCache(self._context)
-        self._grammars: dict[str, Grammar] = {}
+        self._grammars: dict[str, Any] = {}
 
     def complete(self, request: Request) -> Reply:
         """See `Backend.complete`."""
@@ -202,7 +202,7 @@ class LlamaCppBackend:
                 )
             except ValueError as error:
                 raise BackendError(f"the tools cannot be made into a grammar: {error}") from error
-            self._grammars[key] = Grammar(self._context, gbnf)
+            self._grammars[key] = parse_grammar(self._context, gbnf)
         return GrammarSampler(self._context, request.sampling, request.seed, self._grammars[key])
 
     def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
@@ -211,7 +211,7 @@ class LlamaCppBackend:
         Raises:
             UsageError: says how many tokens the prompt takes.
         """
-        taken = len(self._prompter.tokens(messages, offered(tools, policy)))
+        taken = self.count_tokens(messages, tools, policy)
         if taken + MIN_ROOM > self._context.n_ctx:
             raise UsageError(
                 f"a context of {self._context.n_ctx} tokens is too small: the task's first prompt takes {taken} and a "
@@ -271,7 +271,7 @@ class LlamaCppBackend:
     def close(self) -> None:
         """See `Backend.close`."""
         for grammar in self._grammars.values():
-            grammar.close()
+            self._model.library.llama_sampler_free(grammar)
         self._grammars.clear()
         self._context.close()
         self._model.close()

@@ -18,8 +18,6 @@ MAX_DEFAULT_CTX = 16384
 """Tokens of context when nobody asks for more."""
 LEAST_CTX = 512
 """Tokens; a smaller context is not worth offering."""
-_STEP = 256
-"""Tokens; llama.cpp rounds a context up to a multiple of it."""
 
 
 def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, processes: int = 1) -> None:
@@ -108,7 +106,7 @@ class Footprint:
         left = (free - self.buffer) / share - self.weights - self.state
         if left < LEAST_CTX * self.per_token:
             return None
-        return int(left // max(self.per_token, 1) // _STEP * _STEP)
+        return int(left // max(self.per_token, 1) // 256 * 256)  # llama.cpp rounds a context up to a multiple of it
 
     def largest_split(self, n_ctx: int, free: int) -> int:
         """How many layers with their cache fit into so many bytes."""
@@ -118,9 +116,6 @@ class Footprint:
 
 _CELL_BYTES, _STATE_BYTES = 2, 4
 """Keys and values are kept as f16, recurrent states and the buffer of one pass as f32."""
-_HYBRID_INTERVAL = 4
-"""Every so many layers one has attention, in models that say nothing else (llama.cpp, models/qwen35.cpp)."""
-_HYBRIDS = ("qwen3next", "qwen35", "qwen35moe")
 
 
 def kv_bytes(header: Header) -> int:
@@ -145,15 +140,12 @@ def _recurrent(header: Header, layers: int) -> list[bool]:
     """Which layers keep a state instead of keys and values."""
     if f"{header.architecture}.attention.recurrent_layers" in header.metadata:
         return [bool(value) for value in header.per_layer("attention.recurrent_layers", layers, 0)]
-    if header.architecture in _HYBRIDS:
-        interval = header.number("full_attention_interval", _HYBRID_INTERVAL) or 1
+    if header.architecture in ("qwen3next", "qwen35", "qwen35moe"):
+        # every fourth layer has attention, in models that say nothing else (llama.cpp, models/qwen35.cpp)
+        interval = header.number("full_attention_interval", 4) or 1
         own = layers - header.number("nextn_predict_layers")
         return [i < own and (i + 1) % interval != 0 for i in range(layers)]
     return [not heads for heads in header.per_layer("attention.head_count_kv", layers, 1)]
-
-
-_GPU, _IGPU = 1, 2
-"""`enum ggml_backend_dev_type` of ggml-backend.h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +168,8 @@ class Devices:
             UsageError: llama-cpp-python or psutil is missing.
         """
         offloads = settings.n_gpu_layers != 0 and load_library().llama_supports_gpu_offload()
-        found = [device[1:] for device in ggml_devices() if device[0] in (_GPU, _IGPU)] if offloads else []
+        # 1 is a GPU and 2 one that shares main memory (`enum ggml_backend_dev_type` of ggml-backend.h)
+        found = [device[1:] for device in ggml_devices() if device[0] in (1, 2)] if offloads else []
         if not found:
             resident = int(_psutil().Process().memory_info().rss)  # mapped files included
             return cls(name="CPU", is_gpu=False, free=memory_available(), used=resident)

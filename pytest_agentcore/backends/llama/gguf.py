@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import mmap
-import re
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_agentcore.catalogue.files import all_parts
 from pytest_agentcore.errors import UsageError
 
 _MAGIC = b"GGUF"
@@ -28,39 +28,19 @@ _STRING, _ARRAY = 8, 9
 _KEPT_ELEMENTS = 4096
 """Longer arrays are the tokenizer's; they are skipped."""
 
-_BLOCKS: Mapping[int, tuple[int, int]] = {
-    0: (1, 4),  # F32
-    1: (1, 2),  # F16
-    2: (32, 18),  # Q4_0
-    3: (32, 20),  # Q4_1
-    6: (32, 22),  # Q5_0
-    7: (32, 24),  # Q5_1
-    8: (32, 34),  # Q8_0
-    9: (32, 36),  # Q8_1
-    10: (256, 84),  # Q2_K
-    11: (256, 110),  # Q3_K
-    12: (256, 144),  # Q4_K
-    13: (256, 176),  # Q5_K
-    14: (256, 210),  # Q6_K
-    15: (256, 292),  # Q8_K
-    16: (256, 66),  # IQ2_XXS
-    17: (256, 74),  # IQ2_XS
-    18: (256, 98),  # IQ3_XXS
-    19: (256, 50),  # IQ1_S
-    20: (32, 18),  # IQ4_NL
-    21: (256, 110),  # IQ3_S
-    22: (256, 82),  # IQ2_S
-    23: (256, 136),  # IQ4_XS
-    24: (1, 1),  # I8
-    25: (1, 2),  # I16
-    26: (1, 4),  # I32
-    27: (1, 8),  # I64
-    28: (1, 8),  # F64
-    29: (256, 56),  # IQ1_M
-    30: (1, 2),  # BF16
-    34: (256, 54),  # TQ1_0
-    35: (256, 66),  # TQ2_0
-    39: (32, 17),  # MXFP4
+_BLOCKS = {
+    code: (elements, size)
+    for elements, sizes in (
+        # F32, F16, I8, I16, I32, I64, F64, BF16
+        (1, {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2}),
+        # Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, IQ4_NL, MXFP4
+        (32, {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 9: 36, 20: 18, 39: 17}),
+        # Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K
+        (256, {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}),
+        # IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ4_XS, IQ1_M, TQ1_0, TQ2_0
+        (256, {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66}),
+    )
+    for code, size in sizes.items()
 }
 """Elements and bytes per block of a tensor type; of a type that is not here only the beginning is checked."""
 
@@ -144,11 +124,8 @@ def check_model(path: Path) -> Header:
 
 def parts(header: Header) -> list[Path]:
     """All files of a model that is split as `NAME-00001-of-00003.gguf`; usually the one."""
-    count = int(header.metadata.get("split.count", 1))
-    found = re.fullmatch(r"(.*)-\d{5}-of-(\d{5})\.gguf", header.path.name)
-    if count <= 1 or not found:
-        return [header.path]
-    return [header.path.with_name(f"{found[1]}-{i:05d}-of-{found[2]}.gguf") for i in range(1, count + 1)]
+    is_split = int(header.metadata.get("split.count", 1)) > 1
+    return [header.path.with_name(name) for name in all_parts(header.path.name)] if is_split else [header.path]
 
 
 class _Reader:

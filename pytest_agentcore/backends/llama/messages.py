@@ -108,7 +108,14 @@ def as_dicts(
         spoken[0]["content"] = f"{spoken[0]['content']}\n\n{tool_prompt(specs, dialect)}".strip()
     if not habits.system:
         spoken = [{**entry, "role": "user"} if entry["role"] == "system" else entry for entry in spoken]
-    return _joined(spoken) if habits.alternates else spoken
+    joined: list[dict[str, Any]] = []
+    for entry in spoken:
+        neighbours = habits.alternates and joined and entry["role"] in ("system", "user")
+        if neighbours and joined[-1]["role"] == entry["role"]:
+            joined[-1] = {**joined[-1], "content": f"{joined[-1]['content']}\n\n{entry['content']}"}
+        else:
+            joined.append(entry)
+    return joined
 
 
 def _harmless(turn: Turn, protect: Protect) -> Turn:
@@ -190,13 +197,3 @@ def _one_call_each(turns: Sequence[Turn]) -> Iterator[Turn]:
             if call.id in results:
                 moved.add(call.id)
                 yield results[call.id]
-
-
-def _joined(spoken: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    joined: list[dict[str, Any]] = []
-    for entry in spoken:
-        if joined and joined[-1]["role"] == entry["role"] and entry["role"] in ("system", "user"):
-            joined[-1] = {**joined[-1], "content": f"{joined[-1]['content']}\n\n{entry['content']}"}
-        else:
-            joined.append(entry)
-    return joined

@@ -30,25 +30,16 @@ class Sampler:
         self._library.llama_sampler_free(self._chain)
 
 
-class Grammar:
-    """A parsed GBNF grammar; parsed once, used by many replies."""
+def parse_grammar(context: Context, gbnf: str) -> Any:
+    """A sampler that stands at the beginning of a GBNF grammar: many replies clone it, and its maker frees it.
 
-    def __init__(self, context: Context, gbnf: str) -> None:
-        """Parse.
-
-        Raises:
-            BackendError: llama.cpp does not accept the grammar.
-        """
-        self._library = context.library
-        vocabulary = context.model.vocabulary.pointer
-        self.start = self._library.llama_sampler_init_grammar(vocabulary, gbnf.encode(), b"root")
-        """A sampler that stands at the beginning of the grammar; to be cloned."""
-        if not self.start:
-            raise BackendError(f"llama.cpp does not accept the grammar: {context.model.log.problem()}")
-
-    def close(self) -> None:
-        """Free it."""
-        self._library.llama_sampler_free(self.start)
+    Raises:
+        BackendError: llama.cpp does not accept the grammar.
+    """
+    start = context.library.llama_sampler_init_grammar(context.model.vocabulary.pointer, gbnf.encode(), b"root")
+    if not start:
+        raise BackendError(f"llama.cpp does not accept the grammar: {context.model.log.problem()}")
+    return start
 
 
 class GrammarSampler(Sampler):
@@ -59,12 +50,12 @@ class GrammarSampler(Sampler):
     draw is repeated. llama.cpp's own tools do the same.
     """
 
-    def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Grammar) -> None:
+    def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Any) -> None:
         import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
 
         super().__init__(context, sampling, seed)
         self._numpy = np
-        self._grammar = self._library.llama_sampler_clone(grammar.start)
+        self._grammar = self._library.llama_sampler_clone(grammar)
         # the whole vocabulary with its logits, in the layout that samplers work on
         self._size = context.model.vocabulary.size
         self._data = (self._library.llama_token_data * self._size)()

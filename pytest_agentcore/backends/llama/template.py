@@ -47,7 +47,10 @@ def compile_template(source: str, today: datetime) -> Render:
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     source = _GENERATION.sub(r"{#\1\2#}", source)
-    environment.filters["tojson"] = _to_json
+    # Jinja's own filter escapes for HTML; models were trained on plain JSON
+    environment.filters["tojson"] = lambda value, indent=None, **options: json.dumps(
+        value, indent=indent, default=_listed, **{"ensure_ascii": False, **options}
+    )
 
     def raise_exception(message: str) -> NoReturn:
         raise TemplateError(message)
@@ -200,11 +203,6 @@ def _with_calls(shown: Callable[..., str], habits: Habits) -> Habits:
         if "THOUGHT-PROBE" in text and "'thinking'" not in text:
             return replace(found, thoughts=thoughts)
     return found
-
-
-def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:
-    """Jinja's own filter escapes for HTML; models were trained on plain JSON."""
-    return json.dumps(value, indent=indent, default=_listed, **{"ensure_ascii": False, **options})
 
 
 def _listed(value: Any) -> list[Any]:

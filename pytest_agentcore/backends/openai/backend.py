@@ -9,24 +9,22 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
-from pytest_agentcore.backends.openai.client import EndpointClient, Pump
-from pytest_agentcore.backends.openai.endpoint import Endpoint, open_endpoint
-from pytest_agentcore.backends.openai.protocol import OPTIONAL, Collected, body, lost_by
+from pytest_agentcore.backends.openai.client import EndpointClient, Pump, refuses_key
+from pytest_agentcore.backends.openai.protocol import FIELDS, OPTIONAL, Collected, body, lost_by
 from pytest_agentcore.backends.openai.reading import read_reply
 from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry
-from pytest_agentcore.errors import BackendError, EndOfTrial
+from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url
+from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
 
 GRACE_SECONDS = 30.0
 """A reply that was begun this shortly before the trial's end is not blamed on the endpoint."""
-FAILED = frozenset({"error", "abort", "aborted", "cancelled", "canceled"})
-"""Finish reasons by which servers say that generating failed: vLLM's and SGLang's `abort`, OpenRouter's `error`."""
-CALLED = frozenset({"tool_calls", "function_call"})
-
 _FULL = re.compile(
     r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
     r"|token count.{0,40}exceeds",
@@ -34,26 +32,42 @@ _FULL = re.compile(
 )
 
 
-def open_backend(entry: ModelEntry, settings: EndpointSettings) -> OpenAIBackend:
-    """Ask the endpoint of an entry what it is.
-
-    Raises:
-        UsageError: it cannot be reached or refuses the key.
-    """
-    return OpenAIBackend(*open_endpoint(entry, settings))
-
-
 class OpenAIBackend:
     """One model at one endpoint; as many conversations at once as the endpoint has slots."""
 
     name = ENDPOINT
 
-    def __init__(self, endpoint: Endpoint, client: EndpointClient) -> None:
-        """Take over an open client; `close` closes it."""
-        self.slots = endpoint.slots
-        self._endpoint, self._client = endpoint, client
+    def __init__(self, entry: ModelEntry, settings: EndpointSettings) -> None:
+        """Ask the endpoint of an entry what it is; `close` closes the connections.
+
+        Raises:
+            UsageError: it cannot be reached or refuses the key.
+        """
+        url, self._model, self._settings = checked_url(entry.base_url), entry.model or entry.name, settings
+        parts = urlsplit(url)
+        # without user, password, query and fragment
+        self._shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        self._client = EndpointClient(url, api_key_of(entry), idle_seconds=settings.idle_timeout)
+        try:
+            context, slots, self._facts = _said_of(self._model, url, self._client)
+        except BackendError as error:
+            self._client.close()
+            sentence = f"{entry.name}: {self._shown}: {error}"
+            if refuses_key(error):
+                state = "does not take the key in" if api_key_of(entry) else "wants a key; set"
+                sentence = f"{entry.name}: {self._shown} {state} {entry.api_key_env or DEFAULT_KEY} ({error})"
+                sentence += "; --agentcore-api-key-env names another variable"
+            elif error.cause is Cause.backend_unreachable:
+                sentence += "; start the server, or correct --agentcore-base-url"
+            raise UsageError(sentence) from None
+        self.slots = settings.slots or slots or 64  # where it does not say how many it takes
+        self._context = settings.n_ctx or context or entry.context  # None: its refusal ends a trial
         self._growth = PromptGrowth()
-        self._left_out: set[str] = set(endpoint.left_out)
+        # fields that it is known to refuse: OpenAI's own host takes none that is not of the standard
+        known = ("top_k", "min_p", *FIELDS["repeat_penalty"])
+        self._left_out: set[str] = {*known} if parts.hostname == "api.openai.com" else set()
+        # fields that are left out because the registry says so, whatever the sampling asks for
+        self._never_sent = [field for key in entry.not_sent for field in FIELDS.get(key, (key,))]
         self._reasoning_field = ""
 
     def complete(self, request: Request) -> Reply:
@@ -61,7 +75,7 @@ class OpenAIBackend:
         began = time.monotonic()
         if finish := request.cut_short():
             return Reply(text="", content="", finish=finish)
-        context, taken = self._endpoint.context, self._growth.before(request)
+        context, taken = self._context, self._growth.before(request)
         if context is not None and taken + MIN_ROOM > context:
             left = f"{max(0, context - taken)} of {context} tokens are left in the context"
             raise EndOfTrial(StopReason.context_overflow, left)
@@ -109,7 +123,7 @@ class OpenAIBackend:
                 raise EndOfTrial(StopReason.context_overflow, said)
             return max(MIN_ROOM, ceiling // 2)
         unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)}
-        unknown -= self._left_out.union(self._endpoint.never_sent)
+        unknown -= self._left_out.union(self._never_sent)
         if not unknown:
             raise error
         if not (off := {key for key in unknown if not lost_by(key, request.sampling)}):
@@ -123,11 +137,11 @@ class OpenAIBackend:
         Raises:
             BackendError: the endpoint failed, refused the request, or fell silent.
         """
-        left_out = self._left_out.union(self._endpoint.never_sent)
-        sent = body(request, self._endpoint.model, reasoning_field=self._reasoning_field, left_out=left_out)
+        left_out = self._left_out.union(self._never_sent)
+        sent = body(request, self._model, reasoning_field=self._reasoning_field, left_out=left_out)
         collected, began = Collected(), time.monotonic()
         stop: FinishReason | None = None
-        with closing(Pump(lambda: self._client.stream(sent), request, self._endpoint.settings.idle_timeout)) as pump:
+        with closing(Pump(lambda: self._client.stream(sent), request, self._settings.idle_timeout)) as pump:
             for chunk in pump:
                 pieces = collected.take(chunk)
                 for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
@@ -145,8 +159,8 @@ class OpenAIBackend:
             return collected, _finish(collected, request.max_reply_tokens)
         # a deadline that passed while the endpoint sent next to nothing is not the model's
         spent, came = time.monotonic() - began, len(collected.pieces)
-        grace = min(GRACE_SECONDS, self._endpoint.settings.idle_timeout / 2)
-        if stop is FinishReason.deadline and spent > grace and came < self._endpoint.settings.slowest * spent:
+        grace = min(GRACE_SECONDS, self._settings.idle_timeout / 2)
+        if stop is FinishReason.deadline and spent > grace and came < self._settings.slowest * spent:
             raise BackendError(
                 f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
                 Cause.backend_unreachable,
@@ -155,12 +169,49 @@ class OpenAIBackend:
 
     def describe(self) -> Mapping[str, Any]:
         """See `Backend.describe`."""
-        not_sent = sorted(self._left_out.union(self._endpoint.never_sent) - {"max_tokens"})
-        return {"backend": self.name, **self._endpoint.describe(), **({"not_sent": not_sent} if not_sent else {})}
+        not_sent = sorted(self._left_out.union(self._never_sent) - {"max_tokens"})
+        return {
+            "backend": self.name,
+            "model": self._model,
+            "endpoint": self._shown,
+            "context": self._context,
+            "device": f"endpoint {self._shown}",
+            "dialect": "the endpoint's",
+            "slots": self.slots,
+            "idle_timeout": self._settings.idle_timeout,
+            "slowest": self._settings.slowest,
+            **self._facts,
+            **({"not_sent": not_sent} if not_sent else {}),
+        }
 
     def close(self) -> None:
         """See `Backend.close`."""
         self._client.close()
+
+
+open_backend = OpenAIBackend
+"""The name by which every backend of this project is opened."""
+
+
+def _said_of(model: str, base_url: str, client: EndpointClient) -> tuple[int | None, int | None, dict[str, str]]:
+    """Context, slots and further facts, in the endpoint's own words."""
+    listed = client.get("/models").get("data")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    names = [str(entry.get("id", "")) for entry in entries]
+    found = next((entry for entry in entries if entry.get("id") == model), entries[0] if entries else {})
+    if found.get("owned_by") == "llamacpp":
+        # llama.cpp's own server tells its file, its slots and the context of one slot
+        props = client.get(f"{base_url.partition('?')[0].removesuffix('/v1')}/props")
+        context = (props.get("default_generation_settings") or {}).get("n_ctx")
+        file, server = PurePosixPath(str(props.get("model_path", ""))).name, str(props.get("build_info", ""))
+        told = {key: client.words(value) for key, value in (("file", file), ("server", server)) if value}
+        slots, facts = int(props.get("total_slots") or 0), {"engine": "llama.cpp server", **told}
+        return context if isinstance(context, int) else None, slots, facts
+    if names and model not in names:
+        listed_names = client.words(", ".join(names[:5]) + (" …" if names[5:] else ""))
+        return None, None, {"warning": f"the endpoint lists no model {model!r}; it has {listed_names}"}
+    length = found.get("max_model_len")  # vLLM's
+    return length if isinstance(length, int) else None, None, {}
 
 
 def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") -> None:
@@ -187,9 +238,10 @@ def _finish(collected: Collected, ceiling: int) -> FinishReason:
         raise BackendError("the endpoint's reply has no choices", transient=True)
     if not collected.finish:
         raise BackendError("the endpoint's reply broke off", Cause.backend_unreachable, transient=True)
-    if collected.finish.lower() in FAILED:
+    # that generating failed is said by vLLM's and SGLang's `abort`, and by OpenRouter's `error`
+    if collected.finish.lower() in ("error", "abort", "aborted", "cancelled", "canceled"):
         raise BackendError(f"the endpoint ended its reply with finish_reason {collected.finish!r}", transient=True)
-    if collected.finish in CALLED and not (collected.calls or collected.content.strip()):
+    if collected.finish in ("tool_calls", "function_call") and not (collected.calls or collected.content.strip()):
         raise BackendError("the endpoint says that its reply made a call, and sent none", transient=True)
     if collected.finish == "content_filter":
         raise BackendError("the endpoint's content filter cut the reply off", Cause.backend_refused)

@@ -25,14 +25,6 @@ Chunk = Mapping[str, Any]
 """A part of a reply, as the protocol has it."""
 _PATH = "/chat/completions"
 CONNECT_SECONDS = 10.0
-NO_KEY = "none"
-"""What is sent where there is no key: the client insists on one, local servers look at none."""
-OVERLOADED = frozenset({429, 503, 529})
-SPENT = "insufficient_quota"
-"""OpenAI's code of a 429 that no waiting mends."""
-GATEWAY = frozenset({408, 502, 504})
-SHOWN = 400
-"""Characters of a server's own words."""
 
 
 class EndpointClient:
@@ -59,7 +51,7 @@ class EndpointClient:
         self._client = openai.OpenAI(
             base_url=base_url.partition("?")[0],
             default_query=dict(parse_qsl(urlsplit(base_url).query)),  # the package would put its paths behind it
-            api_key=key or NO_KEY,
+            api_key=key or "none",  # the client insists on one, local servers look at none
             max_retries=0,
             timeout=openai.Timeout(idle_seconds, connect=min(CONNECT_SECONDS, idle_seconds)),
             http_client=web,
@@ -123,25 +115,27 @@ class EndpointClient:
         except self._openai.APIStatusError as error:
             raise self._of_status(error) from None
         except self._openai.APIConnectionError as error:
-            cause = error.__cause__
-            words = self.words(f"{cause or error}" or type(cause or error).__name__)
-            raise BackendError(
-                f"the endpoint cannot be reached: {words}", Cause.backend_unreachable, transient=True
-            ) from None
+            cause = error.__cause__ or error
+            said = f"the endpoint cannot be reached: {self.words(str(cause) or type(cause).__name__)}"
+            raise BackendError(said, Cause.backend_unreachable, transient=True) from None
         except self._openai.OpenAIError as error:
             raise BackendError(f"the endpoint reports an error: {self.words(str(error))}", transient=True) from None
         except (ValueError, TypeError) as error:  # what the server sent is no JSON, or no chat completion
-            raise BackendError(
-                f"the endpoint's reply cannot be read: {self.words(str(error))}", transient=True
-            ) from None
+            said = f"the endpoint's reply cannot be read: {self.words(str(error))}"
+            raise BackendError(said, transient=True) from None
 
     def _of_status(self, error: Any) -> BackendError:
         status = int(error.status_code)
         said = f"the endpoint answers {status}: {self.words(_message(error))}"
-        if status in OVERLOADED and SPENT not in said:
-            wait = _seconds(error.response.headers.get("retry-after"))
+        if status in (429, 503, 529) and "insufficient_quota" not in said:  # of OpenAI's, which no waiting mends
+            # the header holds a number of seconds or a date
+            wait, header = None, error.response.headers.get("retry-after") or ""
+            with contextlib.suppress(ValueError):
+                wait = max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+            with contextlib.suppress(ValueError):
+                wait = max(0.0, float(header))
             return BackendError(said, Cause.backend_overloaded, transient=True, retry_after=wait)
-        if status in GATEWAY:
+        if status in (408, 502, 504):
             return BackendError(said, Cause.backend_unreachable, transient=True)
         if status >= 500:  # noqa: PLR2004
             return BackendError(said, transient=True)
@@ -151,8 +145,7 @@ class EndpointClient:
 
     def words(self, text: str) -> str:
         """A server's own words in one line, clipped and without secrets."""
-        shown: str = redact(self.scrubbed(" ".join(text.split())))
-        return shown[:SHOWN]
+        return str(redact(self.scrubbed(" ".join(text.split()))))[:400]
 
 
 def refuses_key(error: BackendError) -> bool:
@@ -186,21 +179,6 @@ def _message(error: Any) -> str:
     return json.dumps(body, ensure_ascii=False) if body else str(error.response.reason_phrase or error.message)
 
 
-def _seconds(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, which holds a number or a date."""
-    if not value:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(value))
-    with contextlib.suppress(ValueError):
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    return None
-
-
-DONE = "[DONE]"
-"""The protocol's word for the end of a stream."""
-
-
 class _Decoder:
     """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
 
@@ -225,7 +203,7 @@ class _Decoder:
                 yield piece
 
         for event in self._decoder.iter_bytes(noted()):
-            if event.data.startswith(DONE):
+            if event.data.startswith("[DONE]"):
                 self.complete = True
                 with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
                     deque(pieces, maxlen=0)

@@ -21,9 +21,6 @@ from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError
 from pytest_agentcore.trial.modes import Cause
 
-RAN_ON = frozenset({FinishReason.watch, FinishReason.length, FinishReason.context})
-"""Ends of a reply that did not end by itself."""
-
 
 def read_reply(collected: Collected, request: Request, finish: FinishReason) -> Reply:
     """Take a reply apart.
@@ -47,7 +44,13 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
         parsed, repairs = _found_in_text(collected.content, schemas)
         calls = parsed.calls
     elif not collected.calls and finish is FinishReason.stop and policy is Policy.native:
-        _refuse_unparsed(collected.content, schemas)
+        for dialect in (dialect for dialect in DIALECTS if dialect.taught_by):
+            if left := _marked(dialect, collected.content, schemas) or _bare(dialect, collected.content, schemas):
+                raise BackendError(
+                    f"the endpoint passed a well-formed call of {left[0].name} on as text: its tool-call parser "
+                    f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
+                    Cause.tool_call_unparsed,
+                )
     elif not collected.calls and policy is Policy.constrained:
         _refuse_uncalled(collected.content, schemas, finish)
     reply = Reply(
@@ -110,17 +113,6 @@ def _inline(content: str) -> Parsed:
     return Parsed(content=tail.strip(), reasoning=head.strip().removeprefix(marks.open).strip())
 
 
-def _refuse_unparsed(content: str, schemas: Schemas) -> None:
-    """Blame the endpoint for a well-formed call that it left in the text."""
-    for dialect in DIALECTS:
-        if dialect.taught_by and (calls := _marked(dialect, content, schemas) or _bare(dialect, content, schemas)):
-            raise BackendError(
-                f"the endpoint passed a well-formed call of {calls[0].name} on as text: its tool-call parser "
-                f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
-                Cause.tool_call_unparsed,
-            )
-
-
 def _marked(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
     """Calls behind the markers of a dialect, where all are well-formed and of known tools."""
     if not any(marker in content for marker in dialect.open_markers):
@@ -157,7 +149,8 @@ def _refuse_uncalled(content: str, schemas: Schemas, finish: FinishReason) -> No
             Cause.backend_refused,
         )
     # a grammar that waits for a form of its own keeps a model from ending that has written its call in another
-    parsed = _found_in_text(content, schemas)[0] if finish in RAN_ON else None
+    ran_on = finish in (FinishReason.watch, FinishReason.length, FinishReason.context)
+    parsed = _found_in_text(content, schemas)[0] if ran_on else None
     if parsed and parsed.calls:
         raise BackendError(
             f"the endpoint was told that a call is required, left a call of {parsed.calls[0].name} in the text and let "

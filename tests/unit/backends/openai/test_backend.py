@@ -9,7 +9,7 @@ import pytest
 
 from backends.conformance import Conformance
 from backends.openai.fault_server import FaultServer
-from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
 
 
@@ -21,7 +21,7 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def backend(server: FaultServer) -> Iterator[OpenAIBackend]:
-    backend = open_backend(entry(server), EndpointSettings())
+    backend = OpenAIBackend(entry(server), EndpointSettings())
     yield backend
     backend.close()
 
@@ -39,7 +39,7 @@ def test_the_package_is_set_aside_for_the_collector_which_stays_as_it_was(server
     (gc.enable if enabled else gc.disable)()
     gc.unfreeze()
     try:
-        backend = open_backend(entry(server), EndpointSettings())
+        backend = OpenAIBackend(entry(server), EndpointSettings())
         assert gc.isenabled() is enabled
         assert gc.get_freeze_count() > 0
     finally:

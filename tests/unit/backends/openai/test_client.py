@@ -28,7 +28,7 @@ from backends.openai.fault_server import (
     whole,
 )
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
-from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.backends.openai.client import Chunk, ChunkStream, Pump
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry, Policy, Sampling
 from pytest_agentcore.catalogue.resolve import entry_at
@@ -52,7 +52,7 @@ def opened(
         api_key_env=key_env,
         not_sent=not_sent,
     )
-    backend = open_backend(entry, EndpointSettings(**engine))
+    backend = OpenAIBackend(entry, EndpointSettings(**engine))
     try:
         yield backend
     finally:
@@ -151,7 +151,7 @@ def test_faults_and_what_they_are_called(
 
 def test_a_refused_connection() -> None:
     with FaultServer().running() as server:
-        backend = open_backend(
+        backend = OpenAIBackend(
             ModelEntry(name="made-up", slug="made-up", backend="openai", base_url=server.url),
             EndpointSettings(idle_timeout=0.6),
         )
@@ -166,7 +166,7 @@ def test_an_address_where_nothing_listens_is_said_before_the_first_trial() -> No
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         entry = ModelEntry(name="m", slug="m", backend="openai", base_url=url)
         with pytest.raises(UsageError, match="start the server, or correct --agentcore-base-url"):
-            open_backend(entry, EndpointSettings())
+            OpenAIBackend(entry, EndpointSettings())
 
 
 @pytest.mark.parametrize("after_head", [False, True])

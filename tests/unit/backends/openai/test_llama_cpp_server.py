@@ -18,7 +18,7 @@ import pytest
 from backends.conformance import Conformance, ended_reply, request
 from pytest_agentcore.backends.base import Backend, Message
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend
-from pytest_agentcore.backends.openai.backend import OpenAIBackend, open_backend
+from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry, Policy, Sampling
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Cause, StopReason
@@ -65,7 +65,7 @@ def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 @pytest.fixture(scope="module")
 def served(url: str) -> Iterator[OpenAIBackend]:
     entry = ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url)
-    backend = open_backend(entry, EndpointSettings(n_ctx=1024, slots=1))
+    backend = OpenAIBackend(entry, EndpointSettings(n_ctx=1024, slots=1))
     yield backend
     backend.close()
 
@@ -113,7 +113,7 @@ def test_greedy_replies_are_those_made_in_process(served: OpenAIBackend, llama: 
 
 def test_a_full_context_is_told_from_a_broken_stream(served: OpenAIBackend, url: str) -> None:
     """This server ends such a stream without a word."""
-    backend = open_backend(
+    backend = OpenAIBackend(
         ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url), EndpointSettings()
     )
     with pytest.raises(EndOfTrial) as caught:
@@ -132,7 +132,7 @@ def test_the_constrained_policy_is_refused_in_a_sentence(served: OpenAIBackend) 
 def test_an_address_beside_the_server_s(url: str) -> None:
     entry = ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url.replace("http", "https"))
     with pytest.raises(UsageError, match="start the server, or correct --agentcore-base-url"):
-        open_backend(entry, EndpointSettings())
+        OpenAIBackend(entry, EndpointSettings())
 
 
 def _post(url: str, **body: Any) -> dict[str, Any]:
