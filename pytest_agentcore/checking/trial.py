@@ -8,8 +8,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, TypeVar
@@ -135,8 +134,7 @@ class Trial(Files):
 
     def shell(self, command: str, seconds: float = SHELL_SECONDS) -> Ran:
         """Run a shell command in the workspace; a command that does not end in time is an AssertionError."""
-        with bench(self._frozen, self._sandbox) as on:
-            done = on.run(["sh", "-c", command], seconds=seconds, output_bytes=SHELL_OUTPUT)
+        done = self._run(["sh", "-c", command], seconds=seconds, output_bytes=SHELL_OUTPUT)
         if done.exit_code is None:
             raise AssertionError(f"`{clip(command, 80)}` {_ended(done, seconds)}")
         return Ran(done.exit_code, done.output.decode("utf-8", "replace"))
@@ -180,8 +178,7 @@ class Trial(Files):
             "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
             "trace": trace,
         }
-        with bench(self._frozen, self._sandbox) as on:
-            done = on.python("direct", order, seconds=seconds)
+        done = self._run(["direct"], order, seconds=seconds)
         answers: dict[int, Mapping[str, Any]] = {}
         for line in io.BytesIO(done.output):
             try:
@@ -220,8 +217,7 @@ class Trial(Files):
             "folders": ["", *dict.fromkeys(str(PurePosixPath(file).parent) for file in files)],
             "seconds": seconds,
         }
-        with bench(self._frozen, self._sandbox, tree) as on:
-            done = on.python("judge", order, seconds=seconds)
+        done = self._run(["judge"], order, seconds=seconds, pristine=tree)
         report = signed_report(done.output)
         if report is None:
             why = done.killed_for or f"exit code {done.exit_code}"
@@ -238,57 +234,46 @@ class Trial(Files):
         failed = sum(result["outcome"] == "failed" for result in results)
         return TestRun(len(passed), failed, frozenset(passed), "\n".join(lines))
 
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A sandbox over a copy of the frozen workspace, and the programs of `inside` beside it."""
-
-    workspace: Workspace
-    sandbox: Sandbox
-    checker: Path
-
-    def run(
-        self, argv: Sequence[str], *, stdin: bytes = b"", seconds: float, output_bytes: int = MOST_BYTES
+    def _run(
+        self,
+        argv: Sequence[str],
+        order: Mapping[str, Any] | None = None,
+        *,
+        seconds: float,
+        output_bytes: int = MOST_BYTES,
+        pristine: Mapping[str, bytes] = {},
     ) -> Completed:
-        """Run a command in the workspace."""
-        limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
-        shown = {f"/checker/{child.name}": child for child in self.checker.iterdir()}
-        return self.sandbox.run(self.workspace, Command(argv=argv, stdin=stdin, read_only=shown, limits=limits))
+        """Run a command over a fresh copy of the workspace in which the files of `pristine` are as given.
 
-    def python(self, part: str, order: Mapping[str, Any], *, seconds: float) -> Completed:
-        """Run a part of `inside` with an order, which is told where the workspace and the given files are."""
-        script, workspace, given = (
-            self.sandbox.path(self.workspace, inside)
-            for inside in ("/checker/inside/run.py", "/workspace", "/checker/given")
-        )
-        stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
-        argv = ["python3", "-I", "-B", "-X", "utf8", script, part]
-        return self.run(argv, stdin=stdin, seconds=seconds + GRACE)
-
-
-@contextmanager
-def bench(frozen: Workspace, sandbox: Sandbox, pristine: Mapping[str, bytes] = {}) -> Iterator[Bench]:
-    """A bench over a fresh copy of the workspace in which the files of `pristine` are as given.
-
-    A second copy of the same is shown read-only as `/checker/given`.
-    """
-    with scratch("check") as folder:
-        home = Path(folder)
-        copy = freeze(frozen, home / "copy").workspace
-        checker = home / "checker"
-        shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
-        for path, content in pristine.items():
-            readers.put(copy.root, path, content)
-        if pristine:
-            freeze(copy, home / "given")
-            (home / "given" / "workspace").rename(checker / "given")
-        # The sandbox's process may be another user's.
-        for shown in (checker, *checker.rglob("*")):
-            shown.chmod(0o755 if shown.is_dir() else 0o644)
-        try:
-            yield Bench(copy, sandbox, checker)
-        finally:
-            remove_workspace(copy)
+        A second copy of the same is shown read-only as `/checker/given`. With an order, the command is a part of
+        `inside`, which gets the order and the places of the workspace and of the given files.
+        """
+        with scratch("check") as folder:
+            home = Path(folder)
+            copy = freeze(self._frozen, home / "copy").workspace
+            checker = home / "checker"
+            shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+            for path, content in pristine.items():
+                readers.put(copy.root, path, content)
+            if pristine:
+                freeze(copy, home / "given")
+                (home / "given" / "workspace").rename(checker / "given")
+            # The sandbox's process may be another user's.
+            for shown in (checker, *checker.rglob("*")):
+                shown.chmod(0o755 if shown.is_dir() else 0o644)
+            stdin = b""
+            if order is not None:
+                places = ("/checker/inside/run.py", "/workspace", "/checker/given")
+                script, workspace, given = (self._sandbox.path(copy, place) for place in places)
+                argv = ["python3", "-I", "-B", "-X", "utf8", script, *argv]
+                stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
+                seconds += GRACE
+            limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
+            mounts = {f"/checker/{child.name}": child for child in checker.iterdir()}
+            try:
+                return self._sandbox.run(copy, Command(argv=argv, stdin=stdin, read_only=mounts, limits=limits))
+            finally:
+                remove_workspace(copy)
 
 
 @dataclass(frozen=True, slots=True)

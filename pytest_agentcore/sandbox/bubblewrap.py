@@ -31,7 +31,7 @@ from typing import Any, BinaryIO
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
-from pytest_agentcore.sandbox.python import Interpreter, environment
+from pytest_agentcore.sandbox.python import base_interpreter, environment
 from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.tree import walk
 from pytest_agentcore.sandbox.workspace import require
@@ -51,7 +51,6 @@ class Bubblewrap:
     """`Sandbox` with mounts and namespaces. Made by `open_sandbox`, which has probed it."""
 
     executable: str
-    interpreter: Interpreter
     uids: range | None
     """User ids for the commands when root runs bubblewrap; None uses a user namespace."""
     hidden: tuple[Path, ...] = ()
@@ -133,16 +132,18 @@ class Bubblewrap:
                 words += ["--symlink", str(folder.readlink()), str(folder)]
             elif folder.is_dir():
                 words += ["--ro-bind", str(folder), str(folder)]
-        installed = self.interpreter.prefix
+        python = base_interpreter()
+        installed = python.prefix
         if not installed.is_relative_to("/usr"):  # which is shown already
             words += [*_parents(str(installed)), "--ro-bind", str(installed), str(installed)]
         words += [*_parents(PYTHON), "--dir", PYTHON]
         # Found first on PATH, whatever else is installed below /usr; by its real path it finds its standard library.
         for name in ("python3", "python"):
-            words += ["--symlink", str(self.interpreter.executable), f"{PYTHON}/{name}"]
+            words += ["--symlink", str(python.executable), f"{PYTHON}/{name}"]
         # An empty, read-only folder over each that is not to be seen, unless that is empty: every mount costs time.
         shown = [*map(Path, SHOWN), installed]
-        wanted = {*self.interpreter.package_folders(), *map(Path, HIDDEN), *(path.resolve() for path in self.hidden)}
+        packages = (each for prefix in (installed, Path("/usr")) for name in PACKAGES for each in prefix.glob(name))
+        wanted = {*map(Path, HIDDEN), *(path.resolve() for path in (*self.hidden, *filter(Path.is_dir, packages)))}
         covered = sorted(p for p in wanted if any(p.is_relative_to(s) for s in shown) and _has_content(p))
         for folder in (p for p in covered if not any(p != q and p.is_relative_to(q) for q in covered)):
             words += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
@@ -161,6 +162,17 @@ def _hand_over(workspace: Workspace, uid: int) -> None:
 
 
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+PACKAGES = (
+    "lib/python3/dist-packages",
+    "lib/python3*/site-packages",
+    "lib/python3*/dist-packages",
+    "lib64/python3*/site-packages",
+    "local/lib/python3*/site-packages",
+    "local/lib/python3*/dist-packages",
+    "envs",
+    "pkgs",
+)
+"""Folders of packages below a prefix: upstream's, Debian's and Fedora's layouts; environments of pyenv and conda."""
 SHOWN = ("/usr", "/nix/store", "/etc/alternatives", "/etc/ld.so.cache")
 HIDDEN = ("/usr/src",)
 """Folders below those that are shown; containers like to keep a project there."""
@@ -351,12 +363,12 @@ def _readable(content: bytes) -> Iterator[int]:
 # How it ends.
 
 
+@dataclass
 class Namespace(Running):
     """bubblewrap's monitor outside and, below it, the first process of the new PID namespace."""
 
-    def __init__(self, process: subprocess.Popen[bytes], status: BinaryIO) -> None:
-        super().__init__(process)
-        self._status, self._said = status, b""
+    _status: BinaryIO
+    _said: bytes = b""
 
     def pids(self, most: int) -> list[int]:
         """See `Running.pids`; bubblewrap's own process inside the namespace does not count."""

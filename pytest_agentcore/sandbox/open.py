@@ -12,7 +12,6 @@ from pytest_agentcore.errors import SandboxError, UsageError
 from pytest_agentcore.sandbox.base import Command, Sandbox
 from pytest_agentcore.sandbox.bubblewrap import ROOT_UIDS, Bubblewrap
 from pytest_agentcore.sandbox.process import PlainProcess
-from pytest_agentcore.sandbox.python import base_interpreter
 from pytest_agentcore.sandbox.workspace import create_workspace, scratch
 
 Kind = Literal["bubblewrap", "process"]
@@ -34,24 +33,24 @@ def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidde
         UsageError: bubblewrap is missing or does not work here; one sentence says what to do.
     """
     if kind == "process":
-        return PlainProcess(interpreter=base_interpreter())
+        return PlainProcess()
     as_root, package = os.geteuid() == 0, Path(__file__).resolve().parents[1]
     covered = (package, package.parent / "suites", *hidden)
     try:
         for program in ("bwrap", "setpriv") if as_root else ("bwrap",):
             if shutil.which(program) is None:
                 raise SandboxError(f"there is no program `{program}`")
-        executable, interpreter, problem = shutil.which("bwrap") or "bwrap", base_interpreter(), ""
+        executable, problem = shutil.which("bwrap") or "bwrap", ""
         # The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace.
         for uids in (ROOT_UIDS, None) if as_root else (None,):
-            sandbox = Bubblewrap(executable=executable, interpreter=interpreter, uids=uids, hidden=covered)
+            sandbox = Bubblewrap(executable=executable, uids=uids, hidden=covered)
             problem = _problem(sandbox)
             if not problem:
                 return sandbox
         raise SandboxError(f"bubblewrap does not work here ({problem})")
     except SandboxError as error:
         if kind is None and may_fall_back:
-            return PlainProcess(interpreter=base_interpreter())
+            return PlainProcess()
         raise UsageError(SENTENCE.format(problem=error)) from error
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_agentcore.sandbox import reaper
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
-from pytest_agentcore.sandbox.python import Interpreter, environment, make_python
+from pytest_agentcore.sandbox.python import base_interpreter, environment, make_python
 from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
 from pytest_agentcore.sandbox.workspace import clear, require
 
@@ -43,19 +43,19 @@ NOT_CONFINED = (
 class PlainProcess:
     """`Sandbox` without mounts or namespaces. Made by `open_sandbox`."""
 
-    interpreter: Interpreter
     name: str = "process"
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 30 ms beyond the command's own time."""
         require(workspace)
-        make_python(workspace.tmp / PYTHON, self.interpreter)
+        interpreter = base_interpreter()
+        make_python(workspace.tmp / PYTHON, interpreter)
         mark = secrets.token_hex(8)
         path = f"{workspace.tmp / PYTHON / 'bin'}:/usr/local/bin:/usr/bin:/bin"
         env = environment(path=path, home=str(workspace.tmp), extra={**command.env, MARK: mark})
         limits = ",".join(f"{kind}={value}" for kind, value in rlimits(command.limits).items())
         # The reaper needs no packages, and without `site` it starts in a fraction of the time.
-        argv = [str(self.interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv]
+        argv = [str(interpreter.executable), "-I", "-S", reaper.__file__, limits, *command.argv]
         # Copies, not links: a command that tampers with them has not touched the originals.
         clear(workspace.tmp / MOUNTS)
         try:
@@ -70,7 +70,7 @@ class PlainProcess:
                 stdin.write(command.stdin)
                 stdin.seek(0)
                 process = start(argv, stdin=stdin.fileno(), env=env, cwd=workspace.root)
-                return supervise(_Tree(process, mark), workspace, command.limits)
+                return supervise(_Tree(process, f"{MARK}={mark}".encode()), workspace, command.limits)
         finally:
             clear(workspace.tmp / MOUNTS)
 
@@ -86,12 +86,12 @@ class PlainProcess:
         return {"name": self.name, "version": "1", "python": platform.python_version(), "not_confined": [*NOT_CONFINED]}
 
 
+@dataclass
 class _Tree(Running):
     """The reaper and what is below it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
-        super().__init__(process)
-        self._mark = f"{MARK}={mark}".encode()
+    mark: bytes
+    """Stands in the environment of all that it started."""
 
     def pids(self, most: int) -> list[int]:
         return reaper.below(self.process.pid, most + 1)
@@ -112,7 +112,7 @@ class _Tree(Running):
         for _ in range(SWEEPS):
             clean += 1
             for folder in Path("/proc").glob("[0-9]*"):
-                if self._mark in reaper.read(f"{folder}/environ"):
+                if self.mark in reaper.read(f"{folder}/environ"):
                     clean = 0
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(int(folder.name), signal.SIGKILL)

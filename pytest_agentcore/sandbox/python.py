@@ -9,21 +9,10 @@ import sysconfig
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pytest_agentcore.sandbox.workspace import clear
-
-PACKAGE_FOLDERS = (
-    "lib/python3/dist-packages",
-    "lib/python3*/site-packages",
-    "lib/python3*/dist-packages",
-    "lib64/python3*/site-packages",
-    "local/lib/python3*/site-packages",
-    "local/lib/python3*/dist-packages",
-    "envs",
-    "pkgs",
-)
-"""Folders of packages below a prefix: upstream's, Debian's and Fedora's layouts; environments of pyenv and conda."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +24,8 @@ class Interpreter:
     prefix: Path
     """The installation's folder; the executable and the standard library lie in it."""
 
-    def package_folders(self) -> set[Path]:
-        """Existing folders of installed packages, this interpreter's and the system's."""
-        return {
-            folder.resolve()
-            for prefix in (self.prefix, Path("/usr"))
-            for pattern in PACKAGE_FOLDERS
-            for folder in prefix.glob(pattern)
-            if folder.is_dir()
-        }
 
-
+@cache
 def base_interpreter() -> Interpreter:
     """The interpreter that the running one (a virtual environment's, as a rule) was made from."""
     prefix = Path(sys.base_prefix).resolve()

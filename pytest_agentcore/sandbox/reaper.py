@@ -18,7 +18,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """linux/prctl.h"""
@@ -37,8 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a harness that is killed leaves nothing running
     child = os.fork()
-    if child == 0:
-        _become(argv, limits)
+    if child == 0:  # turn into the command
+        try:
+            os.setsid()
+            for kind, value in limits.items():
+                bound = settable(kind, value)
+                resource.setrlimit(kind, (bound, bound))
+            os.execvp(argv[0], list(argv))  # noqa: S606 - a shell is the command's own business
+        except (OSError, ValueError) as error:
+            os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
+            os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         pid = status = 0
@@ -58,19 +66,6 @@ def main(arguments: Sequence[str]) -> int:
             kill_below(os.getpid())
             time.sleep(0.001)
     return 128 - code if code < 0 else code
-
-
-def _become(argv: Sequence[str], limits: Mapping[int, int]) -> None:
-    """Turn this process, which is the child, into the command."""
-    try:
-        os.setsid()
-        for kind, value in limits.items():
-            bound = settable(kind, value)
-            resource.setrlimit(kind, (bound, bound))
-        os.execvp(argv[0], list(argv))  # noqa: S606 - a shell is the command's own business
-    except (OSError, ValueError) as error:
-        os.write(2, f"{argv[0]}: {error}\n".encode(errors="replace"))
-        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
 
 
 def _reap() -> bool:

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentcore.errors import SandboxError
@@ -54,11 +55,11 @@ def rlimits(limits: Limits) -> dict[int, int]:
     }
 
 
+@dataclass
 class Running:
     """A started process, the tree below it and how to end it. Each sandbox has its own kind."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    process: subprocess.Popen[bytes]
 
     def pids(self, most: int) -> list[int]:
         """The processes that count; where there are more than `most`, not all of them."""

@@ -83,7 +83,9 @@ def task(
             "checker": _checker_problem(checker),
             "prompt": _prompt_problem(prompt),
             "files": _files_problem(files, module.parent / "files"),
-            "tools": _names_problem(tools) or _choice_problem(tools),
+            "tools": _names_problem(tools)
+            or ("" if tools else "is empty: an agent without tools cannot act")
+            or next((f"{name!r} stands there twice" for name, count in Counter(tools).items() if count > 1), ""),
             "artifacts": _names_problem(artifacts) or next(filter(None, map(path_problem, artifacts)), ""),
             "protected": _names_problem(protected),
             "budget": _budget_problem(budget),
@@ -212,13 +214,6 @@ def _names_problem(names: object) -> str:
     if not isinstance(names, Sequence):
         return f"must be a list of names, and is {kind_of(names)}"
     return next((f"{name!r} is no name" for name in names if not isinstance(name, str) or not name), "")
-
-
-def _choice_problem(tools: Sequence[str]) -> str:
-    if not tools:
-        return "is empty: an agent without tools cannot act"
-    twice = next((name for name, count in Counter(tools).items() if count > 1), "")
-    return f"{twice!r} stands there twice" if twice else ""
 
 
 def _budget_problem(budget: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
@@ -132,12 +133,9 @@ def database(sql: str) -> bytes:
     """The bytes of a SQLite file that `sql` builds, for use as a file's content."""
     import sqlite3  # noqa: PLC0415 - plugin start-up must stay light
 
-    connection = sqlite3.connect(":memory:")
-    try:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(sql)
         made = connection.serialize()
-    finally:
-        connection.close()
     # Bytes 96 to 99 hold the version of the library that wrote the file (sqlite.org/fileformat2.html): an instance must
     # have one digest on every machine.
     return made[:96] + bytes(4) + made[100:]

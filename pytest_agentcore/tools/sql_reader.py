@@ -10,6 +10,7 @@ import json
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from urllib.parse import quote
 
 READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
@@ -28,22 +29,17 @@ def main(order: dict[str, object]) -> dict[str, object]:
     """The answer to one order; whatever SQLite objects to is an `error`."""
     uri = "file:" + quote(str(order["database"])) + "?mode=ro"
     try:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-    except sqlite3.Error as error:
-        return {"error": str(error)}
-    try:
-        # It reads and nothing else, and not for ever.
-        deadline = time.monotonic() + float(str(order["seconds"]))
-        connection.text_factory = lambda value: value.decode("utf-8", errors="replace")
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
-        connection.set_authorizer(permit)
-        return answer(connection.execute(str(order["query"])), int(str(order["rows"])), int(str(order["bytes"])))
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            # It reads and nothing else, and not for ever.
+            deadline = time.monotonic() + float(str(order["seconds"]))
+            connection.text_factory = lambda value: value.decode("utf-8", errors="replace")
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+            connection.set_progress_handler(lambda: int(time.monotonic() > deadline), STEPS)
+            connection.set_authorizer(permit)
+            return answer(connection.execute(str(order["query"])), int(str(order["rows"])), int(str(order["bytes"])))
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError, ValueError) as error:
         return {"error": str(error) or type(error).__name__}
-    finally:
-        connection.close()
 
 
 def permit(action: int, first: str | None, second: str | None, *_: str | None) -> int:

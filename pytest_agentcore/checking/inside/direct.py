@@ -31,9 +31,11 @@ def main() -> None:
         say(out, token + json.dumps(reply).encode())
 
     try:
-        function = attribute(load_file(order["workspace"], order["file"]), order["file"], order["name"])
+        function = functools.reduce(getattr, order["name"].split("."), load_file(order["workspace"], order["file"]))
     except Unusable as problem:
         answer({"unusable": str(problem)})
+    except AttributeError:
+        answer({"unusable": f"{order['file']} has no {order['name']}"})
     else:
         for number, (args, kwargs) in enumerate(order["calls"]):
             lines: set[tuple[str, int]] | None = set() if order["trace"] else None
@@ -141,11 +143,3 @@ def extend_path(workspace: str, folders: Sequence[str]) -> None:
         place = os.path.normpath(os.path.join(workspace, folder))  # noqa: PTH118 - pathlib stays out of the way here
         if place not in sys.path:
             sys.path.append(place)
-
-
-def attribute(module: ModuleType, file: str, name: str) -> Any:
-    """The object that a dotted name means in the module."""
-    try:
-        return functools.reduce(getattr, name.split("."), module)
-    except AttributeError as error:
-        raise Unusable(f"{file} has no {name}") from error

@@ -48,8 +48,21 @@ def main() -> None:
 def judge(order: dict[str, Any]) -> list[dict[str, str]]:
     """Run each file's tests; returns name, outcome and text of each test."""
     deadline = time.monotonic() + order["seconds"]
-    worker, pipe = start_worker(order["workspace"], deadline)
-    link = Link(pipe)
+    # The process for the model's code has nothing of this one but its end of two pipes.
+    to_worker, from_worker = os.pipe(), os.pipe()
+    ends = (to_worker[0], from_worker[1])
+    script = str(Path(__file__).with_name("run.py"))
+    worker = subprocess.Popen(
+        [sys.executable, "-I", "-B", "-X", "utf8", script, "worker", *map(str, ends), order["workspace"]],
+        pass_fds=ends,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for end in ends:
+        os.close(end)
+    link = Link(Pipe(from_worker[0], to_worker[1], deadline))
     workspace, given = Path(order["workspace"]).resolve(), Path(order["given"]).resolve()
     tests = {path: source.encode() for path, source in order["tests"].items()}
     os.chdir(workspace)
@@ -65,24 +78,6 @@ def judge(order: dict[str, Any]) -> list[dict[str, str]]:
     finally:
         worker.kill()
     return outcome.results
-
-
-def start_worker(workspace: str, deadline: float) -> tuple[subprocess.Popen[bytes], Pipe]:
-    """A process for the model's code that has nothing of this one but its end of two pipes."""
-    to_worker, from_worker = os.pipe(), os.pipe()
-    script = str(Path(__file__).with_name("run.py"))
-    ends = (to_worker[0], from_worker[1])
-    worker = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-X", "utf8", script, "worker", str(ends[0]), str(ends[1]), workspace],
-        pass_fds=ends,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    for end in ends:
-        os.close(end)
-    return worker, Pipe(from_worker[0], to_worker[1], deadline)
 
 
 class _Outcomes(unittest.TestResult):
