@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -121,21 +121,13 @@ class Gate:
         return GateVerdict(ok=not said, sentences=said, notes=tuple(filter(None, notes)))
 
 
-def not_asked(selected_by: Sequence[str]) -> GateVerdict:
-    """Say so instead of an answer where trials were picked by how they had ended."""
-    why = f"a selection by {' '.join(selected_by)} counts nowhere and is not gated; the exit code is pytest's own"
-    return GateVerdict(name="gate", words=("not asked",) * 2, ok=True, sentences=(), notes=(why,))
-
-
-_UNSCORED = ("infrastructure_error", "interrupted", "not_run")
-
-
 def unscored(name: str, campaign: Campaign) -> str | None:
     """Say how many planned trials of a campaign have no score and why; None when all have."""
     figures, rates = campaign.figures, campaign.figures.overall.rates
     if rates.planned == rates.scored:
         return None
-    why = ", ".join(f"{n} {outcome}" for outcome, n in figures.outcomes.items() if n and outcome in _UNSCORED)
+    counted = {outcome: figures.outcomes[outcome] for outcome in ("infrastructure_error", "interrupted", "not_run")}
+    why = ", ".join(f"{n} {outcome}" for outcome, n in counted.items() if n)
     return f"{name}: {rates.planned - rates.scored} of {count(rates.planned, 'planned trial')} not scored ({why})"
 
 

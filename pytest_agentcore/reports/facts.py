@@ -11,7 +11,6 @@ from pytest_agentcore.analysis.rank import AGENTS
 from pytest_agentcore.format import count, duration, joined
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.stats.counting import made_no_call
 
 MANIFEST = "manifest.json"
 TRIALS = "verification/trials.csv"
@@ -92,7 +91,8 @@ def cautions(campaign: Campaign) -> Iterator[Statement]:
             "the same replies could have passed."
         )
         yield Statement(label="CAUTION", text=text, file=TRIALS)
-    if made_no_call(campaign.results) and manifest.model not in AGENTS:
+    scored = [result for result in campaign.results if result.scored]
+    if scored and manifest.model not in AGENTS and not any(result.tool_calls for result in scored):
         begun = count(effort.problems, "call")
         seen = f"{begun} could not be read or run" if effort.problems else "none was even begun"
         text = (

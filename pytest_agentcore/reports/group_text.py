@@ -104,15 +104,11 @@ def share(of: Share) -> str:
     return f"{fraction(of.trials, of.of)} (95%: {interval(of.interval)})"
 
 
-GROUP_SCHEMA = 1
-"""Of group.json; raised when a field changes its meaning or goes away."""
-
-
 def as_json(group: Group) -> dict[str, Any]:
     """Give the content of group.json, in plain types only."""
     named = [(one.folder.id, one.manifest.policy, one.manifest.context_load) for one in group.campaigns]
     return {
-        "schema": GROUP_SCHEMA,
+        "schema": 1,  # raised when a field changes its meaning or goes away
         "group": group.id,
         "model": group.model,
         "campaigns": [dict(zip(("campaign", "policy", "context_load"), values, strict=True)) for values in named],

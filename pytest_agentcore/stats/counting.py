@@ -194,12 +194,6 @@ def basis(results: Sequence[TrialResult]) -> tuple[str, list[TrialResult]]:
     return ("scored", scored) if scored else ("unscored", list(results))
 
 
-def made_no_call(results: Sequence[TrialResult]) -> bool:
-    """True if trials were scored and none of them made a call that could be run: suspect the harness first."""
-    scored = [result for result in results if result.scored]
-    return bool(scored) and not any(result.tool_calls for result in scored)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
     """pass@k and pass^k for one k; None where fewer than k runs were scored."""

@@ -98,12 +98,11 @@ class Cause(StrEnum):
         return _NOT_THE_MODEL.get(self, Attribution.model)
 
 
+_HARNESS = (Cause.checker_broken, Cause.tool_broken, Cause.task_broken)
 _ENVIRONMENT = (
     *(Cause.backend_error, Cause.backend_unreachable, Cause.backend_overloaded, Cause.backend_refused),
-    *(Cause.prompt_truncated, Cause.tool_call_unparsed, Cause.backend_crashed),
-    *(Cause.sandbox_failed, Cause.interrupted),
+    *(Cause.prompt_truncated, Cause.tool_call_unparsed, Cause.backend_crashed, Cause.sandbox_failed, Cause.interrupted),
 )
-_HARNESS = (Cause.checker_broken, Cause.tool_broken, Cause.task_broken)
 _NOT_THE_MODEL = dict.fromkeys(_ENVIRONMENT, Attribution.environment) | dict.fromkeys(_HARNESS, Attribution.harness)
 
 

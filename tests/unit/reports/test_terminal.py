@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, reply_event, result, tool_event
+from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, PASSED, WRONG, manifest, reply_event, result, tool_event
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import Manifest
@@ -204,6 +204,21 @@ def test_a_reply_without_content_shows_what_was_written_at_all() -> None:
 def _text(results: list[TrialResult], **changes: Any) -> str:
     described = replace(manifest(), **changes)
     return "\n".join(summary_lines(ended(described, results), FOLDER, width=400))
+
+
+@pytest.mark.parametrize(
+    ("results", "suspicious"),
+    [
+        ([], False),
+        ([result(**LOST)], False),
+        ([result(**WRONG | {"tool_calls": 0})], True),
+        ([result(**WRONG | {"tool_calls": 0}), result(run=2, **PASSED)], False),
+    ],
+)
+def test_a_model_that_never_called_a_tool_is_told_from_one_that_never_ran(
+    results: list[TrialResult], suspicious: bool
+) -> None:
+    assert ("SUSPECT" in _text(results)) is suspicious
 
 
 MIDWAY = Progress(

@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results import GAVE_UP, INTERRUPTED, LOST, PASSED, WRONG, result
+from results import GAVE_UP, INTERRUPTED, LOST, WRONG, result
 
 from pytest_agentcore.stats.counting import (
     OUTCOMES,
@@ -18,7 +18,6 @@ from pytest_agentcore.stats.counting import (
     basis,
     by_task,
     cause_counts,
-    made_no_call,
     mean,
     observed,
     outcome_counts,
@@ -91,21 +90,6 @@ def test_averages_rest_on_scored_trials_and_on_the_others_only_where_there_is_no
     assert basis(SOME[:4]) == ("scored", SOME[:3])
     assert basis(SOME[3:]) == ("unscored", SOME[3:])
     assert basis([]) == ("unscored", [])
-
-
-@pytest.mark.parametrize(
-    ("results", "suspicious"),
-    [
-        ([], False),
-        ([result(**LOST)], False),
-        ([result(**WRONG | {"tool_calls": 0})], True),
-        ([result(**WRONG | {"tool_calls": 0}), result(run=2, **PASSED)], False),
-    ],
-)
-def test_a_model_that_never_called_a_tool_is_told_from_one_that_never_ran(
-    results: list[TrialResult], suspicious: bool
-) -> None:
-    assert made_no_call(results) is suspicious
 
 
 def test_distribution_of_nothing_is_undefined_and_of_one_value_is_that_value() -> None:
