@@ -56,16 +56,13 @@ def _redact_words(words: list[Any]) -> list[Any]:
     shown: list[Any] = []
     after_secret_name = False
     for word in words:
-        if not isinstance(word, str):
-            shown.append(redact(word))
-            after_secret_name = False
-            continue
-        name, equals, value = word.partition("=")
-        if after_secret_name and not word.startswith("-"):
+        name, equals, value = word.partition("=") if isinstance(word, str) else ("", "", "")
+        secret = bool(_SECRET_NAME.search(name))
+        if after_secret_name and isinstance(word, str) and not word.startswith("-"):
             shown.append(REDACTED)
-        elif equals and value and _SECRET_NAME.search(name):
+        elif secret and value:
             shown.append(f"{name}={REDACTED}")
         else:
             shown.append(redact(word))
-        after_secret_name = not equals and word.startswith("--") and bool(_SECRET_NAME.search(word))
+        after_secret_name = secret and not equals and name.startswith("--")
     return shown

@@ -290,13 +290,6 @@ def is_cache(path: str) -> bool:
     return path.endswith(".pyc") or bool(IGNORED & set(path.split("/")))
 
 
-def drop_caches(root: Path) -> None:
-    """Remove by-products: compiled code is not what the checker reads in the source."""
-    for entry in list(walk(root)):
-        if is_cache(entry.path):
-            clear(root / entry.path)
-
-
 def matches(path: str, patterns: Sequence[str]) -> bool:
     """Whether a glob pattern covers the path; `*` crosses folders, and a folder's name covers all below it."""
     return any(
@@ -308,7 +301,10 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
 
 
 def restore(root: Path, given: Mapping[str, bytes], patterns: Sequence[str]) -> None:
-    """Give every file that a pattern covers its given content, and remove those that were added."""
+    """Give every file that a pattern covers its given content; remove those that were added, and by-products."""
+    for entry in list(walk(root)):
+        if is_cache(entry.path):  # compiled code is not what the checker reads in the source
+            clear(root / entry.path)
     for path in regular_files(root):
         if matches(path, patterns):
             (root / path).unlink()

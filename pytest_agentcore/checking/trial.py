@@ -90,7 +90,6 @@ class Trial(Files):
         """
         given = {path: text.encode() if isinstance(text, str) else text for path, text in instance.files.items()}
         changed = readers.changed(frozen.root, given, skipped)
-        readers.drop_caches(frozen.root)
         readers.restore(frozen.root, given, task.protected)
         return cls(
             task=task,

@@ -16,6 +16,7 @@ SECRET = "s3cr3tvaluethatmustnotshow"
     "given",
     [
         ["--api-key", SECRET],
+        ["--api-key", f"={SECRET}"],
         [f"--api-key={SECRET}"],
         [f"--agentcore-hf-token={SECRET}"],
         ["--agentcore-engine", f"api_key={SECRET}"],

@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -38,9 +38,8 @@ def main() -> None:
         answer({"unusable": f"{order['file']} has no {order['name']}"})
     else:
         for number, (args, kwargs) in enumerate(order["calls"]):
-            lines: set[tuple[str, int]] | None = set() if order["trace"] else None
-            reply = call(function, decode(args, refuse), decode(kwargs, refuse), order["workspace"], lines)
-            answer({"n": number, **reply, "lines": sorted(lines or ())})
+            given = decode(args, refuse), decode(kwargs, refuse)
+            answer({"n": number, **call(function, *given, order["workspace"], trace=order["trace"])})
     os._exit(0)
 
 
@@ -49,41 +48,37 @@ def refuse(_data: Any) -> Any:
     raise WireError("no plain value")
 
 
-def call(function: Any, args: Any, kwargs: Any, workspace: str, lines: set[tuple[str, int]] | None) -> dict[str, Any]:
-    """The reply to one call."""
-    try:
-        value = traced(lambda: function(*args, **kwargs), workspace, lines)
-        return {"value": encode(value, opaque, containers=True)}
-    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-        return {"raised": str(type(error).__name__)[:200], "message": message_of(error)}
-
-
-def traced(act: Callable[[], Any], workspace: str, lines: set[tuple[str, int]] | None) -> Any:
-    """Act, and add the workspace lines that were executed to `lines` unless it is None."""
-    if lines is None:
-        return act()
+def call(function: Any, args: Any, kwargs: Any, workspace: str, *, trace: bool) -> dict[str, Any]:
+    """The reply to one call, with the workspace lines that it executed if they are to be traced."""
+    lines: set[tuple[str, int]] = set()
     home = os.path.join(os.path.realpath(workspace), "")  # noqa: PTH118
 
-    def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
+    def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
         place = os.path.realpath(frame.f_code.co_filename)
         if not place.startswith(home):
             return None
         path = place.removeprefix(home)
 
-        def trace_lines(frame: FrameType, event: str, _argument: Any) -> Any:
+        def step(frame: FrameType, event: str, _argument: Any) -> Any:
             if event == "line":
                 lines.add((path, frame.f_lineno))
-            return trace_lines
+            return step
 
-        return trace_lines
+        return step
 
-    threading.settrace(trace)  # for threads that the call starts
-    sys.settrace(trace)
     try:
-        return act()
-    finally:
-        sys.settrace(None)
-        threading.settrace(None)
+        if trace:
+            threading.settrace(enter)  # for threads that the call starts
+            sys.settrace(enter)
+        try:
+            value = function(*args, **kwargs)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)
+        reply = {"value": encode(value, opaque, containers=True)}
+    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+        reply = {"raised": str(type(error).__name__)[:200], "message": message_of(error)}
+    return {**reply, "lines": sorted(lines)}
 
 
 def opaque(value: Any) -> dict[str, Any]:
