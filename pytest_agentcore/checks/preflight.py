@@ -132,11 +132,7 @@ class _Subject:
         return self.backend if isinstance(self.backend, ShowsPrompts) else None
 
     def ask(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],
-        policy: Policy | None = None,
-        tokens: int = CALL_TOKENS,
+        self, messages: Sequence[Message], tool: ToolSpec, policy: Policy | None = None, tokens: int = CALL_TOKENS
     ) -> Reply:
         """Get one reply; every request is the first of a conversation of its own.
 
@@ -151,7 +147,7 @@ class _Subject:
                 trial=TrialKey(self.setup.slug, "preflight", self.asked),
                 turn=1,
                 messages=tuple(messages),
-                tools=tuple(tools),
+                tools=(tool,),
                 sampling=self.setup.sampling,
                 seed=self.asked,
                 max_reply_tokens=tokens,
@@ -219,19 +215,19 @@ def _check(name: str, messages: tuple[Message, ...], examine: Callable[[tuple[Me
 
 def _structured_call(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
     """Ask for one call in plain words."""
-    reply = subject.ask(sent, (NOTE,))
+    reply = subject.ask(sent, NOTE)
     return *(_not_offered(subject, reply, NOTE) or _willing(reply, PLAIN)), sent, reply
 
 
 def _given_back(subject: _Subject, sent: tuple[Message, ...], answer: str = "") -> Seen:
     """Give a call and its result back to the model; where there is an `answer`, its reply should hold that."""
     if subject.shown:
-        wrong, added = _round_trip(subject.shown, sent, (NOTE,), subject.setup.policy)
+        wrong, added = _round_trip(subject.shown, sent, NOTE, subject.setup.policy)
         if wrong or not answer:
             says = wrong or "the template writes call and result, and the call is read back"
             return Finding.failed if wrong else Finding.ok, says, added or sent, NOT_ASKED
     forced = subject.setup.policy is Policy.constrained  # then the reply is a call, whatever was asked
-    reply = subject.ask(sent, (NOTE,), tokens=CALL_TOKENS if forced else ANSWER_TOKENS)
+    reply = subject.ask(sent, NOTE, tokens=CALL_TOKENS if forced else ANSWER_TOKENS)
     grown = reply.usage.prompt_tokens - subject.opening
     if subject.opening and reply.usage.prompt_tokens and grown < GROWTH:
         return Finding.failed, f"the prompt grew by {grown} tokens: the exchange does not reach the model", sent, reply
@@ -244,12 +240,11 @@ def _nested_argument(subject: _Subject, sent: tuple[Message, ...]) -> Seen:
     """Send an object with a list in it: given back to a template, forced by a grammar, or asked for."""
     policy = subject.setup.policy
     if subject.shown:
-        exchange = _exchange(ASK_TRIP, NESTED, RECEIPT)
-        wrong, added = _round_trip(subject.shown, exchange, (TRIP,), policy)
+        wrong, added = _round_trip(subject.shown, _exchange(ASK_TRIP, NESTED, RECEIPT), TRIP, policy)
         if wrong:
             return Finding.failed, wrong, added or sent, NOT_ASKED
         policy = Policy.constrained
-    reply = subject.ask(sent, (TRIP,), policy)
+    reply = subject.ask(sent, TRIP, policy)
     if strange := _not_offered(subject, reply, TRIP):
         return *strange, sent, reply
     if not reply.tool_calls:
@@ -291,9 +286,7 @@ def _willing(reply: Reply, wanted: ToolCall) -> tuple[Finding, str]:
     return Finding.unwilling, "answered without a call"
 
 
-def _round_trip(
-    backend: ShowsPrompts, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy
-) -> tuple[str, str]:
+def _round_trip(backend: ShowsPrompts, messages: Sequence[Message], tool: ToolSpec, policy: Policy) -> tuple[str, str]:
     """Let a template write an exchange, which ends with a call and its result, and the dialect read its call.
 
     Returns:
@@ -301,7 +294,7 @@ def _round_trip(
     """
     call, result = messages[-2].tool_calls[0], messages[-1].content
     try:
-        before, whole = (backend.show_prompt(part, tools, policy) for part in (messages[:-2], messages))
+        before, whole = (backend.show_prompt(part, (tool,), policy) for part in (messages[:-2], messages))
     except BackendError as error:
         return str(error), ""
     shared = next((at for at, one in enumerate(before) if not whole.startswith(one, at)), len(before))
@@ -309,7 +302,7 @@ def _round_trip(
     written, found, _ = added.partition(result)
     if not found:
         return "the template drops the result of a call", added
-    read = backend.read_calls(written, tools)
+    read = backend.read_calls(written, (tool,))
     if not read:
         return f"the dialect does not read the call of {call.name} that the template writes", added
     seen, wanted = dict(read[0].arguments), dict(call.arguments)
@@ -324,7 +317,7 @@ def _call_text(call: ToolCall) -> str:
 
 def _reply_text(reply: Reply) -> str:
     """Write down a reply and how it was read."""
-    calls = [f"read as a call: {_call_text(call)}" for call in reply.tool_calls]
-    problems = [f"could not be read: {problem}" for problem in reply.problems]
-    repairs = [f"repaired: {repair}" for repair in reply.repairs]
-    return "\n".join([reply.text or "(no text)", *calls, *problems, *repairs])
+    lines = [reply.text or "(no text)"]
+    lines += [f"read as a call: {_call_text(call)}" for call in reply.tool_calls]
+    lines += [f"could not be read: {problem}" for problem in reply.problems]
+    return "\n".join([*lines, *(f"repaired: {repair}" for repair in reply.repairs)])

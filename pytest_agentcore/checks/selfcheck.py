@@ -60,8 +60,16 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
     if problem := unsteady(task, jobs):
         found.problems.append(problem)
         return found
+    right, wrong = "a right solution must be accepted", "a wrong solution must be rejected by an assertion"
     for job in jobs:
-        _Instance(found, job, f" (instance {job.key.run})" if task.varies else "").examine()
+        instance = _Instance(found, job, f" (instance {job.key.run})" if task.varies else "")
+        instance.examine(None, "null", Said.rejected, "doing nothing must be rejected by an assertion")
+        for solution in task.oracles[:1]:
+            instance.examine(solution, f"oracle {solution.__name__}", Said.accepted, right, spoil_artifacts=True)
+        for solution in task.alternatives:
+            instance.examine(solution, f"alternative {solution.__name__}", Said.accepted, right)
+        for solution in task.counterexamples:
+            instance.examine(solution, f"counterexample {solution.__name__}", Said.rejected, wrong)
     return found
 
 
@@ -81,25 +89,14 @@ def unsteady(task: Task, jobs: Sequence[Job]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
-    """One instance of a task, with all solutions tried on it."""
+    """One instance of a task, on which solutions are tried."""
 
     found: Examination
     job: Job
     where: str
     """Which instance, for a task that varies."""
 
-    def examine(self) -> None:
-        task = self.job.task
-        right, wrong = "a right solution must be accepted", "a wrong solution must be rejected by an assertion"
-        self._try(None, "null", Said.rejected, "doing nothing must be rejected by an assertion")
-        for solution in task.oracles[:1]:
-            self._try(solution, f"oracle {solution.__name__}", Said.accepted, right, spoil_artifacts=True)
-        for solution in task.alternatives:
-            self._try(solution, f"alternative {solution.__name__}", Said.accepted, right)
-        for solution in task.counterexamples:
-            self._try(solution, f"counterexample {solution.__name__}", Said.rejected, wrong)
-
-    def _try(
+    def examine(
         self, solution: Solution | None, about: str, wanted: Said, rule: str, *, spoil_artifacts: bool = False
     ) -> None:
         """Run a solution as a trial, and note what went wrong with it, or with what its checker says."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
@@ -114,8 +113,18 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     from pytest_agentcore.analysis.rank import leaderboard, published_scores
     from pytest_agentcore.reports.leaderboard import leaderboard_csv, leaderboard_markdown
 
+    meant: dict[Path, CampaignFolder] = {}  # each once, in the order in which they were named
+    for place in options.places:
+        path = Path(place).expanduser()
+        alone = (path / "manifest.json").is_file()
+        found = [] if alone else campaigns(path)
+        if not alone and not found and Path(place).is_dir():
+            sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
+            raise UsageError(f"{place}: {sentence}")
+        for folder in found or [find_campaign(place)]:
+            meant.setdefault(folder.path.resolve(), folder)
     whole, damaged = [], []
-    for folder in _campaign_folders(options.places):
+    for folder in meant.values():
         try:
             whole.append(read_campaign(folder.path))
         except UsageError as error:
@@ -129,25 +138,6 @@ def run_leaderboard(options: argparse.Namespace) -> None:
         write_lines(leaderboard_csv(board, published).splitlines())
     else:
         write_lines(leaderboard_markdown(board, published))
-
-
-def _campaign_folders(places: Sequence[str]) -> Iterable[CampaignFolder]:
-    """Find every campaign that is meant, once, in the order in which it was named.
-
-    Raises:
-        UsageError: a place has none.
-    """
-    meant: dict[Path, CampaignFolder] = {}
-    for place in places:
-        path = Path(place).expanduser()
-        alone = (path / "manifest.json").is_file()
-        found = [] if alone else campaigns(path)
-        if not alone and not found and Path(place).is_dir():
-            sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
-            raise UsageError(f"{place}: {sentence}")
-        for folder in found or [find_campaign(place)]:
-            meant.setdefault(folder.path.resolve(), folder)
-    return meant.values()
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

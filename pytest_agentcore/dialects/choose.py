@@ -66,27 +66,36 @@ def choose_dialect(template: str | None, special_tokens: Collection[str], *, wan
     Raises:
         UsageError: no dialect is called `wanted`.
     """
+    dialect, taught, warning = GENERIC, False, ""
     if wanted:
-        dialect = dialect_named(wanted)
-        taught = template is not None and bool(dialect.taught_by) and _teaches(template, dialect)
-        return _choice(dialect, "it was asked for by name", special_tokens, template, taught=taught)
-    if template is None:
-        return _choice(GENERIC, "the model file has no chat template", special_tokens, template)
-    for dialect in DIALECTS:
-        if dialect.taught_by and _teaches(template, dialect):
-            return _choice(dialect, _why(dialect, special_tokens), special_tokens, template, taught=True)
-    if not _KNOWS_TOOLS.search(template):  # a family's own prompt where its makers document one, else ours
+        dialect, reason = dialect_named(wanted), "it was asked for by name"
+        taught = _teaches(template or "", dialect)
+    elif template is None:
+        reason = "the model file has no chat template"
+    elif teacher := next((each for each in DIALECTS if _teaches(template, each)), None):
+        dialect, reason, taught = teacher, _why(teacher, special_tokens), True
+    elif not _KNOWS_TOOLS.search(template):  # a family's own prompt where its makers document one, else ours
         reason = "the chat template does not know tools"
-        for dialect in DIALECTS:
-            if dialect.prompted_by and all(sign in template for sign in dialect.prompted_by):
-                reason += f", and its {dialect.prompted_by[0]} is that of a family whose makers prompt for this one"
-                return _choice(dialect, reason, special_tokens, template)
-        return _choice(GENERIC, reason, special_tokens, template)
-    reason = "the chat template takes tools in a way that no dialect here recognises"
-    if foreign := next((marker for marker in FOREIGN_CALL_MARKERS if marker in template), None):
-        reason = f"the chat template writes calls with {foreign}, a dialect that is not supported"
-    warning = f"{reason}; calls are asked for in the generic dialect instead, which may cost the model points"
-    return replace(_choice(GENERIC, reason, special_tokens, template), warning=warning)
+        prompted = (
+            each for each in DIALECTS if each.prompted_by and all(sign in template for sign in each.prompted_by)
+        )
+        if family := next(prompted, None):
+            dialect = family
+            reason += f", and its {family.prompted_by[0]} is that of a family whose makers prompt for this one"
+    else:
+        reason = "the chat template takes tools in a way that no dialect here recognises"
+        if foreign := next((marker for marker in FOREIGN_CALL_MARKERS if marker in template), None):
+            reason = f"the chat template writes calls with {foreign}, a dialect that is not supported"
+        warning = f"{reason}; calls are asked for in the generic dialect instead, which may cost the model points"
+    template = template or ""
+    # The tokens that are special in this vocabulary; those the template writes come first.
+    ends = [token for token in _END_OF_TURN if token in special_tokens and token not in dialect.goes_on]
+    ends.sort(key=lambda token: token not in template)
+    reasoning = dialect.reasoning
+    if reasoning and reasoning.open not in template and THINK.open in template:  # as in Magistral of June 2025
+        reasoning = THINK
+    whole = replace(dialect, end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])), reasoning=reasoning)
+    return Choice(dialect=whole, reason=reason, taught=taught, warning=warning)
 
 
 def dialect_named(name: str) -> Dialect:
@@ -112,21 +121,8 @@ def _why(dialect: Dialect, special_tokens: Collection[str]) -> str:
     return reason + (f", and {marker.open} is one token" if marker.open in special_tokens else "")
 
 
-def _choice(
-    dialect: Dialect, reason: str, special_tokens: Collection[str], template: str | None, *, taught: bool = False
-) -> Choice:
-    template = template or ""
-    # The tokens that are special in this vocabulary; those the template writes come first.
-    ends = [token for token in _END_OF_TURN if token in special_tokens and token not in dialect.goes_on]
-    ends.sort(key=lambda token: token not in template)
-    reasoning = dialect.reasoning
-    if reasoning and reasoning.open not in template and THINK.open in template:  # as in Magistral of June 2025
-        reasoning = THINK
-    whole = replace(dialect, end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])), reasoning=reasoning)
-    return Choice(dialect=whole, reason=reason, taught=taught)
-
-
 def _teaches(template: str, dialect: Dialect) -> bool:
-    return all(sign in template for sign in dialect.taught_by) and not any(
-        sign in template for sign in dialect.not_taught_by
+    stands = template.__contains__
+    return (
+        bool(dialect.taught_by) and all(map(stands, dialect.taught_by)) and not any(map(stands, dialect.not_taught_by))
     )

@@ -52,7 +52,12 @@ def call_grammar(
     notation, rules = dialect.codec.notation, _SchemaRules(dialect.codec.notation)
     # A thought may stand before the call, and the end of reasoning that is open must.
     thought, marks, close = "thought?" if thought_characters else "", dialect.thought, ""
-    line = _line(dialect, thought_characters)
+    # A thought is one line that holds no first character of a marker, so that it can open nothing. Braces and backticks
+    # are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the thought, and then has to
+    # make another one.
+    opening = (*dialect.open_markers, dialect.reasoning and dialect.reasoning.open, dialect.bare[1:])  # after an escape
+    barred = "".join(sorted(map(_in_class, {*"`{", *(text[0] for text in opening if text)})))
+    line = rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{thought_characters - 1}}}"
     if reasoning_open and dialect.reasoning:
         close = marks.close if marks else f"\n{dialect.reasoning.close}\n\n"
     else:
@@ -76,18 +81,6 @@ def call_grammar(
         closes = f"{closes}{dialect.section_pad}{dialect.section.close}"
     rules.rules["call"] = _in_row(_literal(opens), f"({' | '.join(choices)})", _literal(closes))
     return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
-
-
-def _line(dialect: Dialect, characters: int) -> str:
-    """One line of text that holds no first character of a marker, so that it can open nothing.
-
-    Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
-    thought, and then has to make another one.
-    """
-    reasoning = dialect.reasoning.open if dialect.reasoning else ""
-    opening = (*dialect.open_markers, reasoning, dialect.bare[1:])  # that pattern begins with an escaped character
-    barred = "".join(sorted(map(_in_class, {*"`{", *(text[0] for text in opening if text)})))
-    return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
 
 
 MAX_DIGITS = 15

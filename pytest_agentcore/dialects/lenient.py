@@ -145,6 +145,8 @@ _FENCE_BEFORE = re.compile(r"(?:```|~~~)[\w+-]{0,20}[ \t]*\s{0,20}\Z")
 _FENCE_AFTER = re.compile(r"\s{0,20}(?:```|~~~)")
 _TAG_END = re.compile(r"(?:\s{0,20}</(?:[^\s<>]{1,20})>)?")
 _LINE_END = re.compile(r"[ \t]*[)\]`;]{0,3}[ \t]*(?:\n|\Z)")
+_KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
+_COMMA = re.compile(r"\s{0,20},?\s{0,20}")
 _LOOK_BACK = 80
 """Characters before an object in which a fence or a marker is looked for."""
 _LEAST = 4
@@ -323,7 +325,24 @@ class _Search:
         return _NearMiss(found.start(), end, (RawCall(found[1], value),), (repair,))
 
     def _function_line(self, found: re.Match[str]) -> _NearMiss | None:
-        arguments, end = _function_arguments(self.text, found)
+        text, arguments, end = self.text, None, found.end()
+        if text.startswith("{", end):
+            if found[1]:
+                with suppress(MalformedCall):  # some other notation may stand between braces
+                    decoded = GEMMA4.codec.decode(text, found.start(1))
+                    arguments, end = decoded.calls[0].arguments, decoded.end
+            if arguments is None:
+                arguments, end, _notes = read_loosely(text, end)
+        else:
+            arguments, end = {}, skip_space(text, end + 1)
+            while not text.startswith(")", end):
+                keyword = _KEYWORD.match(text, end)
+                if not keyword:
+                    return None
+                arguments[keyword[1]], end, _notes = read_loosely(text, keyword.end())
+                if comma := _COMMA.match(text, end):
+                    end = comma.end()
+            end += 1
         line_end = _LINE_END.match(self.text, self._behind_stray_close(end))
         if not line_end:
             return None
@@ -402,40 +421,8 @@ def _arguments(value: Mapping[str, Any], name_key: str) -> tuple[dict[str, Any],
     return beside, ("arguments beside the name" if beside else "no arguments",)
 
 
-_KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
-_COMMA = re.compile(r"\s{0,20},?\s{0,20}")
-
-
 def function_lines(tool_names: Collection[str]) -> re.Pattern[str]:
     """A line that begins like the call of a function with a known tool's name; group 2 is the name."""
     names = "|".join(map(re.escape, tool_names)) or r"(?!)"
     before = r"[ \t>*`-]{0,8}(?:[A-Za-z_]\w{0,40} ?= ?)?(?:print\(|await |\[)?"
     return re.compile(rf"^{before}(call:[ \t]?)?({names})(?:\.call)?[ \t]?(?=[({{])", re.MULTILINE)
-
-
-def _function_arguments(text: str, found: re.Match[str]) -> tuple[dict[str, Any], int]:
-    """The arguments behind a match of `function_lines`, and the index behind them.
-
-    Raises:
-        MalformedCall: they cannot be read.
-    """
-    if text.startswith("{", found.end()):
-        if found[1]:
-            try:
-                decoded = GEMMA4.codec.decode(text, found.start(1))
-            except MalformedCall:
-                pass  # some other notation between braces
-            else:
-                return dict(decoded.calls[0].arguments), decoded.end
-        value, end, _notes = read_loosely(text, found.end())
-        return value, end
-    arguments: dict[str, Any] = {}
-    at = skip_space(text, found.end() + 1)
-    while not text.startswith(")", at):
-        keyword = _KEYWORD.match(text, at)
-        if not keyword:
-            raise MalformedCall("a keyword argument is missing", at)
-        arguments[keyword[1]], at, _notes = read_loosely(text, keyword.end())
-        if comma := _COMMA.match(text, at):
-            at = comma.end()
-    return arguments, at + 1
