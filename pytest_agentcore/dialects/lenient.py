@@ -24,7 +24,8 @@ from pytest_agentcore.dialects.dialect import (
     Schemas,
     skip_space,
 )
-from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GEMMA4
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
+from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import NamedJsonCodec
 from pytest_agentcore.dialects.literals import as_object, read_loosely
 from pytest_agentcore.dialects.parse import Part, Segment, fold, parse, segments
@@ -329,7 +330,7 @@ class _Search:
         if text.startswith("{", end):
             if found[1]:
                 with suppress(MalformedCall):  # some other notation may stand between braces
-                    decoded = GEMMA4.codec.decode(text, found.start(1))
+                    decoded = GemmaCodec().decode(text, found.start(1))
                     arguments, end = decoded.calls[0].arguments, decoded.end
             if arguments is None:
                 arguments, end, _notes = read_loosely(text, end)
