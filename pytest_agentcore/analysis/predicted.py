@@ -14,6 +14,7 @@ from pytest_agentcore.format import count, dollars, interval, percent
 from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.predictions import PREDICTIONS, PREDICTIONS_SCHEMA, Expected, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.trial.modes import FailureMode
 
 WHOLE_SUITE = "."
@@ -111,12 +112,10 @@ def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[Score
 def _single_tasks(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:
     known = {task.task: task.rates for task in figures.tasks}
     for task, expected in predictions.tasks.items():
-        rates, observed, hit = known.get(task), "", None
-        if rates and predictions.runs == rates.planned == rates.scored:
+        rates, observed, hit = known.get(task, Rates.sum([])), "", None
+        why = f"predicted for {predictions.runs} runs; {rates.planned} were planned and {rates.scored} scored"
+        if predictions.runs == rates.planned == rates.scored:
             observed, hit, why = str(rates.passed), rates.passed in expected, f"passes of {rates.scored}"
-        else:
-            planned, scored = (rates.planned, rates.scored) if rates else (0, 0)
-            why = f"predicted for {predictions.runs} runs; {planned} were planned and {scored} scored"
         yield ScoredItem(f"tasks.{task}", _numbers(expected), observed, hit, why)
 
 

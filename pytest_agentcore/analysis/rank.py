@@ -21,9 +21,6 @@ from pytest_agentcore.stats.counting import Rates
 AGENTS = ("oracle", "null")
 """Agents without a model: what they reach says something about the suite, and their runs are alike by design."""
 
-CONFINED = "bubblewrap"
-"""The sandbox that goes without saying."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -69,7 +66,7 @@ class Standing:
         if rates.scored < rates.planned:
             n, done = (rates.recorded, "ran") if rates.recorded < rates.planned else (rates.scored, "scored")
             yield f"incomplete: {n} of {count(rates.planned, 'planned trial')} {done}"
-        if (sandbox := self.manifest.sandbox.get("name")) != CONFINED:
+        if (sandbox := self.manifest.sandbox.get("name")) != "bubblewrap":  # which goes without saying
             yield f"sandbox {sandbox or 'not known'}"
         if harness and self.manifest.harness != harness:
             yield f"harness {self.manifest.harness}"
