@@ -111,13 +111,12 @@ class EndpointSettings:
 AnySettings = Sampling | EngineSettings | EndpointSettings
 S = TypeVar("S", bound=AnySettings)
 
-_TYPES: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
-
 
 def settings_of(kind: type[Any]) -> Mapping[str, tuple[type, Field[Any]]]:
     """Type and field of every setting of a kind, by key."""
     # annotations are text here; of `int | None` the first word counts, since None only says that nothing was chosen
-    return {f.name: (_TYPES[str(f.type).partition(" ")[0]], f) for f in fields(kind)}
+    types: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
+    return {f.name: (types[str(f.type).partition(" ")[0]], f) for f in fields(kind)}
 
 
 def read_settings(kind: type[S], given: Mapping[str, str | Value]) -> S:

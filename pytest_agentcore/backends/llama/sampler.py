@@ -15,11 +15,31 @@ PENALTY_WINDOW = 64
 
 
 class Sampler:
-    """Draws tokens from a context's last logits. Made for one reply, then closed."""
+    """Draws tokens from a context's last logits. Made for one reply, then closed.
+
+    Penalties, then top_k, top_p and min_p, then temperature, then the draw; temperature 0 takes the likeliest.
+    """
 
     def __init__(self, context: Context, sampling: Sampling, seed: int) -> None:
         self._library, self._context = context.library, context
-        self._chain = _chain(context, sampling, seed)
+        library, links = context.library, []
+        penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
+        if penalties != (1.0, 0.0, 0.0):
+            size = context.model.vocabulary.size
+            links.append(library.llama_sampler_init_penalties(size, PENALTY_WINDOW, *penalties))
+        if sampling.temperature == 0:
+            links.append(library.llama_sampler_init_greedy())
+        else:
+            # top_k first: the others sort only what it leaves; and a filter that is off would cost time all the same
+            links += [library.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k > 0 else []
+            links += [library.llama_sampler_init_top_p(sampling.top_p, 1)] if sampling.top_p < 1 else []
+            links += [library.llama_sampler_init_min_p(sampling.min_p, 1)] if sampling.min_p > 0 else []
+            links += [library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]
+        params = library.llama_sampler_chain_default_params()
+        params.no_perf = True
+        self._chain = library.llama_sampler_chain_init(params)
+        for link in links:
+            library.llama_sampler_chain_add(self._chain, link)
 
     def draw(self) -> int | None:
         """The next token, counted as accepted; None when there is none that may come."""
@@ -98,27 +118,3 @@ class GrammarSampler(Sampler):
         """Free it."""
         super().close()
         self._library.llama_sampler_free(self._grammar)
-
-
-def _chain(context: Context, sampling: Sampling, seed: int) -> Any:
-    """Penalties, then top_k, top_p and min_p, then temperature, then the draw; temperature 0 takes the likeliest."""
-    library = context.library
-    params = library.llama_sampler_chain_default_params()
-    params.no_perf = True
-    chain = library.llama_sampler_chain_init(params)
-    penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
-    links = []
-    if penalties != (1.0, 0.0, 0.0):
-        size = context.model.vocabulary.size
-        links.append(library.llama_sampler_init_penalties(size, PENALTY_WINDOW, *penalties))
-    if sampling.temperature == 0:
-        links.append(library.llama_sampler_init_greedy())
-    else:
-        # top_k first: the others sort only what it leaves; and a filter that is off would cost time all the same
-        links += [library.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k > 0 else []
-        links += [library.llama_sampler_init_top_p(sampling.top_p, 1)] if sampling.top_p < 1 else []
-        links += [library.llama_sampler_init_min_p(sampling.min_p, 1)] if sampling.min_p > 0 else []
-        links += [library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]
-    for link in links:
-        library.llama_sampler_chain_add(chain, link)
-    return chain

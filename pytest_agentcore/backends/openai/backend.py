@@ -23,8 +23,6 @@ from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
 
-GRACE_SECONDS = 30.0
-"""A reply that was begun this shortly before the trial's end is not blamed on the endpoint."""
 _FULL = re.compile(
     r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
     r"|token count.{0,40}exceeds",
@@ -157,9 +155,10 @@ class OpenAIBackend:
             if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
                 self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
             return collected, _finish(collected, request.max_reply_tokens)
-        # a deadline that passed while the endpoint sent next to nothing is not the model's
+        # a deadline that passed while the endpoint sent next to nothing is not the model's; nor is the endpoint blamed
+        # for a reply that was begun shortly before the trial's end
         spent, came = time.monotonic() - began, len(collected.pieces)
-        grace = min(GRACE_SECONDS, self._settings.idle_timeout / 2)
+        grace = min(30.0, self._settings.idle_timeout / 2)
         if stop is FinishReason.deadline and spent > grace and came < self._settings.slowest * spent:
             raise BackendError(
                 f"the endpoint sent {came} pieces of a reply in {spent:.0f} seconds, then the trial's time was over",
@@ -295,15 +294,12 @@ class PromptGrowth:
         return (messages, usage) if request.turn > 1 and messages < len(request.messages) else (0, Usage())
 
 
-_WORD = re.compile(r"\w+")
-
-
 def least_tokens(messages: Iterable[Message]) -> int:
     """A lower bound that holds for every tokenizer; reasoning is not counted, since templates drop it."""
     words = 0
     for message in messages:
         calls = (json.dumps(dict(call.arguments), ensure_ascii=False) for call in message.tool_calls)
-        words += sum(1 for text in (message.content, *calls) for _ in _WORD.finditer(text))
+        words += sum(1 for text in (message.content, *calls) for _ in re.finditer(r"\w+", text))
     return words // 2
 
 

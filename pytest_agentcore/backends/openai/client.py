@@ -247,10 +247,6 @@ class ChunkStream:
             line.shutdown(socket.SHUT_RDWR)
 
 
-LOOK_SECONDS = 0.1
-"""How often the wait for a silent stream is left to see whether the request was cancelled."""
-
-
 class Pump:
     """Opens a stream and reads it on a thread of its own, so that cancel and deadline are noticed in its silence."""
 
@@ -280,7 +276,8 @@ class Pump:
         silent_since = time.monotonic()
         while not (stop := self._request.cut_short()):
             now = time.monotonic()
-            left = min(self._idle_seconds - (now - silent_since), LOOK_SECONDS, self._request.deadline - now)
+            # never more than a tenth of a second, to see whether the request was cancelled
+            left = min(self._idle_seconds - (now - silent_since), 0.1, self._request.deadline - now)
             came: Chunk | BaseException | None = None
             try:
                 came = self._come.get(timeout=max(0.0, left))
