@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from io import BytesIO
-from typing import TYPE_CHECKING, Generic, TypeVar
+from operator import attrgetter
+from typing import Generic, TypeVar
 
 from pytest_agentcore.pack.digests import Seals, put
 from pytest_agentcore.pack.figures import EVERY, Figures
@@ -20,9 +20,6 @@ from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.stats.counting import ratio
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import for_csv
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
@@ -36,17 +33,6 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
     # Without a type of its own no column is converted: an integer beside an empty cell stays one.
     text: str = pandas.DataFrame(cells, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
     return text
-
-
-def read_csv(content: bytes) -> DataFrame:
-    """A table as it stands in a file: every cell a text, an undefined one empty.
-
-    Raises:
-        ValueError: it is no table.
-    """
-    import pandas  # noqa: PLC0415 - as above
-
-    return pandas.read_csv(BytesIO(content), dtype=str, keep_default_na=False, encoding_errors="replace")
 
 
 def _cell(value: Cell) -> Cell:
@@ -134,10 +120,7 @@ def _per_task(name: str, columns: Mapping[str, Column], *last: str) -> Table[Cam
 
 
 _RATES: Mapping[str, Column] = {
-    "planned": lambda group: group.rates.planned,
-    "recorded": lambda group: group.rates.recorded,
-    "scored": lambda group: group.rates.scored,
-    "passed": lambda group: group.rates.passed,
+    **{name: attrgetter(f"rates.{name}") for name in ("planned", "recorded", "scored", "passed")},
     "raw_rate": lambda group: to_ratio(group.rates.raw),
     "effective_rate": lambda group: to_ratio(group.rates.effective),
     "distinct": lambda group: group.distinct.n,
@@ -169,9 +152,7 @@ _CALLS: Mapping[str, Column] = {
 _COST: Mapping[str, Column] = {
     "trials": lambda group: group.rates.recorded,
     "passed": lambda group: group.rates.passed,
-    "prompt_tokens": lambda group: group.effort.prompt_tokens,
-    "cached_tokens": lambda group: group.effort.cached_tokens,
-    "reply_tokens": lambda group: group.effort.reply_tokens,
+    **{name: attrgetter(f"effort.{name}") for name in ("prompt_tokens", "cached_tokens", "reply_tokens")},
     "seconds": lambda group: to_milliseconds(group.effort.total_seconds),
     "model_seconds": lambda group: to_milliseconds(group.effort.model_seconds),
     "tool_seconds": lambda group: to_milliseconds(group.effort.tool_seconds),

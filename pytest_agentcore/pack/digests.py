@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
@@ -23,10 +23,6 @@ from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, write_at
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, to_line, whole_lines
 from pytest_agentcore.trial.result import TrialResult
 
-LINE_DIGITS = 8
-"""Hexadecimal digits kept of each line's sha256: enough to find the line once the file's own digest has failed."""
-CHAIN_DIGITS = 16
-"""Hexadecimal digits of the check at the end of each line."""
 MANIFEST = "manifest.json"
 
 _CHAIN = re.compile(rb',"chain":"([0-9a-f]{16})"}\Z')
@@ -42,7 +38,7 @@ class TextDigest:
 
     sha256: str
     lines: tuple[str, ...] = ()
-    """The first `LINE_DIGITS` of each line's sha256, its newline included; empty where only the whole was kept."""
+    """The first 8 digits of each line's sha256, newline included: they find the line once the whole does not fit."""
 
     @classmethod
     def of(cls, content: Iterable[bytes]) -> Self:
@@ -50,7 +46,7 @@ class TextDigest:
         sha, lines = hashlib.sha256(), []
         for line in content:
             sha.update(line)
-            lines.append(hashlib.sha256(line).hexdigest()[:LINE_DIGITS])
+            lines.append(hashlib.sha256(line).hexdigest()[:8])
         return cls(sha256=sha.hexdigest(), lines=tuple(lines))
 
     @classmethod
@@ -58,10 +54,6 @@ class TextDigest:
         """Digest a file as it is now."""
         with path.open("rb") as file:
             return cls.of(file)
-
-    def to_json(self) -> dict[str, Any]:
-        """The digest as it stands in a line."""
-        return {"sha256": self.sha256, "lines": self.lines}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +87,7 @@ class Digests:
 
 def _check(before: str, body: bytes) -> str:
     """The check of a line: of its text and, through the check of the line before, of all lines before it."""
-    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:CHAIN_DIGITS]
+    return hashlib.sha256(before.encode("ascii") + body).hexdigest()[:16]
 
 
 def read_digests(folder: CampaignFolder) -> Digests:
@@ -157,8 +149,17 @@ class Seals:
         last = (whole_lines(folder.digests) or [b""])[-1]
         chain = _CHAIN.search(last)
         self._chain = chain[1].decode("ascii") if chain else ""
-        if last and not last.startswith(b'{"end":'):
-            self._settle()
+        if not last or last.startswith(b'{"end":'):
+            return
+        # A kill may have kept something from following the last line: say so, for more lines come after it now.
+        found = read_digests(folder)
+        if "result" in found.last:
+            written = (whole_lines(folder.results) or [b""])[-1] + b"\n"
+            if hashlib.sha256(written).hexdigest() != found.last["result"]:
+                self._add({"prevented": found.last["result"]})
+        states = {name: state_of(folder, name) for name in found.pending}
+        stayed = {name: state for name, state in states.items() if found.allows(name, state)}
+        self.files({name: state for name, state in stayed.items() if state != found.files[name][-1][0]})
 
     def result(self, result: TrialResult) -> None:
         """Seal a result line that is about to be written; its evidence is on the disk when this returns."""
@@ -167,7 +168,7 @@ class Seals:
         if transcript.is_file():
             with transcript.open("rb") as file:
                 os.fsync(file.fileno())  # a result must not outlive its evidence when the power fails
-                events = TextDigest.of(file).to_json()
+                events = asdict(TextDigest.of(file))
         self._add(
             {
                 "attempt": result.attempt,
@@ -180,8 +181,7 @@ class Seals:
     def files(self, files: Mapping[str, TextDigest | None]) -> None:
         """Seal files, by name inside the pack, that are about to be put in their places; None: taken away."""
         gone: dict[str, Any] = {"sha256": None, "lines": []}
-        lines = [{"file": name, **(digest.to_json() if digest else gone)} for name, digest in files.items()]
-        if lines:
+        if lines := [{"file": name, **(asdict(digest) if digest else gone)} for name, digest in files.items()]:
             self._add({"files": lines})
 
     def attempts(self) -> None:
@@ -216,17 +216,6 @@ class Seals:
         self._chain = _check(self._chain, to_line(line)[:-2])
         with self.kept():
             append(self._file, {**line, "chain": self._chain}, sync=True)
-
-    def _settle(self) -> None:
-        """Say of the last line what a kill kept from following it, for it is the last line no more after this."""
-        found = read_digests(self._folder)
-        if "result" in found.last:
-            written = (whole_lines(self._folder.results) or [b""])[-1] + b"\n"
-            if hashlib.sha256(written).hexdigest() != found.last["result"]:
-                self._add({"prevented": found.last["result"]})
-        states = {name: state_of(self._folder, name) for name in found.pending}
-        stayed = {name: state for name, state in states.items() if found.allows(name, state)}
-        self.files({name: state for name, state in stayed.items() if state != found.files[name][-1][0]})
 
 
 def state_of(folder: CampaignFolder, name: str) -> TextDigest | None:

@@ -16,9 +16,6 @@ from pytest_agentcore.errors import RecordError, UsageError
 RESULTS_FOLDER = "agentcore-results"
 """Where campaigns go unless the user says otherwise: relative to pytest's rootdir or the working folder."""
 
-_LONGEST_NAME = 200
-"""Characters; file systems end at 255 bytes and a suffix must fit."""
-
 _ANOTHER_FOLDER = "give this run a results folder of its own with --results=DIR"
 
 
@@ -105,18 +102,8 @@ def slug(text: str) -> str:
 
 def dated_name(started: datetime, *parts: str) -> str:
     """`YYYY-MM-DD-<part>-<part> …`: the UTC date of a moment that knows its time zone, and the parts as slugs."""
-    return "-".join([started.astimezone(UTC).date().isoformat(), *map(slug, parts)])[:_LONGEST_NAME]
-
-
-def create_campaign(results: Path, name: str) -> CampaignFolder:
-    """Make a campaign's folder; where the name is taken it gets `-2`, `-3` … and no two processes get the same.
-
-    Raises:
-        UsageError: the results folder cannot be made or written.
-    """
-    folder = CampaignFolder(make_first_free(results, name))
-    make_places(folder)
-    return folder
+    # File systems end at 255 bytes, and a suffix must fit.
+    return "-".join([started.astimezone(UTC).date().isoformat(), *map(slug, parts)])[:200]
 
 
 def make_places(folder: CampaignFolder) -> None:
@@ -168,7 +155,7 @@ def sync_folder(path: Path) -> None:
 
 
 def make_first_free(results: Path, name: str) -> Path:
-    """A new folder of that name, or of the name with `-2`, `-3` … behind it.
+    """A new folder of that name, or of the name with `-2`, `-3` … behind it; no two processes get the same.
 
     Raises:
         UsageError: the results folder cannot be made or written.

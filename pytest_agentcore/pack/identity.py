@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pytest_agentcore.pack.manifest import Manifest
@@ -17,9 +18,6 @@ from pytest_agentcore.redact import redact
 
 _ENTRY = {"dialect": "dialect", "base_url": "endpoint", "model": "endpoint's model"}
 """Keys of the registry's entry that decide replies and that the model's file does not hold, and their words."""
-
-_SHOWN = 16
-"""Characters of a digest."""
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
@@ -51,14 +49,10 @@ def differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
 
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
     """Differences beside the identity that may still move a latency, or a tie between two tokens."""
-    found: tuple[str, ...] = ()
-    for kind, a, b in (
-        ("", old.machine, new.machine),
-        ("", old.packages, new.packages),
-        ("engine ", old.engine, new.engine),
-    ):
-        found += _differences(a, b, sorted({*a, *b} - {"n_ctx"}), kind)  # `n_ctx` is a part of the identity
-    return found
+    kinds = (("", old.machine, new.machine), ("", old.packages, new.packages), ("engine ", old.engine, new.engine))
+    # `n_ctx` is a part of the identity
+    found = (_differences(a, b, sorted({*a, *b} - {"n_ctx"}), kind) for kind, a, b in kinds)
+    return tuple(chain.from_iterable(found))
 
 
 def _differences(
@@ -72,7 +66,7 @@ def _shown(value: Any) -> str:
     if value is None or value == "":
         return "none"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text[:_SHOWN] if re.fullmatch("[0-9a-f]{64}", text) else text
+    return text[:16] if re.fullmatch("[0-9a-f]{64}", text) else text  # the beginning of a digest tells it apart
 
 
 def summarise(differences: Sequence[str], most: int = 4) -> str:

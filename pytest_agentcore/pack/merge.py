@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
@@ -44,12 +44,9 @@ def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
     except OSError as error:
         raise UsageError(f"{target}: cannot be made: {error.strerror or error}") from error
     # Attempts are named by UUIDs: nothing is in the way of anything.
-    evidence = (
-        part.folder.path / "data" / kind for part in parts for kind in ("transcripts", "attempts", "workspaces")
-    )
-    for path in chain.from_iterable(place.glob("[!.]*") for place in evidence):
-        if path.is_file():
-            place = folder.path / "data" / path.parent.name / path.name
+    for part, kind in product(parts, ("transcripts", "attempts", "workspaces")):
+        for path in filter(Path.is_file, (part.folder.path / "data" / kind).glob("[!.]*")):
+            place = folder.path / "data" / kind / path.name
             place.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, place)
 

@@ -53,12 +53,6 @@ class Predictions:
     cost: Expected | None = None
     """USD of the whole campaign."""
 
-    @property
-    def items(self) -> int:
-        """Number of things that were predicted."""
-        single = (self.point, self.range, self.cost)
-        return sum(value is not None for value in single) + len(self.tasks) + len(self.failure_modes)
-
 
 def parse_predictions(text: str, where: str = PREDICTIONS) -> Predictions:
     """Check the front matter of a file's text; the prose below it is not looked at.

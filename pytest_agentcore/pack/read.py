@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -30,13 +30,6 @@ class Campaign:
         """The numbers of the campaign, computed when somebody first asks: every table, report and gate reads these."""
         return figures_of(self.results, self.manifest.tasks, self.manifest.prices)
 
-    def revised(self, manifest: Manifest) -> Campaign:
-        """Put another manifest of the same plan over the results; figures that were computed stay."""
-        campaign = replace(self, manifest=manifest)
-        if "figures" in vars(self):
-            vars(campaign)["figures"] = self.figures  # where `cached_property` looks
-        return campaign
-
     @property
     def left(self) -> tuple[TrialKey, ...]:
         """Planned trials without a score, in the order of the plan: missing, interrupted, lost to infrastructure."""
@@ -44,14 +37,9 @@ class Campaign:
         return tuple(key for key in self.manifest.keys if key not in scored)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether there is a plan and every trial of it is scored."""
-        return bool(self.manifest.planned) and not self.left
-
-    @property
     def has_ended(self) -> bool:
-        """Whether it is complete and its last process came to its end, so that tables and reports are of the whole."""
-        return self.is_complete and self.manifest.finished is not None
+        """Whether the plan is scored and the last process came to its end: tables and reports are of the whole."""
+        return bool(self.manifest.planned) and not self.left and self.manifest.finished is not None
 
 
 def list_campaigns(results: Path) -> tuple[list[tuple[CampaignFolder, Manifest]], dict[str, str]]:
@@ -113,8 +101,7 @@ def find_campaign(place: Path | str, results: Path | None = None) -> CampaignFol
     Raises:
         UsageError: nowhere; says where it was looked for and what lies there.
     """
-    results = Path(RESULTS_FOLDER) if results is None else results
-    path = Path(place).expanduser()
+    results, path = results or Path(RESULTS_FOLDER), Path(place).expanduser()
     path = path.parent if path.name == "manifest.json" else path
     for candidate in (path, results / path):
         if (candidate / "manifest.json").is_file():

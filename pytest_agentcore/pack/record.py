@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import MANIFEST, Seals, put
-from pytest_agentcore.pack.folder import CampaignFolder, create_campaign, lock_campaign, make_places, sync_folder
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, make_first_free, make_places, sync_folder
 from pytest_agentcore.pack.identity import remarks, summarise
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append
 from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for, utc
@@ -66,7 +66,7 @@ class CampaignRecord:
         Raises:
             UsageError: the results folder cannot be used.
         """
-        return cls(create_campaign(results, name_for(manifest)), manifest, kept=kept)
+        return cls(CampaignFolder(make_first_free(results, name_for(manifest))), manifest, kept=kept)
 
     @classmethod
     def go_on(cls, choice: Choice, manifest: Manifest) -> CampaignRecord:
@@ -81,9 +81,9 @@ class CampaignRecord:
         """
         assert choice.earlier is not None
         earlier, folder = choice.earlier, choice.earlier.folder
-        found = leftovers(earlier)
+        attempts, verdicts, replaced = leftovers(earlier)
         # It stays the campaign that it was; what differs in the process that continues it is said.
-        old, new, recorded = earlier.manifest, manifest, len(earlier.results) + len(found.verdicts)
+        old, new, recorded = earlier.manifest, manifest, len(earlier.results) + len(verdicts)
         moved = remarks(old, new)
         said = [f"resumed where not all is as it was ({summarise(moved)})"] if moved else []
         goes_on = replace(
@@ -96,13 +96,14 @@ class CampaignRecord:
             exit_status=None,
         )
         record = cls(folder, goes_on, choice.lock, earlier.results)
-        for verdict in found.verdicts:
+        for verdict in verdicts:
             record.add(verdict)
-        set_aside(folder, found.replaced)
+        set_aside(folder, replaced)
         record.seals.attempts()
-        for draft in found.drafts:
-            draft.unlink(missing_ok=True)
-        record.attempts = found.attempts
+        for place in (folder.path, folder.verification, folder.workspaces):
+            for draft in (path for path in place.glob(".*") if path.suffix in (".draft", ".part") and path.is_file()):
+                draft.unlink(missing_ok=True)
+        record.attempts = attempts
         return record
 
     @property
@@ -135,8 +136,11 @@ class CampaignRecord:
         Raises:
             RecordError: the disk does not take them; the folder is let go all the same.
         """
+        before = self.campaign
         self.manifest = replace(self.manifest, exit_status=exit_status, finished=utc(finished))
-        self._campaign = self.campaign.revised(self.manifest)  # a gate may have computed the figures
+        self._campaign = replace(before, manifest=self.manifest)
+        if "figures" in vars(before):  # a gate has computed them, and `cached_property` looks there
+            vars(self._campaign)["figures"] = before.figures
         return self.close()
 
     def close(self) -> Campaign:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
 
@@ -97,48 +97,34 @@ def resume(place: Path | str, results: Path, manifest: Manifest) -> Choice:
     return _continue(earlier.folder)
 
 
-@dataclass(slots=True, kw_only=True)
-class Leftovers:
-    """Work that a campaign's last writer left undone."""
+def leftovers(campaign: Campaign) -> tuple[Counter[TrialKey], list[TrialResult], list[Path]]:
+    """Look through a campaign whose lock is held for work that its last writer left undone. Only reads.
 
-    attempts: Counter[TrialKey] = field(default_factory=Counter)
-    """How many attempts each trial had, whatever became of them."""
-    verdicts: list[TrialResult] = field(default_factory=list)
-    """Results of trials that were judged and scored, but whose result line a kill prevented."""
-    replaced: list[Path] = field(default_factory=list)
-    """Transcripts of attempts that no result cites."""
-    drafts: list[Path] = field(default_factory=list)
-    """Files that were never put in their place."""
-
-
-def leftovers(campaign: Campaign) -> Leftovers:
-    """Look through a campaign whose lock is held. Only reads.
+    Returns:
+        how many attempts each trial had, whatever became of them; results of trials that were judged and scored, but
+        whose result line a kill prevented; and transcripts of attempts that no result cites.
 
     Raises:
         UsageError: a transcript is damaged before its last line.
     """
-    folder, found = campaign.folder, Leftovers()
+    folder, attempts = campaign.folder, Counter[TrialKey]()
+    verdicts, replaced = list[TrialResult](), list[Path]()
     cited = {result.attempt for result in campaign.results}
     scored = {result.key for result in campaign.results if result.scored}
     for path in [*sorted(folder.transcripts.glob("*.jsonl")), *folder.attempts.glob("*.jsonl")]:
         events = read_transcript(path)
         attempt = read_attempt(events) if events else None  # a kill may leave less than the first line
         if attempt:
-            found.attempts[attempt.key] += 1
+            attempts[attempt.key] += 1
         if path.parent == folder.attempts or path.stem in cited:
             continue
         verdict = attempt.result() if attempt and attempt.verdict else None
         if verdict and verdict.scored and verdict.key not in scored:
-            found.verdicts.append(verdict)
+            verdicts.append(verdict)
             scored.add(verdict.key)
         else:
-            found.replaced.append(path)
-    hidden = (path for place in (folder.path, folder.verification, folder.workspaces) for path in place.glob(".*"))
-    found.drafts = [path for path in hidden if path.suffix in (".draft", ".part") and path.is_file()]
-    return found
-
-
-_DATE = len("2026-06-10")
+            replaced.append(path)
+    return attempts, verdicts, replaced
 
 
 def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
@@ -158,9 +144,10 @@ def _why_new(known: Sequence[Manifest], damaged: Mapping[str, str], wanted: Mani
         said = [f"new: {complete.folder.id} is complete"]
     elif like:
         said = [f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], wanted))}"]
-    # By their names these could have been continued, and by their manifests they cannot.
-    name = re.compile(re.escape(name_for(wanted)[_DATE:]) + r"(-\d+)?")
-    said += [f"{found} was passed over: {why}" for found, why in damaged.items() if name.fullmatch(found[_DATE:])]
+    # By their names, the date apart, these could have been continued, and by their manifests they cannot.
+    date = len("2026-06-10")
+    name = re.compile(re.escape(name_for(wanted)[date:]) + r"(-\d+)?")
+    said += [f"{found} was passed over: {why}" for found, why in damaged.items() if name.fullmatch(found[date:])]
     return "; ".join(said)
 
 

@@ -146,8 +146,7 @@ def judge_crashed(folder: CampaignFolder, attempt: Attempt, detail: str) -> Tria
     Raises:
         RecordError: the disk does not take the verdict.
     """
-    verdict = verdict_event(None, detail=detail, cause=Cause.backend_crashed)
-    path = folder.transcript(attempt.id)
+    verdict, path = verdict_event(None, detail=detail, cause=Cause.backend_crashed), folder.transcript(attempt.id)
     drop_torn_line(path)
     with closing(TranscriptWriter(path)) as record:
         record(verdict)

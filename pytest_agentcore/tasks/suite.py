@@ -140,8 +140,7 @@ def shipped_suites() -> dict[str, Path]:
     """Folders by name: inside the package in a wheel, beside it in a clone or an editable install."""
     package = Path(__file__).resolve().parents[1]
     for home in (package / "suites", package.parent / "suites"):
-        found = {p.parent.name: p.parent for p in sorted(home.glob("*/suite.toml"))}
-        if found:
+        if found := {p.parent.name: p.parent for p in sorted(home.glob("*/suite.toml"))}:
             return found
     return {}
 

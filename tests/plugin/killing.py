@@ -124,14 +124,14 @@ class Killer:
         shown = Counter((found["task"], found["run"]) for found in _REPORTED.finditer(said))
         assert shown <= scored, f"{newest.name}: shown but not on the disk: {shown - scored}"
         assert [str(problem) for problem in examine(campaign.folder).problems] == []
-        self.tally.adopted += len(leftovers(campaign).verdicts)
+        self.tally.adopted += len(leftovers(campaign)[1])
         for path in newest.glob("data/*/*.jsonl"):
             read_transcript(path)
 
     def _look_at_complete(self) -> None:
         """Every trial of the plan has one score, no scored trial was run twice, and every attempt is kept."""
         campaign = read_campaign(self._newest())
-        assert campaign.is_complete
+        assert campaign.has_ended
         assert campaign.manifest.exit_status == 0
         attempts = _attempts(campaign)
         for result in campaign.results:

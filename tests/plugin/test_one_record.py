@@ -62,7 +62,7 @@ def test_the_four_ways_to_a_result(pack: CampaignFolder, suite: Path) -> None:
     # a kill between the verdict and the result line: the next process takes the verdict over
     adopted = copy(pack, "adopted")
     adopted.results.write_bytes(b"")
-    assert sorted(leftovers(read_campaign(adopted.path)).verdicts, key=ran.index) == ran
+    assert sorted(leftovers(read_campaign(adopted.path))[1], key=ran.index) == ran
 
     # a kill before the verdict: all but the judgement is the same
     killed = copy(pack, "killed")

@@ -168,7 +168,7 @@ def test_unscored_trials_run_again_and_their_attempts_are_kept(pytester: pytest.
     pytester.runpytest(*command).assert_outcomes(passed=1, failed=1)
 
     campaign = read_campaign(pack)
-    assert campaign.is_complete
+    assert campaign.has_ended
     again = {result.task: result for result in campaign.results}["task_02_count"]
     assert (lost["attempts"], again.attempts) == (1, 2)
     kept = CampaignFolder(pack)
@@ -210,7 +210,7 @@ def test_a_named_campaign_takes_further_runs(pytester: pytest.Pytester, suite: P
     assert packs(pytester) == [pack]
     campaign = read_campaign(pack)
     assert (campaign.manifest.runs, len(campaign.manifest.planned), len(campaign.results)) == (3, 6, 6)
-    assert campaign.is_complete
+    assert campaign.has_ended
     again = pytester.runpytest("--model=oracle", "--runs=1", "-k", "task_01", f"--agentcore-resume={pack}", suite)
     again.assert_outcomes(passed=1, deselected=1)
     assert read_campaign(pack).manifest.planned == campaign.manifest.planned

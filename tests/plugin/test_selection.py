@@ -72,7 +72,7 @@ def test_a_selection_is_neither_continued_nor_picked_from_nor_gated(
     rerun = (*command, "--agentcore-rerun=wrong_answer")
     pytester.runpytest(*rerun, "--maxfail=1").assert_outcomes(failed=1)
     first, second = packs(pytester)
-    assert not read_campaign(second).is_complete
+    assert read_campaign(second).left
 
     result = pytester.runpytest(*rerun, "--min-pass-rate=0")
 

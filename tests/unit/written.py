@@ -10,13 +10,20 @@ from typing import Any
 
 from results import events_of, manifest
 
-from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.folder import CampaignFolder, make_first_free, make_places
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.trial.result import TrialResult
 
 FINISHED = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
+
+
+def create_campaign(results: Path, name: str) -> CampaignFolder:
+    """A campaign's folder in which nothing is written yet."""
+    folder = CampaignFolder(make_first_free(results, name))
+    make_places(folder)
+    return folder
 
 
 def write_evidence(folder: CampaignFolder, trial: TrialResult, scratch: Path, *, judged: bool = True) -> None:

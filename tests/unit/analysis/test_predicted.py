@@ -9,7 +9,7 @@ import pytest
 from small_packs import pack, trials_of
 
 from pytest_agentcore.analysis.predicted import WHOLE_SUITE, forecast, score_predictions
-from pytest_agentcore.pack.predictions import PREDICTIONS, Expected, parse_predictions
+from pytest_agentcore.pack.predictions import PREDICTIONS, Expected, Predictions, parse_predictions
 
 FILED = """+++
 schema = 1
@@ -57,9 +57,10 @@ def test_a_part_of_the_suite_scores_its_tasks_and_nothing_of_the_whole(tmp_path:
 def test_the_form_predicts_nothing_until_it_is_filled_in_and_then_what_was_filled_in() -> None:
     form = forecast(model='a "quoted" model', suite="tiny", tasks=["task_01", "task_02"], runs=3)
 
-    assert parse_predictions(form).items == 0
-    assert parse_predictions(form).model == 'a "quoted" model'
+    assert parse_predictions(form) == Predictions(model='a "quoted" model', suite="tiny", runs=3)
     filled = parse_predictions(form.replace("# task_01 = ", "task_01 = ").replace("# total", "total"))
     assert (filled.tasks, filled.cost) == ({"task_01": Expected(0, 3)}, Expected(0, 0))
     everything = "\n".join(line.removeprefix("# ") if " = " in line else line for line in form.splitlines())
-    assert parse_predictions(everything).items == 3 + 2 + 3
+    found = parse_predictions(everything)
+    assert None not in (found.point, found.range, found.cost)
+    assert (len(found.tasks), len(found.failure_modes)) == (2, 3)

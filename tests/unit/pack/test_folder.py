@@ -10,12 +10,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from written import create_campaign
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import (
     CampaignFolder,
     campaigns,
-    create_campaign,
     dated_name,
     lock_campaign,
     slug,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from results import manifest
+from written import create_campaign
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import create_campaign
 from pytest_agentcore.pack.manifest import Manifest, Selection, manifest_bytes, name_for, read_manifest
 from pytest_agentcore.trial.result import Prices
 

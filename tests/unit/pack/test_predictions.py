@@ -37,7 +37,6 @@ total = [0.1, 0.25]
     assert found.tasks == {"task_01_fix_failing_test": Expected(3, 3), "task_05_minimal_fix": Expected(1, 2)}
     assert found.failure_modes == {"wrong_answer": Expected(2, 6)}
     assert found.cost == Expected(0.1, 0.25)
-    assert found.items == 6
 
 
 @pytest.mark.parametrize(

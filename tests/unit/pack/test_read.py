@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from results import INTERRUPTED, LOST, WRONG, manifest, result
+from written import create_campaign
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
+from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord
@@ -38,7 +39,7 @@ def test_what_is_left_has_no_score(tmp_path: Path) -> None:
     campaign = read_campaign(made.path)
 
     assert campaign.left == (TrialKey("tiny", "b", 1), TrialKey("tiny", "a", 2), TrialKey("tiny", "b", 2))
-    assert not campaign.is_complete
+    assert not campaign.has_ended
 
 
 @pytest.mark.parametrize(("plan", "complete"), [([("a", 1)], True), ([], False)])
@@ -49,7 +50,7 @@ def test_complete_is_a_plan_with_every_trial_scored(
     record.add(result("a", 1))
     record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
 
-    assert read_campaign(record.folder.path).is_complete is complete
+    assert read_campaign(record.folder.path).has_ended is complete
 
 
 def test_a_selection_does_not_count(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from results import GAVE_UP, LOST, WRONG, manifest, result
+from written import create_campaign
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.csv import TABLES, write_tables
-from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
+from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import read_manifest
 from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from results import HOSTILE, end_event, reply_event, result, start_event, tool_event
+from written import create_campaign
 
-from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
+from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import (
     TRANSCRIPT_SCHEMA,
     TranscriptWriter,

@@ -24,12 +24,12 @@ from results import (
     start_event,
     tool_event,
 )
-from written import write_campaign, write_evidence
+from written import create_campaign, write_campaign, write_evidence
 
 from pytest_agentcore.backends.base import FinishReason
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.cli.__main__ import main
-from pytest_agentcore.pack.folder import CampaignFolder, create_campaign
+from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import Manifest, manifest_bytes
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import TranscriptWriter, read_transcript
