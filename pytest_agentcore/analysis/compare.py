@@ -60,7 +60,18 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "reply ceiling", f"{manifest.budget.get('reply_tokens', 0):g} tokens"
     yield "turns", f"{manifest.budget.get('turns', 0):g}"
     yield "trial timeout", f"{manifest.budget.get('seconds', 0):g} s"
-    yield "thinking", _thinking(campaign)
+    # whether a reply holds reasoning beside its text: nothing else tells that a template lets the model think
+    firsts: dict[str, TrialResult] = {}
+    for result in campaign.results:
+        if result.turns:
+            firsts.setdefault(result.task, result)
+    seen: list[bool] = []
+    for result in list(firsts.values())[:LOOKED_AT]:
+        with suppress(UsageError):  # a transcript that is missing or damaged tells nothing
+            events = read_transcript(campaign.folder.transcript(result.attempt))
+            replies = [event for event in events if event.get("event") == "reply"]
+            seen += [any(reply.get("reasoning") for reply in replies)] if replies else []
+    yield "thinking", "-" if not seen else "seen" if any(seen) else "not seen"
     yield "context load", f"{manifest.context_load} tokens"
     yield "backend", _known(backend, "backend", "name")
     yield "dialect", _known(backend, "dialect")
@@ -87,21 +98,6 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
 
 def _known(facts: Mapping[str, Any], *names: str) -> str:
     return next((str(facts[name]) for name in names if facts.get(name) not in (None, "")), "-")
-
-
-def _thinking(campaign: Campaign) -> str:
-    """Say whether a reply holds reasoning beside its text: nothing else tells that a template lets the model think."""
-    firsts: dict[str, TrialResult] = {}
-    for result in campaign.results:
-        if result.turns:
-            firsts.setdefault(result.task, result)
-    seen: list[bool] = []
-    for result in list(firsts.values())[:LOOKED_AT]:
-        with suppress(UsageError):  # a transcript that is missing or damaged tells nothing
-            events = read_transcript(campaign.folder.transcript(result.attempt))
-            replies = [event for event in events if event.get("event") == "reply"]
-            seen += [any(reply.get("reasoning") for reply in replies)] if replies else []
-    return "-" if not seen else "seen" if any(seen) else "not seen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,21 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
         above.append(("CAUTION", text))
     below = [("task", sentence) for task in comparison.tasks if (sentence := task_sentence(task))]
     below += [("looks", looks_sentence(comparison)), ("verdict", verdict_sentence(comparison))]
-    return [*labelled_lines(above, width), "", *_table(comparison, width), "", *labelled_lines(below, width)]
+
+    def tested(of: TaskComparison | PairedTest | None) -> list[str]:
+        return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
+
+    test, both = comparison.test, comparison.tasks
+    rows, notes = [["task", FIRST, SECOND, "points", "p", "least p"]], [""]
+    for task in both:
+        sides = {FIRST: task.first.rates, SECOND: task.second.rates}
+        rows.append([task.task, *(fraction(rates.passed, rates.planned) for rates in sides.values()), *tested(task)])
+        missing = {label: rates.planned - rates.scored for label, rates in sides.items()}
+        notes.append(joined(f"{label}: {n} unscored" for label, n in missing.items() if n > 0))
+    sums = Rates.sum(task.first.rates for task in both), Rates.sum(task.second.rates for task in both)
+    rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in sums), *tested(test)])
+    notes.append(f"points and p: {count(test.tasks, 'task')}" if test and test.tasks < len(both) else "")
+    return [*labelled_lines(above, width), "", *table(rows, notes, width), "", *labelled_lines(below, width)]
 
 
 def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = SECOND) -> str:
@@ -119,20 +133,3 @@ def _share(figures: Figures) -> str:
     rates, distinct = figures.rates, figures.distinct
     shown = fraction(rates.passed, rates.scored)
     return shown if distinct.n == rates.scored else f"{shown} ({distinct.n} distinct)"
-
-
-def _table(comparison: Comparison, width: int) -> list[str]:
-    def tested(of: TaskComparison | PairedTest | None) -> list[str]:
-        return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
-
-    test, tasks = comparison.test, comparison.tasks
-    rows, notes = [["task", FIRST, SECOND, "points", "p", "least p"]], [""]
-    for task in tasks:
-        sides = {FIRST: task.first.rates, SECOND: task.second.rates}
-        rows.append([task.task, *(fraction(rates.passed, rates.planned) for rates in sides.values()), *tested(task)])
-        missing = {label: rates.planned - rates.scored for label, rates in sides.items()}
-        notes.append(joined(f"{label}: {n} unscored" for label, n in missing.items() if n > 0))
-    both = Rates.sum(task.first.rates for task in tasks), Rates.sum(task.second.rates for task in tasks)
-    rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in both), *tested(test)])
-    notes.append(f"points and p: {count(test.tasks, 'task')}" if test and test.tasks < len(tasks) else "")
-    return table(rows, notes, width)

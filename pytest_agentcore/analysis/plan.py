@@ -19,7 +19,7 @@ from pytest_agentcore.format import (
 )
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import ALPHA
-from pytest_agentcore.stats.power import Expected, detectable, learned, runs_against, runs_to_detect, unknown
+from pytest_agentcore.stats.power import detectable, learned, runs_against, runs_to_detect, unknown
 
 
 def plan_lines(
@@ -66,7 +66,14 @@ def plan_lines(
             f"from then on {percent(mean)}, and within tasks {percent(variance / (mean * (1 - mean)))} of the variance "
             "that equal tasks would have"
         )
-        costs = [("", _beside(earlier, change, power, expected)), *_costs(earlier, trials)]
+        # what it is good for: as one of the two, and as a measure of their size
+        had = min(task.rates.scored for task in earlier.figures.tasks)
+        against = runs_against(change, power, expected, had) if had else None
+        found = detectable(had, power, expected, rise=change > 0) if had else None
+        many = f"{count(against, 'run')} of every task" if against else "no number of runs: it has too few itself"
+        least = f"a {kind} by {points(found)[1:]} points or more" if found else f"not even the largest {kind}"
+        beside = f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
+        costs = [("", beside), *_costs(earlier, trials)]
     else:
         source = (
             f"no earlier campaign: every task is taken to pass {percent(mean)} of the time and "
@@ -74,16 +81,6 @@ def plan_lines(
         )
         costs = [("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one")]
     return labelled_lines([("question", question), ("from", source), ("runs", of_each), *costs], width)
-
-
-def _beside(earlier: Campaign, change: float, power: float, expected: Expected) -> str:
-    """Say what the earlier campaign is good for: as one of the two, and as a measure of their size."""
-    had, kind = min(task.rates.scored for task in earlier.figures.tasks), "fall" if change < 0 else "rise"
-    runs = runs_against(change, power, expected, had) if had else None
-    found = detectable(had, power, expected, rise=change > 0) if had else None
-    many = f"{count(runs, 'run')} of every task" if runs else "no number of runs: it has too few itself"
-    least = f"a {kind} by {points(found)[1:]} points or more" if found else f"not even the largest {kind}"
-    return f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
 
 
 def _costs(earlier: Campaign, trials: int) -> Iterator[Line]:

@@ -77,13 +77,6 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
         predictions = parse_predictions(file.read_text(encoding="utf-8"))
     except UsageError as error:
         return PredictionScore(sentences=(when, f"They cannot be read: {error}."))
-    items = tuple(_items(predictions, campaign))
-    empty = () if items else ("They are empty: no item was filled in, so there is nothing to score.",)
-    return PredictionScore(sentences=(when, *empty), items=items)
-
-
-def _items(predictions: Predictions, campaign: Campaign) -> Iterator[ScoredItem]:
-    """Score in the order of the form; what was predicted of all trials together is scored only of all of them."""
     manifest, figures, partly = campaign.manifest, campaign.figures, ""
     predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
     missing = sum(figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
@@ -93,9 +86,13 @@ def _items(predictions: Predictions, campaign: Campaign) -> Iterator[ScoredItem]
         partly = f"{predicted}; the campaign is not that"
     elif missing:
         partly = f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end"
-    for items, together in ((_score, True), (_single_tasks, False), (_modes_and_cost, True)):
-        for item in items(predictions, figures):
-            yield item._replace(observed="", hit=None, why=partly) if together and partly else item
+    items: list[ScoredItem] = []
+    # in the order of the form; what was predicted of all trials together is scored only of all of them
+    for score, together in ((_score, True), (_single_tasks, False), (_modes_and_cost, True)):
+        found = score(predictions, figures)
+        items += (one._replace(observed="", hit=None, why=partly) if together and partly else one for one in found)
+    empty = () if items else ("They are empty: no item was filled in, so there is nothing to score.",)
+    return PredictionScore(sentences=(when, *empty), items=tuple(items))
 
 
 def _score(predictions: Predictions, figures: CampaignFigures) -> Iterator[ScoredItem]:

@@ -167,7 +167,17 @@ def exchanged(pairs: Sequence[Pair]) -> float:
 
     if any(side.repeated for pair in pairs for side in pair):
         counted = _counted(pairs)
-        return _drawn(pairs) if counted is None else counted
+        if counted is not None:
+            return counted
+        rng = np.random.default_rng(0)  # always the same draws: a p must not change when it is asked for again
+        sums = np.zeros(DRAWS)
+        for first, second in pairs:
+            kinds = Counter((*first.sightings, *second.sightings))
+            rate = Observed.of((*first.sightings, *second.sightings)).rate
+            drawn = rng.multivariate_hypergeometric(list(kinds.values()), first.n, size=DRAWS, method="marginals")
+            sums += drawn @ np.array([float(times * (passed - rate)) for times, passed in kinds])
+        hits = _beyond(sums, np.ones(DRAWS), pairs, most=DRAWS)
+        return (hits + 1) / (DRAWS + 1)
     # Every trial is distinct: the tasks' distributions are convolved.
     chances, lowest = np.ones(1), 0.0
     for first, second in pairs:
@@ -201,46 +211,28 @@ def _counted(pairs: Sequence[Pair]) -> float | None:
     sums: np.ndarray = np.zeros(1)
     chances: np.ndarray = np.ones(1)
     for first, second in pairs:
-        ways = _ways(first, second)
-        if ways is None or len(sums) * len(ways) > MOST:
+        trials = (*first.sightings, *second.sightings)
+        whole, passes = sum(times for times, _ in trials), sum(times for times, passed in trials if passed)
+        ways = Counter({(0, 0): 1})
+        for times, passed in trials:
+            # in whole numbers: passes beyond the share, times all trials of the task
+            step = times * (whole * passed - passes)
+            for (taken, total), count in list(ways.items()):
+                if taken < first.n:
+                    ways[taken + 1, total + step] += count
+            if len(ways) > MOST // 10:  # one task alone must leave room for the others
+                return None
+        # what the task can add to the sum, and how likely
+        dealings = math.comb(len(trials), first.n)
+        adds = {total / whole: count / dealings for (taken, total), count in ways.items() if taken == first.n}
+        if len(sums) * len(adds) > MOST:
             return None
-        all_sums = np.add.outer(sums, np.array(list(ways))).ravel()
-        shares = np.multiply.outer(chances, np.array(list(ways.values()))).ravel()
+        all_sums = np.add.outer(sums, np.array(list(adds))).ravel()
+        shares = np.multiply.outer(chances, np.array(list(adds.values()))).ravel()
         # equal sums reached on different ways differ in their last digits
         sums, which = np.unique(np.round(all_sums, 9), return_inverse=True)
         chances = np.bincount(which, shares)
     return _beyond(sums, chances, pairs)
-
-
-def _ways(first: Observed, second: Observed) -> dict[float, float] | None:
-    """Give what one task can add to the sum, and how likely; None where there is too much."""
-    trials = (*first.sightings, *second.sightings)
-    whole, passes = sum(times for times, _ in trials), sum(times for times, passed in trials if passed)
-    ways = Counter({(0, 0): 1})
-    for times, passed in trials:
-        # in whole numbers: passes beyond the share, times all trials of the task
-        step = times * (whole * passed - passes)
-        for (taken, total), count in list(ways.items()):
-            if taken < first.n:
-                ways[taken + 1, total + step] += count
-        if len(ways) > MOST // 10:  # one task alone must leave room for the others
-            return None
-    dealings = math.comb(len(trials), first.n)
-    return {total / whole: count / dealings for (taken, total), count in ways.items() if taken == first.n}
-
-
-def _drawn(pairs: Sequence[Pair]) -> float:
-    import numpy as np  # noqa: PLC0415
-
-    rng = np.random.default_rng(0)  # always the same draws: a p must not change when it is asked for again
-    sums = np.zeros(DRAWS)
-    for first, second in pairs:
-        kinds = Counter((*first.sightings, *second.sightings))
-        rate = Observed.of((*first.sightings, *second.sightings)).rate
-        drawn = rng.multivariate_hypergeometric(list(kinds.values()), first.n, size=DRAWS, method="marginals")
-        sums += drawn @ np.array([float(times * (passed - rate)) for times, passed in kinds])
-    hits = _beyond(sums, np.ones(DRAWS), pairs, most=DRAWS)
-    return (hits + 1) / (DRAWS + 1)
 
 
 def _beyond(sums: np.ndarray, chances: np.ndarray, pairs: Sequence[Pair], most: float = 1.0) -> float:

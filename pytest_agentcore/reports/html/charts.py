@@ -86,7 +86,17 @@ def charts(campaign: Campaign) -> Iterator[Chart]:
             rates.append((task.task.removeprefix("task_"), [line, Mark("dot", 0, task.rates.effective or 0, FIRST)]))
     summary = "Point: passed of scored trials. Line: Wilson's 95% interval of the task."
     yield _rows("Pass rate by task", summary, rates, most=1, ticks=PERCENTS)
-    yield _failures(figures)
+    rows = []
+    for mode in FailureMode:
+        found = [(mode.value, figures.outcomes[mode.value], 1.0)]
+        found += [(f"- {cause.value}", n, 0.55) for (outcome, cause), n in figures.causes.items() if outcome == mode]
+        rows += [(name, [Mark("bar", 0, n, f"var(--{mode.value})", shade, str(n))]) for name, n, shade in found]
+    most = max(figures.outcomes[mode.value] for mode in FailureMode)
+    modes = ", ".join(f"{mode.value} {figures.outcomes[mode.value]}" for mode in FailureMode)
+    summary = f"Trials of {figures.overall.rates.planned} planned: {modes}; below each mode its causes."
+    ticks = [(n, str(n)) for n in whole_ticks(most)]
+    # a little room behind the longest bar for its number
+    yield _rows("How trials failed", summary, rows, most=max(1, most) * 1.12, ticks=ticks)
     title = overlapping("Time of a trial", campaign.manifest.parallel)
     yield _histogram(title, effort.seconds, latency, results=counted, over=over)
     yield _histogram("Turns of a trial", effort.turns, average, results=counted, over=over, whole=True)
@@ -103,20 +113,6 @@ def compared(comparison: Comparison) -> Chart:
             rows.append((task.task.removeprefix("task_"), [line, ring, Mark("dot", 0, now, FIRST)]))
     summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
     return _rows("Pass rate by task", summary, rows, most=1, ticks=PERCENTS)
-
-
-def _failures(figures: CampaignFigures) -> Chart:
-    rows = []
-    for mode in FailureMode:
-        found = [(mode.value, figures.outcomes[mode.value], 1.0)]
-        found += [(f"- {cause.value}", n, 0.55) for (outcome, cause), n in figures.causes.items() if outcome == mode]
-        rows += [(name, [Mark("bar", 0, n, f"var(--{mode.value})", shade, str(n))]) for name, n, shade in found]
-    most = max(figures.outcomes[mode.value] for mode in FailureMode)
-    modes = ", ".join(f"{mode.value} {figures.outcomes[mode.value]}" for mode in FailureMode)
-    summary = f"Trials of {figures.overall.rates.planned} planned: {modes}; below each mode its causes."
-    ticks = [(n, str(n)) for n in whole_ticks(most)]
-    # a little room behind the longest bar for its number
-    return _rows("How trials failed", summary, rows, most=max(1, most) * 1.12, ticks=ticks)
 
 
 def _tokens(figures: CampaignFigures) -> Chart:
