@@ -150,7 +150,20 @@ def run_attempt(
 ) -> Finished:
     """Make one try at a trial, the `number`th: a fresh workspace, the agent over it, a frozen copy of what it left."""
     # The data of this run, in a folder that goes when the trial has its verdict.
-    instance, broken = _draw(job)
+    broken: InfrastructureError | None = None
+    try:
+        instance = job.instance()
+        instance.digest()
+    except KeyboardInterrupt:
+        raise
+    except TaskDeclarationError as error:
+        instance, broken = Instance({}), InfrastructureError(str(error), Cause.task_broken)
+    except BaseException as error:  # noqa: BLE001 - a function of the task's
+        frames = traceback.extract_tb(error.__traceback__)
+        raised = [frame for frame in frames if frame.filename == str(job.task.module)]
+        where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
+        sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
+        instance, broken = Instance({}), InfrastructureError(sentence, Cause.task_broken)
     folders = ExitStack()
     home = Path(folders.enter_context(scratch("trial")))
     workspace = create_workspace(home / "live", instance.files)
@@ -204,21 +217,3 @@ def run_attempt(
         record=record,
         folders=folders,
     )
-
-
-def _draw(job: Job) -> tuple[Instance, InfrastructureError | None]:
-    """Make the instance; where the task's own function fails to, an empty one, and why."""
-    try:
-        instance = job.instance()
-        instance.digest()
-        return instance, None
-    except KeyboardInterrupt:
-        raise
-    except TaskDeclarationError as error:
-        sentence = str(error)
-    except BaseException as error:  # noqa: BLE001 - a function of the task's
-        frames = traceback.extract_tb(error.__traceback__)
-        raised = [frame for frame in frames if frame.filename == str(job.task.module)]
-        where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
-        sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
-    return Instance({}), InfrastructureError(sentence, Cause.task_broken)

@@ -159,7 +159,17 @@ def _settle(
     name: str, settings: Settings, backends: Mapping[str, BackendFactory], registry: Registry | None
 ) -> Iterator[Setup]:
     """A campaign for every policy and depth; agents know neither and have one."""
-    entry = _entry(name, settings, backends, registry)
+    # With an address given every name is the endpoint's, but for those that mean no endpoint in any case.
+    word, colon, _ = name.partition(":")
+    elsewhere = name in AGENTS or (colon and word in backends and word != ENDPOINT)
+    if elsewhere or not (settings.base_url or word == ENDPOINT):
+        entry = resolve(name, backends=tuple(backends), registry=registry)
+    else:
+        entry = entry_at(
+            name.removeprefix(f"{ENDPOINT}:"), settings.base_url or OPENAI, shipped() if registry is None else registry
+        )
+    if entry.backend == ENDPOINT and settings.api_key_env:
+        entry = replace(entry, api_key_env=checked_variable(settings.api_key_env))
     if not entry.is_agent and entry.backend not in backends:
         known = ", ".join(sorted(backends))
         raise UsageError(
@@ -196,20 +206,3 @@ def _settle(
             engine=engine,
             limit=limit,
         )
-
-
-def _entry(
-    name: str, settings: Settings, backends: Mapping[str, BackendFactory], registry: Registry | None
-) -> ModelEntry:
-    """With an address given every name is the endpoint's, but for those that mean no endpoint in any case."""
-    word, colon, _ = name.partition(":")
-    elsewhere = name in AGENTS or (colon and word in backends and word != ENDPOINT)
-    if elsewhere or not (settings.base_url or word == ENDPOINT):
-        entry = resolve(name, backends=tuple(backends), registry=registry)
-    else:
-        entry = entry_at(
-            name.removeprefix(f"{ENDPOINT}:"), settings.base_url or OPENAI, shipped() if registry is None else registry
-        )
-    if entry.backend == ENDPOINT and settings.api_key_env:
-        return replace(entry, api_key_env=checked_variable(settings.api_key_env))
-    return entry

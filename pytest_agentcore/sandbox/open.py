@@ -41,27 +41,24 @@ def open_sandbox(kind: Kind | None = None, *, may_fall_back: bool = False, hidde
             if shutil.which(program) is None:
                 raise SandboxError(f"there is no program `{program}`")
         executable, problem = shutil.which("bwrap") or "bwrap", ""
+        # Being found is not enough: Ubuntu 24.04 restricts user namespaces.
         # The first variant that runs a Python: as root a user id of its own, else (or then) a user namespace.
         for uids in (ROOT_UIDS, None) if as_root else (None,):
             sandbox = Bubblewrap(executable=executable, uids=uids, hidden=covered)
-            problem = _problem(sandbox)
-            if not problem:
-                return sandbox
+            with scratch("probe") as folder:
+                workspace = create_workspace(Path(folder) / "probe")
+                command = Command(argv=["python3", "-c", "open('written', 'w').write('x')"])
+                try:
+                    completed = sandbox.run(workspace, command)
+                except SandboxError as error:
+                    problem = str(error)
+                    continue
+                if completed.exit_code == 0 and (workspace.root / "written").exists():
+                    return sandbox
+            said = " ".join(completed.output.decode(errors="replace").split())
+            problem = said[:200] or "a Python does not start in it"
         raise SandboxError(f"bubblewrap does not work here ({problem})")
     except SandboxError as error:
         if kind is None and may_fall_back:
             return PlainProcess()
         raise UsageError(SENTENCE.format(problem=error)) from error
-
-
-def _problem(sandbox: Sandbox) -> str:
-    """Empty when a Python starts in it. Being found is not enough: Ubuntu 24.04 restricts user namespaces."""
-    with scratch("probe") as folder:
-        workspace = create_workspace(Path(folder) / "probe")
-        try:
-            completed = sandbox.run(workspace, Command(argv=["python3", "-c", "open('written', 'w').write('x')"]))
-        except SandboxError as error:
-            return str(error)
-        if completed.exit_code == 0 and (workspace.root / "written").exists():
-            return ""
-        return " ".join(completed.output.decode(errors="replace").split())[:200] or "a Python does not start in it"

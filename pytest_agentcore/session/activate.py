@@ -16,7 +16,7 @@ from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
-from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import sweep
 from pytest_agentcore.session.experiment import Experiment, RegisteredTools, registered_backends
@@ -79,7 +79,17 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
             f"--agentcore-parallel {settings.parallel}: {in_process[0]} runs in this process and takes one "
             "conversation at a time; leave the option out, or serve the model and give --agentcore-base-url"
         )
-    baseline, refusal = _baseline(config, settings, suite, results)
+    baseline, refusal = None, ""
+    if settings.baseline is not None:
+        path = _path_of(config, "baseline", settings.baseline)
+        try:
+            baseline = read_campaign(path if path.exists() else settings.baseline, results)
+            check_comparable(baseline, suite.digest, suite.title)
+        except UsageError as error:
+            # what stands in the ini file is nothing to refuse a run for that may turn out to have no task
+            if config.getoption("agentcore_baseline"):
+                raise
+            baseline, refusal = None, str(error)
 
     # What is written of it.
     warnings = [*notes(config, taken)]
@@ -132,24 +142,6 @@ def _experiment(config: pytest.Config, settings: Settings) -> Experiment:
         registered=registered,
         setups={setup.label: setup for setup in setups},
     )
-
-
-def _baseline(config: pytest.Config, settings: Settings, suite: Suite, results: Path) -> tuple[Campaign | None, str]:
-    """Read and check what the session is compared with at its end, before its first trial; or say why it cannot be.
-
-    What stands in the ini file is nothing to refuse a run for that may turn out to have no task.
-    """
-    if settings.baseline is None:
-        return None, ""
-    path = _path_of(config, "baseline", settings.baseline)
-    try:
-        campaign = read_campaign(path if path.exists() else settings.baseline, results)
-        check_comparable(campaign, suite.digest, suite.title)
-    except UsageError as error:
-        if config.getoption("agentcore_baseline"):
-            raise
-        return None, str(error)
-    return campaign, ""
 
 
 def _path_of(config: pytest.Config, name: str, given: str) -> Path:

@@ -227,7 +227,15 @@ class Recording:
     def open(self) -> None:
         """Make or continue the campaigns that were chosen."""
         for label, choice in self.choices.items():
-            wanted = replace(self._wanted[label], group=self._group(self._experiment.setups[label]))
+            setup, wanted = self._experiment.setups[label], self._wanted[label]
+            if setup.grouped:  # the group that they are run in is made when it is first asked for
+                for manifest in (other.earlier.manifest for other in self.choices.values() if other.earlier):
+                    if manifest.model == setup.slug and manifest.group:
+                        self.groups.setdefault(setup.slug, GroupFolder(self._results / manifest.group))
+                if setup.slug not in self.groups:
+                    name = dated_name(datetime.now(UTC), setup.slug, wanted.suite.name, "group")
+                    self.groups[setup.slug] = GroupFolder(make_first_free(self._results, name))
+                wanted = replace(wanted, group=self.groups[setup.slug].id)
             if choice.earlier:
                 record = CampaignRecord.go_on(choice, wanted)
                 self._experiment.know(label, record.campaign.results)
@@ -237,20 +245,6 @@ class Recording:
                 kept = {PREDICTIONS: self._filed.content} if self._filed and wanted.predictions else {}
                 record = CampaignRecord.begin(self._results, wanted, kept)
             self.records[label], self._experiment.folders[label] = record, record.folder
-
-    def _group(self, setup: Setup) -> str:
-        """Id of the group that the campaign is run in, made when it is first asked for; empty for none."""
-        if not setup.grouped:
-            return ""
-        for manifest in (choice.earlier.manifest for choice in self.choices.values() if choice.earlier):
-            if manifest.model == setup.slug and manifest.group:
-                self.groups.setdefault(setup.slug, GroupFolder(self._results / manifest.group))
-        if setup.slug not in self.groups:
-            suite = self._wanted[setup.label].suite.name
-            self.groups[setup.slug] = GroupFolder(
-                make_first_free(self._results, dated_name(datetime.now(UTC), setup.slug, suite, "group"))
-            )
-        return self.groups[setup.slug].id
 
     def plan(self, lines: Sequence[PlanLine], specs: Sequence[Mapping[str, Any]]) -> None:
         """Write down what is going to run, once; what a continued campaign planned before stays.

@@ -55,7 +55,18 @@ class FsRead:
     def __call__(self, context: ToolContext, arguments: Mapping[str, Any]) -> str:
         with place(context, arguments["path"]) as where:
             if where.kind() is Kind.folder:
-                return _listing(where)
+                fd = os.open(where.name, DIRECTORY, dir_fd=where.folder_fd)
+                try:
+                    with os.scandir(fd) as entries:
+                        statuses = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+                finally:
+                    os.close(fd)
+                listed = []
+                for name, status in statuses.items():
+                    kind = kind_of(status.st_mode)
+                    size = f"{status.st_size} bytes" if kind is Kind.file else f"({kind})"
+                    listed.append(f"{name}/" if kind is Kind.folder else f"{name}  {size}")
+                return "\n".join(sorted(listed)) or f"({where.path} is an empty folder)"
             with os.fdopen(open_file(context, where), "rb") as file:
                 content = file.read(READ_BYTES + 1)
         if len(content) > READ_BYTES:
@@ -102,21 +113,6 @@ class FsWrite:
                 file.truncate(0)  # not O_TRUNC: before it was opened nobody knew that it is a file of the workspace
                 file.write(content)
         return f"wrote {len(content)} bytes to {where.path}"
-
-
-def _listing(where: Place) -> str:
-    fd = os.open(where.name, DIRECTORY, dir_fd=where.folder_fd)
-    try:
-        with os.scandir(fd) as entries:
-            found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-    finally:
-        os.close(fd)
-    lines = []
-    for name, status in found.items():
-        kind = kind_of(status.st_mode)
-        size = f"{status.st_size} bytes" if kind is Kind.file else f"({kind})"
-        lines.append(f"{name}/" if kind is Kind.folder else f"{name}  {size}")
-    return "\n".join(sorted(lines)) or f"({where.path} is an empty folder)"
 
 
 @dataclass(frozen=True, slots=True)

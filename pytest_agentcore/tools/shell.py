@@ -119,17 +119,13 @@ class SqlQuery:
             raise ToolError(f"the query failed: {completed.output.decode(errors='replace')[-300:].strip()}") from None
         if "error" in said:
             raise ToolError(SENTENCES.get(said["error"], f"SQLite: {said['error']}"))
-        return _table(said)
-
-
-def _table(said: Mapping[str, Any]) -> str:
-    columns, rows = said["columns"], said["rows"]
-    count = f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
-    if said["more"]:
-        count = f"(the first {len(rows)} rows; there are more: use WHERE, LIMIT and OFFSET)"
-    if not columns:
-        return count
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, *rows))
-    head, *lines = (" | ".join(row).rstrip() for row in padded)
-    return "\n".join([head, "-+-".join("-" * width for width in widths), *lines, count])
+        columns, rows = said["columns"], said["rows"]
+        count = f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
+        if said["more"]:
+            count = f"(the first {len(rows)} rows; there are more: use WHERE, LIMIT and OFFSET)"
+        if not columns:
+            return count
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, *rows))
+        head, *lines = (" | ".join(row).rstrip() for row in padded)
+        return "\n".join([head, "-+-".join("-" * width for width in widths), *lines, count])

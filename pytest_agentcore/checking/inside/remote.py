@@ -111,7 +111,12 @@ class Link:
     def _exception_class(self, data: dict[str, Any]) -> type[BaseException]:
         """The class that a description means; classes of the workspace are made, each once."""
         module, name = str(data["module"]), str(data["name"])
-        known = self._made.get((module, name)) or _builtin(module, name)
+        known, root = self._made.get((module, name)), module.partition(".")[0]
+        if known is None and root in sys.stdlib_module_names and root not in _RUNS_TESTS:
+            found = getattr(builtins if module == "builtins" else sys.modules.get(module), name, None)
+            known = found if isinstance(found, type) and issubclass(found, BaseException) else None
+            if module == "builtins" and (known is None or name in _NOT_RAISED):
+                known = RuntimeError
         if known is None:
             bases = tuple(self._exception_class(base) for base in data["bases"]) or (Exception,)
             known = self._made[module, name] = self._make(module, name, bases)
@@ -256,14 +261,3 @@ class RemoteModule(ModuleType):
 
     def __delattr__(self, name: str) -> None:
         delattr(self._agentcore_module, name)
-
-
-def _builtin(module: str, name: str) -> type[BaseException] | None:
-    root = module.partition(".")[0]
-    if root in _RUNS_TESTS or root not in sys.stdlib_module_names:
-        return None
-    found = getattr(builtins if module == "builtins" else sys.modules.get(module), name, None)
-    known = found if isinstance(found, type) and issubclass(found, BaseException) else None
-    if module == "builtins" and (known is None or name in _NOT_RAISED):
-        return RuntimeError
-    return known
