@@ -153,7 +153,7 @@ class ScriptedBackend:
             raise UsageError(f"{where}: replies is missing")
         content = path.read_bytes()
         facts = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        answer = reply or _playback(_read_replies(where, data["replies"]))
+        answer = reply or _playback(where, data["replies"])
         return cls(answer, dialect=dialect, context=data.get("context"), facts=facts)
 
     def complete(self, request: Request) -> Reply:
@@ -164,9 +164,20 @@ class ScriptedBackend:
         if room < MIN_ROOM:
             left = f"{max(room, 0)} of {self._context} tokens are left in the context"
             raise EndOfTrial(StopReason.context_overflow, left)
-        answer = self._answer(request)
+        try:
+            answer = self._reply(request)
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BackendError(f"the script's reply function raised {type(error).__name__}: {error}") from error
         if isinstance(answer, Reply):
             return answer
+        if not isinstance(answer, Line):
+            given = answer if isinstance(answer, Mapping) else {"text": answer or ""}
+            try:
+                answer = read_line(f"reply to {request.trial} turn {request.turn}", given)
+            except UsageError as error:
+                raise BackendError(str(error)) from error
         text, finish = self._say(answer, request, room)
         said = len(_TOKEN.findall(text))
         with self._lock:  # as if a cache held the trial's last prompt and reply
@@ -179,21 +190,6 @@ class ScriptedBackend:
     def count_tokens(self, messages: Sequence[Message], _tools: Sequence[ToolSpec], _policy: Policy) -> int:
         """See `CountsTokens.count_tokens`; each message takes four tokens besides its words."""
         return sum(len(_TOKEN.findall(message.content)) + 4 for message in messages)
-
-    def _answer(self, request: Request) -> Reply | Line:
-        try:
-            answer = self._reply(request)
-        except BackendError:
-            raise
-        except Exception as error:
-            raise BackendError(f"the script's reply function raised {type(error).__name__}: {error}") from error
-        if isinstance(answer, Reply | Line):
-            return answer
-        given = answer if isinstance(answer, Mapping) else {"text": answer or ""}
-        try:
-            return read_line(f"reply to {request.trial} turn {request.turn}", given)
-        except UsageError as error:
-            raise BackendError(str(error)) from error
 
     def _say(self, line: Line, request: Request, room: int) -> tuple[str, FinishReason]:
         """The text as far as it gets, word by word, and what ended it."""
@@ -232,15 +228,28 @@ class ScriptedBackend:
         """See `Backend.close`."""
 
 
-def _playback(replies: Mapping[str, Mapping[str, tuple[Line, ...]]]) -> Callable[[Request], Line]:
+def _playback(where: str, given: Mapping[str, Any]) -> Callable[[Request], Line]:
     """Play a script's lines: the line of a turn follows from the trial and the turn alone, errors apart.
 
     An error with `times` is used up by a trial's attempts and then skipped, so that an attempt can fail and the next
     one pass. Behind the last line comes an empty final answer.
 
     Args:
-        replies: lines by task (id, a prefix of it, or `*`) and run index (as text, or `*`).
+        where: the script.
+        given: replies by task (id, a prefix of it, or `*`) and, where they differ, run index (as text, or `*`).
     """
+    replies: dict[str, dict[str, tuple[Line, ...]]] = {}
+    for task, runs in given.items():
+        here, replies[task] = f"{where}: replies.{task}", {}
+        by_run = runs if isinstance(runs, dict) else {ANY: runs}
+        if wrong := [key for key in by_run if key != ANY and not key.isdecimal()]:
+            raise UsageError(f"{here}: {wrong[0]!r} is no run index and not '*'")
+        for key, lines in by_run.items():
+            there = f"{here}.{key}" if by_run is runs else here
+            if not isinstance(lines, Sequence) or isinstance(lines, str):
+                raise UsageError(f"{there}: a list of replies should stand here")
+            tables = [{"text": line} if isinstance(line, str) else line for line in lines]
+            replies[task][key] = tuple(read_line(f"{there}[{i}]", table) for i, table in enumerate(tables))
     raised: dict[tuple[TrialKey, int], int] = {}
     lock = threading.Lock()
 
@@ -285,22 +294,6 @@ def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type,
             raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(shape)}")
         if not isinstance(value, shape[key]) or (isinstance(value, bool) and bool not in shape[key]):
             raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
-
-
-def _read_replies(where: str, given: Mapping[str, Any]) -> dict[str, dict[str, tuple[Line, ...]]]:
-    replies: dict[str, dict[str, tuple[Line, ...]]] = {}
-    for task, runs in given.items():
-        here, replies[task] = f"{where}: replies.{task}", {}
-        by_run = runs if isinstance(runs, dict) else {ANY: runs}
-        if wrong := [key for key in by_run if key != ANY and not key.isdecimal()]:
-            raise UsageError(f"{here}: {wrong[0]!r} is no run index and not '*'")
-        for key, lines in by_run.items():
-            there = f"{here}.{key}" if by_run is runs else here
-            if not isinstance(lines, Sequence) or isinstance(lines, str):
-                raise UsageError(f"{there}: a list of replies should stand here")
-            tables = [{"text": line} if isinstance(line, str) else line for line in lines]
-            replies[task][key] = tuple(read_line(f"{there}[{i}]", table) for i, table in enumerate(tables))
-    return replies
 
 
 def read_line(where: str, given: Any) -> Line:

@@ -63,20 +63,17 @@ def open_registry(project: Path | None = None, models_file: Path | None = None) 
             tables, where = whole if tables is None else tables, file.name
         if tables:  # most projects have none, and jsonschema is not even imported then
             check_tables(where, tables)
-            known |= {name: _of_user(file, f"{where}.{name}", name, table) for name, table in tables.items()}
+            for name, table in tables.items():
+                try:
+                    known[name] = replace(read_entry(name, table, home=file.resolve().parent), origin=file.name)
+                except UsageError as error:
+                    raise UsageError(f"{where}.{name}.sampling: {error}") from error
     return known
 
 
 def project_above(folder: Path) -> Path | None:
     """The nearest folder upwards that has a pyproject.toml: what a command takes for pytest's rootdir."""
     return next((parent for parent in (folder, *folder.parents) if (parent / "pyproject.toml").is_file()), None)
-
-
-def _of_user(file: Path, where: str, name: str, table: Mapping[str, Any]) -> ModelEntry:
-    try:
-        return replace(read_entry(name, table, home=file.resolve().parent), origin=file.name)
-    except UsageError as error:
-        raise UsageError(f"{where}.sampling: {error}") from error
 
 
 def registry_schema() -> dict[str, Any]:

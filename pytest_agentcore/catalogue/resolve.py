@@ -62,22 +62,18 @@ def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | N
             there = path if path.is_file() else None
             return ModelEntry(name=name, slug=slug_of(path.stem), backend=kind, argument=argument, path=there)
     elif path.suffix.lower() != ".gguf" and not path.is_file():
-        raise UsageError(_unknown(name, (*known, *AGENTS)))
+        near = difflib.get_close_matches(name.lower(), (*known, *AGENTS), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
+        hint += " hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
+        raise UsageError(
+            f"no model {name!r}, and no backend {kind!r}; one of your own is registered by a plugin, or by a "
+            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
+            if colon and kind.isidentifier()
+            else f"no model {name!r}; {hint}"
+        )
     if not path.is_file():
         raise UsageError(f"{name}: there is no such file")
     return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
-
-
-def _unknown(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
-    prefix, colon, _ = name.partition(":")
-    if colon and prefix.isidentifier():
-        return (
-            f"no model {name!r}, and no backend {prefix!r}; one of your own is registered by a plugin, or by a "
-            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
-        )
-    return f"no model {name!r}; {hint} hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
 
 
 def _with_file(entry: ModelEntry) -> ModelEntry:

@@ -86,7 +86,12 @@ class InProcess:
         try:
             while not future.done():
                 if wait([future], LOOK_SECONDS).not_done:
-                    self._show_last_turn()
+                    last = None  # of the turns that began, of whichever trial
+                    with suppress(Empty):
+                        while True:
+                            last = self._turns.get_nowait()
+                    if last:
+                        self._on_turn(*last)
         except KeyboardInterrupt:
             self._cancel(self._submitted)
             # cut off it is recorded as interrupted; complete it is discarded, since nobody looks at it any more
@@ -122,12 +127,3 @@ class InProcess:
             future, cancel = self._submitted[key]
             cancel.set()
             future.cancel()
-
-    def _show_last_turn(self) -> None:
-        """Show the last turn that began, of whichever trial."""
-        last = None
-        with suppress(Empty):
-            while True:
-                last = self._turns.get_nowait()
-        if last:
-            self._on_turn(*last)

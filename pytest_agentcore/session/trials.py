@@ -237,7 +237,15 @@ class Trials:
             UsageError: its model cannot be loaded after all.
             RecordError: the disk takes no more.
         """
-        self._hand_over(self._experiment.setups[key.model])
+        setup = self._experiment.setups[key.model]
+        # with a model that is loaded now, all that is left of the plan with it is submitted
+        if not (self._handed_over and self._handed_over.same_model(setup)):
+            self.abandon()  # what still runs would ask the model that is closed now
+            self._models.open(setup.label)
+            self._handed_over = setup
+            left = {key: item for key, item in self._plan.items() if key not in self._experiment.recorded}
+            same = {label for label, other in self._experiment.setups.items() if other.same_model(setup)}
+            self._executor.submit(self._job(each, item) for each, item in left.items() if each.model in same)
         self._plan.pop(key, None)
         finished = self._executor.result(self._job(key, item))
         item.stash[FINISHED] = finished
@@ -260,17 +268,6 @@ class Trials:
             if isinstance(finished.record, TranscriptWriter):
                 finished.record.close()
                 set_aside(folder, [finished.record.path])
-
-    def _hand_over(self, setup: Setup) -> None:
-        """Load the model, if it is not the one that is loaded, and submit all that is left of the plan with it."""
-        if self._handed_over and self._handed_over.same_model(setup):
-            return
-        self.abandon()  # what still runs would ask the model that is closed now
-        self._models.open(setup.label)
-        self._handed_over = setup
-        left = {key: item for key, item in self._plan.items() if key not in self._experiment.recorded}
-        same = {label for label, other in self._experiment.setups.items() if other.same_model(setup)}
-        self._executor.submit(self._job(key, item) for key, item in left.items() if key.model in same)
 
     def _job(self, key: TrialKey, item: pytest.Item) -> Job:
         task, setup, settings = task_of(item), self._experiment.setups[key.model], self._experiment.settings

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_agentcore.errors import RecordError, UsageError
-from pytest_agentcore.options import OPTIONS, Option
+from pytest_agentcore.options import OPTIONS
 from pytest_agentcore.tasks.suite import Suite
 
 _INI_FILES = dict.fromkeys(("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"), "") | {
@@ -25,28 +24,24 @@ _INI_FILES = dict.fromkeys(("pytest.toml", ".pytest.toml", "pytest.ini", ".pytes
 
 def notes(config: pytest.Config, taken: Sequence[str]) -> Iterator[str]:
     """Warn of spellings that others have taken, and of paths that moved the rootdir."""
+    words, here = [str(word) for word in config.invocation_params.args], config.invocation_params.dir
     for option in OPTIONS:
         spelling = f"--{option.name}"
         if spelling in taken and config.getoption(option.dest) is None:  # else somebody knows whose is whose
             yield f"{spelling} belongs to another plugin or conftest here; ours is --agentcore-{option.name}"
-        if option.path and _moved_rootdir(config, option):
+        names = (spelling, f"--agentcore-{option.name}")
+        if not option.path or not any(name in names and (here / value).exists() for name, value in pairwise(words)):
+            continue
+        # the ini file that pytest would have found from here: the first upwards with a section for pytest
+        folders = (here.resolve(), *here.resolve().parents)
+        files = ((folder / name, section) for folder in folders for name, section in _INI_FILES.items())
+        found = (file for file, section in files if file.is_file() and section in file.read_text(errors="replace"))
+        # only from the rootdir is it seen that such a path decided it
+        if not here.resolve().is_relative_to(config.rootpath) or next(found, None) != config.inipath:
             yield (
                 f"--{option.name} PATH as two words made pytest look for its ini file from that path "
                 f"(rootdir is {config.rootpath}); write --{option.name}=PATH"
             )
-
-
-def _moved_rootdir(config: pytest.Config, option: Option[Any]) -> bool:
-    """Tell whether a path given as a word of its own decided the rootdir: only from it is the root seen."""
-    words, here = [str(word) for word in config.invocation_params.args], config.invocation_params.dir
-    names = (f"--{option.name}", f"--agentcore-{option.name}")
-    if not any(name in names and (here / value).exists() for name, value in pairwise(words)):
-        return False
-    # the ini file that pytest would have found from here: the first upwards with a section for pytest
-    folders = (here.resolve(), *here.resolve().parents)
-    files = ((folder / name, section) for folder in folders for name, section in _INI_FILES.items())
-    found = (file for file, section in files if file.is_file() and section in file.read_text(errors="replace"))
-    return not here.resolve().is_relative_to(config.rootpath) or next(found, None) != config.inipath
 
 
 @contextmanager

@@ -90,11 +90,20 @@ def as_dicts(
     turns: Sequence[Turn], specs: Sequence[ToolSpec], habits: Habits, dialect: Dialect, protect: Protect
 ) -> list[dict[str, Any]]:
     """The conversation in a template's own terms, with every text of a user, a tool or a model made harmless."""
-    turns = [_harmless(turn, protect) for turn in turns]
-    if habits.calls is Calls.one_each:
-        turns = [*_one_call_each(turns)]
-    spoken: list[dict[str, Any]] = []
+    harmless: list[Turn] = []
     for turn in turns:
+        message = turn.message
+        calls = (replace(c, name=protect(c.name), arguments=_all(c.arguments, protect)) for c in message.tool_calls)
+        message = replace(
+            message,
+            content=protect(message.content),
+            reasoning=protect(message.reasoning),
+            tool_calls=tuple(calls),
+            name=protect(message.name),
+        )
+        harmless.append(Turn(message, None if turn.verbatim is None else protect(turn.verbatim)))
+    spoken: list[dict[str, Any]] = []
+    for turn in _one_call_each(harmless) if habits.calls is Calls.one_each else harmless:
         joins = habits.results is Results.tool_responses and turn.message.role == "tool"
         if joins and spoken and spoken[-1]["role"] == "assistant":
             response = {"name": turn.message.name, "response": turn.message.content}
@@ -116,19 +125,6 @@ def as_dicts(
         else:
             joined.append(entry)
     return joined
-
-
-def _harmless(turn: Turn, protect: Protect) -> Turn:
-    message = turn.message
-    calls = (replace(c, name=protect(c.name), arguments=_all(c.arguments, protect)) for c in message.tool_calls)
-    harmless = replace(
-        message,
-        content=protect(message.content),
-        reasoning=protect(message.reasoning),
-        tool_calls=tuple(calls),
-        name=protect(message.name),
-    )
-    return Turn(harmless, None if turn.verbatim is None else protect(turn.verbatim))
 
 
 def _all(value: Any, protect: Protect) -> Any:

@@ -125,8 +125,20 @@ class EndpointClient:
             raise BackendError(said, transient=True) from None
 
     def _of_status(self, error: Any) -> BackendError:
+        # the server's own sentence, where it has the protocol's shape; else whatever it says
+        body = error.body
+        inner = body.get("error", body) if isinstance(body, Mapping) else body
+        if not isinstance(inner, Mapping):
+            words = str(inner or error.message)
+        elif not (words := " · ".join(str(word) for word in (inner.get("message"), inner.get("code")) if word)):
+            # the findings of FastAPI's validation, without the request that it repeats
+            details = body["detail"] if isinstance(body.get("detail"), list) else ()
+            found = (detail for detail in details if isinstance(detail, Mapping))
+            words = " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
+            unsaid = str(error.response.reason_phrase or error.message)
+            words = words or (json.dumps(body, ensure_ascii=False) if body else unsaid)
         status = int(error.status_code)
-        said = f"the endpoint answers {status}: {self.words(_message(error))}"
+        said = f"the endpoint answers {status}: {self.words(words)}"
         if status in (429, 503, 529) and "insufficient_quota" not in said:  # of OpenAI's, which no waiting mends
             # the header holds a number of seconds or a date
             wait, header = None, error.response.headers.get("retry-after") or ""
@@ -160,23 +172,6 @@ def is_local(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _message(error: Any) -> str:
-    """The server's own sentence, where it has the protocol's shape; else whatever it says."""
-    body = error.body
-    inner = body.get("error", body) if isinstance(body, Mapping) else body
-    if not isinstance(inner, Mapping):
-        return str(inner or error.message)
-    words = (inner.get("message"), inner.get("code"))
-    if said := " · ".join(str(word) for word in words if word):
-        return said
-    # the findings of FastAPI's validation, without the request that it repeats
-    details = body.get("detail") if isinstance(body, Mapping) else None
-    found = [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
-    if found:
-        return " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
-    return json.dumps(body, ensure_ascii=False) if body else str(error.response.reason_phrase or error.message)
 
 
 class _Decoder:

@@ -45,7 +45,17 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
         calls = parsed.calls
     elif not collected.calls and finish is FinishReason.stop and policy is Policy.native:
         for dialect in (dialect for dialect in DIALECTS if dialect.taught_by):
-            if left := _marked(dialect, collected.content, schemas) or _bare(dialect, collected.content, schemas):
+            left = _marked(dialect, collected.content, schemas)
+            # Without markers, for a dialect that has none, a call is meant where it begins a line outside of code
+            # fences, ends the reply, and is written as the dialect's own template writes it: JSON under keys that
+            # others use too may be anybody's slip.
+            said, codec = parsed.content, dialect.codec
+            found = re.search(rf"^(?:{dialect.bare})", said, re.MULTILINE) if dialect.bare and not left else None
+            own = found and (not isinstance(codec, JsonCodec) or f'"{codec.arguments_key}"' in found[0])
+            if found and own and said.count("```", 0, found.start()) % 2 == 0:
+                bare = parse(dialect, said, schemas=schemas)
+                left = _known(bare, schemas) if said.startswith(bare.content) else ()
+            if left:
                 raise BackendError(
                     f"the endpoint passed a well-formed call of {left[0].name} on as text: its tool-call parser "
                     f"does not read the model's dialect ({dialect.name}); set the parser, or use the lenient policy",
@@ -118,22 +128,6 @@ def _marked(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCal
     if not any(marker in content for marker in dialect.open_markers):
         return ()
     return _known(parse(dialect, content, schemas=schemas), schemas)
-
-
-def _bare(dialect: Dialect, content: str, schemas: Schemas) -> Sequence[RawCall]:
-    """The same without markers, for a dialect that has none.
-
-    A call is meant where it begins a line outside of code fences, ends the reply, and is written as the dialect's own
-    template writes it: JSON under keys that others use too may be anybody's slip.
-    """
-    said = _inline(content).content
-    found = re.search(rf"^(?:{dialect.bare})", said, re.MULTILINE) if dialect.bare else None
-    if not found or said.count("```", 0, found.start()) % 2:
-        return ()
-    if isinstance(dialect.codec, JsonCodec) and f'"{dialect.codec.arguments_key}"' not in found[0]:
-        return ()
-    parsed = parse(dialect, said, schemas=schemas)
-    return _known(parsed, schemas) if said.startswith(parsed.content) else ()
 
 
 def _known(parsed: Parsed, schemas: Schemas) -> Sequence[RawCall]:
