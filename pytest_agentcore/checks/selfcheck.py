@@ -162,13 +162,6 @@ def _folder(path: Path) -> None:
     (path / "inside.txt").write_text("1\n", encoding="utf-8")
 
 
-def _link(path: Path) -> None:
-    """Leave a symbolic link to the right content, which is still not what was asked for."""
-    aside = path.with_name(f"{path.name}.aside")
-    path.rename(aside)
-    path.symlink_to(aside.name)
-
-
 def _fifo(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
@@ -192,7 +185,7 @@ RUBBISH: Mapping[str, Spoil] = {
     "JSON null": partial(Path.write_bytes, data=b"null\n"),
     "JSON of another type": _other_json,
     "a folder": _folder,
-    "a symbolic link": _link,
+    "a symbolic link": lambda path: path.symlink_to(path.rename(f"{path}.aside").name),  # to the right content
     "a named pipe": _fifo,
 }
 

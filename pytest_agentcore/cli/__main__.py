@@ -41,7 +41,18 @@ What `run_<command>` returns is the exit code; nothing is 0."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    options = _parser(words).parse_args(words)
+    parser = argparse.ArgumentParser(
+        prog="agentcore", description="Tools around tasks and campaigns of pytest-agentcore."
+    )
+    parser.add_argument("--version", action="version", version=f"agentcore {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (module, line) in COMMANDS.items():
+        command = commands.add_parser(name, help=line)
+        if name in words:  # only commands that may have been typed get arguments: the others need not be loaded
+            its = importlib.import_module(f"pytest_agentcore.cli.{module}")
+            getattr(its, f"add_{name}")(command)
+            command.set_defaults(run=getattr(its, f"run_{name}"))
+    options = parser.parse_args(words)
     try:
         return options.run(options) or 0
     except AgentcoreError as error:
@@ -52,22 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read the output has seen enough; Python would complain once more while it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
-
-
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser, with the arguments of those commands that may have been typed: the others need not be loaded."""
-    parser = argparse.ArgumentParser(
-        prog="agentcore", description="Tools around tasks and campaigns of pytest-agentcore."
-    )
-    parser.add_argument("--version", action="version", version=f"agentcore {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (module, line) in COMMANDS.items():
-        command = commands.add_parser(name, help=line)
-        if name in words:
-            its = importlib.import_module(f"pytest_agentcore.cli.{module}")
-            getattr(its, f"add_{name}")(command)
-            command.set_defaults(run=getattr(its, f"run_{name}"))
-    return parser
 
 
 if __name__ == "__main__":

@@ -73,7 +73,14 @@ def choose_dialect(template: str | None, special_tokens: Collection[str], *, wan
     elif template is None:
         reason = "the model file has no chat template"
     elif teacher := next((each for each in DIALECTS if _teaches(template, each)), None):
-        dialect, reason, taught = teacher, _why(teacher, special_tokens), True
+        dialect, taught, marker = teacher, True, teacher.section or teacher.call
+        reason = f"the chat template holds {' and '.join(teacher.taught_by)}"
+        if marker.open:
+            between = f"between {marker.open} and {marker.close}" if marker.close else f"behind {marker.open}"
+            inside = [sign for sign in teacher.taught_by if sign[0] in "<[`" and sign not in marker.open + marker.close]
+            reason = f"the chat template writes calls {between}"
+            reason += f" and holds {' and '.join(inside)}" if inside else ""
+            reason += f", and {marker.open} is one token" if marker.open in special_tokens else ""
     elif not _KNOWS_TOOLS.search(template):  # a family's own prompt where its makers document one, else ours
         reason = "the chat template does not know tools"
         prompted = (
@@ -108,17 +115,6 @@ def dialect_named(name: str) -> Dialect:
     if name not in known:
         raise UsageError(f"no dialect {name!r}; known are {', '.join(known)}")
     return known[name]
-
-
-def _why(dialect: Dialect, special_tokens: Collection[str]) -> str:
-    marker = dialect.section or dialect.call
-    if not marker.open:
-        return f"the chat template holds {' and '.join(dialect.taught_by)}"
-    between = f"between {marker.open} and {marker.close}" if marker.close else f"behind {marker.open}"
-    reason = f"the chat template writes calls {between}"
-    inside = [sign for sign in dialect.taught_by if sign[0] in "<[`" and sign not in marker.open + marker.close]
-    reason += f" and holds {' and '.join(inside)}" if inside else ""
-    return reason + (f", and {marker.open} is one token" if marker.open in special_tokens else "")
 
 
 def _teaches(template: str, dialect: Dialect) -> bool:

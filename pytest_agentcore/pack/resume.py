@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
@@ -57,7 +57,6 @@ def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
         UsageError: another process is writing a campaign that would be continued, or its manifest was changed.
     """
     known, damaged = list_campaigns(results)
-    manifests = [manifest for _, manifest in known]
     newest: dict[str, Campaign] = {}
     for label, manifest in wanted.items():
         if same := [folder for folder, old in known if not _differences(old, manifest)]:
@@ -70,8 +69,19 @@ def choose(results: Path, wanted: Mapping[str, Manifest]) -> dict[str, Choice]:
             found = newest.get(label)
             if found and (label in unfinished or found.manifest.session in sessions):
                 choices[label] = _continue(found.folder)
-            else:
-                choices[label] = Choice(why=_why_new(manifests, damaged, manifest, found))
+                continue
+            # Why the newest campaign of the same model and suite is not continued; of others nobody expects it.
+            said, about = [], (manifest.model, manifest.suite.name)
+            like = [old for _, old in known if (old.model, old.suite.name) == about]
+            if found:
+                said = [f"new: {found.folder.id} is complete"]
+            elif like:
+                said = [f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], manifest))}"]
+            # By their names, the date apart, these could have been continued, and by their manifests they cannot.
+            date = len("2026-06-10")
+            name = re.compile(re.escape(name_for(manifest)[date:]) + r"(-\d+)?")
+            said += [f"{each} was passed over: {why}" for each, why in damaged.items() if name.fullmatch(each[date:])]
+            choices[label] = Choice(why="; ".join(said))
     except UsageError:
         for choice in choices.values():
             choice.release()
@@ -134,21 +144,6 @@ def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
     if bool(old.group) != bool(new.group):
         found += ("one of a group: " + ("yes → no" if old.group else "no → yes"),)
     return found + ((f"runs: {old.runs} → {new.runs}",) if old.runs != new.runs else ())
-
-
-def _why_new(known: Sequence[Manifest], damaged: Mapping[str, str], wanted: Manifest, complete: Campaign | None) -> str:
-    """Say why the newest campaign of the same model and suite is not continued; of others nobody expects it."""
-    said, same = [], (wanted.model, wanted.suite.name)
-    like = [manifest for manifest in known if (manifest.model, manifest.suite.name) == same]
-    if complete:
-        said = [f"new: {complete.folder.id} is complete"]
-    elif like:
-        said = [f"new: differs from {like[-1].campaign} in {summarise(_differences(like[-1], wanted))}"]
-    # By their names, the date apart, these could have been continued, and by their manifests they cannot.
-    date = len("2026-06-10")
-    name = re.compile(re.escape(name_for(wanted)[date:]) + r"(-\d+)?")
-    said += [f"{found} was passed over: {why}" for found, why in damaged.items() if name.fullmatch(found[date:])]
-    return "; ".join(said)
 
 
 def _continue(folder: CampaignFolder) -> Choice:

@@ -72,7 +72,15 @@ class Examination:
 
 def examine(folder: CampaignFolder) -> Examination:
     """Look at everything that a campaign's folder holds. Only reads, and raises nothing over what it finds."""
-    manifest, unreadable = _read_manifest(folder)
+    manifest: Manifest | None = None  # stays None where it cannot be read at all
+    try:
+        data = json.loads(folder.manifest.read_bytes() if folder.manifest.is_file() else b"")
+        violation = first_violation("manifest", data)
+        manifest, unreadable = Manifest.from_json(data), [Problem(MANIFEST, None, violation)] if violation else []
+    except json.JSONDecodeError as error:
+        unreadable = [Problem(MANIFEST, error.lineno, f"is no JSON: {error.msg}")]
+    except (ValueError, TypeError, AttributeError) as error:
+        unreadable = [Problem(MANIFEST, None, f"cannot be read: {error}")]
     pack = Pack(folder, manifest)
     lines, line_problems = pack.result_lines()
     last = {line.result.key: line.result for line in lines}
@@ -99,19 +107,6 @@ def examine(folder: CampaignFolder) -> Examination:
         transcripts=sum(folder.transcript(attempt).is_file() for attempt in cited),
         workspaces=sum(folder.workspace(attempt).is_file() for attempt in cited),
     )
-
-
-def _read_manifest(folder: CampaignFolder) -> tuple[Manifest | None, list[Problem]]:
-    """The manifest, None where it cannot be read at all, and its problems."""
-    content = folder.manifest.read_bytes() if folder.manifest.is_file() else b""
-    try:
-        data = json.loads(content)
-        violation = first_violation("manifest", data)
-        return Manifest.from_json(data), [Problem(MANIFEST, None, violation)] if violation else []
-    except json.JSONDecodeError as error:
-        return None, [Problem(MANIFEST, error.lineno, f"is no JSON: {error.msg}")]
-    except (ValueError, TypeError, AttributeError) as error:
-        return None, [Problem(MANIFEST, None, f"cannot be read: {error}")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +209,13 @@ class Pack:
     def _sealed_lines(self, found: Sequence[str]) -> Iterator[Problem]:
         """Lines whose sha256 are `found` must be those that were written, in that order, and no other."""
         if not self.is_whole:
-            yield from self._lost_lines(found)
+            # Lines that have a digest and are gone are looked for; where digests are missing, no more can be said.
+            known = dict(self.digests.results)
+            accounted = {known[digest] for digest in found if digest in known}
+            accounted |= {path.stem for path in self.folder.attempts.glob("*.jsonl")}
+            for attempt in list(dict.fromkeys(known.values()))[: None if self.has_ended else -1]:
+                if attempt not in accounted:
+                    yield _lost(attempt)
             return
         written = [digest for digest, _ in self.digests.results]
         for kind, i, i_end, j, j_end in SequenceMatcher(None, written, found, autojunk=False).get_opcodes():
@@ -231,15 +232,6 @@ class Pack:
                 # A kill can only have prevented the line whose digest is the last that was written.
                 if number < len(written) - 1 or "result" not in self.digests.last:
                     yield _lost(self.digests.results[number][1])
-
-    def _lost_lines(self, found: Sequence[str]) -> Iterator[Problem]:
-        """Look for lines that have a digest and are gone; where digests are missing, no more can be said."""
-        known = dict(self.digests.results)
-        accounted = {known[digest] for digest in found if digest in known}
-        accounted |= {path.stem for path in self.folder.attempts.glob("*.jsonl")}
-        for attempt in list(dict.fromkeys(known.values()))[: None if self.has_ended else -1]:
-            if attempt not in accounted:
-                yield _lost(attempt)
 
     def _plan_problems(self, lines: Sequence[Line]) -> Iterator[Problem]:
         """A line is about a planned trial. A scored one may be judged again, over the same attempt, but never rerun."""
