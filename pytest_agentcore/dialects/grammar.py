@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Dialect, Notation, Outer
+from pytest_agentcore.dialects.dialect import Dialect, Notation
 from pytest_agentcore.dialects.xml_codec import kinds_of
 from pytest_agentcore.tools.base import ToolSpec, object_schema
 
@@ -121,8 +121,16 @@ class _SchemaRules:
             kinds, ways = kinds_of(inner), []
             # Strings may stand raw; values of other types never do, and of a union both ways are allowed.
             if outer.tag and "string" in kinds:
+                raw: list[str] = []  # up to and with their tag
+                for one in _string_schemas(inner):
+                    chosen = [text for text in _chosen(one) or () if isinstance(text, str)]
+                    if any(outer.tag in text for text in chosen):
+                        raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
+                    raw += [_literal(text + outer.end) for text in chosen] or [
+                        self._up_to(outer.end, outer.tag, *_counts(one, "Length"))
+                    ]
                 begin, behind = _literal(outer.begin(key, raw=True)), _literal(outer.behind_tag)
-                ways.append(_in_row(begin, self._raw(outer, inner), behind))
+                ways.append(_in_row(begin, _one_of(raw), behind))
             if not ways or kinds - {"string"}:
                 value = self.value(_without_strings(inner) if ways else inner, f"{name}-{key}")
                 begin, behind = _literal(outer.begin(key, raw=False)), _literal(outer.end + outer.behind_tag)
@@ -130,18 +138,6 @@ class _SchemaRules:
             pairs.append(self.add(f"{name}-{key}-pair", " | ".join(ways)))
         members = _members(pairs, needed, outer.separator)
         return self.add(name, _in_row(_literal(outer.open), members, _literal(outer.close)))
-
-    def _raw(self, outer: Outer, schema: Mapping[str, Any]) -> str:
-        """The strings of a schema as they stand raw, up to and with their tag."""
-        ways: list[str] = []
-        for one in _string_schemas(schema):
-            chosen = [value for value in _chosen(one) or () if isinstance(value, str)]
-            if any(outer.tag in value for value in chosen):
-                raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
-            ways += [_literal(value + outer.end) for value in chosen] or [
-                self._up_to(outer.end, outer.tag, *_counts(one, "Length"))
-            ]
-        return _one_of(ways)
 
     def _up_to(self, end: str, mark: str, least: int, most: int | None) -> str:
         """Text of so many characters and then `end`; `mark`, with which `end` closes, stands nowhere in the text.
