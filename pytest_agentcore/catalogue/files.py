@@ -1,7 +1,5 @@
 """Where model files lie on this machine, Ollama's included."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib.util

@@ -16,12 +16,13 @@ from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
+from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import sweep
 from pytest_agentcore.session.experiment import Experiment, RegisteredTools, registered_backends
 from pytest_agentcore.session.gates import Gates
-from pytest_agentcore.session.items import pick, picked_by_pytest
+from pytest_agentcore.session.items import pick
 from pytest_agentcore.session.lifecycle import CampaignSession, Controller
 from pytest_agentcore.session.parallel import InProcess
 from pytest_agentcore.session.recording import Recording, find_predictions
@@ -59,7 +60,10 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     workers = processes(config)
     experiment = _experiment(config, settings)
     suite, setups = experiment.suite, experiment.setups.values()
-    results, selection = _path_of(config, "results", settings.results), picked_by_pytest(config)
+    results = _path_of(config, "results", settings.results)
+    # what pytest picks by its own memory of failures is a selection too
+    remembered = tuple(word for dest, word in (("lf", "--lf"), ("stepwise", "--sw")) if config.getoption(dest, False))
+    selection = Selection(asked=remembered) if remembered else None
     if settings.rerun:
         experiment.picked, selection = pick(experiment, results)
     runs = max([settings.runs, *(key.run for key in experiment.picked)])  # as many as those were made in

@@ -97,12 +97,6 @@ WORDS = (*(mode.value for mode in FailureMode), *(cause.value for cause in Cause
 """The words that `--agentcore-rerun` takes."""
 
 
-def picked_by_pytest(config: pytest.Config) -> Selection | None:
-    """Make a selection of what pytest picks by its own memory of failures."""
-    asked = tuple(word for dest, word in (("lf", "--lf"), ("stepwise", "--sw")) if config.getoption(dest, False))
-    return Selection(asked=asked) if asked else None
-
-
 def pick(experiment: Experiment, results: Path) -> tuple[Collection[TrialKey], Selection]:
     """Pick the trials that are run again by how they had ended, in the newest campaign of each model that counts.
 

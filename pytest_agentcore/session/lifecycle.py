@@ -114,7 +114,7 @@ class CampaignSession:
                     models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
                 recording.choose(line[0] for line in self._plan)
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
-                models.check_keys(to_run)
+                models.check(to_run)
                 for first in to_run[:1]:
                     models.open(first)
                 with record_errors():
@@ -211,8 +211,9 @@ class CampaignSession:
         yield
         if result and not from_worker:  # where the trial ran, the campaign may have to be ended
             self._breaker.count(label, result)
-        if controller and from_worker:  # nobody but workers brings the live line back
-            controller.screen.show_workers()
+        # nobody but workers brings the live line back, once the first of their trials is recorded
+        if controller and from_worker and any(one.campaign.results for one in controller.recording.records.values()):
+            controller.screen.on_turn(None, 0)
 
     def _announce(self, result: TrialResult) -> None:
         """Tell everybody of a result, ourselves first: whatever another's hook does, the line is on the disk."""

@@ -154,11 +154,6 @@ class Screen:
         if data is not None and not hasattr(report, RECORDED):
             self._seconds.append(data["seconds"])
 
-    def show_workers(self) -> None:
-        """Show how far the workers are, once the first of their trials is recorded."""
-        if any(record.campaign.results for record in self._recording.records.values()):
-            self.on_turn(None, 0)
-
     def write_reports(self, baseline: Campaign | None) -> None:
         """Write what the campaigns of each group say together, and the reports of each campaign.
 

@@ -51,8 +51,7 @@ class Distributing:
         with usage_errors():
             with shown(session.config) as say:
                 self.models.fetch(tuple(setups), say)
-            self.models.check_keys(setups)
-            self.models.check_scripts()
+            self.models.check(setups)
             self.controller.recording.choose(setups)
             with record_errors():
                 self.controller.recording.open()

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from pytest_agentcore.analysis.compare import Comparison
 from pytest_agentcore.format import average, count, latency, overlapping, percent, short, thousands
-from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.counting import OUTCOMES, Distribution, basis
 from pytest_agentcore.trial.modes import FailureMode
@@ -100,7 +99,22 @@ def charts(campaign: Campaign) -> Iterator[Chart]:
     title = overlapping("Time of a trial", campaign.manifest.parallel)
     yield _histogram(title, effort.seconds, latency, results=counted, over=over)
     yield _histogram("Turns of a trial", effort.turns, average, results=counted, over=over, whole=True)
-    yield _tokens(figures)
+    rows, most = [], 1
+    for task in figures.tasks:
+        if trials := task.rates.recorded:
+            evaluated = round((task.effort.prompt_tokens - task.effort.cached_tokens) / trials)
+            total = evaluated + round(task.effort.reply_tokens / trials)
+            most = max(most, total)
+            bars = [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]
+            rows.append((task.task.removeprefix("task_"), bars))
+    cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
+    summary = (
+        f"Mean of a recorded trial. All trials: {thousands(effort.prompt_tokens)} prompt tokens, {percent(cached)} of "
+        f"them cached and not drawn; {thousands(effort.reply_tokens)} reply tokens, "
+        f"{average(effort.tokens_per_second)} per second of model time."
+    )
+    ticks, legend = [(n, short(n)) for n in whole_ticks(most)], [("first", "prompt, evaluated"), ("second", "reply")]
+    yield _rows("Tokens of a trial, by task", summary, rows, most=most, ticks=ticks, legend=legend)
 
 
 def compared(comparison: Comparison) -> Chart:
@@ -113,26 +127,6 @@ def compared(comparison: Comparison) -> Chart:
             rows.append((task.task.removeprefix("task_"), [line, ring, Mark("dot", 0, now, FIRST)]))
     summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
     return _rows("Pass rate by task", summary, rows, most=1, ticks=PERCENTS)
-
-
-def _tokens(figures: CampaignFigures) -> Chart:
-    rows, most = [], 1
-    for task in figures.tasks:
-        if trials := task.rates.recorded:
-            evaluated = round((task.effort.prompt_tokens - task.effort.cached_tokens) / trials)
-            total = evaluated + round(task.effort.reply_tokens / trials)
-            most = max(most, total)
-            bars = [Mark("bar", 0, evaluated, FIRST), Mark("bar", evaluated, total, SECOND)]
-            rows.append((task.task.removeprefix("task_"), bars))
-    effort = figures.overall.effort
-    cached = effort.cached_tokens / effort.prompt_tokens if effort.prompt_tokens else None
-    summary = (
-        f"Mean of a recorded trial. All trials: {thousands(effort.prompt_tokens)} prompt tokens, {percent(cached)} of "
-        f"them cached and not drawn; {thousands(effort.reply_tokens)} reply tokens, "
-        f"{average(effort.tokens_per_second)} per second of model time."
-    )
-    ticks, legend = [(n, short(n)) for n in whole_ticks(most)], [("first", "prompt, evaluated"), ("second", "reply")]
-    return _rows("Tokens of a trial, by task", summary, rows, most=most, ticks=ticks, legend=legend)
 
 
 def _rows(
