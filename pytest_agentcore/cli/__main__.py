@@ -38,9 +38,7 @@ COMMANDS = {
 What `run_<command>` returns is the exit code; nothing is 0."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="agentcore", description="Tools around tasks and campaigns of pytest-agentcore."
     )
@@ -52,7 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             its = importlib.import_module(f"pytest_agentcore.cli.{module}")
             getattr(its, f"add_{name}")(command)
             command.set_defaults(run=getattr(its, f"run_{name}"))
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = _parser(words).parse_args(words)
     try:
         return options.run(options) or 0
     except AgentcoreError as error:
