@@ -73,12 +73,12 @@ class Models:
                 self._setups[label] = replace(setup, entry=fetched[setup.slug])
                 check_files([self._setups[label]])
 
-    def check(self, labels: Iterable[str]) -> None:
-        """Look for endpoints' keys and read scripts before anything is written: not every model is opened by then."""
+    def check(self, labels: Iterable[str], *, scripts: bool = False) -> None:
+        """Look for endpoints' keys (and read scripts) before anything is written: not every model is opened by then."""
         for setup in (self._setups[label] for label in dict.fromkeys(labels)):
             if setup.entry.backend == ENDPOINT:
                 api_key_of(setup.entry)
-            elif setup.entry.backend == SCRIPTED:
+            elif scripts and setup.entry.backend == SCRIPTED:
                 self._experiment.backends[SCRIPTED](setup.entry, setup.engine).close()
 
     def open(self, label: str) -> Backend | None:

@@ -51,7 +51,7 @@ class Distributing:
         with usage_errors():
             with shown(session.config) as say:
                 self.models.fetch(tuple(setups), say)
-            self.models.check(setups)
+            self.models.check(setups, scripts=True)  # this process loads nothing itself
             self.controller.recording.choose(setups)
             with record_errors():
                 self.controller.recording.open()
