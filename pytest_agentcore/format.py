@@ -3,6 +3,8 @@
 Undefined is a dash. CSV tables keep more digits, see `pack.csv`.
 """
 
+from __future__ import annotations
+
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence

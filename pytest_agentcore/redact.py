@@ -1,5 +1,7 @@
 """Keeps secrets out of what is written down: API keys, tokens, passwords in arguments and addresses."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from typing import Any

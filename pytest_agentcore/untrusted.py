@@ -3,6 +3,8 @@
 The exact text stays in transcripts and result lines, which are ASCII-only JSON; everything else shows it through here.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 

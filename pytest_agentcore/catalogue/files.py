@@ -1,5 +1,7 @@
 """Where model files lie on this machine, Ollama's included."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import importlib.util

@@ -1,5 +1,7 @@
 """Arguments that several commands take, and how a command's lines are written."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Iterable

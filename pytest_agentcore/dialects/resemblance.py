@@ -1,5 +1,7 @@
 """Names what a reply without a call looked like, which is the evidence behind three of the causes."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection
 

@@ -1,5 +1,7 @@
 """The tables that several renderings share: heads and rows of cells in words, which each renderer escapes itself."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 

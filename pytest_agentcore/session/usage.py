@@ -1,5 +1,7 @@
 """Notes on the command line itself, its scope over the suite, and our errors as pytest shows them."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

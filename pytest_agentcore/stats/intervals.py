@@ -1,5 +1,7 @@
 """Intervals for pass rates and for their difference: two-sided, 95%."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The text of a tool result on its way to a model: without control characters, clipped."""
 
+from __future__ import annotations
+
 import re
 
 MESSAGE_CHARACTERS = 300
