@@ -21,6 +21,8 @@ LOADED_ONCE = (
     *("pytest_agentcore.reports.rendering", "xdist.dsession"),
 )
 """pytester forgets what a run of its own imported; numpy does not survive a second import, the others cost time."""
+BLOCKED = ("anyio", "flaky", "hypothesispytest", "pytest-split", "repeat", "rerunfailures", "timeout")
+"""Plugins that other packages of the environment bring along, or that single tests ask for by `-p`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,6 +46,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for name in needed:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"the package {name} is not installed; CONTRIBUTING.md says how")
+
+
+@pytest.fixture(autouse=True)
+def _only_our_plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions within the session load no other plugins unasked; pytester, where it is used, has unset this."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in BLOCKED))
 
 
 @pytest.fixture(scope="session")

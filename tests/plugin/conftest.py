@@ -11,12 +11,6 @@ import pytest
 from tiny import COUNT, HELLO, Script
 
 
-@pytest.fixture(autouse=True)
-def _only_our_plugins(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plugins that other packages of the environment bring along only cost start-up time; pytester unsets this."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
-
-
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> Path:
     """Two tasks in a folder, and no ini file."""
