@@ -24,7 +24,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sandbox(parser: argparse.ArgumentParser) -> None:
+def add_sandbox_choice(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the sandbox in which checkers run a workspace's code."""
     parser.add_argument(
         "--sandbox", choices=("bubblewrap", "process"), help="default: bubblewrap, or process where it does not work"

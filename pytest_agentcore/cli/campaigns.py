@@ -7,7 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import add_results, add_sandbox, write_lines
+from pytest_agentcore.cli.arguments import add_results, add_sandbox_choice, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import find_campaign, find_trial, read_campaign
 
@@ -128,7 +128,7 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("campaign", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
     parser.add_argument("--suite", metavar="SUITE", help="a shipped suite's name or a folder (default: the campaign's)")
     parser.add_argument("--record", action="store_true", help="write changed verdicts into the campaign")
-    add_sandbox(parser)
+    add_sandbox_choice(parser)
     add_results(parser)
 
 

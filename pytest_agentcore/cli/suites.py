@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import add_sandbox, positive, write_lines
+from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
 
@@ -23,7 +23,7 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
         metavar="SUITE|FILE",
         help="a shipped suite's name, a folder, a task file",
     )
-    add_sandbox(parser)
+    add_sandbox_choice(parser)
     parser.add_argument(
         "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
     )
@@ -48,6 +48,35 @@ def run_selfcheck(options: argparse.Namespace) -> int:
         return int(bool(found.errors) or not examined or any(each.problems for each in examined))
 
     return collect(options.places, examine_all)
+
+
+def add_sandbox(parser: argparse.ArgumentParser) -> None:
+    """Add no argument: a machine has one answer."""
+    parser.description = (
+        "Tries each thing that bubblewrap needs by itself, and says which of them is missing here and what would help. "
+        "The exit code is 1 when the sandbox does not work."
+    )
+
+
+def run_sandbox(_options: argparse.Namespace) -> int:
+    """Return 1 when bubblewrap does not work here, else 0."""
+    from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.sandbox.probe import probe, ways
+    from pytest_agentcore.untrusted import visible
+
+    for as_root in ways():
+        write_lines(["with the rights of root:" if as_root else "in a user namespace:"])
+        for one in probe(as_root=as_root):
+            says = "yes" if one.met else "NO" if one.stands_in_the_way else "no, and not required"
+            write_lines([visible(f"  {one.need:<50} {says}{one.said and f': {one.said}'}")])
+    try:
+        facts = open_sandbox("bubblewrap").describe()
+    except UsageError as error:
+        write_lines([str(error)])
+        return 1
+    but = f", but not confined: {'; '.join(facts['not_confined'])}" if facts["not_confined"] else ""
+    write_lines([f"sandbox bubblewrap {facts['version']} works{but}"])
+    return 0
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:

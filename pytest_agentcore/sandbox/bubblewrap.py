@@ -55,16 +55,17 @@ class Bubblewrap:
     """User ids for the commands when root runs bubblewrap; None uses a user namespace."""
     hidden: tuple[Path, ...] = ()
     """Host folders to cover where they would show, e.g. a suite below /usr."""
+    renames_host: bool = True
+    """Whether commands see the host name `agent`; a container's rules may forbid to set one."""
     name: str = "bubblewrap"
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
         require(workspace)
-        uid, as_user = None, list[str]()
+        uid = None
         if self.uids is not None:
             # The same for every command over a workspace, since it owns the files.
             uid = self.uids[zlib.crc32(os.fsencode(workspace.root)) % len(self.uids)]
-            as_user = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", "--"]
             _hand_over(workspace, uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
         # Since 5.14 the kernel counts a user namespace's processes alone; before, all of the user's.
@@ -76,11 +77,11 @@ class Bubblewrap:
         groups = "".join(f"{name}:x:{each}:\n" for name, each in ids)
         contents = (accounts.encode(), groups.encode(), seccomp_filter() or b"", command.stdin)
         with contextlib.ExitStack() as stack:
-            passwd, group, rules, stdin = (stack.enter_context(_readable(each)) for each in contents)
+            passwd, group, rules, stdin = (stack.enter_context(readable(each)) for each in contents)
             words = [self.executable, *self._namespaces, *self._mounts]
             words += _own_mounts(workspace, command, uid, passwd, group)
             words += ["--seccomp", str(rules)] if seccomp_filter() else []
-            words += ["--", *as_user, *command.argv]
+            words += ["--", *([] if uid is None else as_user(uid)), *command.argv]
             namespace = stack.enter_context(_started(words, env, stdin, (passwd, group, rules), bounds))
             completed = supervise(namespace, workspace, command.limits)
             if completed.killed_for or namespace.command_ran():
@@ -105,15 +106,25 @@ class Bubblewrap:
             "python": platform.python_version(),
             "uid": "its own" if self.uids is not None else "user namespace",
             "system_call_filter": seccomp_filter() is not None,
-            "not_confined": [],
+            "not_confined": [*self._not_confined],
         }
+
+    @property
+    def _not_confined(self) -> Iterator[str]:
+        if self.uids is None and os.geteuid() == 0:
+            yield "the number of processes between two looks (run as another user than root)"
+        if not self.renames_host:
+            yield "the machine's host name"
+        if seccomp_filter() is None:
+            yield f"system calls (no filter is known for {platform.machine()})"
 
     @cached_property
     def _namespaces(self) -> list[str]:
         # A session of its own keeps a command from typing into the harness's terminal (TIOCSTI). A harness that is
         # killed takes its commands along. Not every kernel has namespaces for control groups.
         shared = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-        shared += ["--hostname", "agent", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        shared += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        shared += ["--hostname", "agent"] if self.renames_host else []
         if self.uids is None:
             return ["--unshare-user", "--uid", str(NAMESPACE_UID), "--gid", str(NAMESPACE_UID), *shared]
         # For becoming the sandbox's user, and for entering a workspace that this user has closed to others; both are
@@ -150,15 +161,27 @@ class Bubblewrap:
         return words
 
 
+def as_user(uid: int) -> list[str]:
+    """The words before a command that root hands to a user without rights."""
+    return ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", "--"]
+
+
 def _hand_over(workspace: Workspace, uid: int) -> None:
-    """Make the sandbox's user the owner of both folders; a no-op once it is."""
-    for folder in (workspace.root, workspace.tmp):
-        if folder.stat().st_uid == uid:
-            continue
-        for entry in walk(folder):
-            os.chown(entry.name, uid, uid, dir_fd=entry.folder_fd, follow_symlinks=False)
-        # The folder comes last: it is what says that all below it is done.
-        os.chown(folder, uid, uid, follow_symlinks=False)
+    """Make the sandbox's user the owner of both folders; a no-op once it is.
+
+    Raises:
+        SandboxError: this process may not.
+    """
+    try:
+        for folder in (workspace.root, workspace.tmp):
+            if folder.stat().st_uid == uid:
+                continue
+            for entry in walk(folder):
+                os.chown(entry.name, uid, uid, dir_fd=entry.folder_fd, follow_symlinks=False)
+            # The folder comes last: it is what says that all below it is done.
+            os.chown(folder, uid, uid, follow_symlinks=False)
+    except OSError as error:  # root of a container may lack this right of root's
+        raise SandboxError(f"the workspace cannot be given to the sandbox's user: {error}") from error
 
 
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -342,7 +365,7 @@ def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 
 @contextlib.contextmanager
-def _readable(content: bytes) -> Iterator[int]:
+def readable(content: bytes) -> Iterator[int]:
     """A descriptor that reads `content` from its start and that nobody can write to."""
     if not content:
         with open(os.devnull, "rb", buffering=0) as nothing:  # noqa: PTH123 - as bare as can be: once per command

@@ -97,6 +97,9 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
 
     # What is written of it.
     warnings = [*notes(config, taken)]
+    if experiment.sandbox.name == "bubblewrap":  # the other one's name says it
+        loose = experiment.sandbox.describe()["not_confined"]
+        warnings += [f"the sandbox is weaker here than elsewhere, it does not confine {each}" for each in loose]
     if config.args_source is not pytest.Config.ArgsSource.ARGS and suite.path == shipped_suites().get(settings.suite):
         # paths leave no doubt which suite is meant; a name may also be that of a folder
         warnings.append(overshadowed(settings.suite, _home_of(config, "suite")))

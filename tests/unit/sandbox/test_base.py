@@ -159,4 +159,6 @@ def test_describe_is_plain_data(cell: Cell) -> None:
     facts = cell.sandbox.describe()
     assert facts["name"] == cell.sandbox.name
     assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert bool(facts["not_confined"]) == (cell.sandbox.name == "process")
+    # the kernel does not count the processes of a root who runs it as anybody else does
+    loose = cell.sandbox.name == "process" or (facts["uid"] == "user namespace" and os.geteuid() == 0)
+    assert bool(facts["not_confined"]) == loose

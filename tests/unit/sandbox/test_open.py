@@ -41,7 +41,7 @@ def test_a_bubblewrap_that_does_not_work_is_noticed(no_bubblewrap: Path) -> None
     for name in ("bwrap", "setpriv"):
         (no_bubblewrap / name).write_text(BROKEN)
         (no_bubblewrap / name).chmod(0o755)
-    with pytest.raises(UsageError, match=r"does not work here .*Permission denied"):
+    with pytest.raises(UsageError, match=r"does not work here: no user id map .*Permission denied"):
         open_sandbox("bubblewrap")
 
 
