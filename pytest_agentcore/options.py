@@ -5,6 +5,7 @@ pytest loads this module in every run, so it imports nothing of ours and builds 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
@@ -20,12 +21,33 @@ LEAST_LOAD = 300
 Value = TypeVar("Value")
 
 
+def read_shard(text: str) -> tuple[int, int]:
+    """Read `2/5`, the second of five parts, as (2, 5)."""
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+    number, of = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise ValueError("K/N, the K-th of N parts, such as 2/5")
+    return number, of
+
+
+def read_runs(text: str) -> tuple[int, ...]:
+    """Read `1,4-7` as (1, 4, 5, 6, 7)."""
+    runs: set[int] = set()
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last:
+            raise ValueError("run indices from 1, such as 1,4-7")
+        runs |= {*range(first, last + 1)}
+    return tuple(sorted(runs))
+
+
 class Option(Generic[Value]):
     """`--agentcore-<name>`, its bare twin where it has one, its ini twin `agentcore_<name>`, its place in `Settings`.
 
     Args:
         help: what `--help` says of it; the default is added.
-        kind: makes a value of a word.
+        kind: makes a value of a word, or raises ValueError; a function of ours says in it what the word must be.
         default: its value when it is not given; None leaves it to the model's registry entry, but for a list and a
             flag, which are empty and off.
         name: how it is spelled, where that differs from the attribute's name.
@@ -45,7 +67,7 @@ class Option(Generic[Value]):
     def __init__(
         self,
         help: str,  # noqa: A002 - argparse calls it so
-        kind: type[str] | type[int] | type[float] | type[bool] = str,
+        kind: Callable[[str], Any] = str,
         *,
         default: Any = None,
         name: str = "",
@@ -65,7 +87,7 @@ class Option(Generic[Value]):
         self.help, self.kind, self.default = help, kind, unset if default is None else default
         self.name, self.bare, self.ini, self.path = name, bare, ini, path
         self.repeatable, self.listed, self.pairs = repeatable or pairs, listed, pairs
-        usual = "KEY=VALUE" if pairs else "DIR" if path else {int: "N", float: "SECONDS"}.get(kind, "")
+        usual = "KEY=VALUE" if pairs else "DIR" if path else "N" if kind is int else "SECONDS" if kind is float else ""
         self.metavar = metavar or usual
         self.choices, self.least, self.most, self.or_zero = choices, least, most, or_zero
 
@@ -81,10 +103,10 @@ class Option(Generic[Value]):
     def add(self, add: Adder, *spellings: str) -> None:
         """Register under the given spellings. Unset stays None, so that ini and registry can speak."""
         action = "store_true" if self.kind is bool else "append" if self.repeatable else "store"
-        extra: dict[str, Any] = {} if self.kind is bool else {"metavar": self.metavar or None, "type": self.kind}
-        if self.listed:
-            extra["type"] = str
-        elif self.choices:
+        extra: dict[str, Any] = {} if self.kind is bool else {"metavar": self.metavar or None, "type": str}
+        if self.kind in (int, float) and not self.listed:
+            extra["type"] = self.kind
+        elif self.choices and not self.listed:
             extra["choices"] = self.choices
         default = f" (default: {self.default})" if self.default not in (None, False, ()) else ""
         add(*spellings, dest=self.dest, action=action, default=None, help=self.help + default, **extra)
@@ -126,6 +148,21 @@ class Settings:
         metavar="MODEL",
     )
     runs: Option[int] = Option("trials of every task", int, default=3, bare=True, least=1)
+    run_indices: Option[tuple[int, ...]] = Option(
+        "only the trials of these run indices, e.g. 1,4-7",
+        read_runs,
+        default=(),
+        name="run",
+        ini=False,
+        metavar="RUNS",
+    )
+    shard: Option[tuple[int, int] | None] = Option(
+        "only the K-th of N equal parts of the trials, for `agentcore merge` to join",
+        read_shard,
+        bare=True,
+        ini=False,
+        metavar="K/N",
+    )
     suite: Option[str] = Option(
         "name of a shipped suite or =DIR, used when no path is given",
         default="agentic-core-v1",

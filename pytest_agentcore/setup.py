@@ -53,7 +53,7 @@ def _value(option: Option[Any], raw: Any) -> Any:
         return split
     if option.repeatable:
         return tuple(raw or ())
-    if raw is None or raw == "":
+    if raw is None or (raw == "" and option.ini):  # typed, an empty word is a variable of a script that is not set
         return option.default
     if not option.listed:
         return _one_value(option, raw)
@@ -69,9 +69,11 @@ def _one_value(option: Option[Any], raw: Any) -> Any:
         raise UsageError(f"{option.dest} {raw!r}: must be one of {', '.join(option.choices)}")
     try:
         value: Any = option.kind(raw)
-    except ValueError:
-        word = {int: "a whole number", float: "a number"}.get(option.kind, "text")
-        raise UsageError(f"{option.dest} {raw!r}: must be {word}") from None
+    except ValueError as error:
+        word = "a whole number" if option.kind is int else "a number" if option.kind is float else str(error)
+        raise UsageError(
+            f"{option.dest if option.ini else f'--agentcore-{option.name}'} {raw!r}: must be {word}"
+        ) from None
     if option.least is not None and not value >= option.least and not (option.or_zero and value == 0):  # refuses nan
         also = "0 or " if option.or_zero else ""
         raise UsageError(f"--agentcore-{option.name} {value}: must be {also}at least {option.least:g}")

@@ -105,7 +105,8 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
 
 def run_merge(options: argparse.Namespace) -> None:
     """Write the whole campaign, and say what each part gave to it."""
-    from pytest_agentcore.pack.merge import merge
+    from pytest_agentcore.pack.identity import summarise
+    from pytest_agentcore.pack.merge import MISSING, merge
     from pytest_agentcore.reports.write import write_reports
 
     if len(options.parts) == 1:
@@ -116,6 +117,10 @@ def run_merge(options: argparse.Namespace) -> None:
     write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
     planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
     write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
+    missing = [warning for warning in whole.manifest.warnings if warning.startswith(MISSING)]
+    write_lines(f"{options.out}: {warning}" for warning in missing)
+    if whole.left:
+        write_lines([f"without a score: {summarise([f'{key.task}:{key.run}' for key in whole.left])}"])
 
 
 def add_recheck(parser: argparse.ArgumentParser) -> None:

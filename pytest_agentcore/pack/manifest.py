@@ -46,6 +46,20 @@ class PlannedTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One of the equal parts that a plan was divided into; a campaign of it is complete without the others."""
+
+    number: int
+    """From 1."""
+    of: int
+    others: tuple[PlannedTrial, ...] = ()
+    """The trials of the other shards: whoever joins shards knows by them what is missing."""
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Why a campaign holds only trials that were picked by how they had ended: it is for looking, not for counting."""
 
@@ -151,6 +165,8 @@ class Manifest:
     """Engine settings as they were asked for; what the backend made of them stands in `backend`."""
     scope: tuple[str, ...] = ()
     """The part of the suite that was asked for: paths below it and the words of `-k`, `-m` and `--deselect`."""
+    shard: Shard | None = None
+    """None: the whole plan."""
     session: str = ""
     """UUID that the campaigns share which one command began."""
     resumed: tuple[ProcessRun, ...] = ()
@@ -201,16 +217,17 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        return from_json(cls, data)
+        return from_json(cls, {"shard": None, **data})  # older campaigns are of whole plans
 
 
 def name_for(manifest: Manifest) -> str:
     """The folder that a campaign gets when it starts, unless the name is taken."""
     policy = [] if manifest.policy == "native" else [manifest.policy]
     load = [f"load{manifest.context_load}"] if manifest.context_load else []
+    shard = [f"shard{manifest.shard.number}of{manifest.shard.of}"] if manifest.shard else []
     selection = [] if manifest.counts else ["selection"]
     started = datetime.fromisoformat(manifest.started)
-    return dated_name(started, manifest.model, manifest.suite.name, *policy, *load, *selection)
+    return dated_name(started, manifest.model, manifest.suite.name, *policy, *load, *shard, *selection)
 
 
 def utc(moment: datetime) -> str:

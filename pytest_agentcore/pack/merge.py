@@ -11,13 +11,16 @@ from pathlib import Path
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, make_places
 from pytest_agentcore.pack.identity import differences, remarks, summarise
-from pytest_agentcore.pack.manifest import Manifest
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial
 from pytest_agentcore.pack.predictions import PREDICTIONS
 from pytest_agentcore.pack.read import Campaign, read_every_result
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+MISSING = "merged without shard"
+"""Begins the warning that names shards which nobody gave."""
 
 
 def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
@@ -81,11 +84,22 @@ def merged_manifest(parts: Sequence[Campaign], name: str) -> Manifest:
     tools = {str(tool["name"]): tool for manifest in manifests for tool in manifest.tools}
     merged = [p.manifest.merged or (p.manifest.process_run(p.folder.id, len(p.results)),) for p in parts]
     rechecked = (recheck for manifest in manifests for recheck in manifest.rechecked)
+    # What shards that are not here would have given was planned too, and has no score.
+    shards = [manifest.shard for manifest in manifests if manifest.shard]
+    mine = dict.fromkeys(trial for manifest in manifests for trial in manifest.planned)
+    planned = mine | dict.fromkeys(trial for shard in shards for trial in shard.others)
+    if planned != mine:
+        here = {str(shard) for shard in shards}
+        every = dict.fromkeys(f"{n}/{shard.of}" for shard in shards for n in range(1, shard.of + 1))
+        warnings.append(f"{MISSING} {', '.join(name for name in every if name not in here)}")
+    elif {*planned} <= {PlannedTrial(task=r.task, run=r.run) for part in parts for r in part.results}:
+        warnings = [warning for warning in warnings if not warning.startswith(MISSING)]
     return replace(
         first,
         campaign=name,
         runs=max(manifest.runs for manifest in manifests),
-        planned=tuple(dict.fromkeys(trial for manifest in manifests for trial in manifest.planned)),
+        planned=tuple(planned),
+        shard=None,
         tools=tuple(tools.values()),
         warnings=tuple(dict.fromkeys(warnings)),
         parallel=max(manifest.parallel for manifest in manifests),

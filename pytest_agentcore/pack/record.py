@@ -90,6 +90,7 @@ class CampaignRecord:
             old,
             runs=max(old.runs, new.runs),
             parallel=max(old.parallel, new.parallel),
+            shard=old.shard if str(old.shard) == str(new.shard) else None,
             warnings=tuple(dict.fromkeys([*old.warnings, *new.warnings, *said])),
             resumed=(*old.resumed, new.process_run(old.campaign, recorded)),
             finished=None,

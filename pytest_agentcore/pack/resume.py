@@ -141,6 +141,9 @@ def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
     found = differences(old, new)
     if old.scope != new.scope:
         found += (f"trials asked for: {' '.join(old.scope) or 'unknown'} → {' '.join(new.scope)}",)
+    elif old.planned and new.planned and {*old.planned} != {*new.planned}:
+        # some plugin's doing, e.g. a group of pytest-split
+        found += (f"trials that plugins selected: {len(old.planned)} → {len({*new.planned} - {*old.planned})} others",)
     if bool(old.group) != bool(new.group):
         found += ("one of a group: " + ("yes → no" if old.group else "no → yes"),)
     return found + ((f"runs: {old.runs} → {new.runs}",) if old.runs != new.runs else ())

@@ -47,7 +47,11 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     runs, tasks = count(manifest.runs, "run"), count(len(manifest.tasks), "task")
     # under xdist the plan is known only once the workers have collected
     trials = f"{tasks}, {runs}: {count(len(manifest.planned), 'trial')}" if manifest.planned else f"{runs} of each task"
-    yield _stated("plan", joined([trials, manifest.order, f"seed {manifest.seed}"]), "planned")
+    yield _stated(
+        "plan",
+        joined([trials, f"shard {manifest.shard}" if manifest.shard else "", manifest.order, f"seed {manifest.seed}"]),
+        "planned",
+    )
     budget = manifest.budget
     reply, whole = f"{round(budget['reply_tokens'])} tokens a reply", f"{duration(budget['seconds'])} a trial"
     yield _stated("budget", joined([count(round(budget["turns"]), "turn"), reply, whole]), "budget")

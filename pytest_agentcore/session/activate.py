@@ -66,8 +66,7 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     selection = Selection(asked=remembered) if remembered else None
     if settings.rerun:
         experiment.picked, selection = pick(experiment, results)
-    runs = max([settings.runs, *(key.run for key in experiment.picked)])  # as many as those were made in
-    experiment.settings = settings.replace(runs=runs)
+    experiment.settings = settings.replace(runs=_runs(config, experiment))
 
     # What cannot be done as asked is refused now, not after the last trial.
     if settings.resume and (selection or len(setups) != 1):
@@ -149,6 +148,14 @@ def _experiment(config: pytest.Config, settings: Settings) -> Experiment:
         registered=registered,
         setups={setup.label: setup for setup in setups},
     )
+
+
+def _runs(config: pytest.Config, experiment: Experiment) -> int:
+    """As many as were asked for, or as the greatest run index among those that were."""
+    settings, named = experiment.settings, max(experiment.settings.run_indices, default=0)
+    if config.getoption("agentcore_runs") and named > settings.runs:
+        raise UsageError(f"--agentcore-run {named}: there are {settings.runs} runs; --runs {named} asks for as many")
+    return max([settings.runs, named, *(key.run for key in experiment.picked)])
 
 
 def _path_of(config: pytest.Config, name: str, given: str) -> Path:

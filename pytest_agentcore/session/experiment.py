@@ -6,7 +6,7 @@ import threading
 import time
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -17,6 +17,7 @@ from pytest_agentcore.backends.base import BackendFactory
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite
@@ -141,6 +142,8 @@ class Experiment:
     """By the campaign's label, in the order given; once a model is fetched, with its file."""
     picked: Collection[TrialKey] = ()
     """The only trials to run, where they were picked by how they had ended."""
+    other_shards: Sequence[PlannedTrial] = ()
+    """Trials of each model that are left to other shards; known once tasks are collected."""
     folders: dict[str, CampaignFolder] = field(default_factory=dict)
     """By label; filled when the campaigns are opened."""
     recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from pytest_agentcore.errors import TaskDeclarationError, UsageError
-from pytest_agentcore.pack.manifest import Selection
+from pytest_agentcore.pack.manifest import PlannedTrial, Selection
 from pytest_agentcore.pack.read import list_campaigns, read_campaign
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.tasks.declare import check_in_module, check_oracle, same_ids
@@ -33,19 +34,19 @@ def key_of(item: pytest.Item) -> TrialKey | None:
     return key if isinstance(key, TrialKey) else None
 
 
-def task_of_id(nodeid: str, models: Iterable[str]) -> str:
-    """Read a task's id off the node id of one of its trials; empty for a test that is no trial."""
+def key_of_id(nodeid: str, models: Iterable[str]) -> TrialKey | None:
+    """Read a trial off its node id, since pytest-xdist's main process has no items; None for a test that is none."""
     path, _, name = nodeid.partition("::")
     labels = "|".join(map(re.escape, models))
-    is_trial = re.search(rf"\[(?:{labels})-run\d+\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
-    return task_id(PurePosixPath(path)) if is_trial else ""
+    found = re.search(rf"\[({labels})-run(\d+)\](?:@.*)?$", name)  # behind the @ xdist puts a group's name
+    return TrialKey(found[1], task_id(PurePosixPath(path)), int(found[2])) if found else None
 
 
 def parametrize(experiment: Experiment, metafunc: pytest.Metafunc) -> None:
-    """Run every task `runs` times in every campaign."""
+    """Run every task `runs` times in every campaign, or under the run indices that were asked for."""
     task = getattr(metafunc.function, "agentcore", None)
     if isinstance(task, Task):
-        runs = range(1, experiment.settings.runs + 1)
+        runs = experiment.settings.run_indices or range(1, experiment.settings.runs + 1)
         keys = [TrialKey(label, task.id, run) for label in experiment.setups for run in runs]
         metafunc.parametrize("trial", keys, indirect=True, ids=lambda key: f"{key.model}-run{key.run}")
 
@@ -73,12 +74,16 @@ def arrange(experiment: Experiment, config: pytest.Config, items: list[pytest.It
 
     Model after model, since each is loaded once; then interleaved or task by task.
     """
-    if experiment.picked and (rest := [item for item in items if key_of(item) not in experiment.picked]):
-        config.hook.pytest_deselected(items=rest)
-        items[:] = [item for item in items if key_of(item) in experiment.picked]
+    if experiment.picked:
+        _leave(config, items, [item for item in items if key_of(item) in experiment.picked])
     for error in same_ids(filter(None, map(task_of, items))):
         raise pytest.UsageError(str(error))
     keys = {item: key for item in items if (key := key_of(item))}
+    if experiment.settings.shard and keys:
+        trials = {item: PlannedTrial(task=key.task, run=key.run) for item, key in keys.items()}
+        mine, experiment.other_shards = divide(set(trials.values()), *experiment.settings.shard)
+        _leave(config, items, [item for item in items if item not in keys or trials[item] in mine])
+        keys = {item: keys[item] for item in items if item in keys}
     tasks = {task: n for n, task in enumerate(dict.fromkeys(key.task for key in keys.values()))}
     labels = {label: n for n, label in enumerate(experiment.setups)}
 
@@ -91,6 +96,41 @@ def arrange(experiment: Experiment, config: pytest.Config, items: list[pytest.It
     items[:] = [next(ordered) if item in keys else item for item in items]
     for item in keys:
         item.add_marker("agentcore")
+
+
+def _leave(config: pytest.Config, items: list[pytest.Item], kept: Sequence[pytest.Item]) -> None:
+    """Deselect every item that is not to be kept."""
+    known = set(kept)
+    if rest := [item for item in items if item not in known]:
+        config.hook.pytest_deselected(items=rest)
+        items[:] = kept
+
+
+def refuse_empty(shard: tuple[int, int] | None, trials: Collection[object]) -> None:
+    """Raise pytest's UsageError for a shard without trials: it would be a part that is missing in the end."""
+    if shard and not trials:
+        raise pytest.UsageError(f"--shard {shard[0]}/{shard[1]}: no trial is left for it; make fewer shards")
+
+
+def divide(trials: Collection[PlannedTrial], number: int, of: int) -> tuple[set[PlannedTrial], list[PlannedTrial]]:
+    """Divide (task, run) pairs into shards of equal size, whatever their order; return one of them, and all the others.
+
+    Each task's runs and each run's tasks are spread over the shards as evenly as all trials are, wherever every task
+    has the same runs.
+    """
+    columns = {trial.task for trial in trials}, {trial.run for trial in trials}
+    tasks, runs = ({value: n for n, value in enumerate(sorted(column))} for column in columns)
+    # Dealt out run after run. Where the number of tasks and that of shards have a divisor in common, a task would come
+    # back to the same shards after so many runs: from then on the tasks are dealt out beginning with another one.
+    returns = of // math.gcd(len(tasks), of)
+
+    def turn(trial: PlannedTrial) -> tuple[int, int]:
+        run = runs[trial.run]
+        return run, (tasks[trial.task] + run // returns) % len(tasks)
+
+    dealt = sorted(trials, key=turn)
+    mine = set(dealt[number - 1 :: of])
+    return mine, [trial for trial in dealt if trial not in mine]
 
 
 WORDS = (*(mode.value for mode in FailureMode), *(cause.value for cause in Cause))

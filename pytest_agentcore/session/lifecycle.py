@@ -16,9 +16,10 @@ import pytest
 
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
+from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.gates import Breaker, Gates, passed_over
-from pytest_agentcore.session.items import arrange, check_declared, key_of, parametrize, task_of
+from pytest_agentcore.session.items import arrange, check_declared, key_of, parametrize, refuse_empty, task_of
 from pytest_agentcore.session.parallel import Executor
 from pytest_agentcore.session.recording import PlanLine, Recording
 from pytest_agentcore.session.terminal import Screen, outcome_word, shown
@@ -94,6 +95,7 @@ class CampaignSession:
         self._collected = session.items
         self._trials.plan(session.items)
         if self.controller and not session.testsfailed and not runs_nothing(self.config):
+            refuse_empty(self._experiment.settings.shard, self._plan)
             self.controller.gates.refuse([line[1] for line in self._plan])
 
     # Trials: each runs when its test asks for the fixture, and is judged when its checker has spoken.
@@ -112,14 +114,14 @@ class CampaignSession:
             with usage_errors():
                 with shown(session.config) as say:
                     models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
-                recording.choose(line[0] for line in self._plan)
+                recording.choose((line[0] for line in self._plan), self._plan)
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check(to_run)
                 for first in to_run[:1]:
                     models.open(first)
                 with record_errors():
                     recording.open()
-                    recording.plan(self._plan, self._specs())
+                    recording.plan(self._plan, self._specs(), self._experiment.other_shards)
                     recording.describe(models.described)
         self.controller.screen.show_header()
 
@@ -179,7 +181,8 @@ class CampaignSession:
             self._told = len(described)
             # exactly plain types: xdist's serializer knows no subclass of str
             news = {"models": described, "specs": self._specs() if is_first else ()}
-            plan = {"plan": self._plan if is_first else ()}
+            others = [(trial.task, trial.run) for trial in self._experiment.other_shards]
+            plan = {"plan": self._plan, "others": others} if is_first else {"plan": (), "others": ()}
             setattr(report, NEWS, plan | json.loads(json.dumps(news, default=dict)))
         return report
 
@@ -201,7 +204,8 @@ class CampaignSession:
             controller.screen.count(report)
             if news := getattr(report, NEWS, None):
                 with record_errors():
-                    controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"])
+                    others = [PlannedTrial(task=task, run=run) for task, run in news["others"]]
+                    controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"], others)
                     controller.recording.describe(news["models"])
             if result and not hasattr(report, RECORDED):
                 if span := getattr(report, SPAN, None):

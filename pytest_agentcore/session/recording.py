@@ -21,7 +21,7 @@ from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError
 from pytest_agentcore.pack.folder import GroupFolder, dated_name, make_first_free
-from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, SuiteFacts, utc
+from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, Shard, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
@@ -146,6 +146,11 @@ PlanLine = tuple[str, str, int, tuple[str, ...]]
 """The campaign's label, task id, run index, names of the task's tools."""
 
 
+def _planned(lines: Iterable[PlanLine], label: str) -> tuple[PlannedTrial, ...]:
+    """The plan of one campaign."""
+    return tuple(dict.fromkeys(PlannedTrial(task=line[1], run=line[2]) for line in lines if line[0] == label))
+
+
 class Recording:
     """Opens a campaign per label and keeps it true while reports come in. Main process only."""
 
@@ -169,13 +174,17 @@ class Recording:
         """The campaigns as they are recorded now, by label."""
         return {label: record.campaign for label, record in self.records.items()}
 
-    def choose(self, labels: Iterable[str]) -> None:
+    def choose(self, labels: Iterable[str], plan: Sequence[PlanLine] = ()) -> None:
         """Find the campaigns to continue, and lock them. Nothing is written yet.
+
+        Args:
+            labels: of the campaigns.
+            plan: all that is going to run, where it is known already.
 
         Raises:
             UsageError: the named campaign cannot be continued, or another process writes one that would be.
         """
-        self._wanted = {label: self._manifest(self._experiment.setups[label]) for label in dict.fromkeys(labels)}
+        self._wanted = {label: self._manifest(self._experiment.setups[label], plan) for label in dict.fromkeys(labels)}
         named = self._experiment.settings.resume
         if selection := self._asked["selection"]:
             source = f" of {selection.of}" if selection.of else ""
@@ -188,7 +197,7 @@ class Recording:
         for label, choice in self.choices.items():
             self._experiment.know(label, choice.earlier.results if choice.earlier else ())
 
-    def _manifest(self, setup: Setup) -> Manifest:
+    def _manifest(self, setup: Setup, plan: Sequence[PlanLine]) -> Manifest:
         """Make the manifest before anything is loaded: of a model's file that is all that is known."""
         settings, entry, filed = self._experiment.settings, setup.entry, self._filed
         file: dict[str, Any] = {}
@@ -214,7 +223,8 @@ class Recording:
             harness=__version__,
             machine=machine_facts(),
             packages=package_versions(),
-            planned=(),
+            planned=_planned(plan, setup.label),
+            shard=Shard(number=settings.shard[0], of=settings.shard[1]) if settings.shard else None,
             engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
             group=setup.slug if setup.grouped else "",
             # without prices an endpoint's costs are not known, and nothing is paid for what runs here
@@ -246,10 +256,33 @@ class Recording:
                 record = CampaignRecord.begin(self._results, wanted, kept)
             self.records[label], self._experiment.folders[label] = record, record.folder
 
-    def plan(self, lines: Sequence[PlanLine], specs: Sequence[Mapping[str, Any]]) -> None:
+    def expect(self, lines: Sequence[PlanLine]) -> None:
+        """Write down what workers have collected: each may die before its first report, which knows the tools too.
+
+        Raises:
+            UsageError: it is not the plan of the campaign that is continued.
+        """
+        for label, record in self.records.items():
+            if not (mine := _planned(lines, label)) or label in self._planned:
+                continue
+            earlier = self.choices[label].earlier
+            before = earlier.manifest.planned if earlier else ()
+            if before and {*before} != {*mine} and not self._experiment.settings.resume:
+                raise UsageError(
+                    f"{record.folder.path}: would be continued, but a plugin or conftest selects other trials than it "
+                    "plans; give this run a results folder of its own with --results=DIR"
+                )
+            record.revise(planned=tuple(dict.fromkeys([*before, *mine])))
+
+    def plan(
+        self,
+        lines: Sequence[PlanLine],
+        specs: Sequence[Mapping[str, Any]],
+        others: Iterable[PlannedTrial],
+    ) -> None:
         """Write down what is going to run, once; what a continued campaign planned before stays.
 
-        The tools' `specs` come along, since under xdist only workers may know them.
+        The tools' `specs` come along, since under xdist only workers may know them, and the trials of `others`' shards.
         """
         for label, record in self.records.items():
             mine = [line for line in lines if line[0] == label]
@@ -258,9 +291,10 @@ class Recording:
                 used = {name for line in mine for name in line[3]}
                 tools = {tool["name"]: tool for tool in record.manifest.tools}
                 tools |= {spec["name"]: dict(spec) for spec in specs if spec["name"] in used}
-                asked = [PlannedTrial(task=line[1], run=line[2]) for line in mine]
-                planned = dict.fromkeys([*record.manifest.planned, *asked])
-                record.revise(planned=tuple(planned), tools=tuple(tools.values()))
+                earlier, shard = self.choices[label].earlier, record.manifest.shard
+                planned = dict.fromkeys([*(earlier.manifest.planned if earlier else ()), *_planned(mine, label)])
+                shard = replace(shard, others=tuple(others)) if shard else None
+                record.revise(planned=tuple(planned), tools=tuple(tools.values()), shard=shard)
 
     def describe(self, described: Mapping[str, Mapping[str, Any]]) -> None:
         """Write down what the models said of themselves, once each."""

@@ -63,12 +63,13 @@ def record_errors() -> Iterator[None]:
 
 
 def scope_of(config: pytest.Config, suite: Suite) -> tuple[str, ...]:
-    """Paths relative to the suite's folder, then what pytest's own options leave out."""
+    """Paths relative to the suite's folder, then what pytest's own options and ours leave out."""
     words = []
     for argument in config.args:
         path, colons, name = argument.partition("::")
         words.append(Path(os.path.relpath(Path(path).resolve(), suite.path.resolve())).as_posix() + colons + name)
-    for dest, spelling in {"keyword": "-k", "markexpr": "-m"}.items():
+    single = {"keyword": "-k", "markexpr": "-m", "agentcore_run": "--agentcore-run", "agentcore_shard": "--shard"}
+    for dest, spelling in single.items():
         if value := config.getoption(dest, ""):
             words += [spelling, value]
     for dest, spelling in {"deselect": "--deselect", "ignore": "--ignore", "ignore_glob": "--ignore-glob"}.items():

@@ -13,7 +13,7 @@ import pytest
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_results
 from pytest_agentcore.session.experiment import Experiment
-from pytest_agentcore.session.items import task_of_id
+from pytest_agentcore.session.items import key_of_id, refuse_empty
 from pytest_agentcore.session.lifecycle import Controller, runs_nothing
 from pytest_agentcore.session.terminal import shown
 from pytest_agentcore.session.trials import Models
@@ -69,9 +69,13 @@ class Distributing:
         }
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """Only workers collect; whether a gate can hold over what they found is known before any of it runs."""
-        tasks = (task_of_id(nodeid, self.controller.recording.choices) for nodeid in ids)
-        self.controller.gates.refuse(list(filter(None, tasks)))
+        """Only workers collect: a gate is held against what they found, and it is the plan, before any of it runs."""
+        recording = self.controller.recording
+        keys = list(filter(None, (key_of_id(nodeid, recording.choices) for nodeid in ids)))
+        refuse_empty(self.experiment.settings.shard, keys)
+        self.controller.gates.refuse([key.task for key in keys])
+        with usage_errors(), record_errors():
+            recording.expect([(*astuple(key), ()) for key in keys])
 
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""

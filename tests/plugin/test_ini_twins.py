@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,11 @@ def test_a_wrong_word_is_a_usage_error_and_leaves_nothing(
     _refused(pytester, result, sentence)
 
 
+NO_VALUE: Mapping[object, Sequence[str]] = {int: ["abc", "1.5"], float: ["soon"], str: ["rubbish"]}
 INI_WRONG = [
     (option.dest, value)
     for option in OPTIONS
-    for value in {int: ["abc", "1.5"], float: ["soon"], str: ["rubbish"]}.get(option.kind, [])
+    for value in NO_VALUE.get(option.kind, [])
     if option.kind is not str or option.choices
 ]
 

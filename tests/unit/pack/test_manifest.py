@@ -54,8 +54,9 @@ def test_a_campaign_is_named_by_date_model_suite_and_what_is_not_usual(changes: 
     assert name_for(manifest(**changes)) == name
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Manifest)])
+@pytest.mark.parametrize("name", [field.name for field in fields(Manifest) if field.name != "shard"])
 def test_every_field_must_be_there(name: str) -> None:
+    """But for the shard, which older campaigns are without: they are of whole plans."""
     whole = json.loads(json.dumps(manifest().to_json()))
     assert Manifest.from_json(whole) == manifest()
 
