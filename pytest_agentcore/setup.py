@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_agentcore.agent.session import Limit
 from pytest_agentcore.backends.base import BackendFactory
-from pytest_agentcore.backends.llama.fit import Devices, check_fit
+from pytest_agentcore.backends.llama.fit import check_cache_types, check_processes
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.catalogue.entry import (
     AGENTS,
@@ -147,14 +147,16 @@ def check_files(setups: Sequence[Setup], processes: int = 1) -> None:
     """Refuse files that cannot be loaded, and more processes than memory for them, before anything is loaded.
 
     Raises:
-        UsageError: one sentence about the first file that is broken or too large.
+        UsageError: one sentence about the first file that is broken, too large or loaded with what it cannot do.
     """
     for setup in setups:
         if setup.entry.backend != LLAMA or setup.entry.path is None:
             continue
         header, engine = check_model(setup.entry.path), setup.engine
-        if processes > 1 and isinstance(engine, EngineSettings):
-            check_fit(header, engine, Devices.for_model(engine), processes=processes)
+        if isinstance(engine, EngineSettings):
+            check_cache_types(header, engine)
+            if processes > 1:
+                check_processes(header, engine, processes)
 
 
 def _settle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -30,11 +31,17 @@ class Policy(StrEnum):
     """A grammar makes every reply a well-formed call; a `finish` tool ends the trial."""
 
 
-Value = bool | int | float
+Value = bool | int | float | str
 
 
 def _setting(
-    default: Value | None, meaning: str, *, least: float = 0, most: float = 1, off: float | None = None
+    default: Value | None,
+    meaning: str,
+    *,
+    least: float = 0,
+    most: float = 1,
+    off: float | None = None,
+    words: tuple[str, ...] = (),
 ) -> Any:
     """A field that says all there is to know of one setting.
 
@@ -47,8 +54,16 @@ def _setting(
         least: smallest value that is taken.
         most: largest value that is taken.
         off: the value that changes nothing, where there is one.
+        words: the only ones that a text may be; without them it may be any.
     """
-    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most, "off": off})
+    about = {"meaning": meaning, "least": least, "most": most, "off": off, "words": words}
+    return field(default=default, metadata=about)
+
+
+PLAIN_TYPES = {"f32": 0, "f16": 1, "bf16": 30}
+"""What keys and values can be kept as without quantizing them, and ggml's number for it (ggml.h, `enum ggml_type`)."""
+CACHE_TYPES = PLAIN_TYPES | {"q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
+"""All that llama.cpp takes for a KV cache (common/arg.cpp, `kv_cache_types`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +97,48 @@ class EngineSettings:
     n_gpu_layers: int | None = _setting(
         None, "layers on the GPU; -1 is all, which is the default if the build has a GPU", least=-1, most=10_000
     )
-    main_gpu: int = _setting(0, "which GPU", most=1024)
+    main_gpu: int = _setting(0, "which GPU holds a model that is not split", most=1024)
+    split_mode: str = _setting(
+        "layer", "how several GPUs share a model; `none` is one GPU", words=("none", "layer", "row", "tensor")
+    )
+    tensor_split: str = _setting("", "shares of the GPUs, e.g. `3,1`; default: by what is free on each")
     threads: int | None = _setting(
         None, "for sampling; default the physical cores, shared with other workers of pytest-xdist", least=1, most=1024
     )
     threads_batch: int | None = _setting(None, "for prompts; default `threads`", least=1, most=1024)
     flash_attn: bool | None = _setting(None, "yes or no; default: llama.cpp decides by device")
+    type_k: str = _setting("f16", "what keys of the KV cache are kept as", words=tuple(CACHE_TYPES))
+    type_v: str = _setting(
+        "f16", "what its values are kept as; a quantized type needs flash attention", words=tuple(CACHE_TYPES)
+    )
     mmap: bool = _setting(True, "whether the file is mapped into memory instead of read")
     mlock: bool = _setting(False, "whether its pages are kept from being swapped out")
+
+    def __post_init__(self) -> None:
+        if self.flash_attn is False and self.type_v not in PLAIN_TYPES:
+            raise UsageError(
+                f"type_v={self.type_v}: a quantized cache of values needs flash attention; leave flash_attn=no out, or "
+                f"take one of {', '.join(PLAIN_TYPES)}"
+            )
+        if self.flash_attn is False and self.split_mode == "tensor":
+            raise UsageError("split_mode=tensor: needs flash attention; leave flash_attn=no out, or split by layer")
+        if self.split_mode == "none" and self.tensor_split:
+            raise UsageError(f"tensor_split={self.tensor_split}: with split_mode=none one GPU holds all; name main_gpu")
+        self.shares()
+
+    def shares(self) -> tuple[float, ...]:
+        """`tensor_split` as numbers, one for each GPU; empty where nothing is said.
+
+        Raises:
+            UsageError: not numbers from 0 up, of which one is more.
+        """
+        try:
+            shares = tuple(map(float, self.tensor_split.split(","))) if self.tensor_split else ()
+        except ValueError:
+            shares = (math.nan,)
+        if shares and not (all(0 <= share < math.inf for share in shares) and sum(shares) > 0):
+            raise UsageError(f"tensor_split={self.tensor_split}: must be a number from 0 up for each GPU, e.g. 3,1")
+        return shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +164,7 @@ S = TypeVar("S", bound=AnySettings)
 def settings_of(kind: type[Any]) -> Mapping[str, tuple[type, Field[Any]]]:
     """Type and field of every setting of a kind, by key."""
     # annotations are text here; of `int | None` the first word counts, since None only says that nothing was chosen
-    types: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
+    types: Mapping[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
     return {f.name: (types[str(f.type).partition(" ")[0]], f) for f in fields(kind)}
 
 
@@ -145,8 +194,12 @@ def read_value(kind: type[S], key: str, value: str | Value) -> Value:
         read: Value = _WORDS[str(value).lower()] if to is bool else to(str(value))
     except (KeyError, ValueError):
         raise UsageError(f"{key}={value}: {value!r} is no {_NAMES[to]}") from None
-    least, most = about.metadata["least"], about.metadata["most"]
-    if not least <= read <= most:
+    least, most, words = (about.metadata[name] for name in ("least", "most", "words"))
+    if isinstance(read, str):
+        read = read.lower()
+        if words and read not in words:
+            raise UsageError(f"{key}={value}: must be one of {', '.join(words)}")
+    elif not least <= read <= most:
         raise UsageError(f"{key}={value}: {key} lies between {least:g} and {most:g}")
     return read
 

@@ -19,6 +19,14 @@ from pytest_agentcore.redact import redact
 _ENTRY = {"dialect": "dialect", "base_url": "endpoint", "model": "endpoint's model"}
 """Keys of the registry's entry that decide replies and that the model's file does not hold, and their words."""
 
+_ENGINE = {
+    "n_ctx": "context",
+    "type_k": "cache of keys",
+    "type_v": "cache of values",
+    "split_mode": "split",
+}
+"""Engine settings that change what a model computes, and their words."""
+
 
 def identity(manifest: Manifest) -> dict[str, Any]:
     """The values that make a campaign the experiment that it is, in the order in which differences are told."""
@@ -33,7 +41,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         **{f"sampling {name}": float(value) for name, value in manifest.sampling.items()},
         "seed": manifest.seed,
         # as it was asked for; what the backend chose by itself follows from the model
-        "context": str(manifest.engine.get("n_ctx", "default")),
+        **{word: str(manifest.engine.get(key, "default")).lower() for key, word in _ENGINE.items()},
         "context load": manifest.context_load,
         **{f"limit of {name}": float(value) for name, value in manifest.budget.items()},
         "sandbox": manifest.sandbox.get("name"),
@@ -50,8 +58,7 @@ def differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
     """Differences beside the identity that may still move a latency, or a tie between two tokens."""
     kinds = (("", old.machine, new.machine), ("", old.packages, new.packages), ("engine ", old.engine, new.engine))
-    # `n_ctx` is a part of the identity
-    found = (_differences(a, b, sorted({*a, *b} - {"n_ctx"}), kind) for kind, a, b in kinds)
+    found = (_differences(a, b, sorted({*a, *b} - {*_ENGINE}), kind) for kind, a, b in kinds)
     return tuple(chain.from_iterable(found))
 
 

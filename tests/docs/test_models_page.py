@@ -22,7 +22,9 @@ def settings_table(kind: type[AnySettings]) -> str:
     rows = ["| key | default | from … to | meaning |", "|---|---|---|---|"]
     for key, (to, about) in settings_of(kind).items():
         default, known = "" if about.default is None else _shown(about.default), about.metadata
-        span = "yes, no" if to is bool else f"{_shown(known['least'])} … {_shown(known['most'])}"
+        span = ", ".join(known["words"])
+        if to is not str:
+            span = "yes, no" if to is bool else f"{_shown(known['least'])} … {_shown(known['most'])}"
         off = "" if known["off"] is None else f"; {_shown(known['off'])} is off"
         rows.append(f"| `{key}` | {default} | {span} | {known['meaning']}{off} |")
     return "\n".join(rows)
@@ -31,6 +33,8 @@ def settings_table(kind: type[AnySettings]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
     return "2³¹ - 1" if value == 2**31 - 1 else f"{value:.12g}"
 
 

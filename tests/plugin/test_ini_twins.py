@@ -116,6 +116,8 @@ WRONG = [
     ("--agentcore-order=random", "*invalid choice: 'random'*"),
     ("--agentcore-engine=n_ctxx=4096", "*n_ctxx=4096: there is no key 'n_ctxx'; did you mean 'n_ctx'?*"),
     ("--agentcore-engine=n_ctx=many", "*n_ctx=many: 'many' is no whole number*"),
+    ("--agentcore-engine=type_k=q9", "*type_k=q9: must be one of f32, f16, bf16, q8_0,*"),
+    ("--agentcore-engine=tensor_split=3;1", "*tensor_split=3;1: must be a number from 0 up for each GPU, e.g. 3,1*"),
     ("--agentcore-engine=n_ctx", "*--agentcore-engine 'n_ctx': must read KEY=VALUE*"),
     ("--agentcore-sampling=heat=1", "*heat=1: there is no key 'heat'*"),
     ("--agentcore-sampling=top_p=2", "*top_p=2: top_p lies between 0 and 1*"),

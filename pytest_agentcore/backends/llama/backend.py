@@ -17,8 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request, ToolCall
-from pytest_agentcore.backends.llama.engine import Context, LoadedModel
-from pytest_agentcore.backends.llama.fit import Devices, Footprint, check_fit, default_ctx
+from pytest_agentcore.backends.llama.engine import Context, LoadedModel, xdist_worker
+from pytest_agentcore.backends.llama.fit import (
+    Devices,
+    Footprint,
+    check_cache_types,
+    check_fit,
+    default_ctx,
+    gpus,
+    own_gpus,
+)
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
 from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, GrammarSampler, Sampler, parse_grammar
@@ -47,7 +55,9 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
         raise UsageError(
             f"{entry.name}: its file is not on this machine; `agentcore models {entry.name} --fetch` gets it"
         )
+    settings = own_gpus(settings, *xdist_worker(), len(gpus(settings)))
     header, before = check_model(entry.path), Devices.for_model(settings)
+    check_cache_types(header, settings)
     check_fit(header, settings, before)
     digest = file_digest(entry.path)
     if entry.sha256 and digest != entry.sha256:
@@ -64,7 +74,7 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
     memory = {
         "device": after.name,
         "foretold": footprint.total(n_ctx),
-        "kv_cache": n_ctx * footprint.per_token,
+        "kv_cache": footprint.cache(n_ctx),
         "free_before": before.free,
         "free_after": after.free,
         "used_before": before.used,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.backends.llama.vocabulary import Vocabulary
-from pytest_agentcore.catalogue.entry import EngineSettings
+from pytest_agentcore.catalogue.entry import CACHE_TYPES, EngineSettings
 from pytest_agentcore.errors import BackendError, UsageError
 
 Library = Any
@@ -111,6 +111,9 @@ class LoadedModel:
         params.vocab_only, params.n_gpu_layers, params.main_gpu = vocab_only, self.gpu_layers, settings.main_gpu
         modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
         params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
+        params.split_mode = getattr(library, f"LLAMA_SPLIT_MODE_{settings.split_mode.upper()}")
+        if shares := settings.shares():
+            params.tensor_split = (ctypes.c_float * library.llama_max_devices())(*shares)
         self.pointer = library.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
             problem = self.log.problem()
@@ -167,6 +170,7 @@ class Context:
         params.n_threads = settings.threads or default_threads()
         params.n_threads_batch = settings.threads_batch or params.n_threads
         params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
+        params.type_k, params.type_v = CACHE_TYPES[settings.type_k], CACHE_TYPES[settings.type_v]
         params.swa_full = True  # a sliding window's smaller cache cannot be cut back to a prefix
         params.no_perf = True
         self.pointer = self.library.llama_init_from_model(model.pointer, params)
@@ -226,8 +230,14 @@ def default_threads() -> int:
 
     More threads than cores are worse than none: every layer waits for the thread that is not running.
     """
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
-    return max(1, usable_cores() // (int(workers) if workers.isdecimal() else 1))
+    return max(1, usable_cores() // xdist_worker()[1])
+
+
+def xdist_worker() -> tuple[int, int]:
+    """Number of this worker of pytest-xdist, from 0, and how many there are; (0, 1) in a process that is none."""
+    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{rest}", "") for rest in ("", "_COUNT"))
+    digits = number.removeprefix("gw")
+    return int(digits) if digits.isdecimal() else 0, max(1, int(count)) if count.isdecimal() else 1
 
 
 def usable_cores() -> int:

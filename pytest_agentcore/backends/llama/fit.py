@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from pytest_agentcore.backends.llama.engine import load_library
-from pytest_agentcore.backends.llama.gguf import Header, parts
-from pytest_agentcore.catalogue.entry import EngineSettings
+from pytest_agentcore.backends.llama.gguf import BLOCKS, Header, parts
+from pytest_agentcore.catalogue.entry import CACHE_TYPES, EngineSettings
 from pytest_agentcore.errors import UsageError
 
 MAX_DEFAULT_CTX = 16384
 """Tokens of context when nobody asks for more."""
 LEAST_CTX = 512
 """Tokens; a smaller context is not worth offering."""
+CELLS = 256
+"""Tokens: a context is rounded up to a multiple of it (llama.cpp, `GGML_PAD` in llama-context.cpp)."""
 
 
 def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, processes: int = 1) -> None:
@@ -91,7 +93,7 @@ class Footprint:
         layers = header.number("block_count")
         return cls(
             weights=sum(part.stat().st_size for part in parts(header)),
-            per_token=kv_bytes(header),
+            per_token=kv_bytes(header, settings),
             state=sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES,
             buffer=settings.n_ubatch * (vocabulary + header.number("embedding_length")) * _STATE_BYTES,
             layers=layers + 1,
@@ -99,14 +101,18 @@ class Footprint:
 
     def total(self, n_ctx: int) -> int:
         """Bytes with a context of so many tokens."""
-        return self.weights + self.state + self.buffer + n_ctx * self.per_token
+        return self.weights + self.state + self.buffer + self.cache(n_ctx)
+
+    def cache(self, n_ctx: int) -> int:
+        """Bytes of the KV cache for a context of so many tokens, which llama.cpp makes a multiple of `CELLS`."""
+        return -(-n_ctx // CELLS) * CELLS * self.per_token
 
     def largest_ctx(self, free: int, share: float = 1.0) -> int | None:
         """The largest context that fits into so many bytes; None when not even `LEAST_CTX` does."""
         left = (free - self.buffer) / share - self.weights - self.state
         if left < LEAST_CTX * self.per_token:
             return None
-        return int(left // max(self.per_token, 1) // 256 * 256)  # llama.cpp rounds a context up to a multiple of it
+        return int(left // max(self.per_token, 1) // CELLS * CELLS)
 
     def largest_split(self, n_ctx: int, free: int) -> int:
         """How many layers with their cache fit into so many bytes."""
@@ -114,26 +120,56 @@ class Footprint:
         return max(0, int(left // (self.total(n_ctx) - self.buffer)))
 
 
-_CELL_BYTES, _STATE_BYTES = 2, 4
-"""Keys and values are kept as f16, recurrent states and the buffer of one pass as f32."""
+_STATE_BYTES = 4
+"""Recurrent states and the buffer of one pass are kept as f32."""
 
 
-def kv_bytes(header: Header) -> int:
-    """Bytes of the KV cache for one token of context; exactly what llama.cpp reports for SmolLM2 and Qwen2.5."""
+def kv_bytes(header: Header, settings: EngineSettings) -> int:
+    """Bytes of the KV cache for one token of context; exactly what llama.cpp allocates."""
     layers = header.number("block_count") - header.number("attention.shared_kv_layers")
-    heads = max(header.number("attention.head_count"), 1)
-    width = header.number("embedding_length") // heads
-    wide = header.number("attention.key_length", width) + header.number("attention.value_length", width)
-    if header.number("attention.key_length_mla") and header.number("attention.value_length_mla"):
-        wide = header.number("attention.key_length")  # multi-head latent attention keeps no values of its own
-    sliding = header.number("attention.key_length_swa") + header.number("attention.value_length_swa")
     slides = header.per_layer("attention.sliding_window_pattern", layers, 0)
-    kv_heads = header.per_layer("attention.head_count_kv", layers, heads)
+    kv_heads = header.per_layer("attention.head_count_kv", layers, max(header.number("attention.head_count"), 1))
     recurrent = _recurrent(header, layers)
-    per_token = sum(
-        0 if recurrent[i] else kv_heads[i] * (sliding if slides[i] and sliding else wide) for i in range(layers)
+    kinds = [BLOCKS[CACHE_TYPES[name]] for name in (settings.type_k, settings.type_v)]
+    return sum(
+        kv_heads[i] * width // elements * size
+        for i in range(layers)
+        if not recurrent[i]
+        for width, (elements, size) in zip(_head_widths(header, sliding=bool(slides[i])), kinds, strict=True)
     )
-    return per_token * _CELL_BYTES
+
+
+def _head_widths(header: Header, *, sliding: bool) -> tuple[int, int]:
+    """How many values a head keeps of a token, as key and as value."""
+    width = header.number("embedding_length") // max(header.number("attention.head_count"), 1)
+    key, value = (header.number(f"attention.{name}_length", width) for name in ("key", "value"))
+    if header.number("attention.key_length_mla") and header.number("attention.value_length_mla"):
+        return key, 0  # multi-head latent attention keeps no values of its own
+    if sliding and header.number("attention.key_length_swa") + header.number("attention.value_length_swa"):
+        return header.number("attention.key_length_swa"), header.number("attention.value_length_swa")
+    return key, value
+
+
+def check_cache_types(header: Header, settings: EngineSettings) -> None:
+    """Refuse a quantized cache that a model's heads do not fill: llama.cpp makes no context then.
+
+    Raises:
+        UsageError: names the key, how wide a head is, and what can be taken.
+    """
+    latent = header.number("attention.key_length_mla") > 0
+    if latent and settings.type_k != settings.type_v:
+        raise UsageError(
+            f"type_k={settings.type_k} type_v={settings.type_v}: {header.path.name} keeps keys and values as one "
+            "(multi-head latent attention); give both the same type"
+        )
+    for sliding in (False, True):
+        widths = _head_widths(header, sliding=sliding)
+        for key, name, width in zip(("type_k", "type_v"), (settings.type_k, settings.type_v), widths, strict=True):
+            if width % BLOCKS[CACHE_TYPES[name]][0]:
+                raise UsageError(
+                    f"{key}={name}: packs {BLOCKS[CACHE_TYPES[name]][0]} values at a time, and a head of "
+                    f"{header.path.name} is {width} wide; take f16"
+                )
 
 
 def _recurrent(header: Header, layers: int) -> list[bool]:
@@ -165,22 +201,90 @@ class Devices:
         """The devices that a model loaded with these settings will use, as they are now.
 
         Raises:
-            UsageError: llama-cpp-python or psutil is missing.
+            UsageError: llama-cpp-python or psutil is missing, or the settings name a GPU that is not here.
         """
-        offloads = settings.n_gpu_layers != 0 and load_library().llama_supports_gpu_offload()
-        # 1 is a GPU and 2 one that shares main memory (`enum ggml_backend_dev_type` of ggml-backend.h)
-        found = [device[1:] for device in ggml_devices() if device[0] in (1, 2)] if offloads else []
+        found = gpus(settings)
+        shares = check_gpus(settings, len(found))
         if not found:
             resident = int(_psutil().Process().memory_info().rss)  # mapped files included
             return cls(name="CPU", is_gpu=False, free=memory_available(), used=resident)
+        if shares:
+            used = [gpu for gpu, share in zip(found, shares, strict=False) if share]
+            # the GPU that is full first decides; nobody else can take what its share does not
+            free = min(int(gpu[1] * sum(shares) / share) for gpu, share in zip(found, shares, strict=False) if share)
+        else:
+            used = found[settings.main_gpu :][:1] if settings.split_mode == "none" else found
+            free = sum(gpu[1] for gpu in used)
         return cls(
-            name=", ".join(name for name, _, _ in found),
+            name=", ".join(name for name, _, _ in used),
             is_gpu=True,
-            free=sum(free for _, free, _ in found),
-            used=sum(total - free for _, free, total in found),
+            free=free,
+            used=sum(total - free for _, free, total in used),
         )
 
 
+def gpus(settings: EngineSettings) -> list[tuple[str, int, int]]:
+    """Name, free and total bytes of the GPUs that llama.cpp offers a model loaded so, in its order."""
+    if settings.n_gpu_layers == 0 or not load_library().llama_supports_gpu_offload():
+        return []
+    devices = ggml_devices()
+    # one that shares main memory is only taken where there is no other
+    return next(filter(None, ([device[1:] for device in devices if device[0] == kind] for kind in _GPU_KINDS)), [])
+
+
+def check_processes(header: Header, settings: EngineSettings, processes: int) -> None:
+    """Refuse more processes than there is memory for, where each loads the model on GPUs of its own.
+
+    Raises:
+        UsageError: see `check_fit`.
+    """
+    count = len(gpus(settings))
+    for worker in range(min(processes, count) or 1):
+        own = own_gpus(settings, worker, processes, count)
+        there = processes if own == settings else len(range(worker, processes, count))
+        check_fit(header, own, Devices.for_model(own), processes=there)
+
+
+def check_gpus(settings: EngineSettings, count: int) -> tuple[float, ...]:
+    """Refuse settings that name GPUs which are not there; the shares that they give the others come back.
+
+    Raises:
+        UsageError: names the value and how many GPUs there are.
+    """
+    shares, there = settings.shares(), f"{count or 'no'} GPU{'' if count == 1 else 's'} can be used here"
+    if settings.n_gpu_layers != 0 and len(shares) > count:
+        raise UsageError(f"tensor_split={settings.tensor_split}: names {len(shares)} GPUs, and {there}")
+    if settings.n_gpu_layers != 0 and settings.main_gpu >= max(count, 1):
+        raise UsageError(f"main_gpu={settings.main_gpu}: they are counted from 0, and {there}")
+    return shares if count else ()
+
+
+def own_gpus(settings: EngineSettings, worker: int, workers: int, count: int) -> EngineSettings:
+    """Settings of one of several processes that load a model: each keeps to GPUs of its own.
+
+    With fewer GPUs than workers some share one; with more, each worker has several of them. What the user said of GPUs
+    stays as it is.
+
+    Args:
+        settings: of all of them.
+        worker: counted from 0.
+        workers: how many there are.
+        count: GPUs.
+    """
+    usual, each = EngineSettings(), count // workers
+    told = settings != replace(
+        settings, main_gpu=usual.main_gpu, split_mode=usual.split_mode, tensor_split=usual.tensor_split
+    )
+    if min(workers, count) <= 1 or told:
+        return settings
+    if each <= 1:
+        return replace(settings, split_mode="none", main_gpu=worker % count)
+    shares = ["1" if worker * each <= gpu < (worker + 1) * each else "0" for gpu in range(count)]
+    return replace(settings, tensor_split=",".join(shares))
+
+
+_GPU_KINDS = (1, 2)
+"""A GPU, and one that shares main memory (ggml-backend.h, `enum ggml_backend_dev_type`)."""
 _SIZES = ctypes.POINTER(ctypes.c_size_t)
 _DEVICE_CALLS: Mapping[str, tuple[Any, ...]] = {
     "count": (ctypes.c_size_t,),

@@ -28,7 +28,7 @@ _STRING, _ARRAY = 8, 9
 _KEPT_ELEMENTS = 4096
 """Longer arrays are the tokenizer's; they are skipped."""
 
-_BLOCKS = {
+BLOCKS = {
     code: (elements, size)
     for elements, sizes in (
         # F32, F16, I8, I16, I32, I64, F64, BF16
@@ -151,7 +151,7 @@ class _Reader:
             self._text()  # its name
             elements = math.prod(int(self._scalar(10)) for _ in range(self._scalar(4)))
             code, offset = self._scalar(4), int(self._scalar(10))
-            block, size = _BLOCKS.get(code, (1, 0))
+            block, size = BLOCKS.get(code, (1, 0))
             ends.append(offset + elements // block * size)
         alignment = int(metadata.get("general.alignment", 32)) or 32
         start = math.ceil(self.at / alignment) * alignment
