@@ -28,11 +28,16 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: setup ## Run the ten tasks once on the embedded model
-	@if $(BIN)/python -c "from pytest_agentcore.sandbox.open import open_sandbox; open_sandbox('bubblewrap')" 2>/dev/null; then sandbox=bubblewrap; else \
-	  echo "==> bubblewrap does not work here: running with --sandbox process, which confines less (docs/sandbox.md)"; sandbox=process; fi; \
+	@if said=$$($(BIN)/agentcore sandbox); then sandbox=bubblewrap; else sandbox=process; \
+	  echo "==> $$(echo "$$said" | tail -n 1)"; echo "==> going on with --sandbox process, which confines less (docs/sandbox.md)"; fi; \
 	echo "==> pytest --model smollm2-135m --runs 1 --sandbox $$sandbox"; \
 	$(BIN)/python -m pytest --model smollm2-135m --runs 1 --sandbox $$sandbox; code=$$?; \
-	if [ $$code -eq 1 ]; then echo "==> the demo ran; failed trials are what a 135M model is expected to show"; exit 0; fi; exit $$code
+	if [ $$code -gt 1 ]; then exit $$code; fi; \
+	if [ $$code -eq 1 ]; then echo "==> the demo ran; failed trials are what a 135M model is expected to show"; fi; \
+	echo "==> what to type next:"; \
+	echo "    . $(VENV)/bin/activate              # pytest and agentcore of this environment"; \
+	echo "    pytest --model oracle --runs 1      # the reference solutions: 10 of 10"; \
+	echo "    agentcore show                      # the newest campaign"
 
 # Four workers also on two cores: most tests wait for other processes half of their time. They take tests from each
 # other's ends (worksteal), so that most fixtures of a module are made in one of them only. The model's tests compute, and
