@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from pytest_agentcore.analysis.compare import compare
 from pytest_agentcore.analysis.compare_text import verdict_sentence
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.format import count, fraction, percent
+from pytest_agentcore.format import count, fraction, joined, percent
 from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.chance import decided_by_noise
@@ -30,23 +30,77 @@ class Threshold:
     """A task's id or, before `resolve`, its beginning; empty is all tasks together."""
 
 
+UNDECIDED = 75
+"""Exit code where trials without a score leave the answer open: EX_TEMPFAIL of sysexits.h, try again."""
+
+MEANINGS = {
+    0: "the model did what was asked",
+    1: "the model did not do what was asked",
+    UNDECIDED: "not the model's doing: what has no score is run by the same command again",
+}
+"""What an exit code says that follows from gates alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """The answer of a gate."""
+    """The answer of a gate: open, shut, or undecided while trials lack a score that could still change it."""
 
     name: str = "pass-rate gate"
-    words: tuple[str, str] = ("reached", "NOT reached")
-    """For yes and for no."""
-    ok: bool
-    sentences: tuple[str, ...]
-    """Why not, one each; empty when ok."""
+    words: Mapping[int, str] = field(default_factory=lambda: {0: "reached", 1: "NOT reached", UNDECIDED: "undecided"})
+    """By exit code."""
+    sentences: tuple[str, ...] = ()
+    """Why it is shut, one each."""
+    missing: tuple[str, ...] = ()
+    """What it lacks to be open, one each: no fault of the model."""
     notes: tuple[str, ...] = ()
     """How much the answer is worth, whatever it is."""
 
     @property
+    def why_not(self) -> tuple[str, ...]:
+        """All that keeps it from being open."""
+        return (*self.sentences, *self.missing)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is open."""
+        return not self.code
+
+    @property
+    def code(self) -> int:
+        """The exit code that says it."""
+        return 1 if self.sentences else UNDECIDED if self.missing else 0
+
+    @property
     def title(self) -> str:
         """`pass-rate gate: reached`."""
-        return f"{self.name}: {self.words[not self.ok]}"
+        return f"{self.name}: {self.words[self.code]}"
+
+
+def exit_code(verdicts: Iterable[GateVerdict]) -> int:
+    """Give the exit code of several gates: a shut one decides, then one that is undecided."""
+    codes = {verdict.code for verdict in verdicts}
+    return next((code for code in (1, UNDECIDED) if code in codes), 0)
+
+
+def ask(gate: Gate, baseline: Campaign | None, campaigns: Mapping[str, Campaign]) -> list[GateVerdict]:
+    """Ask every gate there is.
+
+    Args:
+        gate: the rates; none where it is false.
+        baseline: comparable with the campaigns' suite, or None.
+        campaigns: by the name that sentences call them.
+
+    Raises:
+        UsageError: a rate is asked of a task that the campaigns do not have.
+    """
+    planned = [task for campaign in campaigns.values() for task in campaign.manifest.tasks]
+    verdicts = [gate.resolve(planned).check(campaigns)] if gate else []
+    return [*verdicts, check_regression(baseline, campaigns)] if baseline else verdicts
+
+
+def conclusion(verdicts: Iterable[GateVerdict], code: int, meaning: str) -> str:
+    """Write the last line: `pass-rate gate: reached · exit code 0: the model did what was asked`."""
+    return joined([*(verdict.title for verdict in verdicts), f"exit code {code}: {meaning}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +154,9 @@ class Gate:
 
     def check(self, campaigns: Mapping[str, Campaign]) -> GateVerdict:
         """Judge campaigns by the names that sentences call them. Rates are effective ones; call on a resolved gate."""
-        sentences: list[str | None] = []
-        notes: list[str | None] = []
+        sentences: list[str] = []
+        missing: list[str] = []
+        notes: list[str] = []
         for name, campaign in campaigns.items():
             # results that nobody planned do not count: they could open a gate that the plan does not
             planned = set(campaign.manifest.keys)
@@ -111,14 +166,13 @@ class Gate:
                 whose = f"{name}, {threshold.task}" if threshold.task else name
                 figures = counted.figures
                 known = {task.task: task for task in (figures.overall, *figures.tasks)}
-                why, note = _judge(threshold, whose, known.get(threshold.task or EVERY))
-                sentences.append(why)
-                notes.append(note)
-            sentences.append(unscored(name, counted))
+                why, final, note = _judge(threshold, whose, known.get(threshold.task or EVERY))
+                (sentences if final else missing).extend(filter(None, [why]))
+                notes.extend(filter(None, [note]))
+            missing.extend(filter(None, [unscored(name, counted)]))
         if not any(campaign.manifest.planned for campaign in campaigns.values()):
-            sentences.append("no trial was planned, so no pass rate was reached")
-        said = tuple(filter(None, sentences))
-        return GateVerdict(ok=not said, sentences=said, notes=tuple(filter(None, notes)))
+            missing.append("no trial was planned, so no pass rate was reached")
+        return GateVerdict(sentences=tuple(sentences), missing=tuple(missing), notes=tuple(notes))
 
 
 def unscored(name: str, campaign: Campaign) -> str | None:
@@ -131,28 +185,35 @@ def unscored(name: str, campaign: Campaign) -> str | None:
     return f"{name}: {rates.planned - rates.scored} of {count(rates.planned, 'planned trial')} not scored ({why})"
 
 
-def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[str | None, str | None]:
-    """Say why a rate was not reached, None if it was; and how easily luck alone gives this answer, where it can be."""
+def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[str | None, bool, str | None]:
+    """Say why a rate was not reached, None if it was; whether that is final; and how easily luck gives this answer.
+
+    It is final when the rate is out of reach even if every trial without a score passes.
+    """
     if not figures or not figures.rates.planned:
-        return f"{whose}: no trial was planned, {threshold.given} is asked for", None
-    rates, seen = figures.rates, figures.distinct
+        return f"{whose}: no trial was planned, {threshold.given} is asked for", False, None
+    rates, seen, why = figures.rates, figures.distinct, None
     if not rates.scored:
-        return f"{whose}: none of {count(rates.planned, 'trial')} was scored, {threshold.given} is asked for", None
-    why = note = None
+        return (
+            f"{whose}: none of {count(rates.planned, 'trial')} was scored, {threshold.given} is asked for",
+            False,
+            None,
+        )
     if Fraction(rates.passed, rates.scored) < threshold.rate:
         reached = f"{fraction(rates.passed, rates.scored)} = {percent(rates.effective)}"
         why = f"{whose}: {reached} of the scored trials passed, {threshold.given} is asked for"
-    chance = decided_by_noise(seen, threshold.rate)
-    if chance is not None:
-        share, fewer = (
-            (str(seen.passed), "fewer") if isinstance(seen.passed, int) else (percent(float(seen.rate)), "less")
-        )
-        result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
-        note = (
-            f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
-            f"model whose true rate is {threshold.given} passes {result}"
-        )
-    return why, note
+    final = Fraction(rates.passed + rates.planned - rates.scored, rates.planned) < threshold.rate
+    # one failure settles a rate of 1 and no number of passes shows it; for a rate of 0 there is nothing to show
+    chance = decided_by_noise(seen, threshold.rate) if 0 < threshold.rate < 1 else None
+    if chance is None:
+        return why, final, None
+    share, fewer = (str(seen.passed), "fewer") if isinstance(seen.passed, int) else (percent(float(seen.rate)), "less")
+    result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
+    note = (
+        f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
+        f"model whose true rate is {threshold.given} passes {result}"
+    )
+    return why, final, note
 
 
 def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> GateVerdict:
@@ -164,27 +225,29 @@ def check_regression(baseline: Campaign, campaigns: Mapping[str, Campaign]) -> G
     """
     planned = {name: campaign for name, campaign in campaigns.items() if campaign.manifest.planned}
     sentences: list[str] = []
+    missing: list[str] = []
     notes: list[str] = []
     for name, campaign in planned.items():
-        if missing := unscored(name, campaign):
-            sentences.append(missing)
+        missing.extend(filter(None, [unscored(name, campaign)]))
         try:
             comparison = compare(baseline, campaign)
         except UsageError as error:  # what cannot be compared must not open the gate
-            sentences.append(f"{name}: {error}")
+            missing.append(f"{name}: {error}")
             continue
         verdict = verdict_sentence(comparison, "the baseline", name)
-        shut = comparison.regression or comparison.test is None
-        (sentences if shut else notes).append(f"{name}: {verdict}" if comparison.test is None else verdict)
+        if comparison.test is None:
+            missing.append(f"{name}: {verdict}")
+        else:
+            (sentences if comparison.regression else notes).append(verdict)
         if comparison.conditions:
             said = "; ".join(f"{c.name}: {c.first} | {c.second}" for c in comparison.conditions)
             notes.append(f"{name} differs from the baseline in {said}")
     if not planned:
-        sentences.append("no trial was planned, so nothing was compared with the baseline")
+        missing.append("no trial was planned, so nothing was compared with the baseline")
     return GateVerdict(
         name="regression gate",
-        words=("passed", "NOT passed"),
-        ok=not sentences,
+        words={0: "passed", 1: "NOT passed", UNDECIDED: "undecided"},
         sentences=tuple(sentences),
+        missing=tuple(missing),
         notes=tuple(notes),
     )

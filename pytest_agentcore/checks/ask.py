@@ -18,7 +18,7 @@ SHOWN = 300
 """Columns of a checker's words."""
 
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """Colours that pytest puts into its explanation of an assertion where the terminal shows them."""
 
 
@@ -66,7 +66,7 @@ def is_rejection(error: BaseException) -> bool:
 def describe(task: Task, error: BaseException) -> str:
     """An assertion's message; without one, and for any other exception, the line of the module that raised it too."""
     if is_rejection(error) and str(error):
-        return _COLOUR.sub("", str(error))
+        return COLOUR.sub("", str(error))
     text = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
     ours = task.checker.__code__.co_filename
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ours]

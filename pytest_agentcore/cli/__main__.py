@@ -21,6 +21,10 @@ COMMANDS = {
     "compare": ("decide", "two campaigns side by side, and whether they differ by more than chance"),
     "dialect": ("dialect", "which tool-call dialect a model speaks, why, and what its prompt looks like"),
     "preflight": ("models", "try whether a model's tool calls get through, and show what was sent and what came back"),
+    "gate": (
+        "decide",
+        "ask of recorded or merged campaigns what --min-pass-rate and --agentcore-baseline ask of a run",
+    ),
     "group": ("decide", "compare the campaigns of a group again: format tax, context load"),
     "leaderboard": ("decide", "rank campaigns, as Markdown or CSV"),
     "models": ("models", "list models by name, and show all that is known of one"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import chance, change, positive, write_lines
+from pytest_agentcore.cli.arguments import add_results, chance, change, positive, write_lines
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
 from pytest_agentcore.pack.read import find_campaign, members, read_campaign
 
@@ -50,6 +52,45 @@ def run_compare(options: argparse.Namespace) -> int:
     if comparison.test is None:
         write_lines(labelled("failed", UNTESTED, width))
     return int(comparison.regression or comparison.test is None)
+
+
+def add_gate(parser: argparse.ArgumentParser) -> None:
+    """Add the campaigns, and every gate that pytest's options know."""
+    parser.description = (
+        "Ask of campaigns that are recorded or merged what a run is asked by --min-pass-rate and --agentcore-baseline, "
+        "in the same sentences. Exit code 0: every gate is open; 1: one is shut; 75: trials without a score leave it "
+        "undecided; 2: it cannot be asked."
+    )
+    parser.add_argument("campaigns", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    Settings.min_pass_rate.add(parser.add_argument, "--min-pass-rate")
+    Settings.baseline.add(parser.add_argument, "--baseline")
+    add_results(parser)
+
+
+def run_gate(options: argparse.Namespace) -> int:
+    """Return what pytest would have for the same trials."""
+    from pytest_agentcore.analysis.compare import check_comparable, check_counts
+    from pytest_agentcore.analysis.gate import MEANINGS, Gate, ask, conclusion, exit_code
+    from pytest_agentcore.untrusted import visible
+
+    gate, given = Gate.parse(options.agentcore_min_pass_rate or ()), options.agentcore_baseline
+    if not gate and not given:
+        raise UsageError("gate: nothing is asked of the campaigns; give --min-pass-rate or --baseline")
+    found = [read_campaign(place, options.results) for place in options.campaigns]
+    baseline = read_campaign(given, options.results) if given else None
+    models = Counter(campaign.manifest.model for campaign in found)
+    campaigns = {}
+    for campaign in found:
+        check_counts(campaign)
+        suite, model = campaign.manifest.suite, campaign.manifest.model
+        if baseline:
+            check_comparable(baseline, suite.digest, suite.title)
+        campaigns[model if models[model] == 1 else campaign.folder.id] = campaign
+    verdicts = ask(gate, baseline, campaigns)
+    code = exit_code(verdicts)
+    said = [one for verdict in verdicts for one in (*verdict.why_not, *verdict.notes)]
+    write_lines([*(f"  {visible(one)}" for one in said), visible(conclusion(verdicts, code, MEANINGS[code]))])
+    return code
 
 
 def add_group(parser: argparse.ArgumentParser) -> None:

@@ -196,6 +196,24 @@ def turn_lines(turns: Iterable[Turn], width: int = 80) -> list[str]:
     return [clip(line, width) for line in lines]
 
 
+def brief_turn_lines(turns: Iterable[Turn], width: int) -> list[str]:
+    """Write two lines at most for each turn: its words or last call, and what the model read of that."""
+    lines: list[str] = []
+    for turn in turns:
+        reply, calls = turn.reply, turn.reply["tool_calls"]
+        said = " ".join(str(reply["content"]).split()) or " ".join(str(reply["text"]).split())
+        did = f"says {said or '(nothing)'}"
+        if calls:
+            before = f"{len(calls)} calls, the last " if len(calls) > 1 else "calls "
+            did = f"{before}{calls[-1]['name']} {json.dumps(calls[-1]['arguments'], ensure_ascii=False)}"
+        lines.append(f"turn {turn.number} {did}")
+        read = [f"{result['outcome']}  {result['text']}" for result in turn.results[-1:]] or [
+            f"told  {text}" for text in turn.feedback[-1:]
+        ]
+        lines += ["       " + " ".join(text.split()) for text in read]
+    return [clip(line, width) for line in lines]
+
+
 def _block(label: str, text: str) -> Iterator[str]:
     for number, line in enumerate(clip_middle(text.rstrip("\n"), TEXT_LINES)):
         yield f"  {label if number == 0 else '':<7} {line}"

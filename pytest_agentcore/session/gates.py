@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
-from pytest_agentcore.analysis.gate import Gate, GateVerdict, check_regression
+from pytest_agentcore.analysis.gate import MEANINGS, UNDECIDED, Gate, GateVerdict, ask, conclusion, exit_code
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import Campaign
@@ -33,7 +33,8 @@ class Gates:
         """As decided; nothing before, and where nothing is gated."""
         self._gate, self._selection, self._typed, self._refusal = gate, selection, typed, refusal
         self._asked = bool(gate or baseline or refusal)
-        self._forgivable = 0
+        self._failed = self._unscored = 0
+        """Reports of failures that are a model's, and of trials that got no score."""
 
     def refuse(self, tasks: Sequence[str]) -> None:
         """Raise pytest's UsageError for a gate that cannot hold over these tasks, before the first trial."""
@@ -45,34 +46,62 @@ class Gates:
             self._gate.resolve(tasks)
 
     def count(self, report: pytest.TestReport) -> None:
-        """Count the failures that are a model's."""
+        """Count the failures that are a model's, and the trials that got no score."""
         data = getattr(report, RESULT, None)
-        counted = report.failed and not hasattr(report, "wasxfail")
-        self._forgivable += counted and data is not None and data["passed"] is False
+        if report.failed and not hasattr(report, "wasxfail") and data is not None:
+            self._failed += data["passed"] is False
+            self._unscored += data["passed"] is None
 
     def decide(self, session: pytest.Session, campaigns: Mapping[str, Campaign]) -> None:
-        """Decide between the exit codes 0 and 1; an interrupt and the exit codes 2 to 5 stand."""
-        planned = [task for campaign in campaigns.values() for task in campaign.manifest.tasks]
-        is_open = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if not (self._asked and is_open and (self._typed or planned)):
+        """Decide between the exit codes 0, 1 and `UNDECIDED`; an interrupt and the exit codes 2 to 5 stand."""
+        status, (ok, failed) = session.exitstatus, (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self._asked and (self._typed or any(campaign.manifest.planned for campaign in campaigns.values())):
+            self.verdicts = self._ask(campaigns) if status in (ok, failed) else [_no_answer("not decided")]
+        # what is neither a model's failure nor a trial without a score: other tests, and what other plugins decided
+        is_foreign = status == failed and not 0 < self._failed + self._unscored == session.testsfailed
+        if status not in (ok, failed) or is_foreign or (self._asked and self._selection):
             return
+        if self.verdicts:
+            session.exitstatus = exit_code(self.verdicts)
+        elif self._unscored and not self._failed:
+            session.exitstatus = UNDECIDED
+
+    def _ask(self, campaigns: Mapping[str, Campaign]) -> list[GateVerdict]:
         if self._selection:
             picked = f"a selection by {' '.join(self._selection.asked)}"
-            why = f"{picked} counts nowhere and is not gated; the exit code is pytest's own"
-            self.verdicts = [GateVerdict(name="gate", words=("not asked",) * 2, ok=True, sentences=(), notes=(why,))]
-            return
-        self.verdicts = verdicts = []
-        if self._gate:
-            try:
-                verdicts.append(self._gate.resolve(planned).check(campaigns))
-            except UsageError as error:
-                verdicts.append(GateVerdict(ok=False, sentences=(str(error),)))
-        if self.baseline:
-            verdicts.append(check_regression(self.baseline, campaigns))
-        if not all(verdict.ok for verdict in verdicts):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif session.testsfailed == self._forgivable:
-            session.exitstatus = pytest.ExitCode.OK
+            return [_no_answer("not asked", f"{picked} counts nowhere and is not gated; the exit code is pytest's own")]
+        try:
+            return ask(self._gate, self.baseline, campaigns)
+        except UsageError as error:  # a rate of a task, in a run without tasks
+            return [GateVerdict(missing=(str(error),))]
+
+    def conclude(self, code: int) -> str:
+        """Write the verdicts in a line with what the exit code says; empty where nothing is gated and it is pytest's.
+
+        Args:
+            code: what pytest is going to return.
+        """
+        if not self.verdicts and code != UNDECIDED:
+            return ""
+        meaning = MEANINGS[code] if code in (UNDECIDED, exit_code(self.verdicts)) else _OTHERWISE.get(code)
+        if self._selection and code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            meaning = "pytest's own"
+        return conclusion(self.verdicts, code, meaning or "another plugin's")
+
+
+_OTHERWISE = {
+    1: "a test that is no trial failed, or another plugin said so",
+    2: "the session was interrupted, or a module could not be collected",
+    3: "an internal error, or the record could not be written",
+    4: "what was asked for cannot be done",
+    5: "no test was collected",
+    6: "more warnings than --max-warnings allows",
+}
+"""What exit codes say that do not follow from a gate."""
+
+
+def _no_answer(word: str, *why: str) -> GateVerdict:
+    return GateVerdict(name="gate", words={0: word}, notes=why)
 
 
 REASON = "not run: "

@@ -10,14 +10,18 @@ import traceback
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+import pytest_agentcore
+from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.session.experiment import Experiment
+from pytest_agentcore.session.failures import Failure
 from pytest_agentcore.session.gates import Breaker, Gates, passed_over
 from pytest_agentcore.session.items import arrange, check_declared, key_of, parametrize, refuse_empty, task_of
 from pytest_agentcore.session.parallel import Executor
@@ -26,6 +30,7 @@ from pytest_agentcore.session.terminal import Screen, outcome_word, shown
 from pytest_agentcore.session.trials import FINISHED, Models, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import RECORDED, RESULT, SPAN, call_checker, hide_harness, judge, report_recorded
+from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 NEWS = "agentcore_news"
@@ -57,6 +62,8 @@ class CampaignSession:
         self._breaker = Breaker(experiment.settings.max_infra_errors, executor.cancel)
         self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
+        self._session: pytest.Session | None = None
+        """Once it is over."""
         self._told = -1
         """How many models the last news was about; before the first news not even none."""
 
@@ -72,6 +79,16 @@ class CampaignSession:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize tasks by campaign and run."""
         parametrize(self._experiment, metafunc)
+
+    @pytest.hookimpl(tryfirst=True)  # before pytest, which names modules by where they lie
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        """Name the modules of a suite that is installed by the suite: nobody types where its package lies."""
+        home, package = self._experiment.suite.path.resolve(), Path(pytest_agentcore.__file__).parent
+        own = home.is_relative_to(self.config.rootpath) and not home.is_relative_to(package)
+        if own or home not in shipped_suites().values() or not module_path.is_relative_to(home):
+            return None
+        nodeid = f"{home.name}/{module_path.relative_to(home).as_posix()}"
+        return pytest.Module.from_parent(parent, path=module_path, nodeid=nodeid)
 
     @pytest.hookimpl(wrapper=True)  # to see whether pytest makes an item of it
     def pytest_pycollect_makeitem(
@@ -171,10 +188,10 @@ class CampaignSession:
             hide_harness(call, finished.job.task.module)
         report = yield
         if key and finished:
-            if judge(report, call, item, self._experiment.folders[key.model]):
+            if judge(report, call, item):
                 setattr(report, SPAN, self._experiment.spans.of(key))
         elif key and key in self._experiment.recorded:
-            report_recorded(report, self._experiment.recorded[key], item, self._experiment.folders[key.model])
+            report_recorded(report, self._experiment.recorded[key], item)
         # The plan goes along once, and what models said of themselves whenever one was opened.
         described, is_first = self._models.described, self._told < 0
         if self._plan and len(described) != self._told:
@@ -212,6 +229,8 @@ class CampaignSession:
                     self._experiment.spans.take(TrialKey(label, result.task, result.run), *span)
                 self._announce(result)
             controller.gates.count(report)
+            if result and report.failed and not result.passed:
+                report.longrepr = cast("Any", Failure.of(report, result, self._experiment.folders[label], self.config))
         yield
         if result and not from_worker:  # where the trial ran, the campaign may have to be ended
             self._breaker.count(label, result)
@@ -263,27 +282,42 @@ class CampaignSession:
 
         All of it is done before the terminal's summary, which pytest's reporter writes in a wrapper further out.
         """
+        has_summary = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # there may be none else
         self._trials.abandon()  # nobody is going to ask for what is left
         if self.controller:
             self.controller.screen.erase()  # also where an interrupt ended the trial
             self.controller.recording.note_overlaps()
             if not runs_nothing(session.config):
                 self.controller.gates.decide(session, self.controller.recording.campaigns)
+        self._session = session
         yield
         self._models.close()
         if self.controller:
             if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+                session.exitstatus = UNDECIDED
             self.controller.recording.close(int(session.exitstatus))
             self.controller.screen.write_reports(self.controller.gates.baseline)
+            if has_summary:
+                self.controller.screen.fold()
 
+    @pytest.hookimpl(tryfirst=True)  # behind pytest's failures, which stand in a wrapper, and before who counts reports
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was passed over, and how each campaign ended."""
+        if self.controller:
+            self.controller.screen.unfold()
         for line in passed_over(terminalreporter.stats.get("skipped", ())):
             terminalreporter.write_line(line, yellow=True)
         if self.controller:
             broken = [*self.controller.recording.lost, *self._models.broken]
-            self.controller.screen.summarise(terminalreporter, broken, self.controller.gates.verdicts)
+            self.controller.screen.summarise(terminalreporter, broken)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: behind all that anybody prints
+    def pytest_unconfigure(self) -> Generator[None]:
+        """Let a gate speak last, with the exit code as it stands."""
+        yield
+        if self.controller and self._session and not runs_nothing(self.config):
+            gates = self.controller.gates
+            self.controller.screen.conclude(gates.verdicts, gates.conclude(int(self._session.exitstatus)))
 
 
 def runs_nothing(config: pytest.Config) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import pytest
 
 from pytest_agentcore.analysis.gate import GateVerdict
 from pytest_agentcore.errors import AgentcoreError
-from pytest_agentcore.format import labelled
+from pytest_agentcore.format import LABEL, labelled
 from pytest_agentcore.pack.read import Campaign, members
 from pytest_agentcore.reports.terminal import (
     Progress,
@@ -22,6 +23,7 @@ from pytest_agentcore.reports.terminal import (
     summary_lines,
     summary_title,
 )
+from pytest_agentcore.session.failures import fold, linked
 from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.verdicts import RECORDED, RESULT, relative_to
 from pytest_agentcore.trial.result import TrialKey
@@ -85,6 +87,10 @@ class Screen:
         self._began = self._plain = time.monotonic()
         self._seconds: list[float] = []
         self._has_line = False
+        self._paths: dict[str, Path] = {}
+        """By what is shown of them."""
+        self._folded: dict[str, list[Any]] = {}
+        """pytest's lists of reports, while its own have fewer."""
         self._groups: list[tuple[str, Sequence[str]]] = []
         """Title and lines of each."""
         self._reports: list[tuple[str, str]] = []
@@ -104,7 +110,7 @@ class Screen:
             self._terminal.ensure_newline()
             width, why = self._terminal._tw.fullwidth, self._recording.choices[label].why
             for line in header_lines(record.manifest, self._typed(record.folder.path), width, why):
-                self._terminal.write_line(line)
+                self._write_line(self._terminal, line)
 
     def on_turn(self, key: TrialKey | None, turn: int) -> None:
         """A turn begins, or with None workers are at several trials: say how far all is.
@@ -188,37 +194,63 @@ class Screen:
                 why = f"no report was written ({type(error).__name__}: {error})"
                 self._reports.append(("WARNING", f"{why}; agentcore report {path}"))
 
-    def summarise(
-        self, terminal: pytest.TerminalReporter, broken: Iterable[str], verdicts: Iterable[GateVerdict]
-    ) -> None:
-        """Show a table per campaign, what was lost, why a gate is shut, where the reports are, and the groups."""
+    def fold(self) -> None:
+        """Leave equal failures of one task out of what pytest is about to show."""
+        if (terminal := self._terminal) and not self._config.getoption("no_summary", False):
+            self._folded = {name: terminal.stats[name] for name in ("failed", "error") if name in terminal.stats}
+            terminal.stats |= {name: fold(reports) for name, reports in self._folded.items()}
+
+    def unfold(self) -> None:
+        """Give back what was left out: everybody counts them."""
+        if self._terminal:
+            self._terminal.stats |= self._folded
+
+    def summarise(self, terminal: pytest.TerminalReporter, broken: Iterable[str]) -> None:
+        """Show a table per campaign, what was lost, where the reports are, and the groups."""
         self.erase()
         width = terminal._tw.fullwidth
         for campaign in self._recording.campaigns.values():
             folder = self._typed(campaign.folder.path)
-            _write_section(terminal, summary_title(campaign.manifest), summary_lines(campaign, folder, width))
+            self._write_section(terminal, summary_title(campaign.manifest), summary_lines(campaign, folder, width))
         for sentence in broken:
             terminal.write_line(visible(sentence), red=True)
-        for verdict in verdicts:
-            terminal.write_line(verdict.title, bold=True)
-            for sentence in verdict.sentences:
-                terminal.write_line(f"  {visible(sentence)}", red=True)
-            for note in verdict.notes:
-                terminal.write_line(f"  {visible(note)}")
         for label, text in self._reports:
             for line in labelled(label, text, width):
-                terminal.write_line(line)
+                self._write_line(terminal, line)
         for title, compared in self._groups:
-            _write_section(terminal, title, compared)
+            self._write_section(terminal, title, compared)
+
+    def conclude(self, verdicts: Sequence[GateVerdict], last: str) -> None:
+        """Say why gates are not open and how much that is worth, then the last line, if there is one.
+
+        It stands without pytest's reporter too: somebody who gates wants to know.
+        """
+        if not last:
+            return
+        shut = [one for verdict in verdicts for one in verdict.why_not]
+        notes = [one for verdict in verdicts for one in verdict.notes]
+        lines = [*((f"  {one}", "red") for one in shut), *((f"  {one}", "") for one in notes), (last, "bold")]
+        for text, mark in lines:
+            if self._terminal:
+                self._terminal.write_line(visible(text), **{mark: True} if mark else {})
+            else:
+                _write(sys.stdout, f"{visible(text)}\n")
 
     def _typed(self, path: Path) -> Path:
-        return relative_to(path, self._config.invocation_params.dir)
+        typed = relative_to(path, self._config.invocation_params.dir)
+        self._paths[visible(str(typed))] = path
+        return typed
 
+    def _write_section(self, terminal: pytest.TerminalReporter, title: str, lines: Iterable[str]) -> None:
+        terminal.write_sep("=", title)
+        for line in lines:
+            self._write_line(terminal, line)
 
-def _write_section(terminal: pytest.TerminalReporter, title: str, lines: Iterable[str]) -> None:
-    terminal.write_sep("=", title)
-    for line in lines:
-        terminal.write_line(line)
+    def _write_line(self, terminal: pytest.TerminalReporter, line: str) -> None:
+        """Write a line; a path of ours behind its label is a link where the terminal takes links."""
+        label, shown = line[:LABEL], line[LABEL:]
+        path = self._paths.get(shown)
+        terminal.write_line(label + linked(terminal._tw, shown, path) if path else line)
 
 
 def outcome_word(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pytest_agentcore
-from pytest_agentcore.checks.ask import describe, is_rejection
+from pytest_agentcore.checks.ask import COLOUR, describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.pack.csv import to_milliseconds
-from pytest_agentcore.pack.folder import CampaignFolder
-from pytest_agentcore.pack.transcript import address_of, read_transcript, turns
-from pytest_agentcore.reports.terminal import turn_lines, verdict_lines
+from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.session.trials import FINISHED
 from pytest_agentcore.session.usage import record_errors
@@ -28,8 +27,6 @@ SPAN = "agentcore_span"
 """Attribute beside it: when the trial began and ended, in seconds since 1970."""
 RECORDED = "agentcore_recorded"
 """Attribute beside it where the trial was recorded before this process began."""
-
-TURNS_SHOWN = 3
 
 _PROPERTIES = (
     *("model", "task", "run", "attempt", "outcome", "failure_mode", "cause", "attribution", "stop_reason"),
@@ -71,7 +68,7 @@ def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
         entry = entry.tb_next
 
 
-def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, folder: CampaignFolder) -> bool:
+def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item) -> bool:
     """Judge a trial in the phase that decides, put the verdict on its report, and tell whether this phase was it.
 
     An assertion is the model's failure, and a checker that raises anything else is broken.
@@ -94,35 +91,30 @@ def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.I
         detail, cause = str(error), error.cause
     with record_errors():
         result = finished.judge(None if cause else error is None, detail, cause)
-    item.user_properties.extend(attach(result, report, folder, item.config))
+    item.user_properties.extend(attach(result, report, item.config))
     return True
 
 
-def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item, folder: CampaignFolder) -> None:
+def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item) -> None:
     """Put onto the reports of a trial that is not run again what was recorded of it."""
     report.duration = result.seconds if report.when == "setup" else 0.0
     if report.when == "call":
         setattr(report, RECORDED, True)
-        item.user_properties.extend([*attach(result, report, folder, item.config), ("recorded", "true")])
+        item.user_properties.extend([*attach(result, report, item.config), ("recorded", "true")])
 
 
-def attach(
-    result: TrialResult, report: pytest.TestReport, folder: CampaignFolder, config: pytest.Config
-) -> list[tuple[str, str]]:
-    """Put a result onto its report; below a failure what ended the trial, its last turns, and its transcript's place.
+def attach(result: TrialResult, report: pytest.TestReport, config: pytest.Config) -> list[tuple[str, str]]:
+    """Put a result onto its report.
 
     What junit is to show of the trial is returned, since it is taken from the item, or from the report of a crash.
     Control characters show instead of being sent: an assertion quotes what a model wrote, a checker prints it.
     """
     setattr(report, RESULT, result.to_json())
-    if not result.passed:
-        path = folder.transcript(result.attempt)
-        report.sections.append(("verdict", "\n".join(verdict_lines(result))))
-        if shown := turn_lines(turns(read_transcript(path))[-TURNS_SHOWN:]):
-            report.sections.append(("last turns", "\n".join(shown)))
-        pack = relative_to(folder.path, config.invocation_params.dir)
-        report.sections.append(("transcript", str(pack / address_of(result, result.turns))))
-    report.longrepr = _inert(report.longrepr)
+    # pytest colours its explanations of assertions for a terminal that has colours, and for all who read them
+    has_terminal = config.pluginmanager.has_plugin("terminalreporter")
+    if has_terminal and config.get_terminal_writer().hasmarkup:
+        report.longrepr = _each_text(report.longrepr, lambda text: COLOUR.sub("", text))
+    report.longrepr = _each_text(report.longrepr, _inert)
     report.sections = [(name, _inert(text)) for name, text in report.sections]
     return properties(result)
 
@@ -139,13 +131,17 @@ def relative_to(path: Path, here: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _inert(shown: Any) -> Any:
-    """Strings line by line; pytest's own representations keep their form, and with it colours and junit's message."""
+def _inert(text: str) -> str:
+    return "\n".join(visible_lines(text))
+
+
+def _each_text(shown: Any, change: Callable[[str], str]) -> Any:
+    """Change every text in pytest's own representations, which keep their form, and with it junit's message."""
     if isinstance(shown, str):
-        return "\n".join(visible_lines(shown))
+        return change(shown)
     if isinstance(shown, list | tuple):
-        return type(shown)(_inert(part) for part in shown)
+        return type(shown)(_each_text(part, change) for part in shown)
     if hasattr(shown, "toterminal"):
         for name, part in vars(shown).items():
-            setattr(shown, name, _inert(part))
+            setattr(shown, name, _each_text(part, change))
     return shown

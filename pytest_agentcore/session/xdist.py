@@ -84,8 +84,7 @@ class Distributing:
         if result is not None:
             report.when, report.duration = "setup", result.seconds
             setattr(report, CRASHED, True)
-            folder = self.experiment.folders[self.experiment.label_of(result)]
-            report.user_properties.extend(attach(result, report, folder, self.config))
+            report.user_properties.extend(attach(result, report, self.config))
 
     @pytest.hookimpl(trylast=True)  # after junit has opened the test case
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

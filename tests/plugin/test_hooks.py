@@ -13,6 +13,7 @@ import pytest
 from tiny import HELLO, Script, campaign, result_lines
 
 from pytest_agentcore import hookspecs
+from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.cli.__main__ import main
 
 TASKS = ("task_01_hello", "task_02_count")
@@ -180,7 +181,7 @@ def test_backends_can_be_registered(pytester: pytest.Pytester, suite: Path) -> N
     result = pytester.runpytest("--model=echo:hello", "--runs=1", "--agentcore-sandbox=process", suite)
     result.assert_outcomes(failed=2)
     assert {line["cause"] for line in result_lines(campaign(pytester))} == {"no_tool_call"}
-    result.stdout.fnmatch_lines(["*says    hello"])
+    result.stdout.fnmatch_lines(["turn 1 says hello"])
 
 
 def test_a_backend_that_is_not_known_at_the_start_is_refused_with_the_reason(
@@ -263,7 +264,7 @@ def test_a_hook_that_breaks_loses_no_result(pytester: pytest.Pytester, suite: Pa
         f"def pytest_agentcore_trial_finished(result):\n    raise {kind}(result.task)\n"
     )
     result = pytester.runpytest("--model=oracle", "--runs=1", "--min-pass-rate=1", ".")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert result.ret == UNDECIDED
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [f"pytest_agentcore_trial_finished broke for {task}*: {kind}: {task} (*conftest.py, line 2)" for task in TASKS]

@@ -54,7 +54,7 @@ def test_figures_are_computed_once_per_campaign(
     models = ("--model=oracle", f"--model=scripted:{bot}")
     result = pytester.runpytest(*models, "--runs=2", "--min-pass-rate=0.5", *workers, suite)
     result.assert_outcomes(passed=6, failed=2)
-    result.stdout.fnmatch_lines(["pass-rate gate: reached", "report *report.html"])
+    result.stdout.fnmatch_lines(["report *report.html", "pass-rate gate: reached · exit code 0: *"])
     assert calls == {"figures_of": 2}
 
 
@@ -66,5 +66,5 @@ def test_a_baseline_costs_its_own_figures_and_a_group_none(
     pytester.runpytest_subprocess(*words, "--results=before")
     (before,) = (pytester.path / "before").iterdir()
     result = pytester.runpytest(*words, "--tool-calls=native,lenient", f"--agentcore-baseline={before}")
-    result.stdout.fnmatch_lines(["regression gate: *", "*group of 2 campaigns*"])
+    result.stdout.fnmatch_lines(["*group of 2 campaigns*", "regression gate: *"])
     assert (calls["figures_of"], calls["read_results"]) == (3, 0)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tiny import campaign
 
+from pytest_agentcore.analysis.gate import UNDECIDED
+
 OK, FAILED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
 
 REPLY = '''
@@ -45,9 +47,9 @@ def test_a_significant_regression_fails_the_run(pytester: pytest.Pytester, suite
     assert result.ret == FAILED
     result.stdout.fnmatch_lines(
         [
-            "regression gate: NOT passed",
             "  bad is worse than the baseline on these tasks: bad passed 0/5*the baseline 5/5*p = 0.008:*",
             "  bad differs from the baseline in model: good | bad*",
+            "regression gate: NOT passed · exit code 1: *",
         ]
     )
 
@@ -57,7 +59,10 @@ def test_failures_that_could_be_chance_are_forgiven(pytester: pytest.Pytester, s
     result.assert_outcomes(passed=3, failed=2)
     assert result.ret == OK
     result.stdout.fnmatch_lines(
-        ["regression gate: passed", "  No difference is shown:*p = 0.45:*chance makes*45 of 100 times*"]
+        [
+            "  No difference is shown:*p = 0.45:*chance makes*45 of 100 times*",
+            "regression gate: passed · exit code 0: *",
+        ]
     )
 
 
@@ -70,13 +75,15 @@ def test_too_few_runs_show_nothing_and_say_so(pytester: pytest.Pytester, suite: 
 def test_it_holds_beside_a_pass_rate(pytester: pytest.Pytester, suite: Path, baseline: Path) -> None:
     result = _gated(pytester, baseline, _bot(pytester, "bad", 0), "--min-pass-rate=0", suite)
     assert result.ret == FAILED
-    result.stdout.fnmatch_lines(["pass-rate gate: reached", "regression gate: NOT passed"])
+    result.stdout.fnmatch_lines(["pass-rate gate: reached · regression gate: NOT passed · exit code 1: *"])
 
 
-def test_what_was_not_scored_shuts_it(pytester: pytest.Pytester, suite: Path, baseline: Path) -> None:
+def test_what_was_not_scored_leaves_it_undecided(pytester: pytest.Pytester, suite: Path, baseline: Path) -> None:
     result = _gated(pytester, baseline, _bot(pytester, "bad", 3), "-x", suite)
-    assert result.ret == FAILED
-    result.stdout.fnmatch_lines(["regression gate: NOT passed", "  bad: 1 of 5 planned trials not scored (1 not_run)"])
+    assert result.ret == UNDECIDED
+    result.stdout.fnmatch_lines(
+        ["  bad: 1 of 5 planned trials not scored (1 not_run)", "regression gate: undecided · exit code 75: *"]
+    )
 
 
 def test_another_suite_is_refused_before_the_first_trial(

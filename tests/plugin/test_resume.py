@@ -52,7 +52,7 @@ def test_the_same_command_goes_on(
     result.assert_outcomes(passed=2, failed=2)
     assert result.ret == pytest.ExitCode.OK  # the gate sees the trial that an earlier process recorded, too
     result.stdout.fnmatch_lines(
-        [f"campaign   continues {pack.name}: 2 of 4 trials are scored", "raw * 2/4 *", "pass-rate gate: reached"]
+        [f"campaign   continues {pack.name}: 2 of 4 trials are scored", "raw * 2/4 *", "pass-rate gate: reached · *"]
     )
     result.stdout.fnmatch_lines_random(
         ["*test_hello?bot-run1? PASSED (recorded)*" if not words else "*PASSED (recorded)*test_hello?bot-run1?*"]
@@ -84,8 +84,8 @@ def test_a_recorded_failure_says_what_it_said_and_fails_again(
         [
             "count.txt holds `none`; one integer*",
             "(recorded on *; not run again)",
-            "*cause checker_rejected*",
-            "turn 2",
+            "wrong_answer: checker_rejected · *",
+            "turn 2 *",
             "*#turn=2",
         ]
     )

@@ -42,14 +42,10 @@ def test_a_run_from_header_to_summary(pytester: pytest.Pytester, suite: Path, mi
             "*_ test_count[[]bot-run1[]] _*",
             '>*assert trial.int("count.txt") == trial.facts?"lines"?',
             "E *AssertionError: count.txt is missing",
-            "*- verdict -*",
-            "gave_up_mid_plan · cause budget_exhausted · policy native",
-            "ended by turn_limit · 4 turns · 4 tool calls *",
-            "*- last turns -*",
-            "turn 2",
-            '  calls   fs_read {"path": "data.txt"}',
-            "turn 4",
-            "*- transcript -*",
+            "tiny/test_task_02_count.py:11: gave_up_mid_plan: budget_exhausted · ended by turn_limit · 4 turns · *",
+            'turn 3 calls fs_read {"path": "data.txt"}',
+            "       ok x x *",
+            'turn 4 calls fs_read {"path": "data.txt"}',
             "agentcore-results/*/data/transcripts/*.jsonl#turn=4",
             "*= bot · policy native · sandbox * =*",
             "task (policy native)  passed  latency  calls  turns  notes",
@@ -66,7 +62,7 @@ def test_a_run_from_header_to_summary(pytester: pytest.Pytester, suite: Path, mi
             "*1 failed, 1 passed in *",
         ]
     )
-    result.stdout.no_fnmatch_line("turn 1")
+    result.stdout.no_fnmatch_line("turn 1*")
     assert not re.search(r"pytest_agentcore/\w+/\w+\.py:\d+", result.stdout.str())
     cited = next(line for line in result.stdout.lines if "#turn=" in line)
     assert (pytester.path / cited.partition("#")[0]).is_file()
