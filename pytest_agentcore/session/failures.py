@@ -144,10 +144,8 @@ class Failure:
             )
             replace(entry, reprfuncargs=None, reprlocals=None).toterminal(tw)
         # a sentence without a line of source is ours, and has room for it
-        room, wrong = (
-            ERROR_ROWS if source else 2 * ERROR_ROWS,
-            [line for line in wrong if line.removeprefix("E").strip()],
-        )
+        room = ERROR_ROWS if source else 2 * ERROR_ROWS
+        wrong = [line for line in wrong if line.removeprefix("E").strip()]
         while wrong and room:
             rows = room - (len(wrong) > 1)  # the last is for how many lines are left out
             shown = clip(wrong.pop(0), rows * tw.fullwidth) if rows else f"{ELLIPSIS} {len(wrong)} more lines: -v"
