@@ -236,7 +236,7 @@ class ModelEntry:
     """`import_name/path/inside` of that distribution."""
     sha256: str = ""
     """Of the file; empty where it is not known."""
-    base_url: str = ""
+    base_url: str = field(default="", repr=False)  # it may hold a key, and tracebacks show values of variables
     """Of an endpoint, e.g. `https://host/v1`."""
     model: str = ""
     """What the endpoint calls it."""

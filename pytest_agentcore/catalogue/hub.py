@@ -15,7 +15,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from pytest_agentcore.catalogue.files import (
     remember_digest,
 )
 from pytest_agentcore.errors import UsageError
+from pytest_agentcore.redact import ScrubbedRecords, Secrets
 from pytest_agentcore.untrusted import visible
 
 _SAFE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
@@ -175,7 +176,8 @@ def _explained(entry: ModelEntry) -> Iterator[None]:
     try:
         if constants.HF_HUB_OFFLINE:
             raise OfflineModeIsEnabled
-        yield
+        with closing(ScrubbedRecords(Secrets().scrub)):  # nor in the logs of the libraries below
+            yield
     except (OSError, HTTPError, HFValidationError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         login, cut = f"; {_LOGIN}" if status in (401, 403) else "", getattr(error, "strerror", None) or "cut short"

@@ -72,7 +72,7 @@ def entry_lines(entry: ModelEntry, *, over_shipped: bool = False) -> Iterator[st
 def source_of(entry: ModelEntry) -> str:
     """Where a model comes from, in a few words."""
     if entry.base_url:
-        return f"{urlsplit(entry.base_url).netloc} {entry.model}"
+        return f"{urlsplit(entry.base_url).netloc.rpartition('@')[2]} {entry.model}"
     if entry.package:
         return f"package {entry.package}"
     if entry.repo:

@@ -6,10 +6,11 @@ import difflib
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from pytest_agentcore.catalogue.entry import AGENTS, ENDPOINT, LLAMA, SCRIPTED, ModelEntry, slug_of
 from pytest_agentcore.catalogue.files import (
@@ -22,7 +23,7 @@ from pytest_agentcore.catalogue.files import (
 )
 from pytest_agentcore.catalogue.registry import Registry, shipped
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.redact import redact
+from pytest_agentcore.redact import REDACTED, Secrets, redact_address, secrets_in
 
 ELSEWHERE = ("hf:", "ollama:")
 """Beginnings of spellings whose rest is no path here."""
@@ -130,6 +131,14 @@ def _has_hub() -> bool:
     return importlib.util.find_spec("huggingface_hub") is not None
 
 
+def secrets_of(entries: Iterable[ModelEntry]) -> Secrets:
+    """Keys of endpoints, and the secrets in their addresses and those of proxies: no log and no report shows them."""
+    asked = [entry for entry in entries if entry.backend == ENDPOINT]
+    keys = (os.environ.get(entry.api_key_env or DEFAULT_KEY, "") for entry in asked)
+    addresses = [*(entry.base_url for entry in asked), *(getproxies().values() if asked else ())]
+    return Secrets(*keys, *(secret for address in addresses for secret in secrets_in(address)))
+
+
 def entry_at(name: str, base_url: str, known: Mapping[str, ModelEntry]) -> ModelEntry:
     """A model at an address. A name of the registry brings its sampling values, policy and, for endpoints, all else.
 
@@ -159,7 +168,9 @@ def checked_url(url: str) -> str:
     except ValueError:  # brackets that nothing closes, a port that is none
         is_address = False
     if not is_address:
-        raise UsageError(f"--agentcore-base-url {redact(url)!r}: must be an address such as http://127.0.0.1:8080/v1")
+        # what stands before an @ may be a password that no address can hold as it is
+        shown = redact_address(f"{REDACTED}@{url.rpartition('@')[2]}" if "@" in url else url)
+        raise UsageError(f"--agentcore-base-url {shown!r}: must be an address such as http://127.0.0.1:8080/v1")
     return url.rstrip("/")
 
 

@@ -34,7 +34,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
     return {
         "model": manifest.model,
         "model's content": backend.get("sha256") or entry.get("sha256") or manifest.requested,
-        **{word: redact(entry.get(key) or "") for key, word in _ENTRY.items()},
+        **{word: redact({key: entry.get(key) or ""})[key] for key, word in _ENTRY.items()},
         "suite": f"{suite.name} {suite.version}",
         "suite's content": manifest.judged_by,
         "policy": manifest.policy,

@@ -17,6 +17,7 @@ import pytest
 
 import pytest_agentcore
 from pytest_agentcore.analysis.gate import UNDECIDED
+from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
 from pytest_agentcore.pack.manifest import PlannedTrial
@@ -29,7 +30,16 @@ from pytest_agentcore.session.recording import PlanLine, Recording
 from pytest_agentcore.session.terminal import Screen, outcome_word, shown
 from pytest_agentcore.session.trials import FINISHED, Models, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
-from pytest_agentcore.session.verdicts import RECORDED, RESULT, SPAN, call_checker, hide_harness, judge, report_recorded
+from pytest_agentcore.session.verdicts import (
+    RECORDED,
+    RESULT,
+    SPAN,
+    call_checker,
+    hide_harness,
+    hide_secrets,
+    judge,
+    report_recorded,
+)
 from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -59,6 +69,7 @@ class CampaignSession:
     ) -> None:
         self.config, self.controller = config, controller
         self._experiment, self._models, self._trials = experiment, models, Trials(experiment, models, executor)
+        self._secrets = secrets_of(setup.entry for setup in experiment.setups.values())
         self._breaker = Breaker(experiment.settings.max_infra_errors, executor.cancel)
         self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
@@ -201,6 +212,7 @@ class CampaignSession:
             others = [(trial.task, trial.run) for trial in self._experiment.other_shards]
             plan = {"plan": self._plan, "others": others} if is_first else {"plan": (), "others": ()}
             setattr(report, NEWS, plan | json.loads(json.dumps(news, default=dict)))
+        hide_secrets(report, item.config, self._secrets)
         return report
 
     def _specs(self) -> list[dict[str, Any]]:

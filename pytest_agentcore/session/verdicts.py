@@ -13,6 +13,7 @@ from pytest_agentcore.checks.ask import COLOUR, describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError
 from pytest_agentcore.pack.csv import to_milliseconds
 from pytest_agentcore.pack.transcript import address_of
+from pytest_agentcore.redact import Secrets
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.session.trials import FINISHED
 from pytest_agentcore.session.usage import record_errors
@@ -66,6 +67,15 @@ def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
         if inside and called.is_relative_to(harness) and not called.is_relative_to(harness / "suites"):
             entry.tb_next = None
         entry = entry.tb_next
+
+
+def hide_secrets(report: pytest.TestReport, config: pytest.Config, secrets: Secrets) -> None:
+    """Take secrets out of a failure's text, where `--showlocals` or a checker's own values have put them."""
+    if report.failed and secrets:
+        shown = config.hook.pytest_report_to_serializable(config=config, report=report)
+        if (hidden := secrets.hide(shown)) != shown:
+            made = config.hook.pytest_report_from_serializable(config=config, data=hidden)
+            report.longrepr, report.sections = made.longrepr, made.sections
 
 
 def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item) -> bool:

@@ -14,20 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
+from pytest_agentcore.backends.openai.calls import StreamedCalls
+from pytest_agentcore.backends.openai.charges import Charge, EndpointFault, charge_of_finish
 from pytest_agentcore.backends.openai.client import EndpointClient, Pump, refuses_key
-from pytest_agentcore.backends.openai.protocol import FIELDS, OPTIONAL, Collected, body, lost_by
+from pytest_agentcore.backends.openai.protocol import FIELDS, OPTIONAL, Collected, body, count_of, lost_by, table_of
 from pytest_agentcore.backends.openai.reading import read_reply
+from pytest_agentcore.backends.reading import offered
 from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry
-from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url
+from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url, secrets_of
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
-
-_FULL = re.compile(
-    r"context[ _](?:length|window|size)|exceed_context_size|maximum context|prompt is too long|too many tokens"
-    r"|token count.{0,40}exceeds",
-    re.I,
-)
 
 
 class OpenAIBackend:
@@ -45,7 +42,7 @@ class OpenAIBackend:
         parts = urlsplit(url)
         # without user, password, query and fragment
         self._shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-        self._client = EndpointClient(url, api_key_of(entry), idle_seconds=settings.idle_timeout)
+        self._client = EndpointClient(url, api_key_of(entry), secrets_of([entry]), idle_seconds=settings.idle_timeout)
         try:
             context, slots, self._facts = _said_of(self._model, url, self._client)
         except BackendError as error:
@@ -55,7 +52,7 @@ class OpenAIBackend:
                 state = "does not take the key in" if api_key_of(entry) else "wants a key; set"
                 sentence = f"{entry.name}: {self._shown} {state} {entry.api_key_env or DEFAULT_KEY} ({error})"
                 sentence += "; --agentcore-api-key-env names another variable"
-            elif error.cause is Cause.backend_unreachable:
+            elif error.cause is Cause.backend_unreachable and error.transient:
                 sentence += "; start the server, or correct --agentcore-base-url"
             raise UsageError(sentence) from None
         self.slots = settings.slots or slots or 64  # where it does not say how many it takes
@@ -70,27 +67,41 @@ class OpenAIBackend:
 
     def complete(self, request: Request) -> Reply:
         """See `Backend.complete`."""
-        began = time.monotonic()
         if finish := request.cut_short():
             return Reply(text="", content="", finish=finish)
         context, taken = self._context, self._growth.before(request)
         if context is not None and taken + MIN_ROOM > context:
             left = f"{max(0, context - taken)} of {context} tokens are left in the context"
             raise EndOfTrial(StopReason.context_overflow, left)
+        began = time.monotonic()
+        try:
+            reply = self._reply(request)
+        except EndpointFault as fault:
+            fault.args = (self._client.scrubbed(str(fault)),)
+            if fault.charge is not Charge.malformed:
+                raise
+            problem = f"The call that you wrote cannot be read: {fault}. Nothing was run; make the call again."
+            reply = Reply(text=fault.wrote or str(fault), content="", problems=(problem,))
+        return replace(self._without_secrets(reply), seconds=time.monotonic() - began)
+
+    def _reply(self, request: Request) -> Reply:
+        """Ask, and read what came."""
         collected, finish = self._ask(request)
         # a server that counts nothing sends about a token with each piece; what its prompts hold is not known
         usage = collected.counted() or Usage(reply_tokens=len(collected.pieces))
         self._growth.check(request, usage)
         self._reasoning_field = self._reasoning_field or collected.reasoning_field
-        # a server that repeats the key must not get it into a transcript
-        scrubbed = self._client.scrubbed
-        if scrubbed(collected.text) != collected.text:
-            collected.pieces[:] = [scrubbed(collected.text)]
-            collected.content, collected.reasoning = scrubbed(collected.content), scrubbed(collected.reasoning)
-            for call in collected.calls:
-                call.name, call.arguments = scrubbed(call.name), scrubbed(call.arguments)
-        reply = read_reply(collected, request, finish)
-        return replace(reply, finish=finish, usage=usage, seconds=time.monotonic() - began)
+        return replace(read_reply(collected, request, finish), finish=finish, usage=usage)
+
+    def _without_secrets(self, reply: Reply) -> Reply:
+        """A server that repeats the key must not get it into a transcript."""
+        said = {name: getattr(reply, name) for name in ("text", "content", "reasoning", "problems", "repairs")}
+        said["tool_calls"] = [(call.name, dict(call.arguments)) for call in reply.tool_calls]
+        if (hidden := self._client.scrubbed(said)) == said:
+            return reply
+        told = zip(reply.tool_calls, hidden.pop("tool_calls"), strict=True)
+        calls = tuple(replace(call, name=name, arguments=arguments) for call, (name, arguments) in told)
+        return replace(reply, **hidden, tool_calls=calls)
 
     def _ask(self, request: Request) -> tuple[Collected, FinishReason]:
         """Send the request; again at once, in other words, where the endpoint does not take these."""
@@ -99,31 +110,33 @@ class OpenAIBackend:
         while True:
             try:
                 collected, finish = self._stream(replace(request, max_reply_tokens=ceiling))
-            except BackendError as error:
-                if error.cause is not Cause.backend_refused:
-                    raise
-                ceiling = self._other_words(error, request, ceiling)
+            except EndpointFault as fault:
+                ceiling = self._other_words(fault, request, ceiling)
                 continue
             if finish is FinishReason.length and ceiling < request.max_reply_tokens:
                 finish = FinishReason.context
             return collected, finish
 
-    def _other_words(self, error: BackendError, request: Request, ceiling: int) -> int:
+    def _other_words(self, fault: EndpointFault, request: Request, ceiling: int) -> int:
         """Note what to leave out of the next try; returns its ceiling of the reply, lower where the context is full.
 
         Raises:
             EndOfTrial: the context is full.
             BackendError: nothing about the request can be changed.
         """
-        said = str(error)
-        if _FULL.search(said):
+        said = str(fault)
+        if fault.charge is Charge.context:
             if ceiling <= MIN_ROOM:
                 raise EndOfTrial(StopReason.context_overflow, said)
             return max(MIN_ROOM, ceiling // 2)
-        unknown = {key for key in (*OPTIONAL, "max_tokens") if re.search(rf"\b{key}\b", said)}
+        if fault.charge is Charge.ceiling:
+            told = f"the endpoint gives no reply of {ceiling} tokens; lower --agentcore-reply-tokens ({said})"
+            raise EndpointFault(told, Charge.ceiling)
+        thoughts = [self._reasoning_field] if self._reasoning_field and _thinks(request) else []
+        unknown = {key for key in (*OPTIONAL, *thoughts, "max_tokens") if re.search(rf"\b{key}\b", said)}
         unknown -= self._left_out.union(self._never_sent)
-        if not unknown:
-            raise error
+        if fault.charge is not Charge.refused or not unknown:
+            raise fault
         if not (off := {key for key in unknown if not lost_by(key, request.sampling)}):
             _refuse_lost(unknown, request, said)
         self._left_out |= off
@@ -136,25 +149,35 @@ class OpenAIBackend:
             BackendError: the endpoint failed, refused the request, or fell silent.
         """
         left_out = self._left_out.union(self._never_sent)
-        sent = body(request, self._model, reasoning_field=self._reasoning_field, left_out=left_out)
-        collected, began = Collected(), time.monotonic()
+        thoughts = "" if self._reasoning_field in left_out else self._reasoning_field
+        sent = body(request, self._model, reasoning_field=thoughts, left_out=left_out)
+        names = [tool.name for tool in offered(request.tools, request.policy)]
+        collected, began = Collected(StreamedCalls(names)), time.monotonic()
         stop: FinishReason | None = None
-        with closing(Pump(lambda: self._client.stream(sent), request, self._settings.idle_timeout)) as pump:
-            for chunk in pump:
-                pieces = collected.take(chunk)
-                for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
-                    stop = FinishReason.watch if request.watch(piece) else request.cut_short()
+        pump = Pump(lambda: self._client.stream(sent), request, self._settings.idle_timeout)
+        try:
+            with closing(pump):
+                for chunk in pump:
+                    pieces = collected.take(chunk)
+                    for behind, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+                        stop = FinishReason.watch if request.watch(piece) else request.cut_short()
+                        if stop:
+                            # pieces that came in the same chunk behind this one were never watched: they do not count
+                            del collected.pieces[len(collected.pieces) - behind :]
+                            break
                     if stop:
-                        # pieces that came in the same chunk behind this one were never watched: they do not count
-                        del collected.pieces[len(collected.pieces) - behind :]
                         break
-                if stop:
-                    break
+        except EndpointFault as fault:
+            if fault.charge is not Charge.context or not collected.pieces:
+                raise
+            return collected, FinishReason.context  # it says in the middle of a reply that this has filled the context
         stop = stop or pump.cut_short
         if stop is None:
             if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
                 self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
-            return collected, _finish(collected, request.max_reply_tokens)
+            collected.complete = pump.complete
+            shown = self._client.words(str(collected.finish))
+            return collected, _finish(collected, request.max_reply_tokens, self._context, shown)
         # a deadline that passed while the endpoint sent next to nothing is not the model's; nor is the endpoint blamed
         # for a reply that was begun shortly before the trial's end
         spent, came = time.monotonic() - began, len(collected.pieces)
@@ -201,16 +224,14 @@ def _said_of(model: str, base_url: str, client: EndpointClient) -> tuple[int | N
     if found.get("owned_by") == "llamacpp":
         # llama.cpp's own server tells its file, its slots and the context of one slot
         props = client.get(f"{base_url.partition('?')[0].removesuffix('/v1')}/props")
-        context = (props.get("default_generation_settings") or {}).get("n_ctx")
-        file, server = PurePosixPath(str(props.get("model_path", ""))).name, str(props.get("build_info", ""))
+        context = count_of(table_of(props.get("default_generation_settings")).get("n_ctx"))
+        file, server = PurePosixPath(str(props.get("model_path") or "")).name, str(props.get("build_info") or "")
         told = {key: client.words(value) for key, value in (("file", file), ("server", server)) if value}
-        slots, facts = int(props.get("total_slots") or 0), {"engine": "llama.cpp server", **told}
-        return context if isinstance(context, int) else None, slots, facts
+        return context or None, count_of(props.get("total_slots")), {"engine": "llama.cpp server", **told}
     if names and model not in names:
         listed_names = client.words(", ".join(names[:5]) + (" …" if names[5:] else ""))
         return None, None, {"warning": f"the endpoint lists no model {model!r}; it has {listed_names}"}
-    length = found.get("max_model_len")  # vLLM's
-    return length if isinstance(length, int) else None, None, {}
+    return count_of(found.get("max_model_len")) or None, None, {}  # vLLM's
 
 
 def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") -> None:
@@ -227,29 +248,40 @@ def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") ->
         )
 
 
-def _finish(collected: Collected, ceiling: int) -> FinishReason:
-    """How a stream that came to its end ended.
+def _finish(collected: Collected, ceiling: int, context: int | None, shown: str) -> FinishReason:
+    """How a stream that came to its end ended; `shown` is its finish reason, fit to be shown.
 
     Raises:
-        BackendError: it held no reply, or broke off.
+        EndpointFault: it held no reply, or broke off.
     """
     if not collected.choices:
-        raise BackendError("the endpoint's reply has no choices", transient=True)
-    if not collected.finish:
-        raise BackendError("the endpoint's reply broke off", Cause.backend_unreachable, transient=True)
-    # that generating failed is said by vLLM's and SGLang's `abort`, and by OpenRouter's `error`
-    if collected.finish.lower() in ("error", "abort", "aborted", "cancelled", "canceled"):
-        raise BackendError(f"the endpoint ended its reply with finish_reason {collected.finish!r}", transient=True)
-    if collected.finish in ("tool_calls", "function_call") and not (collected.calls or collected.content.strip()):
-        raise BackendError("the endpoint says that its reply made a call, and sent none", transient=True)
-    if collected.finish == "content_filter":
-        raise BackendError("the endpoint's content filter cut the reply off", Cause.backend_refused)
-    if collected.finish != "length":
-        return FinishReason.stop
+        raise EndpointFault("the endpoint's reply has no choices", Charge.failed)
+    counted, empty = collected.counted(), not collected.text.strip()
+    if collected.finish is None and (empty or not collected.complete):
+        raise EndpointFault("the endpoint's reply broke off", Charge.unreachable)
+    charge = Charge.answered if collected.finish is None else charge_of_finish(collected.finish)
+    if charge in (Charge.answered, Charge.called) and empty and collected.counts_none:
+        raise EndpointFault("the endpoint's reply is empty, and no token of the model's went into it", Charge.failed)
+    if (charge is Charge.malformed and not collected.calls) or (charge is Charge.context and empty):
+        raise EndpointFault(f"the endpoint's word for it is '{shown}'", charge, wrote=collected.text)
+    if charge is Charge.refused:
+        raise EndpointFault("the endpoint's content filter cut the reply off", charge)
+    if charge.cause:
+        raise EndpointFault(f"the endpoint ended its reply with finish_reason '{shown}'", charge)
+    if charge in (Charge.answered, Charge.called) and _is_cut(collected, counted, ceiling, context):
+        charge = Charge.length
     # fewer tokens than were allowed: the context is what was full. A server that counts nothing is believed, since its
     # pieces are no tokens: a character of several tokens comes as one piece
-    counted = collected.counted()
-    return FinishReason.context if counted and counted.reply_tokens < ceiling else FinishReason.length
+    if charge is Charge.context or (charge is Charge.length and counted and counted.reply_tokens < ceiling):
+        return FinishReason.context
+    return FinishReason.length if charge is Charge.length else FinishReason.stop
+
+
+def _is_cut(collected: Collected, counted: Usage | None, ceiling: int, context: int | None) -> bool:
+    """Whether a reply was cut off although its server says that it ended by itself, as some do of one cut in a call."""
+    if counted is None or (collected.finish is not None and collected.calls.are_whole):
+        return False
+    return counted.reply_tokens >= ceiling or 0 < (context or 0) <= counted.prompt_tokens + counted.reply_tokens
 
 
 class PromptGrowth:
@@ -257,6 +289,10 @@ class PromptGrowth:
 
     def __init__(self) -> None:
         self._last: dict[TrialKey, tuple[int, Usage]] = {}
+        self._most = 0
+        """The longest prompt that was counted."""
+        self._counts_new = False
+        """Whether the server was found to count only what its cache does not hold."""
         self._lock = threading.Lock()
 
     def before(self, request: Request) -> int:
@@ -274,18 +310,35 @@ class PromptGrowth:
         messages, last = self._known(request)
         with self._lock:
             self._last[request.trial] = (len(request.messages), usage)
-        if not usage.prompt_tokens:
+            most, self._most = self._most, max(self._most, usage.prompt_tokens)
+        if not usage.prompt_tokens or self._counts_new:
             return
+        evidence = self._evidence(request, messages, last.prompt_tokens, usage.prompt_tokens)
+        if not evidence:
+            return
+        # It may count only what its cache does not hold: nothing was cut off in front where most of the last prompt
+        # came from the cache, and a count that is small beside others and just enough for what is new is one of that.
+        new = request.messages[messages:] if messages else request.messages[-1:]
+        size = sum(len(message.content.encode("utf-8", "replace")) + 128 for message in new)
+        kept = last.prompt_tokens and 4 * usage.cached_tokens >= 3 * last.prompt_tokens
+        small = not usage.cached_tokens and 2 * usage.prompt_tokens < most
+        if (small and least_tokens(new) <= usage.prompt_tokens <= size // 2) or (
+            kept and usage.cached_tokens < usage.prompt_tokens
+        ):
+            self._counts_new = True
+            return
+        said = f"the endpoint cuts the conversation silently: {evidence}; give it a larger context"
+        raise BackendError(said, Cause.prompt_truncated)
+
+    def _evidence(self, request: Request, messages: int, before: int, prompt: int) -> str:
+        """A sentence about what shows that a prompt of so many tokens holds less than was sent; empty for nothing."""
         least, added = least_tokens(request.messages), max(1, least_tokens(request.messages[messages:]))
-        grown, evidence = usage.prompt_tokens - last.prompt_tokens, ""
-        if usage.prompt_tokens < least:
-            evidence = f"it counts {usage.prompt_tokens} tokens in a conversation of at least {least}"
+        if prompt < least:
+            return f"it counts {prompt} tokens in a conversation of at least {least}"
         # templates take earlier thoughts out again: then prompts may shrink
-        elif last.prompt_tokens and grown < added and not _thinks(request):
-            evidence = f"its prompt grew by {grown} tokens while at least {added} were added to the conversation"
-        if evidence:
-            said = f"the endpoint cuts the conversation silently: {evidence}; give it a larger context"
-            raise BackendError(said, Cause.prompt_truncated)
+        if before and prompt - before < added and not _thinks(request):
+            return f"its prompt grew by {prompt - before} tokens while at least {added} were added to the conversation"
+        return ""
 
     def _known(self, request: Request) -> tuple[int, Usage]:
         """How many messages the trial's last request had, and its usage; nothing where the trial began anew."""

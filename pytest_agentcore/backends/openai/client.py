@@ -6,19 +6,33 @@ import contextlib
 import gc
 import ipaddress
 import json
+import os
 import queue
+import re
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pytest_agentcore.backends.base import FinishReason, Request
-from pytest_agentcore.errors import BackendError
-from pytest_agentcore.redact import REDACTED, redact
+from pytest_agentcore.backends.openai.charges import (
+    Charge,
+    EndpointFault,
+    charge_of_error,
+    error_in,
+    plain,
+    status_of,
+    words_of,
+    written_by_model,
+)
+from pytest_agentcore.errors import BackendError, UsageError
+from pytest_agentcore.redact import ScrubbedRecords, Secrets, redact_address
 from pytest_agentcore.trial.modes import Cause
 
 Chunk = Mapping[str, Any]
@@ -30,7 +44,18 @@ CONNECT_SECONDS = 10.0
 class EndpointClient:
     """One endpoint; may be used from several threads."""
 
-    def __init__(self, base_url: str, key: str, *, idle_seconds: float) -> None:
+    def __init__(self, base_url: str, key: str, secrets: Secrets, *, idle_seconds: float) -> None:
+        """Make a client; nothing is sent.
+
+        Args:
+            base_url: up to and with `/v1`.
+            key: what it is asked with; may be empty.
+            secrets: what is in no log from now on, and in no word of the endpoint's.
+            idle_seconds: longest silence.
+
+        Raises:
+            UsageError: the certificates or the proxy that the environment names cannot be used.
+        """
         # importing the package makes seventy thousand objects that stay for good. The garbage collector is kept away
         # from them, now and later: going through them over and over, most of all when pytest collects at its end,
         # took an eighth of the processor time of a short campaign
@@ -43,14 +68,31 @@ class EndpointClient:
             if collects:
                 gc.enable()
 
-        self._openai, self._key = openai, key
+        self._openai = openai
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
-        local = is_local(base_url)
-        plain = local and base_url.startswith("http:")  # no TLS: reading the system's certificates takes long
-        web = openai.DefaultHttpxClient(trust_env=not local, verify=not plain, follow_redirects=not plain)
+        local, plain = is_local(base_url), base_url.startswith("http:")
+        self._proxy = "" if local else _proxy_of(base_url)
+        self._secrets, self._records = secrets, ScrubbedRecords(secrets.scrub)
+        address = urlsplit(base_url)
+        user, _, password = map(unquote, address.netloc.rpartition("@")[0].partition(":"))
+        try:
+            # without TLS there is nothing to verify, and reading the system's certificates takes long; a redirect to
+            # an https address is therefore not followed but told
+            verify = not plain and _certificates()
+            web = openai.DefaultHttpxClient(
+                trust_env=not local,
+                verify=verify,
+                follow_redirects=not plain,
+                auth=(user, password) if user or password else None,
+            )
+        except (ValueError, ImportError) as error:
+            said = self.words(str(error))
+            raise UsageError(
+                f"the proxy {redact_address(self._proxy)} of the environment cannot be used: {said}"
+            ) from None
         self._client = openai.OpenAI(
-            base_url=base_url.partition("?")[0],
-            default_query=dict(parse_qsl(urlsplit(base_url).query)),  # the package would put its paths behind it
+            base_url=urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", "")),
+            default_query=dict(parse_qsl(address.query)),  # the package would put its paths behind it
             api_key=key or "none",  # the client insists on one, local servers look at none
             max_retries=0,
             timeout=openai.Timeout(idle_seconds, connect=min(CONNECT_SECONDS, idle_seconds)),
@@ -99,13 +141,14 @@ class EndpointClient:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def scrubbed(self, text: str) -> str:
-        """Without the key, whoever wrote it."""
-        return text.replace(self._key, REDACTED) if self._key else text
+    def scrubbed(self, value: Any) -> Any:
+        """A text, or JSON with texts in it, without the key and what is secret in the address, whoever wrote it."""
+        return self._secrets.hide(value)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._records.close()
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -115,54 +158,95 @@ class EndpointClient:
         except self._openai.APIStatusError as error:
             raise self._of_status(error) from None
         except self._openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            said = f"the endpoint cannot be reached: {self.words(str(cause) or type(cause).__name__)}"
-            raise BackendError(said, Cause.backend_unreachable, transient=True) from None
+            raise self._of_connection(error) from None
         except self._openai.OpenAIError as error:
-            raise BackendError(f"the endpoint reports an error: {self.words(str(error))}", transient=True) from None
-        except (ValueError, TypeError) as error:  # what the server sent is no JSON, or no chat completion
-            said = f"the endpoint's reply cannot be read: {self.words(str(error))}"
-            raise BackendError(said, transient=True) from None
+            raise self.fault("the endpoint reports an error", str(error)) from None
+        except (ValueError, TypeError, RecursionError) as error:  # it sent no JSON, or no chat completion
+            raise self.fault("the endpoint's reply cannot be read", str(error)) from None
 
-    def _of_status(self, error: Any) -> BackendError:
-        # the server's own sentence, where it has the protocol's shape; else whatever it says
-        body = error.body
-        inner = body.get("error", body) if isinstance(body, Mapping) else body
-        if not isinstance(inner, Mapping):
-            words = str(inner or error.message)
-        elif not (words := " · ".join(str(word) for word in (inner.get("message"), inner.get("code")) if word)):
-            # the findings of FastAPI's validation, without the request that it repeats
-            details = body["detail"] if isinstance(body.get("detail"), list) else ()
-            found = (detail for detail in details if isinstance(detail, Mapping))
-            words = " · ".join(f"{detail.get('loc')}: {detail.get('msg')}" for detail in found)
-            unsaid = str(error.response.reason_phrase or error.message)
-            words = words or (json.dumps(body, ensure_ascii=False) if body else unsaid)
-        status = int(error.status_code)
-        said = f"the endpoint answers {status}: {self.words(words)}"
-        if status in (429, 503, 529) and "insufficient_quota" not in said:  # of OpenAI's, which no waiting mends
-            # the header holds a number of seconds or a date
-            wait, header = None, error.response.headers.get("retry-after") or ""
-            with contextlib.suppress(ValueError):
-                wait = max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-            with contextlib.suppress(ValueError):
-                wait = max(0.0, float(header))
-            return BackendError(said, Cause.backend_overloaded, transient=True, retry_after=wait)
-        if status in (408, 502, 504):
-            return BackendError(said, Cause.backend_unreachable, transient=True)
-        if status >= 500:  # noqa: PLR2004
-            return BackendError(said, transient=True)
-        if to := error.response.headers.get("location"):
-            said += f"; it points to {self.words(to)}"
-        return BackendError(said, Cause.backend_refused)
+    def _of_status(self, error: Any) -> EndpointFault:
+        body, headers = error.body, error.response.headers
+        # the header holds a number of seconds or a date
+        wait, header = None, headers.get("retry-after") or ""
+        with contextlib.suppress(ValueError):
+            wait = max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        with contextlib.suppress(ValueError):
+            wait = max(0.0, float(header))
+        status, to = int(error.status_code), headers.get("location")
+        more = f"; it points to {self.words(to)}" if to else ""
+        body = body or error.response.reason_phrase or error.message
+        return self.fault(f"the endpoint answers {status}", body, status, wait, more)
+
+    def _of_connection(self, error: Any) -> EndpointFault:
+        """Name certificates and proxies, which the libraries below have words of their own for."""
+        chain: list[BaseException] = [error]
+        while (below := chain[-1].__cause__ or chain[-1].__context__) and below not in chain:
+            chain.append(below)
+        said = self.words(str(chain[1] if len(chain) > 1 else error) or type(chain[-1]).__name__)
+        for cause in chain:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                said = f"its certificate is not trusted ({cause.verify_message}); name its authority's in SSL_CERT_FILE"
+                return EndpointFault(f"the endpoint cannot be reached: {said}", Charge.blocked)
+            if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+                said = "it speaks no TLS there; is its address one with http:// instead of https://?"
+                return EndpointFault(f"the endpoint cannot be reached: {said}", Charge.blocked)
+        refused = any(type(cause).__name__ == "ProxyError" for cause in chain)
+        if self._proxy:
+            said = f"{said} (through the proxy {redact_address(self._proxy)} of the environment)"
+        return EndpointFault(
+            f"the endpoint cannot be reached: {said}", Charge.blocked if refused else Charge.unreachable
+        )
+
+    def fault(
+        self, what: str, body: Any, status: int | None = None, retry_after: float | None = None, more: str = ""
+    ) -> EndpointFault:
+        """An error of the endpoint in its own words, charged by them.
+
+        Args:
+            what: how it came, as the beginning of a sentence.
+            body: what the endpoint sent.
+            status: of HTTP; one that the body names goes before it.
+            retry_after: seconds that the endpoint asked to be left alone for.
+            more: what is to stand behind its words.
+        """
+        whole = words_of(body)
+        charge = charge_of_error(whole, status_of(body) or status)
+        wrote = self.scrubbed(written_by_model(body, whole))
+        said = f"{what}: {self.words(whole)}{more}"
+        return EndpointFault(said, charge, retry_after=retry_after, status=status, wrote=wrote)
 
     def words(self, text: str) -> str:
         """A server's own words in one line, clipped and without secrets."""
-        return str(redact(self.scrubbed(" ".join(text.split()))))[:400]
+        return self._secrets.scrub(plain(text))[:400]
+
+
+def _proxy_of(url: str) -> str:
+    """The proxy that the environment names for an address; empty for none."""
+    parts, proxies = urlsplit(url), getproxies()
+    return "" if proxy_bypass(parts.hostname or "") else proxies.get(parts.scheme) or proxies.get("all", "")
+
+
+def _certificates() -> ssl.SSLContext | bool:
+    """The authorities that the environment names, or True for the system's.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
+    for variable, is_file in (("SSL_CERT_FILE", True), ("SSL_CERT_DIR", False)):
+        if path := os.environ.get(variable):
+            try:
+                return ssl.create_default_context(cafile=path if is_file else None, capath=None if is_file else path)
+            except OSError as error:  # ssl's own errors are some, too
+                why = error.strerror or str(error)
+                raise UsageError(
+                    f"{variable} names {path!r}, which holds no certificates that can be read: {why}"
+                ) from None
+    return True
 
 
 def refuses_key(error: BackendError) -> bool:
     """Whether the endpoint answered 401 or 403."""
-    return error.cause is Cause.backend_refused and any(f"answers {status}:" in str(error) for status in (401, 403))
+    return isinstance(error, EndpointFault) and error.status in (401, 403) and error.charge is Charge.refused
 
 
 def is_local(url: str) -> bool:
@@ -174,42 +258,51 @@ def is_local(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+_LIFE = re.compile(r"\W*(?:ping|keep-?alive|heartbeat)\W*", re.IGNORECASE)
+"""The whole of an event that only says that the server lives."""
+_NO_TEXT = re.compile(r":|(?:event|id|retry)\s*:|data\s*:\s*$")
+"""Lines of a stream without an event in them."""
+
+
 class _Decoder:
-    """Drops what is no event, and takes the reply of a server that was asked to stream it and did not.
+    """Drops what is no event, keeps a body that holds none, and reads on behind the end of a reply.
 
     The package's decoder makes an event without data of a comment behind an `id:` line and of a lone `retry:`, which
-    the standard says to drop, and nothing at all of a plain JSON object. At `[DONE]` the package would throw the
-    connection away; read to the end of the body it serves the next request, without another handshake.
+    the standard says to drop. At `[DONE]` the package would throw the connection away; read to the end of the body it
+    serves the next request, without another handshake.
     """
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
         self.complete = False
         """Whether `[DONE]` has come."""
+        self.heard = time.monotonic()
+        """When anything came last: a comment says that the server lives."""
+        self.body = bytearray()
+        """What came before the first event."""
 
     def iter_bytes(self, pieces: Iterator[bytes]) -> Iterator[Any]:
         """The events of a body."""
-        kept, streamed = bytearray(), False
+        streamed = False
 
         def noted() -> Iterator[bytes]:
             for piece in pieces:
+                self.heard = time.monotonic()
                 if not streamed:
-                    kept.extend(piece)
+                    self.body.extend(piece)
                 yield piece
 
         for event in self._decoder.iter_bytes(noted()):
             if event.data.startswith("[DONE]"):
                 self.complete = True
+                self.body.clear()
                 with contextlib.suppress(Exception):  # the reply is here: how the connection ends does not matter
                     deque(pieces, maxlen=0)
                 return
             if event.data:
                 streamed = True
+                self.body.clear()
                 yield event
-        if not streamed and kept.lstrip().startswith(b"{"):
-            with contextlib.suppress(ValueError):
-                line = json.dumps(json.loads(kept))
-                yield from self._decoder.iter_bytes(iter([f"data: {line}\n\n".encode()]))
 
 
 class ChunkStream:
@@ -219,17 +312,44 @@ class ChunkStream:
         self._client, self._stream = client, stream
         # the package has no way to give it one; it decodes nothing before the first chunk is asked for
         self._events = stream._decoder = _Decoder(stream._decoder)
+        self._whole = False
 
     def __iter__(self) -> Iterator[Chunk]:
         with self._client.errors():
-            for chunk in self._stream:
-                if isinstance(chunk, Mapping):
+            for event in self._stream._iter_events():  # before the package looks for errors of one shape only
+                if _LIFE.fullmatch(event.data) is None and (chunk := self._chunk(event.data)):
                     yield chunk
+            # the reply of a server that was asked to stream it and did not, or a page
+            lines = self._events.body.decode("utf-8", "replace").splitlines()
+            if text := "\n".join(line for line in lines if not _NO_TEXT.match(line)).strip():
+                if chunk := self._chunk(text):
+                    yield chunk
+                self._whole = True
+
+    def _chunk(self, text: str) -> Chunk | None:
+        """The part of a reply that an event is; None where it says nothing.
+
+        Raises:
+            EndpointFault: it is an error, or no event of the protocol.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            what = "the endpoint's reply cannot be read; it says"
+            raise self._client.fault(what, text) from None
+        if (failed := error_in(data)) is not None:
+            raise self._client.fault("the endpoint reports an error", failed)
+        return data if isinstance(data, Mapping) else None
 
     @property
     def complete(self) -> bool:
         """Whether the endpoint has said that nothing more comes, even though the iterator has not ended yet."""
-        return self._events.complete
+        return self._events.complete or self._whole
+
+    @property
+    def heard(self) -> float:
+        """When anything came last, on the monotonic clock."""
+        return self._events.heard
 
     def close(self) -> None:
         """Give the connection back, or close it where the reply was not read to its end; on the thread that reads."""
@@ -282,10 +402,11 @@ class Pump:
                     # cuts: a server that ends its stream properly has had the time of the wait to do so
                     with contextlib.suppress(queue.Empty):
                         came = self._come.get_nowait()
-                elif time.monotonic() - silent_since >= self._idle_seconds:
-                    said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
-                    raise BackendError(said, Cause.backend_unreachable, transient=True) from None
                 else:
+                    silent_since = max(silent_since, self._stream.heard if self._stream else 0.0)
+                    if time.monotonic() - silent_since >= self._idle_seconds:
+                        said = f"the endpoint fell silent: nothing came for {self._idle_seconds:g} seconds"
+                        raise EndpointFault(said, Charge.unreachable) from None
                     continue
             if came is None:
                 return
@@ -294,6 +415,11 @@ class Pump:
             yield came
             silent_since = time.monotonic()
         self.cut_short = stop
+
+    @property
+    def complete(self) -> bool:
+        """Whether the endpoint has said that nothing more comes."""
+        return self._stream is not None and self._stream.complete
 
     def close(self) -> None:
         """Stop reading; where more would have come the server sees the connection go."""

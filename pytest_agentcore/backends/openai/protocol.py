@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentcore.backends.base import Message, Request
+from pytest_agentcore.backends.openai.calls import StreamedCalls
+from pytest_agentcore.backends.openai.charges import Charge, EndpointFault, charge_of_finish
 from pytest_agentcore.backends.reading import offered, short_id, tool_dicts
 from pytest_agentcore.catalogue.entry import Policy, Sampling, settings_of
-from pytest_agentcore.errors import BackendError
 from pytest_agentcore.trial.result import Usage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -86,45 +87,17 @@ THINK, END_THINK = "<think>\n", "\n</think>\n"
 
 
 @dataclass(slots=True)
-class StreamedCall:
-    """One call as far as it has come."""
-
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
-    """Raw; strict JSON if all is well."""
-
-    named_again: bool = False
-    """Whether its name came once more behind its arguments: what follows may be another call of the same tool."""
-
-    def is_over(self, call_id: str, name: str, arguments: str) -> bool:
-        """Whether a part cannot belong to this call, though it has the same index.
-
-        Some servers give every call the index 0, or none, and tell them apart by their ids or, Gemini's, not at all.
-        """
-        if name and call_id and self.id and call_id != self.id:
-            return True
-        if name and name != self.name and self.arguments:
-            return True
-        begins, ended = arguments.lstrip().startswith("{"), self.arguments.rstrip().endswith("}")
-        if not ((name or self.named_again) and begins and ended):
-            return False
-        try:
-            return isinstance(json.loads(self.arguments), dict)
-        except (ValueError, RecursionError):
-            return False
-
-
-@dataclass(slots=True)
 class Collected:
     """One streamed reply as far as it has come."""
 
+    calls: StreamedCalls
     content: str = ""
     reasoning: str = ""
     reasoning_field: str = ""
-    calls: list[StreamedCall] = field(default_factory=list)
-    finish: str = ""
-    """The server's word; empty until it came."""
+    finish: Any = None
+    """The server's word for how it ended; None until it came."""
+    complete: bool = False
+    """Whether the server has said that nothing more comes."""
     choices: int = 0
     """Chunks that had a choice in them."""
     pieces: list[str] = field(default_factory=list)
@@ -132,7 +105,6 @@ class Collected:
     usage: Mapping[str, Any] | None = None
     timings: Mapping[str, Any] | None = None
     """llama.cpp's own account."""
-    _open: dict[Any, StreamedCall] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -143,7 +115,7 @@ class Collected:
         """Take one chunk; returns the new pieces of text.
 
         Raises:
-            BackendError: it has not the protocol's shape.
+            EndpointFault: it has not the protocol's shape.
         """
         before = len(self.pieces)
         self.usage = chunk.get("usage") or self.usage
@@ -151,11 +123,14 @@ class Collected:
         try:
             for choice in (chunk.get("choices") or [])[:1]:
                 self.choices += 1
-                for piece in self._pieces(choice.get("delta") or choice.get("message") or {}):
+                # a whole message behind its parts says nothing new
+                whole = {} if self.pieces else choice.get("message")
+                for piece in self._pieces(choice.get("delta") or whole or {}):
                     self.pieces.append(piece)
-                self.finish = choice.get("finish_reason") or self.finish
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BackendError(f"a chunk of the endpoint's reply cannot be read: {error}", transient=True) from None
+                ended = choice.get("finish_reason")
+                self.finish = self.finish if ended in (None, "", False) else ended
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            raise EndpointFault(f"a chunk of the endpoint's reply cannot be read: {error}", Charge.failed) from None
         return self.pieces[before:]
 
     def _pieces(self, delta: Mapping[str, Any]) -> Iterator[str]:
@@ -173,8 +148,8 @@ class Collected:
         if said:
             self.content += said
             yield said
-        for part in calls or ():
-            yield from self._call(part)
+        for part in [calls] if isinstance(calls, Mapping) else calls or ():
+            yield from self.calls.take(part, begun=bool(self.pieces))
 
     def _thought(self, thought: str, name: str) -> Iterator[str]:
         if thought:
@@ -184,38 +159,35 @@ class Collected:
             self.reasoning += thought
             yield thought
 
-    def _call(self, part: Mapping[str, Any]) -> Iterator[str]:
-        """A part of a call: of the one that was begun at its index, or of a new one."""
-        index, call_id, function = part.get("index", 0), part.get("id") or "", part.get("function") or {}
-        name, arguments = function.get("name") or "", function.get("arguments") or ""
-        if isinstance(arguments, Mapping):  # some servers send the object itself instead of its JSON
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        call = self._open.get(index)
-        if call is None or call.is_over(call_id, name, arguments):
-            name = name or (call.name if call else "")
-            call = self._open[index] = StreamedCall(id=call_id)
-            self.calls.append(call)
-            if len(self.pieces) or len(self.calls) > 1:
-                yield "\n"
-        call.named_again = call.named_again or bool(name and call.arguments)
-        if name and name != call.name:  # MiniMax's servers repeat it in every part
-            call.name += name
-            yield name
-        if arguments:
-            call.arguments += arguments
-            yield arguments
-
     def counted(self) -> Usage | None:
         """Tokens as the server counts them; None where it does not."""
-        usage = _table(self.usage)
-        prompt, reply = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        usage = table_of(self.usage)
+        prompt, reply = (count_of(usage.get(name, usage.get(other))) for name, other in _COUNTS)
         if not prompt and not reply:
             return None
-        # OpenAI's field and vLLM's, then DeepSeek's, then llama.cpp's
-        details, timings = _table(usage.get("prompt_tokens_details")), _table(self.timings)
-        counts = (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
-        cached = next(filter(None, map(_count, counts)), 0)
-        return Usage(prompt_tokens=prompt, cached_tokens=min(prompt, cached), reply_tokens=reply)
+        # OpenAI's field and vLLM's, then DeepSeek's, then Anthropic's, then llama.cpp's
+        details, timings = table_of(usage.get("prompt_tokens_details")), table_of(self.timings)
+        named = (usage.get("prompt_cache_hit_tokens"), usage.get("cache_read_input_tokens"), timings.get("cache_n"))
+        cached = next(filter(None, map(count_of, (details.get("cached_tokens"), *named))), 0)
+        # some count the prompt without what came from the cache
+        if cached > prompt or (cached and count_of(usage.get("total_tokens")) == prompt + cached + reply):
+            prompt += cached
+        return Usage(prompt_tokens=prompt, cached_tokens=cached, reply_tokens=reply)
+
+    @property
+    def claims_call(self) -> bool:
+        """Whether the server says that the reply made a call."""
+        return self.finish is not None and charge_of_finish(self.finish) is Charge.called
+
+    @property
+    def counts_none(self) -> bool:
+        """Whether the server says that the model wrote not one token."""
+        usage = table_of(self.usage)
+        return any(usage.get(name) == 0 for name in _COUNTS[1])
+
+
+_COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+"""The protocol's names of the two counts, and Anthropic's."""
 
 
 def _parted(content: Any) -> tuple[str, str]:
@@ -239,12 +211,17 @@ def _parted(content: Any) -> tuple[str, str]:
     return said, thoughts
 
 
-def _table(value: Any) -> Mapping[str, Any]:
+def table_of(value: Any) -> Mapping[str, Any]:
+    """A value that should be an object; an empty one for what is none."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _count(value: Any) -> int:
+def count_of(value: Any) -> int:
     """Tokens; 0, which is unknown, for what is no number."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        return max(0, int(value))
+        return count if 0 < (count := int(value)) < _NO_COUNT else 0
     return 0
+
+
+_NO_COUNT = 10**9
+"""More tokens than any context holds."""

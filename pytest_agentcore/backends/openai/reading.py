@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_agentcore.backends.base import FinishReason, Reply, Request
-from pytest_agentcore.backends.openai.protocol import Collected, StreamedCall
+from pytest_agentcore.backends.openai.calls import StreamedCall
+from pytest_agentcore.backends.openai.charges import Charge, EndpointFault
+from pytest_agentcore.backends.openai.protocol import Collected
 from pytest_agentcore.backends.reading import finished, number_calls
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, RawCall, Schemas
 from pytest_agentcore.dialects.families import DIALECTS, GENERIC
-from pytest_agentcore.dialects.json_codec import JsonCodec, read_json
+from pytest_agentcore.dialects.json_codec import JsonCodec
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.literals import read_loosely
 from pytest_agentcore.dialects.parse import parse
@@ -32,11 +34,14 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
             held against the endpoint.
 
     Raises:
-        BackendError: the endpoint did not do its part: it passed a well-formed call on as text (native), or a reply
-            without a call where one was required, or one that went on and on after a call in the text (constrained).
+        BackendError: the endpoint did not do its part: it sent calls that cannot be put together, or none where it says
+            that there are some; it passed a well-formed call on as text (native), or a reply without a call where one
+            was required, or one that went on and on after a call in the text (constrained).
     """
     policy, schemas = request.policy, {spec.name: spec.parameters for spec in request.tools}
-    calls, problems, repairs = _structured(collected.calls, policy)
+    # of a reply that was cut off the last call is no whole one
+    streamed = collected.calls.checked() if finish is FinishReason.stop else collected.calls.begun
+    calls, problems, repairs = _structured(streamed, policy)
     parsed = _inline(collected.content)
 
     # without a call the text shows whose fault that is: a call in it was left there by the endpoint, not by the model
@@ -63,6 +68,8 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
                 )
     elif not collected.calls and policy is Policy.constrained:
         _refuse_uncalled(collected.content, schemas, finish)
+    if finish is FinishReason.stop and collected.claims_call and not (calls or problems):
+        raise EndpointFault("the endpoint says that its reply made a call, and sent none", Charge.failed)
     reply = Reply(
         text=collected.text,
         content=parsed.content,
@@ -83,24 +90,20 @@ def _structured(
     problems: list[str] = []
     repairs: list[str] = []
     for call in streamed:
-        try:
-            written = call.arguments.strip()
-            value, end = read_json(written, 0) if written else ({}, 0)  # nothing at all stands for none
-            if written[end:].strip():
-                raise MalformedCall("something follows the object", end)
-            calls.append(RawCall(name=call.name, arguments=_object(value)))
-        except MalformedCall as error:
-            if policy is Policy.lenient:
-                with contextlib.suppress(MalformedCall):
-                    value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
-                    calls.append(RawCall(name=call.name, arguments=_object(value)))
-                    reason = ", ".join(notes) or "what follows them"
-                    repairs.append(f"Read the arguments of {call.name} in spite of {reason}.")
-                    continue
-            problems.append(
-                f"The arguments of your call of {call.name[:64] or 'a tool'} are no JSON object: {error.problem}. "
-                "Nothing was run; make the call again."
-            )
+        if (value := call.read()) is not None:
+            calls.append(RawCall(name=call.name, arguments=value))
+            continue
+        if policy is Policy.lenient:
+            with contextlib.suppress(MalformedCall):
+                value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
+                calls.append(RawCall(name=call.name, arguments=_object(value)))
+                reason = ", ".join(notes) or "what follows them"
+                repairs.append(f"Read the arguments of {call.name} in spite of {reason}.")
+                continue
+        problems.append(
+            f"The arguments of your call of {call.name[:64] or 'a tool'} are no JSON object: {call.problem()}. "
+            "Nothing was run; make the call again."
+        )
     return calls, problems, repairs
 
 

@@ -52,6 +52,9 @@ class FaultServer:
     unknown: tuple[str, ...] = ()
     """Fields that are refused."""
     usage: bool = True
+    owner: str = "tests"
+    props: dict[str, Any] = field(default_factory=dict)
+    """What llama.cpp's server says of itself."""
     keeps: bool = False
     """Whether a connection serves further requests: replies come in chunks of HTTP/1.1 then."""
     connections: int = 0
@@ -170,9 +173,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send(
                 {
                     "object": "list",
-                    "data": [{"id": self.state.model, "owned_by": "tests", "max_model_len": self.state.context}],
+                    "data": [
+                        {"id": self.state.model, "owned_by": self.state.owner, "max_model_len": self.state.context}
+                    ],
                 }
             )
+        elif self.path.endswith("/props"):
+            self.send(self.state.props)
         else:
             self.refuse(404, "no such path")
 
@@ -318,6 +325,19 @@ def raw(*events: Any) -> Fault:
         for event in events:
             handler.event(event)
         handler.end()
+        return True
+
+    return fault
+
+
+def unended(*events: Any) -> Fault:
+    """A stream of these events that ends without `[DONE]`."""
+
+    def fault(handler: Handler, _request: dict[str, Any]) -> bool:
+        handler.begin()
+        for event in events:
+            handler.event(event)
+        handler.close_connection = True
         return True
 
     return fault

@@ -25,6 +25,7 @@ from backends.openai.fault_server import (
     hang,
     raw,
     status,
+    unended,
     whole,
 )
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
@@ -90,7 +91,7 @@ def chunk(**delta: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-def ended(reason: str) -> dict[str, Any]:
+def ended(reason: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
 
 
@@ -101,7 +102,7 @@ FINISHED = ended("stop")
     ("fault", "cause", "transient", "words"),
     [
         (dropped(), Cause.backend_unreachable, True, "the endpoint cannot be reached: *"),
-        (raw(chunk(content="half")), Cause.backend_unreachable, True, "the endpoint's reply broke off"),
+        (unended(chunk(content="half")), Cause.backend_unreachable, True, "the endpoint's reply broke off"),
         (status(500), Cause.backend_error, True, "the endpoint answers 500: on purpose"),
         (raw(chunk(content="I will"), ended("error")), Cause.backend_error, True, "*finish_reason 'error'"),
         (raw(chunk(content="I will"), ended("abort")), Cause.backend_error, True, "*finish_reason 'abort'"),
@@ -125,8 +126,8 @@ FINISHED = ended("stop")
         (status(401), Cause.backend_refused, False, "the endpoint answers 401: on purpose"),
         (status(404, "no model"), Cause.backend_refused, False, "the endpoint answers 404: no model"),
         (status(400, "m does not support tools"), Cause.backend_refused, False, "*does not support tools"),
-        (raw("{not json"), Cause.backend_error, True, "the endpoint's reply cannot be read: *"),
-        (whole("<html>tunnel</html>", "text/html"), Cause.backend_error, True, "the endpoint's reply has no choices"),
+        (raw("{not json"), Cause.backend_error, True, "the endpoint's reply cannot be read; it says: {not json"),
+        (whole("<html>tunnel</html>", "text/html"), Cause.backend_error, True, "*it says: tunnel"),
         (raw({"choices": []}), Cause.backend_error, True, "the endpoint's reply has no choices"),
         (raw({"choices": [7]}), Cause.backend_error, True, "a chunk of the endpoint's reply cannot be read: *"),
         (raw({"error": {"message": "CUDA is gone"}}), Cause.backend_error, True, "*CUDA is gone*"),
@@ -790,6 +791,304 @@ def test_what_an_endpoint_says_of_itself(server: FaultServer) -> None:
         assert backend.describe()["context"] == 2048
 
 
+FULL = "This model's maximum context length is 400 tokens"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(400, FULL),
+        status(500, FULL),
+        answer(413, {"detail": FULL}),
+        answer(400, {"object": "error", "message": FULL, "code": 400}),
+        raw({"error": {"message": FULL, "code": 400}}),
+        raw({"object": "error", "message": FULL, "type": "BadRequestError", "code": 400}),
+        raw({"detail": FULL}),
+        raw({"choices": [{"index": 0, "error": {"message": FULL}}]}),
+        raw({"choices": [{"delta": {}, "finish_reason": {"type": "abort", "message": FULL}}]}),
+        raw(f"error: {FULL}"),
+        whole(json.dumps({"error": FULL})),
+        whole(FULL, "text/plain"),
+        whole(f"<html><body><p>{FULL}</p></body></html>", "text/html"),
+    ],
+    ids=lambda fault: "",
+)
+def test_a_full_context_is_one_however_it_is_told(server: FaultServer, backend: OpenAIBackend, *, fault: Any) -> None:
+    server.faults.extend([fault] * 2)
+    assert backend.complete(request(max_reply_tokens=1024)).text
+    assert [sent["max_tokens"] for sent in server.requests[-3:]] == [1024, 512, 256]
+    server.faults.extend([fault] * 3)
+    with pytest.raises(EndOfTrial) as caught:
+        backend.complete(request(max_reply_tokens=1024))
+    assert (caught.value.stop_reason, FULL in str(caught.value)) == (StopReason.context_overflow, True)
+
+
+def test_a_context_that_is_full_in_the_middle_of_a_reply_ends_it(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(content="I will"), {"error": {"message": "Context size has been exceeded."}}))
+    reply = backend.complete(request())
+    assert (reply.content, reply.finish) == ("I will", FinishReason.context)
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("max_tokens", FinishReason.length),
+        ("MAX_TOKENS", FinishReason.length),
+        ("model_length", FinishReason.context),
+        ("STOP", FinishReason.stop),
+        ({"type": "stop", "matched": 2}, FinishReason.stop),
+    ],
+)
+def test_a_finish_reason_of_another_server(
+    server: FaultServer, backend: OpenAIBackend, reason: Any, finish: FinishReason
+) -> None:
+    server.faults.append(raw(chunk(content="Yes."), ended(reason)))
+    assert backend.complete(request()).finish is finish
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("insufficient_system_resource", Cause.backend_overloaded),
+        ("anything", Cause.backend_error),
+        (7, Cause.backend_error),
+        ({"a": "b"}, Cause.backend_error),
+        (["stop"], Cause.backend_error),
+        (True, Cause.backend_error),
+    ],
+)
+def test_a_finish_reason_that_nobody_knows_is_the_endpoint_s(
+    server: FaultServer, backend: OpenAIBackend, reason: Any, cause: Cause
+) -> None:
+    server.faults.append(raw(chunk(content="Yes."), ended(reason)))
+    error = failure(backend)
+    assert (error.cause, error.transient) == (cause, True)
+    assert "finish_reason" in str(error)
+
+
+OLLAMA = 'error parsing tool call: raw=\'{"name": "fs_read", \', err=unexpected end of JSON input'
+GROQ = {"error": {"message": "Failed to call a function.", "code": "tool_use_failed", "failed_generation": "<fs_read"}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "wrote"),
+    [
+        (status(500, OLLAMA), '{"name": "fs_read", '),
+        (raw({"error": {"message": OLLAMA}}), '{"name": "fs_read", '),
+        (answer(400, GROQ), "<fs_read"),
+        (raw(chunk(content="I call"), ended("malformed_function_call")), "I call"),
+    ],
+    ids=lambda value: "",
+)
+def test_a_call_that_the_server_could_not_read_is_fed_back_to_its_model(
+    server: FaultServer, backend: OpenAIBackend, *, fault: Any, wrote: str
+) -> None:
+    server.faults.append(fault)
+    reply = backend.complete(request())
+    assert (reply.text, reply.tool_calls, len(reply.problems)) == (wrote, (), 1)
+    assert reply.problems[0].startswith("The call that you wrote cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        raw(chunk(content="I call fs_read."), ended("tool_calls")),
+        raw(chunk(content=""), ended("tool_calls")),
+        raw(chunk(content=""), FINISHED, {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 0}}),
+        raw(chunk(content=""), FINISHED, {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}),
+        raw(chunk(content=None)),
+        raw(chunk(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]), ended("tool_calls")),
+        raw(chunk(content="half"), "upstream went away"),
+        raw(chunk(content="half"), '{"choices": [{"delta": {"content": "cut'),
+    ],
+    ids=lambda fault: "",
+)
+def test_a_reply_that_is_none_is_the_endpoint_s_fault(
+    server: FaultServer, backend: OpenAIBackend, *, fault: Any
+) -> None:
+    server.faults.append(fault)
+    assert failure(backend).transient
+
+
+def test_an_empty_reply_of_a_token_is_the_model_s(server: FaultServer, backend: OpenAIBackend) -> None:
+    server.faults.append(raw(chunk(content=""), FINISHED, {"choices": [], "usage": {"completion_tokens": 1}}))
+    assert backend.complete(request()).finish is FinishReason.stop
+
+
+def test_a_call_in_the_text_under_the_lenient_policy_is_the_call_that_the_server_speaks_of(
+    server: FaultServer, backend: OpenAIBackend
+) -> None:
+    server.faults.append(raw(chunk(content=HERMES), ended("tool_calls")))
+    assert len(backend.complete(request(policy=Policy.lenient)).tool_calls) == 1
+
+
+@pytest.mark.parametrize("kind", ["events", "a body"])
+def test_a_reply_without_a_finish_reason_is_whole_where_its_end_was_told(
+    server: FaultServer, backend: OpenAIBackend, kind: str
+) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "Yes."}}]})
+    server.faults.append(raw(chunk(content="Yes.")) if kind == "events" else whole(body))
+    reply = backend.complete(request())
+    assert (reply.content, reply.finish) == ("Yes.", FinishReason.stop)
+
+
+def test_a_message_behind_its_parts_is_no_second_one(server: FaultServer, backend: OpenAIBackend) -> None:
+    last = {"choices": [{"delta": {}, "message": {"content": "Yes."}, "finish_reason": "stop"}]}
+    server.faults.append(raw(chunk(content="Yes."), last))
+    assert backend.complete(request()).text == "Yes."
+
+
+@pytest.mark.parametrize(("reply_tokens", "finish"), [(24, FinishReason.length), (23, FinishReason.stop)])
+def test_a_call_that_is_cut_at_the_ceiling_was_cut_whatever_the_server_says(
+    server: FaultServer, backend: OpenAIBackend, reply_tokens: int, finish: FinishReason
+) -> None:
+    cut = chunk(tool_calls=[{"index": 0, "id": "a", "function": {"name": "fs_read", "arguments": READ_ONE[:5]}}])
+    usage = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": reply_tokens}}
+    server.faults.append(raw(cut, ended("tool_calls"), usage))
+    assert backend.complete(request(max_reply_tokens=24)).finish is finish
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["max_tokens must be less than 2048", "`max_tokens` must be less than or equal to `2048`, the `context_window`"],
+)
+def test_a_ceiling_that_is_too_high_is_said(server: FaultServer, backend: OpenAIBackend, sentence: str) -> None:
+    server.faults.append(status(400, sentence))
+    error = failure(backend, request(max_reply_tokens=4096))
+    assert (error.cause, error.transient, len(server.requests)) == (Cause.backend_refused, False, 1)
+    assert "gives no reply of 4096 tokens; lower --agentcore-reply-tokens" in str(error)
+    assert sentence in str(error)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_a_field_of_thoughts_that_is_refused_is_left_out(
+    server: FaultServer, backend: OpenAIBackend, name: str
+) -> None:
+    server.faults.append(raw(chunk(**{name: "I think."}), chunk(content="Yes."), FINISHED))
+    asked = request(max_reply_tokens=99)
+    asked = following(asked, backend.complete(asked), Message(role="user", content="Go on."))
+    server.faults.append(status(400, f"property 'messages.2.{name}' is unsupported"))
+    assert backend.complete(asked).text
+    assert [name in sent["messages"][2] for sent in server.requests[-2:]] == [True, False]
+    backend.complete(asked)
+    assert name not in server.requests[-1]["messages"][2]
+    assert backend.describe()["not_sent"] == [name]
+
+
+def test_comments_keep_a_connection_alive(server: FaultServer) -> None:
+    def comments(handler: Handler, _request: dict[str, Any]) -> bool:
+        handler.begin()
+        for _ in range(12):
+            time.sleep(0.1)
+            handler.wfile.write(b": keep-alive\n\n")
+            handler.wfile.flush()
+        for event in (chunk(content="Yes."), FINISHED):
+            handler.event(event)
+        handler.end()
+        return True
+
+    server.faults.append(comments)
+    with opened(server, idle_timeout=0.6) as backend:
+        assert backend.complete(request()).content == "Yes."
+
+
+@pytest.mark.parametrize("event", ["ping", "[PING]", "keep-alive", {"type": "ping"}, "null", "0"])
+def test_events_that_only_say_that_the_server_lives(server: FaultServer, backend: OpenAIBackend, event: Any) -> None:
+    server.faults.append(raw(event, chunk(content="Ye"), event, chunk(content="s."), FINISHED))
+    assert backend.complete(request()).content == "Yes."
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            whole("<html><head><title>Sign in</title></head><body>to go on</body></html>", "text/html"),
+            "Sign in to go on",
+        ),
+        (answer(502, {}), "Bad Gateway"),
+        (whole("the licence has expired", "text/plain"), "the licence has expired"),
+        (whole('{"message": "the licence has expired"}'), "the licence has expired"),
+        (whole('{"object": "list", "data": []}'), "the endpoint's reply has no choices"),
+        (raw("upstream timed out"), "upstream timed out"),
+        (raw('"upstream timed out"'), "upstream timed out"),
+        (raw('[{"error": {"message": "no such model", "code": 404}}]'), "no such model"),
+        (raw({"error": "out of memory"}), "out of memory"),
+    ],
+    ids=lambda value: "",
+)
+def test_what_the_server_said_is_shown(server: FaultServer, backend: OpenAIBackend, *, fault: Any, said: str) -> None:
+    server.faults.append(fault)
+    assert said in str(failure(backend))
+
+
+PROPS = [
+    {},
+    {"default_generation_settings": "none", "total_slots": "many"},
+    {"default_generation_settings": {"n_ctx": "big"}, "total_slots": None, "model_path": 7, "build_info": ["b"]},
+    {"default_generation_settings": {"n_ctx": -1}, "total_slots": -3},
+    {"default_generation_settings": [1], "total_slots": {"a": 1}, "model_path": None},
+]
+
+
+@pytest.mark.parametrize("props", PROPS)
+def test_odd_properties_of_a_server_are_unknown_ones(server: FaultServer, props: dict[str, Any]) -> None:
+    server.owner, server.props = "llamacpp", props
+    with opened(server) as backend:
+        assert (backend.describe()["context"], backend.slots) == (None, 64)
+
+
+@pytest.mark.parametrize("counted_from", ["the cache is told", "the cache is told, and more is new", "nothing is told"])
+def test_prompts_that_are_counted_without_the_cache_are_not_truncated(
+    server: FaultServer, backend: OpenAIBackend, counted_from: str
+) -> None:
+    prompts: list[int] = []
+
+    def fault(handler: Handler, sent: dict[str, Any]) -> bool:
+        whole_prompt = len(server.prompt(sent))
+        new, cached = whole_prompt - (prompts[-1] if prompts else 0), prompts[-1] if prompts else 0
+        prompts.append(whole_prompt)
+        usage: dict[str, Any] = {"prompt_tokens": new, "completion_tokens": 9}
+        if counted_from != "nothing is told":
+            usage["prompt_tokens_details"] = {"cached_tokens": cached}
+        called = {"index": 0, "id": "a", "function": {"name": "fs_read", "arguments": READ_ONE}}
+        return raw(chunk(tool_calls=[called]), ended("tool_calls"), {"choices": [], "usage": usage})(handler, sent)
+
+    server.faults.extend([fault] * 5)
+    words = 400 if counted_from != "the cache is told, and more is new" else 50
+    asked = request("word " * words, max_reply_tokens=99)
+    for _ in range(5):
+        reply = backend.complete(asked)
+        asked = following(
+            asked, reply, Message(role="tool", content="a line\n" * 40, tool_call_id="call_1_1", name="fs_read")
+        )
+
+
+def test_a_missing_file_of_certificates_is_named_and_does_not_matter_to_plain_http(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such.pem")
+    with opened(server) as backend:
+        assert backend.complete(request()).text
+    server.url = server.url.replace("http:", "https:")
+    with (
+        pytest.raises(UsageError, match=r"SSL_CERT_FILE names '/no/such\.pem', which holds no certificates"),
+        opened(server),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("proxy", ["gopher://me:hunter22@127.0.0.1:9", "http://me:hunter22@127.0.0.1:9"])
+def test_a_proxy_that_does_not_work_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    entry = ModelEntry(name="m", slug="m", backend="openai", base_url="http://elsewhere.invalid/v1")
+    with pytest.raises(UsageError, match=r"proxy \w+://\[redacted\]@127.0.0.1:9 of the environment") as caught:
+        OpenAIBackend(entry, EndpointSettings())
+    assert "hunter22" not in str(caught.value)
+
+
 def _matches(text: str, pattern: str) -> bool:
     parts: list[Callable[[str], bool]] = []
     head, star, tail = pattern.partition("*")
@@ -800,6 +1099,8 @@ def _matches(text: str, pattern: str) -> bool:
 
 class Late:
     """Says that it is complete right after its last thing, which it gives when it is asked whether it is."""
+
+    heard = 0.0
 
     def __init__(self) -> None:
         self.asked, self.given, self.aborted = threading.Event(), threading.Event(), threading.Event()

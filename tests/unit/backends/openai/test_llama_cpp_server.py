@@ -131,7 +131,7 @@ def test_the_constrained_policy_is_refused_in_a_sentence(served: OpenAIBackend) 
 
 def test_an_address_beside_the_server_s(url: str) -> None:
     entry = ModelEntry(name="smollm2", slug="smollm2", backend="openai", base_url=url.replace("http", "https"))
-    with pytest.raises(UsageError, match="start the server, or correct --agentcore-base-url"):
+    with pytest.raises(UsageError, match="it speaks no TLS there; is its address one with http://"):
         OpenAIBackend(entry, EndpointSettings())
 
 
