@@ -13,9 +13,44 @@ AgentcoreError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_agentcore.trial.modes import Cause, StopReason
+
+_SHORT, _FEW = 3, 4
+"""Fewer characters are a part of everything; more names than a few help nobody."""
+_NEAR, _NEARER = 0.6, 0.8
+"""difflib's own measure of a good match, and that of a match with a mere beginning."""
+
+
+def instead(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Say how a refusal of an unknown name goes on: with the nearest that is known, or else with all of them.
+
+    Args:
+        word: the unknown name.
+        known: those that are known, in the order to list them in.
+        otherwise: what to say in place of a list that is too long, where none is near.
+    """
+    names, ratings = list(dict.fromkeys(known)), list[tuple[float, str]]()
+    for name in names:
+        rating = _alike(word, name)
+        if len(word) >= _SHORT:
+            # whoever writes task_5 means the task whose id begins with task_05
+            begun = max(_alike(word, name[: len(word) + more]) for more in range(3))
+            is_part = word.lower() in name.lower()
+            rating = max(rating, begun if begun >= _NEARER else 0, _NEAR if is_part else 0)
+        ratings.append((rating, name))
+    best = max((rating for rating, _ in ratings), default=0.0)
+    nearest = [name for rating, name in ratings if rating == best]
+    if best >= _NEAR and (len(nearest) == 1 or len(nearest) < len(names)):
+        return f"did you mean {' or '.join(map(repr, nearest[:_FEW]))}?"
+    return otherwise or (f"there are {', '.join(names)}" if names else "there is none")
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 class AgentcoreError(Exception):

@@ -26,7 +26,7 @@ from pytest_agentcore.catalogue.entry import (
 )
 from pytest_agentcore.catalogue.registry import Registry, shipped
 from pytest_agentcore.catalogue.resolve import OPENAI, checked_variable, entry_at, resolve
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.options import OPTIONS, Option, Settings
 
 
@@ -66,7 +66,7 @@ def _value(option: Option[Any], raw: Any) -> Any:
 
 def _one_value(option: Option[Any], raw: Any) -> Any:
     if option.choices and raw not in option.choices:
-        raise UsageError(f"{option.dest} {raw!r}: must be one of {', '.join(option.choices)}")
+        raise UsageError(f"{option.dest} {raw!r}: is no choice; {instead(str(raw), option.choices)}")
     try:
         value: Any = option.kind(raw)
     except ValueError as error:
@@ -175,10 +175,8 @@ def _settle(
     if entry.backend == ENDPOINT and settings.api_key_env:
         entry = replace(entry, api_key_env=checked_variable(settings.api_key_env))
     if not entry.is_agent and entry.backend not in backends:
-        known = ", ".join(sorted(backends))
-        raise UsageError(
-            f"{entry.origin}: {entry.name}.backend: {entry.backend!r} is none of {known}; a plugin adds others"
-        )
+        near = instead(entry.backend, sorted(backends))
+        raise UsageError(f"{entry.origin}: {entry.name}.backend: no {entry.backend!r}; {near}; a plugin adds others")
     # with several models some of the engine values may be for the others
     kinds: list[type[EngineSettings | EndpointSettings]] = [EngineSettings, EndpointSettings]
     own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from pytest_agentcore.analysis.compare import compare
 from pytest_agentcore.analysis.compare_text import verdict_sentence
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.format import count, fraction, joined, percent
 from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.read import Campaign
@@ -146,8 +146,8 @@ class Gate:
             stem = f"{begun.rstrip('_')}_"
             found = [begun] if begun in known else [task for task in known if task.startswith(stem)]
             if begun and len(found) != 1:
-                there = f"there are {', '.join(known)}" if known else "it has none"
-                problem = f"could be {' or '.join(found)}" if found else f"is no task of this run; {there}"
+                problem = f"is no task of this run; {instead(begun, known)}"
+                problem = f"could be {' or '.join(found)}" if found else problem
                 raise UsageError(f"--min-pass-rate: {begun!r} {problem}")
             resolved.append(replace(threshold, task=found[0]) if begun else threshold)
         return Gate(tuple(resolved))

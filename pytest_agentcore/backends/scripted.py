@@ -24,7 +24,7 @@ from pytest_agentcore.catalogue.entry import SCRIPTED, EngineSettings, ModelEntr
 from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import HERMES
-from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
+from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError, instead
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
@@ -291,7 +291,7 @@ _TOP: Mapping[str, tuple[type, ...]] = {"dialect": (str,), "context": (int,), "r
 def _check(where: str, given: Mapping[str, Any], shape: Mapping[str, tuple[type, ...]]) -> None:
     for key, value in given.items():
         if key not in shape:
-            raise UsageError(f"{where}: unknown key {key!r}; known are {', '.join(shape)}")
+            raise UsageError(f"{where}: unknown key {key!r}; {instead(key, shape)}")
         if not isinstance(value, shape[key]) or (isinstance(value, bool) and bool not in shape[key]):
             raise UsageError(f"{where}: {key} = {value!r} is no {' or '.join(kind.__name__ for kind in shape[key])}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.trial.result import Prices
 
 LLAMA, ENDPOINT, SCRIPTED = "llama_cpp", "openai", "scripted"
@@ -186,9 +185,7 @@ def read_value(kind: type[S], key: str, value: str | Value) -> Value:
     """
     known = settings_of(kind)
     if key not in known:
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        raise UsageError(f"{key}={value}: there is no key {key!r}; {hint}")
+        raise UsageError(f"{key}={value}: there is no key {key!r}; {instead(key, known)}")
     to, about = known[key]
     try:
         read: Value = _WORDS[str(value).lower()] if to is bool else to(str(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import tomllib
@@ -22,7 +21,7 @@ from pytest_agentcore.catalogue.entry import (
     settings_of,
 )
 from pytest_agentcore.dialects.families import DIALECTS
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.untrusted import clip
 
 Registry = Mapping[str, ModelEntry]
@@ -138,8 +137,7 @@ def _sentence(error: Any) -> str:
     elif error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = next(key for key in given if key not in known)
-        near = difflib.get_close_matches(unknown, known, n=1)
-        said = f"unknown key {unknown!r}; " + (f"did you mean {near[0]!r}?" if near else f"keys: {', '.join(known)}")
+        said = f"unknown key {unknown!r}; {instead(unknown, known)}"
     elif error.validator == "type":
         finite = "finite " if isinstance(given, float) and not math.isfinite(given) else ""
         said = f"{shown} is no {finite}{_KINDS.get(rule, rule)}"
@@ -148,7 +146,7 @@ def _sentence(error: Any) -> str:
     elif error.validator == "pattern":
         said = f"{shown} cannot be used here; it must match {rule}"
     elif error.validator == "enum":
-        said = f"{shown} is none of {', '.join(rule)}"
+        said = f"{shown} cannot stand here; {instead(str(given), rule)}"
     elif error.validator == "dependentRequired":
         key, missing = next((key, name) for key in rule if key in given for name in rule[key] if name not in given)
         said = f"{key} needs {missing} beside it"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import re
@@ -22,7 +21,7 @@ from pytest_agentcore.catalogue.files import (
     spelled,
 )
 from pytest_agentcore.catalogue.registry import Registry, shipped
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.redact import REDACTED, Secrets, redact_address, secrets_in
 
 ELSEWHERE = ("hf:", "ollama:")
@@ -63,18 +62,24 @@ def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | N
             there = path if path.is_file() else None
             return ModelEntry(name=name, slug=slug_of(path.stem), backend=kind, argument=argument, path=there)
     elif path.suffix.lower() != ".gguf" and not path.is_file():
-        near = difflib.get_close_matches(name.lower(), (*known, *AGENTS), n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else "`agentcore models` lists those known by name."
-        hint += " hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
-        raise UsageError(
-            f"no model {name!r}, and no backend {kind!r}; one of your own is registered by a plugin, or by a "
-            "conftest.py that pytest loads at its start: in the rootdir's folder, or beside a path that is given"
-            if colon and kind.isidentifier()
-            else f"no model {name!r}; {hint}"
-        )
+        raise _unknown(name, known, backends)
     if not path.is_file():
-        raise UsageError(f"{name}: there is no such file")
+        there = sorted(file.name for file in path.parent.glob("*.gguf"))
+        raise UsageError(f"{name}: there is no such file; in {path.parent} {instead(path.name, there)}")
     return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
+
+
+def _unknown(name: str, known: Collection[str], backends: Collection[str]) -> UsageError:
+    kind, colon, _ = name.partition(":")
+    if colon and kind.isidentifier():
+        return UsageError(
+            f"no model {name!r}, and no backend {kind!r}; {instead(kind, ('hf', 'ollama', SCRIPTED, *backends))}; "
+            "one of your own is registered by a plugin, or by a conftest.py that pytest loads at its start: in the "
+            "rootdir's folder, or beside a path that is given"
+        )
+    hint = instead(name, (*known, *AGENTS), "`agentcore models` lists those known by name.")
+    ways = "hf:REPO[:QUANT], ollama:NAME, a path to a .gguf file and scripted:FILE work too."
+    return UsageError(f"no model {name!r}; {hint} {ways}")
 
 
 def _with_file(entry: ModelEntry) -> ModelEntry:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from pytest_agentcore import __version__
-from pytest_agentcore.errors import AgentcoreError
+from pytest_agentcore.errors import AgentcoreError, instead
 
 USAGE_ERROR = 2
 """As argparse's own."""
@@ -43,10 +45,25 @@ COMMANDS = {
 What `run_<command>` returns is the exit code; nothing is 0."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals name the nearest command, choice or option."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        for word in (word.partition("=")[0] for word in unknown if word.startswith("--")):
+            # the subcommand's parser is asked first, and only it knows its options
+            self.error(f"unrecognized argument {word}; {instead(word, self._option_string_actions)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        if match := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            choices = re.findall(r"[^ ,']+", match[2])
+            message = f"{message[: match.start()]}no {match[1]!r}; {instead(match[1], choices)}"
+        super().error(message)
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="agentcore", description="Tools around tasks and campaigns of pytest-agentcore."
-    )
+    parser = _Parser(prog="agentcore", description="Tools around tasks and campaigns of pytest-agentcore.")
     parser.add_argument("--version", action="version", version=f"agentcore {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (module, line) in COMMANDS.items():

@@ -15,6 +15,17 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
+def add_campaign(parser: argparse.ArgumentParser) -> None:
+    """Add one campaign that may be left out, and the folder in which it is looked up."""
+    parser.add_argument(
+        "campaign",
+        metavar="CAMPAIGN",
+        nargs="?",
+        help="its folder, or its id in the results folder; default: the newest",
+    )
+    add_results(parser)
+
+
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Add the folder in which campaigns are looked up by their ids."""
     from pytest_agentcore.pack.folder import RESULTS_FOLDER
@@ -35,13 +46,11 @@ def positive(text: str) -> int:
     """Read a whole number from 1.
 
     Raises:
-        argparse.ArgumentTypeError: it is less.
-        ValueError: it is no number; argparse has a sentence for that.
+        argparse.ArgumentTypeError: it is less, or no whole number.
     """
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
 
 
 def change(text: str) -> float:

@@ -7,15 +7,16 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import add_results, add_sandbox_choice, write_lines
+from pytest_agentcore.cli.arguments import add_campaign, add_results, add_sandbox_choice, write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.read import find_campaign, find_trial, read_campaign
+from pytest_agentcore.pack.read import Campaign, find_campaign, find_trial, read_campaign
+from pytest_agentcore.trial.result import TrialResult
 
 
 def add_show(parser: argparse.ArgumentParser) -> None:
     """Add a campaign and perhaps one of its trials."""
     parser.description = "Show a campaign as its report does, or one of its trials turn by turn and in full."
-    parser.add_argument("campaign", metavar="CAMPAIGN", help="a campaign's folder, or its id in agentcore-results")
+    add_campaign(parser)
     parser.add_argument(
         "trial",
         metavar="TRIAL",
@@ -30,12 +31,11 @@ def run_show(options: argparse.Namespace) -> None:
     from pytest_agentcore.reports.report import build_report
     from pytest_agentcore.reports.show import campaign_lines, trial_lines
 
-    campaign = read_campaign(options.campaign)
+    campaign, result = _meant(options.campaign, options.trial, options.results)
     width = shutil.get_terminal_size().columns
-    if not options.trial:
+    if result is None:
         write_lines(campaign_lines(build_report(campaign), width))
         return
-    result = find_trial(campaign, options.trial)
     transcript = campaign.folder.transcript(result.attempt)
     events = read_transcript(transcript)
     if not events:
@@ -43,12 +43,30 @@ def run_show(options: argparse.Namespace) -> None:
     write_lines(trial_lines(result, events, width))
 
 
+def _meant(place: str | None, word: str | None, results: Path) -> tuple[Campaign, TrialResult | None]:
+    """The campaign and the trial that are named; a single word that names no campaign is a trial of the newest."""
+    try:
+        campaign = read_campaign(place, results)
+    except UsageError as error:
+        if place is None or word or Path(place).is_dir():
+            raise
+        try:
+            campaign, word = read_campaign(None, results), place
+        except UsageError:
+            raise error from None
+        try:
+            return campaign, find_trial(campaign, word)
+        except UsageError as other:
+            raise UsageError(f"{error}; and {other}") from None
+    return campaign, find_trial(campaign, word) if word else None
+
+
 def add_report(parser: argparse.ArgumentParser) -> None:
     """Add a campaign, one to compare it with, and where to write."""
     parser.description = (
         "Write the report of a campaign and the verification tables anew: into its folder, or with -o elsewhere."
     )
-    parser.add_argument("campaign", metavar="CAMPAIGN", help="a campaign's folder, or its id in agentcore-results")
+    add_campaign(parser)
     parser.add_argument("--baseline", metavar="CAMPAIGN", help="compare with this one")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write into this folder and leave the campaign")
 
@@ -57,8 +75,8 @@ def run_report(options: argparse.Namespace) -> None:
     """Write report and tables."""
     from pytest_agentcore.reports.write import write_reports
 
-    campaign = read_campaign(options.campaign)
-    baseline = read_campaign(options.baseline) if options.baseline else None
+    campaign = read_campaign(options.campaign, options.results)
+    baseline = read_campaign(options.baseline, options.results) if options.baseline else None
     write_lines(str(path) for path in write_reports(campaign, baseline, options.out))
 
 
@@ -69,7 +87,12 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
         "digests and each other. A file that was edited or cut is named with its line. The exit code is 1 when "
         "something is wrong."
     )
-    parser.add_argument("campaigns", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    parser.add_argument(
+        "campaigns",
+        nargs="*",
+        metavar="CAMPAIGN",
+        help="its folder, or its id in the results folder; default: the newest",
+    )
     add_results(parser)
 
 
@@ -80,7 +103,7 @@ def run_validate(options: argparse.Namespace) -> int:
     from pytest_agentcore.untrusted import visible
 
     wrong = 0
-    for place in options.campaigns:
+    for place in options.campaigns or [None]:
         folder = find_campaign(place, options.results)
         found = examine(folder)
         wrong += len(found.problems)
@@ -130,11 +153,10 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
         "verdicts change. The recorded results stay as they are unless --record is given; then a line for each changed "
         "verdict is put behind the old one, which is kept."
     )
-    parser.add_argument("campaign", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    add_campaign(parser)
     parser.add_argument("--suite", metavar="SUITE", help="a shipped suite's name or a folder (default: the campaign's)")
     parser.add_argument("--record", action="store_true", help="write changed verdicts into the campaign")
     add_sandbox_choice(parser)
-    add_results(parser)
 
 
 def run_recheck(options: argparse.Namespace) -> None:

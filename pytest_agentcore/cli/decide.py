@@ -12,7 +12,7 @@ from pytest_agentcore.cli.arguments import add_results, chance, change, positive
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
-from pytest_agentcore.pack.read import find_campaign, members, read_campaign
+from pytest_agentcore.pack.read import find_campaign, members, newest, read_campaign
 
 UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
 """A gate that opens when nothing was scored would pass every broken run."""
@@ -28,8 +28,9 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         "Exit code 0: no significant regression; 1: --fail-on-regression is given and B is significantly worse, or "
         "nothing can be tested; 2: they cannot be compared."
     )
-    parser.add_argument("first", metavar="A", help="a campaign's folder: the baseline")
-    parser.add_argument("second", metavar="B", help="the campaign to compare with it")
+    parser.add_argument("first", metavar="A", nargs="?", help="the baseline; default: the campaign before the newest")
+    parser.add_argument("second", metavar="B", nargs="?", help="the one to compare with it; default: the newest")
+    add_results(parser)
     parser.add_argument(
         "--fail-on-regression",
         action="store_true",
@@ -44,7 +45,9 @@ def run_compare(options: argparse.Namespace) -> int:
     from pytest_agentcore.analysis.compare_text import comparison_lines
     from pytest_agentcore.format import labelled
 
-    comparison = compare(read_campaign(options.first), read_campaign(options.second), force=options.force)
+    first = options.first or newest(options.results, 2)[0].path
+    pair = (read_campaign(place, options.results) for place in (first, options.second))
+    comparison = compare(*pair, force=options.force)
     width = shutil.get_terminal_size((100, 24)).columns
     write_lines(comparison_lines(comparison, width))
     if not options.fail_on_regression:
@@ -100,7 +103,10 @@ def add_group(parser: argparse.ArgumentParser) -> None:
         "for instance after one of them was continued. Of two or more CAMPAIGNS of one model that differ in policy or "
         "context load and in nothing else: to look at, nothing is written."
     )
-    parser.add_argument("places", nargs="+", type=Path, metavar="GROUP|CAMPAIGN", help="folders")
+    parser.add_argument(
+        "places", nargs="*", type=Path, metavar="GROUP|CAMPAIGN", help="default: the group of the newest campaign"
+    )
+    add_results(parser)
 
 
 def run_group(options: argparse.Namespace) -> None:
@@ -111,7 +117,7 @@ def run_group(options: argparse.Namespace) -> None:
     from pytest_agentcore.reports.write import write_group
 
     if len(options.places) > 1:
-        compared = [read_campaign(place) for place in options.places]
+        compared = [read_campaign(place, options.results) for place in options.places]
         for campaign in compared[1:]:
             apart = differences(campaign.manifest, compared[0].manifest)
             others = [line for line in apart if not line.startswith(APART)]
@@ -123,11 +129,19 @@ def run_group(options: argparse.Namespace) -> None:
             raise UsageError(f"{said}; `agentcore compare` compares them")
         group, home = build_group("", compared), None
     else:
-        home = options.places[0]
+        home = options.places[0] if options.places else _newest_group(options.results)
+        home = home if home.is_dir() or not (options.results / home).is_dir() else options.results / home
         folder = GroupFolder(home.resolve())
         group = build_group(folder.id, members(folder))
         write_group(folder, group)
     write_lines([group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)])
+
+
+def _newest_group(results: Path) -> Path:
+    campaign = read_campaign(None, results)
+    if not campaign.manifest.group:
+        raise UsageError(f"the newest campaign, {campaign.folder.id}, is in no group; name one, or several campaigns")
+    return campaign.folder.path.parent / campaign.manifest.group
 
 
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +150,10 @@ def add_leaderboard(parser: argparse.ArgumentParser) -> None:
         "Rank campaigns by passed of planned trials. Campaigns are ranked against each other only if they ran the same "
         "tasks of the same suite under the same policy and limits; selections and agents without a model are left out."
     )
-    parser.add_argument("places", nargs="+", metavar="DIR", help="a campaign's folder, or a folder of campaigns")
+    parser.add_argument(
+        "places", nargs="*", metavar="DIR", help="a campaign, or a folder of campaigns; default: the results folder"
+    )
+    add_results(parser)
     parser.add_argument("--format", choices=("markdown", "csv"), default="markdown", help="default: markdown")
     parser.add_argument(
         "--with-published",
@@ -155,14 +172,14 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     from pytest_agentcore.reports.leaderboard import leaderboard_csv, leaderboard_markdown
 
     meant: dict[Path, CampaignFolder] = {}  # each once, in the order in which they were named
-    for place in options.places:
+    for place in options.places or [str(options.results)]:
         path = Path(place).expanduser()
         alone = (path / "manifest.json").is_file()
         found = [] if alone else campaigns(path)
         if not alone and not found and Path(place).is_dir():
             sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
             raise UsageError(f"{place}: {sentence}")
-        for folder in found or [find_campaign(place)]:
+        for folder in found or [find_campaign(place, options.results)]:
             meant.setdefault(folder.path.resolve(), folder)
     whole, damaged = [], []
     for folder in meant.values():
@@ -194,8 +211,14 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "--power", type=chance, default=0.8, metavar="P", help="chance to find it (default: 0.8; between 0.5 and 1)"
     )
     parser.add_argument(
-        "--from", dest="earlier", metavar="CAMPAIGN", help="learn rates, seconds and prices from this campaign"
+        "--from",
+        dest="earlier",
+        metavar="CAMPAIGN",
+        nargs="?",
+        const="",
+        help="learn rates, seconds and prices from this campaign, or from the newest",
     )
+    add_results(parser)
     parser.add_argument(
         "--tasks", type=positive, default=10, metavar="N", help="tasks of the suite, without --from (default: 10)"
     )
@@ -205,7 +228,7 @@ def run_plan(options: argparse.Namespace) -> None:
     """Write down the plan."""
     from pytest_agentcore.analysis.plan import plan_lines
 
-    earlier = read_campaign(options.earlier) if options.earlier else None
+    earlier = None if options.earlier is None else read_campaign(options.earlier or None, options.results)
     width = shutil.get_terminal_size((100, 24)).columns
     asked = {"detect": options.detect, "power": options.power, "tasks": options.tasks}
     write_lines(plan_lines(earlier=earlier, width=width, **asked))

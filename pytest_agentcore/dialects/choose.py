@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import THINK, Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 
 _KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\btools\b")
 _END_OF_TURN = (
@@ -113,7 +113,7 @@ def dialect_named(name: str) -> Dialect:
     """
     known = {dialect.name: dialect for dialect in DIALECTS}
     if name not in known:
-        raise UsageError(f"no dialect {name!r}; known are {', '.join(known)}")
+        raise UsageError(f"no dialect {name!r}; {instead(name, known)}")
     return known[name]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.trial.modes import FailureMode
 
 PREDICTIONS = "predictions.md"
@@ -99,7 +99,7 @@ class _Table:
 
     def only(self, known: Iterable[str]) -> None:
         for key in self.values.keys() - set(known):
-            self._refuse(key, f"is no key here; known are {', '.join(known)}")
+            self._refuse(key, f"is no key here; {instead(key, known)}")
 
     def inner(self, key: str, known: Sequence[str] = ()) -> _Table:
         values = self.values.get(key, {})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.pack.figures import CampaignFigures, figures_of
 from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, GroupFolder, campaigns
 from pytest_agentcore.pack.jsonl import read_lines
@@ -81,11 +81,11 @@ def in_order(results: Iterable[TrialResult]) -> list[TrialResult]:
     return sorted(results, key=lambda result: (result.task, result.run))
 
 
-def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:
+def read_campaign(place: Path | str | None, results: Path | None = None) -> Campaign:
     """A campaign by its folder, or by its id below a results folder.
 
     Args:
-        place: the folder, its `manifest.json`, or the campaign's id.
+        place: the folder, its `manifest.json`, or the campaign's id; None is the newest in the results folder.
         results: the results folder; by default `agentcore-results` in the working folder.
 
     Raises:
@@ -95,26 +95,54 @@ def read_campaign(place: Path | str, results: Path | None = None) -> Campaign:
     return Campaign(folder=folder, manifest=read_manifest(folder), results=tuple(read_results(folder)))
 
 
-def find_campaign(place: Path | str, results: Path | None = None) -> CampaignFolder:
+def find_campaign(place: Path | str | None, results: Path | None = None) -> CampaignFolder:
     """Find a campaign's folder; arguments as of `read_campaign`.
 
     Raises:
         UsageError: nowhere; says where it was looked for and what lies there.
     """
-    results, path = results or Path(RESULTS_FOLDER), Path(place).expanduser()
+    results = results or Path(RESULTS_FOLDER)
+    if place is None:
+        return newest(results, 1)[0]
+    path = Path(place).expanduser()
     path = path.parent if path.name == "manifest.json" else path
     for candidate in (path, results / path):
         if (candidate / "manifest.json").is_file():
             return CampaignFolder(candidate.resolve())
     known = [folder.id for folder in campaigns(path if path.is_dir() else results)]
-    newest = ", ".join(known[-3:])
+    latest = ", ".join(known[-3:])
     if path.is_dir():
-        lies = f"it holds {len(known)} campaigns, name one: {newest}" if known else "nor any below it"
+        lies = f"it holds {len(known)} campaigns, name one: {latest}" if known else "nor any below it"
         raise UsageError(f"no campaign {str(place)!r}: the folder has no manifest.json; {lies}")
-    lies = f"; the newest there: {newest}" if known else ""
-    raise UsageError(
-        f"no campaign {str(place)!r}: it is neither a campaign's folder nor the id of one in {results}{lies}"
+    lies = (
+        instead(path.name, known, f"the newest there: {latest}") if known else "which has none; --results names another"
     )
+    raise UsageError(
+        f"no campaign {str(place)!r}: it is neither a campaign's folder nor the id of one in {results}, {lies}"
+    )
+
+
+def newest(results: Path, number: int) -> list[CampaignFolder]:
+    """The campaigns of a results folder that were begun or continued last, the newest last.
+
+    Raises:
+        UsageError: there are fewer than `number`.
+    """
+    found = []
+    for folder in campaigns(results):
+        try:
+            manifest = read_manifest(folder)
+        except UsageError:  # who wants a damaged one has to name it
+            continue
+        found.append((max([manifest.started, *(one.started for one in manifest.resumed)]), folder))
+    if len(found) < number:
+        there = f"{len(found)} of the {number}" if found else "none"
+        raise UsageError(
+            f"no campaign was named, and of those in {results} the newest is meant: there is {there}; "
+            "name a campaign's folder, or a results folder with --results"
+        )
+    found.sort(key=lambda pair: (pair[0], len(pair[1].id), pair[1].id))
+    return [folder for _, folder in found[-number:]]
 
 
 def members(folder: GroupFolder, held: Iterable[Campaign] = ()) -> list[Campaign]:
@@ -158,8 +186,19 @@ def find_trial(campaign: Campaign, word: str) -> TrialResult:
     if found:
         named = ", ".join(f"{result.task}:{result.run} ({result.attempt[:8]})" for result in found[:5])
         raise UsageError(f"{word!r} means {len(found)} trials of {campaign.folder.id}: {named}")
-    example = next((f"{result.task}:{result.run}" for result in campaign.results), "task_05:2")
-    raise UsageError(
-        f"{word!r} is no recorded trial of {campaign.folder.id}: give an attempt's first characters, TASK:RUN such as "
-        f"{example}, or pytest's id of the item"
-    )
+    raise UsageError(f"{word!r} is no recorded trial of {campaign.folder.id}: {_trials_like(campaign, word)}")
+
+
+def _trials_like(campaign: Campaign, word: str) -> str:
+    """Name the runs of the task that a word begins with, or the nearest task's."""
+    match = _NODE.fullmatch(word) or _TASK_RUN.fullmatch(word)
+    begun = match["task"] if match else word
+    of_task: dict[str, list[str]] = {}
+    for result in campaign.results:
+        of_task.setdefault(result.task, []).append(f"{result.task}:{result.run}")
+    meant = [task for task in of_task if task == begun] or [task for task in of_task if task.startswith(begun)]
+    if meant and begun:
+        return f"the runs there are {', '.join(trial for task in meant for trial in of_task[task])}"
+    ways = "give an attempt's first characters, TASK:RUN such as {}, or pytest's id of the item"
+    example = next((trials[0] for trials in of_task.values()), "task_05:2")
+    return f"{instead(begun, of_task)} ({ways.format(example)})"

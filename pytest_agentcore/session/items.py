@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections import Counter
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pytest_agentcore.errors import TaskDeclarationError, UsageError
+from pytest_agentcore.errors import TaskDeclarationError, UsageError, instead
 from pytest_agentcore.pack.manifest import PlannedTrial, Selection
 from pytest_agentcore.pack.read import list_campaigns, read_campaign
 from pytest_agentcore.session.experiment import Experiment
@@ -146,9 +145,8 @@ def pick(experiment: Experiment, results: Path) -> tuple[Collection[TrialKey], S
     words, suite = experiment.settings.rerun, experiment.suite.name
     for word in words:
         if word not in WORDS:
-            near = difflib.get_close_matches(word, WORDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(WORDS)}"
-            raise UsageError(f"--agentcore-rerun {word!r}: is neither a failure mode nor a cause; {hint}")
+            said = f"is neither a failure mode nor a cause; {instead(word, WORDS)}"
+            raise UsageError(f"--agentcore-rerun {word!r}: {said}")
     found, sources = set[TrialKey](), []
     listed, _ = list_campaigns(results)
     for label in experiment.setups:

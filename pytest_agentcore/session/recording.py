@@ -19,7 +19,7 @@ from typing import Any
 from pytest_agentcore import __version__
 from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
-from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.errors import RecordError, UsageError, instead
 from pytest_agentcore.pack.folder import GroupFolder, dated_name, make_first_free
 from pytest_agentcore.pack.manifest import Manifest, PlannedTrial, Shard, SuiteFacts, utc
 from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, parse_predictions
@@ -100,7 +100,7 @@ def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Itera
     known = task_ids(suite.path)
     for task in found.tasks:
         if task not in known:
-            raise UsageError(f"{file}: tasks.{task}: {suite.name} has no such task; it has {', '.join(known)}")
+            raise UsageError(f"{file}: tasks.{task}: {suite.name} has no such task; {instead(task, known)}")
     return Filed(content=content, predictions=found, filing=filing(file, content))
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Never, Protocol, cast
 
-from pytest_agentcore.errors import TaskDeclarationError
+from pytest_agentcore.errors import TaskDeclarationError, instead
 from pytest_agentcore.options import LONGEST
 from pytest_agentcore.tasks.task import Budget, Files, Task, files_problem, is_utf8, kind_of, path_problem, task_id
 from pytest_agentcore.tools.base import Fault
@@ -56,6 +56,7 @@ def task(
     protected: Sequence[str] = (),
     budget: Budget = AS_THE_SESSION,
     faults: Sequence[Fault] = (),
+    **unknown: Never,
 ) -> Callable[[Checker], TaskFunction]:
     """Declare the task of a module; the decorated test function is its checker.
 
@@ -68,10 +69,13 @@ def task(
         protected: glob patterns of files the model was told not to change; the checker sees them pristine.
         budget: tighter or wider limits than the session's.
         faults: tool errors to inject.
+        unknown: nothing; a misspelt argument is refused in words.
 
     Raises:
         TaskDeclarationError: a declaration that cannot be run; names the file and the field.
     """
+
+    arguments = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults")
 
     def decorate(checker: Checker) -> TaskFunction:
         # A task file may hold anything, whatever the annotations above say: every check takes any object.
@@ -80,6 +84,7 @@ def task(
         namespace = getattr(checker, "__globals__", None) or getattr(imported, "__dict__", {})
         module = Path(namespace.get("__file__", "a task module"))
         problems = {
+            **{word: f"is no argument of @task; {instead(word, arguments)}" for word in unknown},
             "checker": _checker_problem(checker),
             "prompt": _prompt_problem(prompt),
             "files": _files_problem(files, module.parent / "files"),
@@ -137,7 +142,7 @@ def check_in_module(
     """
     for name in declared.tools:
         if name not in tools:
-            raise TaskDeclarationError(declared.module, "tools", f"unknown tool {name!r}; there are {', '.join(tools)}")
+            raise TaskDeclarationError(declared.module, "tools", f"unknown tool {name!r}; {instead(name, tools)}")
     tasks = (getattr(value, "agentcore", None) for value in namespace.values())
     here = [task for task in tasks if isinstance(task, Task) and task.module == declared.module]
     names = list(dict.fromkeys(task.checker.__name__ for task in here))

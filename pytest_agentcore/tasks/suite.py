@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import tomllib
@@ -12,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.tasks.task import IGNORED, task_id
 
 SYSTEM_PROMPT = """\
@@ -60,8 +59,9 @@ class Suite:
                 declared = tomllib.loads(file.read_text(encoding="utf-8"))
             except tomllib.TOMLDecodeError as error:
                 raise UsageError(f"{file}: {error}") from error
-        if unknown := declared.keys() - {"name", "version", "title"}:
-            raise UsageError(f"{file}: unknown key {min(unknown)!r}; a suite declares name, version and title")
+        keys = ("name", "version", "title")
+        if unknown := declared.keys() - {*keys}:
+            raise UsageError(f"{file}: unknown key {min(unknown)!r}; {instead(min(unknown), keys)}")
         name = str(declared.get("name", path.name))
         return cls(
             path=path,
@@ -111,9 +111,7 @@ def find_suite(name: str, home: Path = Path()) -> Path:
         return shipped[name]
     if (home / Path(name).expanduser()).is_dir():
         return (home / Path(name).expanduser()).resolve()
-    near = difflib.get_close_matches(name, shipped, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"shipped suites: {', '.join(shipped)}"
-    raise UsageError(f"no suite and no directory {name!r}; {hint}")
+    raise UsageError(f"no suite and no directory {name!r}; {instead(name, shipped)}")
 
 
 def overshadowed(name: str, home: Path = Path()) -> str:

@@ -217,7 +217,7 @@ def test_a_typed_rate_for_a_task_of_a_run_without_tasks(pytester: pytest.Pyteste
     (suite / "test_plain.py").write_text("def test_plain(): pass\n")
     result = pytester.runpytest("--model=oracle", "--min-pass-rate=task_05=0", "-k", "test_plain", suite)
     assert result.ret == UNDECIDED
-    result.stdout.fnmatch_lines(["  --min-pass-rate: 'task_05' is no task of this run; it has none"])
+    result.stdout.fnmatch_lines(["  --min-pass-rate: 'task_05' is no task of this run; there is none"])
 
 
 @pytest.mark.parametrize("word", LOOKING)

@@ -237,7 +237,7 @@ def test_words_are_watched_one_by_one(tmp_path: Path) -> None:
         ("{", "Expecting property name"),
         ("{}", "replies is missing"),
         ('{"replies": {}, "dialekt": "hermes"}', "unknown key 'dialekt'"),
-        ('{"replies": {}, "dialect": "latin"}', "no dialect 'latin'; known are hermes"),
+        ('{"replies": {}, "dialect": "latin"}', "no dialect 'latin'; there are hermes"),
         ('{"replies": {"*": "one"}}', "replies.*: a list of replies"),
         ('{"replies": {"*": [3]}}', "replies.*[0]: a reply is a text or a table"),
         ('{"replies": {"*": [{"txt": "x"}]}}', "replies.*[0]: unknown key 'txt'"),

@@ -53,7 +53,7 @@ _NO_SHARES = ("a", "3;1", ",", "3,", "0,0", "-1,2", "nan,1", "inf")
         ({"n_ctx": "4k"}, "no whole number"),
         ({"n_ctx": "16"}, "between 512"),
         ({"mmap": "perhaps"}, "no yes or no"),
-        ({"quux": "1"}, "known keys: n_ctx"),
+        ({"quux": "1"}, "there are n_ctx"),
         ({"type_k": "q9_0"}, "type_k=q9_0: must be one of f32, f16, bf16, q8_0"),
         ({"split_mode": "rows"}, "split_mode=rows: must be one of none, layer, row, tensor"),
         ({"type_v": "q8_0", "flash_attn": "no"}, "type_v=q8_0: .* needs flash attention; leave flash_attn=no out"),

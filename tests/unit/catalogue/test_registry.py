@@ -135,7 +135,7 @@ SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
     [
         ('[Big]\nfile = "a.gguf"', "'Big': a name has only the characters a-z"),
         ('[m]\nfile = "a.gguf"\nquantum = "x"', ".m: unknown key 'quantum'; did you mean 'quant'?"),
-        ('[m]\nfile = "a.gguf"\nzzz = "x"', ".m: unknown key 'zzz'; keys: title, backend, repo"),
+        ('[m]\nfile = "a.gguf"\nzzz = "x"', ".m: unknown key 'zzz'; there are title, backend, repo"),
         ('[m]\nfile = "a.gguf"\ncontext = "8k"', ".m.context: '8k' is no whole number"),
         ("[m]\ncontext = 8", ".m: one of these must be said: file, package_file, path, base_url, backend"),
         ('[m]\npackage_file = "p/a"', ".m: package_file needs package beside it"),
@@ -143,13 +143,16 @@ SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
         ('[m]\nbase_url = "http://me:secret@h/v1"\nmodel = "x"', ".m.base_url: 'http://me:secret@h/v1' cannot be used"),
         ('[m]\nbase_url = "http://[::1/v1"\nmodel = "x"', ".m.base_url: 'http://[::1/v1' cannot be used"),
         (f'{SERVED}api_key_env = "sk-live-1"', ".m.api_key_env: must be the name of an environment variable"),
-        (f'{SERVED}not_sent = ["temp"]', ".m.not_sent.0: 'temp' is none of temperature, top_p"),
+        (f'{SERVED}not_sent = ["temp"]', ".m.not_sent.0: 'temp' cannot stand here; did you mean 'temperature'?"),
         (f'{SERVED}not_sent = "top_p"', ".m.not_sent: 'top_p' is no list"),
         (f'{SERVED}not_sent = ["top_p"]\nsampling = {{ top_p = 1 }}', ".m.sampling: top_p: cannot have a value and"),
         ('[m]\nfile = "a.gguf"\nnot_sent = ["top_p"]', ".m: not_sent needs base_url beside it"),
         ('[m]\nrepo = "me/it"', ".m"),
         ('[m]\nfile = "../a.gguf"', ".m.file: '../a.gguf' cannot be used"),
-        ('[m]\nfile = "a.gguf"\npolicy = "loose"', ".m.policy: 'loose' is none of native, lenient, constrained"),
+        (
+            '[m]\nfile = "a.gguf"\npolicy = "loose"',
+            ".m.policy: 'loose' cannot stand here; there are native, lenient, constrained",
+        ),
         ('[m]\nfile = "a.gguf"\nsampling = { temprature = 1 }', ".m.sampling: unknown key 'temprature'; did you mean"),
         ('[m]\nfile = "a.gguf"\nsampling = { top_p = 7 }', ".m.sampling: top_p=7: top_p lies between 0 and 1"),
         (
@@ -163,7 +166,10 @@ SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
         ('[m]\nfile = "a.gguf"\nsampling = { temperature = nan }', ".m.sampling.temperature: nan is no finite number"),
         ('[m]\nfile = "a.gguf"\ncontext = 1e3', ".m.context: 1000.0 is no whole number"),
         ('[m]\nfile = "a.gguf"\ncontext = true', ".m.context: True is no whole number"),
-        ('[m]\nfile = "a.gguf"\ndialect = "klingon"', ".m.dialect: 'klingon' is none of hermes, qwen3_coder, glm4"),
+        (
+            '[m]\nfile = "a.gguf"\ndialect = "klingon"',
+            ".m.dialect: 'klingon' cannot stand here; there are hermes, qwen3_coder, glm4",
+        ),
         (
             '[m]\nbase_url = "http://h/v1"\nmodel = "x"\ndialect = "hermes"',
             ".m.dialect: cannot stand beside base_url",

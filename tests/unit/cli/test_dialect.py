@@ -110,7 +110,7 @@ def test_a_real_vocabulary_is_read(capsys: pytest.CaptureFixture[str]) -> None:
         (["noise.bin"], "neither a GGUF file nor a chat template"),
         (["cut.gguf"], "header does not parse"),
         (["bad.jinja"], "no valid Jinja"),
-        (["good.jinja", "--dialect", "latin"], "no dialect 'latin'; known are hermes"),
+        (["good.jinja", "--dialect", "latin"], "no dialect 'latin'; there are hermes"),
     ],
 )
 def test_what_cannot_be_shown_is_a_sentence(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

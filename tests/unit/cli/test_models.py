@@ -97,4 +97,4 @@ def test_a_backend_of_a_plugin_is_not_said_to_be_ready(capsys: pytest.CaptureFix
     assert main(["models", "far"]) == 0
     assert "ready         if a plugin brings the backend vllm" in capsys.readouterr().out
     assert main(["preflight", "far"]) == 2
-    assert "pyproject.toml: far.backend: 'vllm' is none of" in capsys.readouterr().err
+    assert "pyproject.toml: far.backend: no 'vllm'; there are" in capsys.readouterr().err

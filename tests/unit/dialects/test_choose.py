@@ -78,5 +78,5 @@ def test_the_template_says_how_reasoning_is_marked() -> None:
 
 
 def test_a_dialect_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="no dialect 'latin'; known are hermes"):
+    with pytest.raises(UsageError, match="no dialect 'latin'; there are hermes"):
         choose_dialect(None, (), wanted="latin")

@@ -65,7 +65,7 @@ def test_a_selection_does_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("nowhere", rf"no campaign 'nowhere': .* nor the id of one in .*; the newest there: {NAME}"),
+        ("nowhere", rf"no campaign 'nowhere': .* nor the id of one in .*, the newest there: {NAME}"),
         ("", f"the folder has no manifest.json; it holds 1 campaigns, name one: {NAME}"),
         ("empty", "the folder has no manifest.json; nor any below it"),
     ],

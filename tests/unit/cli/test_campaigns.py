@@ -1,0 +1,110 @@
+"""Commands over campaigns: which one is meant, and what is said where none is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from results import WRONG, result
+from small_packs import campaign, pack, trials_of
+
+from pytest_agentcore.cli.__main__ import main
+
+TAKE_CAMPAIGNS = ("compare", "group", "leaderboard", "merge", "plan", "recheck", "report", "show", "validate")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Three campaigns in `there`: names and dates are in other orders, and the oldest was continued last."""
+    home = tmp_path / "there"
+    pack(home / "b", trials_of("b", task_05_minimal_fix=1, task_10_sql=2), started="2026-06-02T10:00:00+00:00")
+    pack(home / "c", trials_of("c", task_05_minimal_fix=3), started="2026-06-01T10:00:00+00:00")
+    pack(home / "a", [result("task_01_x", 1, **WRONG)], started="2026-06-03T10:00:00+00:00")
+    return home
+
+
+@pytest.mark.parametrize("name", TAKE_CAMPAIGNS)
+def test_every_command_that_takes_campaigns_takes_the_folder_they_lie_in(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert "--results DIR" in capsys.readouterr().out
+
+
+def test_the_newest_campaign_is_meant_where_none_is_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = f"--results={results}"
+    assert main(["show", place]) == 0
+    assert "task_01_x" in capsys.readouterr().out
+    assert main(["report", place]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(results / "a" / "report.html")
+    main(["validate", place])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("a: ")
+    assert main(["plan", "--detect=50pp", "--from", place]) in (0, 2)
+    assert "a" in "".join(capsys.readouterr())
+    assert main(["leaderboard", place]) == 0
+
+
+def test_compare_takes_the_two_newest(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    campaign(results / "d", task_05_minimal_fix=2, task_10_sql=2)
+    assert main(["compare", "b", "d", "--force", f"--results={results}"]) == 0
+    named = capsys.readouterr().out
+    for folder, started in (("b", "2026-07-01"), ("d", "2026-07-02")):
+        file = results / folder / "manifest.json"
+        text = file.read_text()
+        at = text.index('"started":')
+        file.write_text(text[:at] + f'"started": "{started}T10:00:00+00:00"' + text[text.index(",", at) :])
+    assert main(["compare", "--force", f"--results={results}"]) == 0
+    assert capsys.readouterr().out == named
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["b", "task_05"], "the runs there are task_05_minimal_fix:1, task_05_minimal_fix:2, task_05_minimal_fix:3"),
+        (["b", "task_05:9"], "the runs there are task_05_minimal_fix:1, task_05_minimal_fix:2, task_05_minimal_fix:3"),
+        (["b", "task_11:1"], "did you mean 'task_10_sql'? (give an attempt's first characters"),
+        (["b", "tsk_10_sql"], "did you mean 'task_10_sql'? (give"),
+        (["task_01"], "the runs there are task_01_x:1"),
+        (["bb"], "no campaign 'bb': it is neither a campaign's folder nor the id of one in"),
+    ],
+)
+def test_what_is_no_trial_is_answered_with_those_there_are(
+    words: list[str], says: str, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", *words, f"--results={results}"]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_campaign_of_nearly_that_name_is_named(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    campaign(results / "2026-06-10-gemma-4-12b", task_05_minimal_fix=2)
+    assert main(["show", "2026-06-10-gema-4-12b", f"--results={results}"]) == 2
+    assert "did you mean '2026-06-10-gemma-4-12b'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["show"], ["report"], ["validate"], ["recheck"], ["compare"], ["group"]])
+def test_without_any_campaign_a_sentence_says_what_to_name(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "agentcore-results" in error
+    assert "--results" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["shwo"], "no 'shwo'; did you mean 'show'?"),
+        (["recheck", "x", "--sandbox=bubblewarp"], "argument --sandbox: no 'bubblewarp'; did you mean 'bubblewrap'?"),
+        (["show", "--reslts=x"], "unrecognized argument --reslts; did you mean '--results'?"),
+        (["selfcheck", "--instances=x"], "'x' must be a whole number from 1"),
+    ],
+)
+def test_a_misspelt_command_choice_or_option_is_answered_with_the_nearest(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert says in capsys.readouterr().err
