@@ -64,8 +64,8 @@ def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | N
     elif path.suffix.lower() != ".gguf" and not path.is_file():
         raise _unknown(name, known, backends)
     if not path.is_file():
-        there = sorted(file.name for file in path.parent.glob("*.gguf"))
-        raise UsageError(f"{name}: there is no such file; in {path.parent} {instead(path.name, there)}")
+        nearby = sorted(file.name for file in path.parent.glob("*.gguf"))
+        raise UsageError(f"{name}: there is no such file; in {path.parent} {instead(path.name, nearby)}")
     return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
 
 

@@ -84,7 +84,7 @@ def test_a_backend_that_nobody_registered_names_entry_and_file(pytester: pytest.
     (pytester.path / "mine.toml").write_text('[my-bot]\nbackend = "vllm"\n')
     result = pytester.runpytest("--model", "my-bot", "--agentcore-models-file=mine.toml", suite)
     result.stderr.fnmatch_lines(
-        ["ERROR: mine.toml: my-bot.backend: 'vllm' is none of llama_cpp, openai, scripted; a plugin adds others"]
+        ["ERROR: mine.toml: my-bot.backend: no 'vllm'; there are llama_cpp, openai, scripted; a plugin adds others"]
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert not (pytester.path / "agentcore-results").exists()
