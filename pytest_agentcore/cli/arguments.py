@@ -15,14 +15,11 @@ def write_lines(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def add_campaign(parser: argparse.ArgumentParser) -> None:
-    """Add one campaign that may be left out, and the folder in which it is looked up."""
-    parser.add_argument(
-        "campaign",
-        metavar="CAMPAIGN",
-        nargs="?",
-        help="its folder, or its id in the results folder; default: the newest",
-    )
+def add_campaign(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add one campaign, or several, that may be left out, and the folder in which it is looked up."""
+    name, number = ("campaigns", "*") if several else ("campaign", "?")
+    which = "its folder, or its id in the results folder; default: the newest"
+    parser.add_argument(name, metavar="CAMPAIGN", nargs=number, help=which)
     add_results(parser)
 
 

@@ -87,13 +87,7 @@ def add_validate(parser: argparse.ArgumentParser) -> None:
         "digests and each other. A file that was edited or cut is named with its line. The exit code is 1 when "
         "something is wrong."
     )
-    parser.add_argument(
-        "campaigns",
-        nargs="*",
-        metavar="CAMPAIGN",
-        help="its folder, or its id in the results folder; default: the newest",
-    )
-    add_results(parser)
+    add_campaign(parser, several=True)
 
 
 def run_validate(options: argparse.Namespace) -> int:

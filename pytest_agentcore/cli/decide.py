@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import add_results, chance, change, positive, write_lines
+from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, positive, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
@@ -64,10 +64,9 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
         "in the same sentences. Exit code 0: every gate is open; 1: one is shut; 75: trials without a score leave it "
         "undecided; 2: it cannot be asked."
     )
-    parser.add_argument("campaigns", nargs="+", metavar="CAMPAIGN", help="its folder, or its id in the results folder")
+    add_campaign(parser, several=True)
     Settings.min_pass_rate.add(parser.add_argument, "--min-pass-rate")
     Settings.baseline.add(parser.add_argument, "--baseline")
-    add_results(parser)
 
 
 def run_gate(options: argparse.Namespace) -> int:
@@ -79,7 +78,7 @@ def run_gate(options: argparse.Namespace) -> int:
     gate, given = Gate.parse(options.agentcore_min_pass_rate or ()), options.agentcore_baseline
     if not gate and not given:
         raise UsageError("gate: nothing is asked of the campaigns; give --min-pass-rate or --baseline")
-    found = [read_campaign(place, options.results) for place in options.campaigns]
+    found = [read_campaign(place, options.results) for place in options.campaigns or [None]]
     baseline = read_campaign(given, options.results) if given else None
     models = Counter(campaign.manifest.model for campaign in found)
     campaigns = {}

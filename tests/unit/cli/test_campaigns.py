@@ -10,7 +10,7 @@ from small_packs import campaign, pack, trials_of
 
 from pytest_agentcore.cli.__main__ import main
 
-TAKE_CAMPAIGNS = ("compare", "group", "leaderboard", "merge", "plan", "recheck", "report", "show", "validate")
+TAKE_CAMPAIGNS = ("compare", "gate", "group", "leaderboard", "merge", "plan", "recheck", "report", "show", "validate")
 
 
 @pytest.fixture
@@ -82,7 +82,9 @@ def test_a_campaign_of_nearly_that_name_is_named(results: Path, capsys: pytest.C
     assert "did you mean '2026-06-10-gemma-4-12b'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["show"], ["report"], ["validate"], ["recheck"], ["compare"], ["group"]])
+@pytest.mark.parametrize(
+    "words", [["show"], ["report"], ["gate", "--min-pass-rate=1"], ["validate"], ["recheck"], ["compare"], ["group"]]
+)
 def test_without_any_campaign_a_sentence_says_what_to_name(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
