@@ -112,6 +112,8 @@ class EngineSettings:
     )
     mmap: bool = _setting(True, "whether the file is mapped into memory instead of read")
     mlock: bool = _setting(False, "whether its pages are kept from being swapped out")
+    rows: int = 1
+    """Conversations that are decoded together: what `--agentcore-parallel` comes to, and so no key of its own."""
 
     def __post_init__(self) -> None:
         if self.flash_attn is False and self.type_v not in PLAIN_TYPES:
@@ -164,7 +166,7 @@ def settings_of(kind: type[Any]) -> Mapping[str, tuple[type, Field[Any]]]:
     """Type and field of every setting of a kind, by key."""
     # annotations are text here; of `int | None` the first word counts, since None only says that nothing was chosen
     types: Mapping[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
-    return {f.name: (types[str(f.type).partition(" ")[0]], f) for f in fields(kind)}
+    return {f.name: (types[str(f.type).partition(" ")[0]], f) for f in fields(kind) if f.metadata}
 
 
 def read_settings(kind: type[S], given: Mapping[str, str | Value]) -> S:

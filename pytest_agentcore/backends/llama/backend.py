@@ -8,9 +8,9 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,23 +25,28 @@ from pytest_agentcore.backends.llama.fit import (
     check_fit,
     default_ctx,
     gpus,
+    memory_available,
     own_gpus,
 )
 from pytest_agentcore.backends.llama.gguf import check_model
-from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompter
+from pytest_agentcore.backends.llama.prompt import Prompter
 from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, GrammarSampler, Sampler, parse_grammar
+from pytest_agentcore.backends.llama.scheduler import Generation, Scheduler
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
-from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
+from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.backends.reading import number_calls, offered, read_text
-from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy
+from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy, settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.dialects.choose import choose_template
+from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import StopReason
-from pytest_agentcore.trial.result import Usage
+from pytest_agentcore.trial.result import TrialKey, Usage
+
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
 def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend:
@@ -65,7 +70,9 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
     model = LoadedModel(entry.path, settings)
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     try:
-        backend = LlamaCppBackend(model, n_ctx, dialect=entry.dialect)
+        # beginnings of prompts take as much memory as one row at most, and a quarter of what is free
+        prefix_bytes = min(footprint.state + footprint.cache(n_ctx) // settings.rows, memory_available() // 4)
+        backend = LlamaCppBackend(model, n_ctx, prefix_bytes=prefix_bytes, dialect=entry.dialect)
     except UsageError:
         model.close()
         raise
@@ -86,17 +93,17 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
 
 
 class LlamaCppBackend:
-    """One model in this process; one conversation at a time."""
+    """One model in this process, and as many conversations at a time as its context has rows."""
 
     name = "llama_cpp"
-    slots = 1
 
-    def __init__(self, model: LoadedModel, n_ctx: int, *, dialect: str = "") -> None:
+    def __init__(self, model: LoadedModel, n_ctx: int, *, prefix_bytes: int = 2**28, dialect: str = "") -> None:
         """Take over a loaded model; `close` frees it.
 
         Args:
             model: weights and vocabulary.
-            n_ctx: tokens of the context.
+            n_ctx: tokens of each conversation's context.
+            prefix_bytes: most that is kept beside the context of beginnings that prompts share.
             dialect: name of one that is used whatever the chat template says; empty leaves the choice to the template.
 
         Raises:
@@ -120,8 +127,8 @@ class LlamaCppBackend:
         self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.dialect.end_of_turn}
         own = [token for token in vocabulary.special if token in self._template.source]
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
-        self._context = Context(model, n_ctx)
-        self._cache = PrefixCache(self._context)
+        self._context, self.slots = Context(model, n_ctx), model.settings.rows
+        self._scheduler = Scheduler(self._context, prefix_bytes=prefix_bytes, drafts=self.slots > 1)
         self._grammars: dict[str, Any] = {}
 
     def complete(self, request: Request) -> Reply:
@@ -136,68 +143,45 @@ class LlamaCppBackend:
             left = f"{max(room, 0)} of {self._context.n_ctx} tokens are left in the context"
             raise EndOfTrial(StopReason.context_overflow, left)
 
-        # Evaluate: only what the context does not hold yet, in batches; cancel and deadline are noticed between them.
-        cached = self._cache.reuse(prompt)
-        finish = self._cache.evaluate(prompt, request.cut_short)
-
-        # Sample: a token at a time, each evaluated before the next is drawn, until something ends the reply.
+        # Evaluate and sample: on the decoder's thread, together with other conversations. The text takes each token.
         reasoning_open = self._dialect.opens_reasoning(prompt.text)
-        text, whole = "", False
-        ids: list[int] = []
-        if finish is None:
-            with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
-                text, ids, finish, whole = self._sample(sampler, request, room, reasoning_open=reasoning_open)
+        limit = min(request.max_reply_tokens, room)
+        written = Writing(
+            request=request,
+            vocabulary=self._model.vocabulary,
+            dialect=self._dialect,
+            ends=self._ends,
+            limit=limit,
+            reasoning_open=reasoning_open,
+        )
+        with closing(self._sampler(request, reasoning_open=reasoning_open)) as sampler:
+            asked = Generation(
+                trial=request.trial,
+                prompt=prompt,
+                sampler=sampler,
+                ends=self._ends,
+                take=written.take,
+                stop=request.cut_short,
+            )
+            finish = self._scheduler.run(asked)
+        written.close()
 
         # Read: the text is taken apart as the policy says, and kept for the trial's next prompt.
         control = self._model.vocabulary.control
-        read = read_text(text, request, self._dialect, reasoning_open=reasoning_open, special_tokens=control)
+        read = read_text(written.text, request, self._dialect, reasoning_open=reasoning_open, special_tokens=control)
         reply = replace(
             read,
             finish=finish,
-            usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=cached, reply_tokens=len(ids)),
+            usage=Usage(prompt_tokens=len(prompt.tokens), cached_tokens=asked.cached, reply_tokens=len(written.ids)),
             seconds=time.monotonic() - began,
-            token_ids=tuple(ids),
+            token_ids=tuple(written.ids),
         )
-        self._prompter.remember(request, prompt, reply, whole=whole)
+        self._prompter.remember(request, prompt, reply, whole=written.whole)
         return reply
 
-    def _sample(
-        self, sampler: Sampler, request: Request, room: int, *, reasoning_open: bool
-    ) -> tuple[str, list[int], FinishReason, bool]:
-        """Draw tokens behind an evaluated prompt until something ends the reply.
-
-        Returns the text, the tokens without the one that ended the turn, what ended the reply, and whether it is whole:
-        the model ended its turn itself.
-
-        Raises:
-            BackendError: the engine failed.
-        """
-        limit = min(request.max_reply_tokens, room)
-        # a character may be split over tokens: `watch` gets it when it is whole
-        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        ids: list[int] = []
-        text, whole, finish = "", False, None
-        while finish is None:
-            token = sampler.draw()
-            if token is None or token in self._ends:  # None: the grammar has come to its end
-                finish, whole = FinishReason.stop, token is not None
-                break
-            ids.append(token)
-            piece = decode(self._model.vocabulary.piece(token))
-            text += piece
-            if piece and request.watch(piece):
-                finish = FinishReason.watch
-            elif piece and is_complete(self._dialect, text, reasoning_open=reasoning_open):
-                finish = FinishReason.stop
-            elif len(ids) >= limit:
-                finish = FinishReason.length if limit == request.max_reply_tokens else FinishReason.context
-            else:
-                finish = request.cut_short()
-            if finish is None:  # nothing is drawn behind the last token, so it need not be evaluated
-                self._cache.advance([token])
-        if torn := decode(b"", final=True):
-            request.watch(torn)
-        return text + torn, ids, finish, whole
+    def release(self, trial: TrialKey) -> None:
+        """See `Leases.release`."""
+        self._scheduler.release(trial)
 
     def _sampler(self, request: Request, *, reasoning_open: bool) -> Sampler:
         if request.policy is not Policy.constrained:
@@ -212,7 +196,9 @@ class LlamaCppBackend:
                 )
             except ValueError as error:
                 raise BackendError(f"the tools cannot be made into a grammar: {error}") from error
-            self._grammars[key] = parse_grammar(self._context, gbnf)
+            parsed = parse_grammar(self._context, gbnf)
+            if self._grammars.setdefault(key, parsed) is not parsed:  # another trial's thread was faster
+                self._model.library.llama_sampler_free(parsed)
         return GrammarSampler(self._context, request.sampling, request.seed, self._grammars[key])
 
     def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
@@ -264,7 +250,7 @@ class LlamaCppBackend:
             "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or cpu,
             "gpu_build": model.gpu_build,
             "warning": "; ".join(filter(None, warnings)),
-            "engine": asdict(model.settings) | context.chosen,
+            "engine": {key: getattr(model.settings, key) for key in settings_of(EngineSettings)} | context.chosen,
             "llama_cpp_python": version("llama-cpp-python"),
             **self.facts,
             "dialect": self._dialect.name,
@@ -280,11 +266,57 @@ class LlamaCppBackend:
 
     def close(self) -> None:
         """See `Backend.close`."""
+        self._scheduler.close()
         for grammar in self._grammars.values():
             self._model.library.llama_sampler_free(grammar)
         self._grammars.clear()
         self._context.close()
         self._model.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Writing:
+    """The text of a reply while its tokens come, and what ends it."""
+
+    request: Request
+    vocabulary: Vocabulary
+    dialect: Dialect
+    ends: Collection[int]
+    """Tokens that end the model's turn."""
+    limit: int
+    """Tokens it may have at most."""
+    reasoning_open: bool
+    """Whether the prompt ended inside a reasoning block."""
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    """Without the token that ended the turn."""
+    whole: bool = False
+    """Whether the model ended its turn itself."""
+    decoder: codecs.IncrementalDecoder = field(default_factory=lambda: _UTF8("replace"))
+    """A character may be split over tokens: `watch` gets it when it is whole."""
+
+    def take(self, token: int | None) -> FinishReason | None:
+        """Add a token (None: the grammar has come to its end); say what ends the reply, if it is over."""
+        if token is None or token in self.ends:
+            self.whole = token is not None
+            return FinishReason.stop
+        self.ids.append(token)
+        piece = self.decoder.decode(self.vocabulary.piece(token))
+        self.text += piece
+        if piece and self.request.watch(piece):
+            return FinishReason.watch
+        if piece and is_complete(self.dialect, self.text, reasoning_open=self.reasoning_open):
+            return FinishReason.stop
+        if len(self.ids) >= self.limit:
+            clamped = self.limit < self.request.max_reply_tokens
+            return FinishReason.context if clamped else FinishReason.length
+        return self.request.cut_short()
+
+    def close(self) -> None:
+        """Add the character that was not complete when the reply ended."""
+        if torn := self.decoder.decode(b"", final=True):
+            self.request.watch(torn)
+            self.text += torn
 
 
 def idle_gpu() -> str:

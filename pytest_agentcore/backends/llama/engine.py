@@ -1,4 +1,4 @@
-"""llama.cpp as this project uses it: one model, one context, one sequence. The only module that imports llama_cpp.
+"""llama.cpp as this project uses it: one model, one context, a sequence per row. The only module that imports it.
 
 It stands on the low-level bindings and not on `llama_cpp.Llama`: that class either prints to stderr or swaps the
 process's stdout while it loads, keeps logits for a whole batch, and drops control tokens from the text it returns.
@@ -155,28 +155,37 @@ class LoadedModel:
 
 
 class Context:
-    """The KV cache of one sequence, and the logits of its last token."""
+    """The KV caches of a model's rows: a sequence each, every one in a stream of its own, and the logits of a call.
+
+    How many tokens and outputs a call of llama.cpp holds decides the last bits of its logits; what the other tokens are
+    does not. So a prompt is evaluated in calls of its own, and `step` always decodes as many tokens as there are rows.
+    """
 
     def __init__(self, model: LoadedModel, n_ctx: int) -> None:
-        """Allocate.
+        """Allocate so many tokens for each of the rows that the model's settings ask for.
 
         Raises:
             UsageError: llama.cpp cannot make a context of this size.
         """
         self.library, self.model, settings = model.library, model, model.settings
+        self.rows = rows = settings.rows
         params = self.library.llama_context_default_params()
-        params.n_ctx, params.n_batch = n_ctx, min(settings.n_batch, n_ctx)
-        params.n_ubatch, params.n_seq_max = min(settings.n_ubatch, params.n_batch), 1
+        params.n_ctx, params.n_batch = n_ctx * rows, max(min(settings.n_batch, n_ctx), rows)
+        params.n_ubatch, params.n_seq_max = max(min(settings.n_ubatch, params.n_batch), rows), rows
         params.n_threads = settings.threads or default_threads()
         params.n_threads_batch = settings.threads_batch or params.n_threads
         params.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]
         params.type_k, params.type_v = CACHE_TYPES[settings.type_k], CACHE_TYPES[settings.type_v]
         params.swa_full = True  # a sliding window's smaller cache cannot be cut back to a prefix
+        params.kv_unified = False  # in one cache for all a prompt's logits depend on the cells that others left free
         params.no_perf = True
         self.pointer = self.library.llama_init_from_model(model.pointer, params)
         if not self.pointer:
-            raise UsageError(f"{model.path.name}: no context of {n_ctx} tokens can be made: {model.log.problem()}")
-        self.n_ctx = int(self.library.llama_n_ctx(self.pointer))
+            each = f" for each of {rows} rows" if rows > 1 else ""
+            raise UsageError(
+                f"{model.path.name}: no context of {n_ctx} tokens{each} can be made: {model.log.problem()}"
+            )
+        self.n_ctx = int(self.library.llama_n_ctx_seq(self.pointer))
         self._memory = self.library.llama_get_memory(self.pointer)
         self.n_batch = min(settings.n_batch, self.n_ctx)
         self.chosen: dict[str, Any] = {
@@ -190,37 +199,88 @@ class Context:
             "swa_full": True,
         }
         """The engine settings that were left to be chosen, as they came out."""
-        self._tokens = (self.library.llama_token * self.n_batch)()
-        self._single = self.library.llama_batch_get_one(self._tokens, 1)
+        self._batch = self.library.llama_batch_init(params.n_batch, 0, 1)
 
-    def evaluate(self, tokens: Sequence[int]) -> None:
-        """Evaluate up to `n_batch` tokens behind what is there.
+    def evaluate(self, row: int, tokens: Sequence[int], at: int, *, logits: bool) -> None:
+        """Evaluate up to `n_batch` tokens of one row behind the `at` that it holds; `logits` asks for the last one's.
 
         Raises:
             BackendError: llama.cpp failed.
         """
-        self._tokens[: len(tokens)] = tokens
-        # the batch of one token is kept: it is needed for every token of every reply
-        batch = self._single if len(tokens) == 1 else self.library.llama_batch_get_one(self._tokens, len(tokens))
+        last = at + len(tokens) - 1
+        self._decode([(token, place, row, logits and place == last) for place, token in enumerate(tokens, at)])
+
+    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
+        """Decode as many tokens as there are rows, equally many of each of some neighbours; all give logits.
+
+        Args:
+            first: the neighbour with the lowest number.
+            held: how many tokens each of them holds.
+            tokens: those to decode of each. The logits lie in their order.
+
+        Raises:
+            BackendError: llama.cpp failed.
+        """
+        assert sum(map(len, tokens)) == self.rows
+        self._decode(
+            [
+                (token, held[i] + place, first + i, True)
+                for i in range(len(tokens))
+                for place, token in enumerate(tokens[i])
+            ]
+        )
+
+    def _decode(self, tokens: Sequence[tuple[int, int, int, bool]]) -> None:
+        """Evaluate tokens, each with its position, its row and whether its logits are wanted."""
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for i, (token, position, row, logits) in enumerate(tokens):
+            batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
+            batch.n_seq_id[i], batch.seq_id[i][0] = 1, row
         if code := self.library.llama_decode(self.pointer, batch):
             raise BackendError(f"llama_decode returned {code}: {self.model.log.problem() or 'no reason given'}")
+        if tokens[-1][3]:  # puts the outputs into the order of the batch, which no two threads may do at a time
+            self.library.llama_get_logits_ith(self.pointer, len(tokens) - 1)
 
-    def keep(self, length: int, held: int) -> bool:
-        """Forget everything behind the first `length` of `held` tokens.
+    def logits(self, place: int) -> bytes:
+        """The logits behind a token of the last call, bit by bit."""
+        size = self.model.vocabulary.size * ctypes.sizeof(ctypes.c_float)
+        return ctypes.string_at(self.library.llama_get_logits_ith(self.pointer, place), size)
+
+    def cut(self, row: int, length: int, held: int) -> bool:
+        """Forget everything behind the first `length` of a row's `held` tokens.
 
         Returns False when all had to be forgotten: nothing was to be kept, or the model's memory cannot be cut.
         """
-        if self.model.forgets_only_all:
-            kept = 0 < length == held
-        else:
-            kept = length > 0 and bool(self.library.llama_memory_seq_rm(self._memory, 0, length, -1))
+        if length == held > 0:
+            return True
+        kept = length > 0 and not self.model.forgets_only_all
+        kept = kept and bool(self.library.llama_memory_seq_rm(self._memory, row, length, -1))
         if not kept:
-            self.library.llama_memory_clear(self._memory, True)
+            self.library.llama_memory_seq_rm(self._memory, row, -1, -1)
         return kept
 
+    def save(self, row: int) -> Any:
+        """The keys and values (or the state) of what a row holds, as an array of bytes, for any row."""
+        size = self.library.llama_state_seq_get_size(self.pointer, row)
+        saved = (ctypes.c_uint8 * size)()
+        self.library.llama_state_seq_get_data(self.pointer, saved, size, row)
+        return saved
+
+    def restore(self, row: int, saved: Any) -> None:
+        """Put what was saved into a row, in place of what that holds.
+
+        Raises:
+            BackendError: llama.cpp does not take it; the row holds nothing then.
+        """
+        self.library.llama_memory_seq_rm(self._memory, row, -1, -1)
+        if not self.library.llama_state_seq_set_data(self.pointer, saved, len(saved), row):
+            raise BackendError(f"a saved prefix cannot be restored: {self.model.log.problem() or 'no reason given'}")
+
     def close(self) -> None:
-        """Free the cache."""
+        """Free the caches."""
         if self.pointer:
+            self.library.llama_batch_free(self._batch)
             self.library.llama_free(self.pointer)
             self.pointer = None
 

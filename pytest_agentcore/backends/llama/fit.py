@@ -35,16 +35,15 @@ def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, pro
         UsageError: how much is needed, how much is free, and the largest context or layer split that fits.
     """
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
-    # layers count as equally large; None and -1 put all of them on the GPU, and the buffer of one pass is needed whole
-    share, on_gpu = 1.0, settings.n_gpu_layers
-    if devices.is_gpu and on_gpu is not None and on_gpu >= 0:
-        share = min(on_gpu, footprint.layers) / footprint.layers
+    share = gpu_share(footprint, settings, devices)
     each = footprint.buffer + int(share * (footprint.total(n_ctx) - footprint.buffer))
     if processes * each <= devices.free:
         return
 
     ways: list[str] = []
     free = devices.free // processes
+    if settings.rows > 1 and (fewer := footprint.most_rows(n_ctx, free, share)):
+        ways.append(f"--agentcore-parallel={fewer}")
     if largest := footprint.largest_ctx(free, share):
         ways.append(f"n_ctx={largest}")
     if devices.is_gpu:
@@ -53,11 +52,46 @@ def check_fit(header: Header, settings: EngineSettings, devices: Devices, *, pro
     if processes > 1 and (fewer := devices.free // each):
         ways.append(f"{fewer} process{'es' if fewer > 1 else ''}")
     times = f"{processes} processes with " if processes > 1 else ""
+    cache = f"{settings.rows} KV caches" if settings.rows > 1 else "KV cache"
     wanted, there = (f"{size / 2**30:.1f} GiB" for size in (processes * each, devices.free))
     raise UsageError(
-        f"{header.path.name}: {times}file and KV cache for n_ctx={n_ctx} need {wanted} and {there} are free on "
+        f"{header.path.name}: {times}file and {cache} for n_ctx={n_ctx} need {wanted} and {there} are free on "
         f"{devices.name}; " + (f"what fits: {' or '.join(ways)}" if ways else f"not even n_ctx={LEAST_CTX} fits")
     )
+
+
+def gpu_share(footprint: Footprint, settings: EngineSettings, devices: Devices) -> float:
+    """The part of weights and caches that goes to the devices: layers count as equally large; None and -1 are all."""
+    on_gpu = settings.n_gpu_layers
+    split = devices.is_gpu and on_gpu is not None and on_gpu >= 0
+    return min(on_gpu or 0, footprint.layers) / footprint.layers if split else 1.0
+
+
+MOST_ROWS = {True: 8, False: 4}
+"""Conversations at a time where nobody says how many: on a GPU, and on a CPU."""
+
+
+def choose_rows(header: Header, settings: EngineSettings, trials: int) -> tuple[int, str]:
+    """How many conversations to decode together where nobody says it, and why: what memory holds, within limits.
+
+    Args:
+        header: of its file.
+        settings: how it is to be loaded.
+        trials: that are going to be run with it.
+
+    Raises:
+        UsageError: llama-cpp-python or psutil is missing.
+    """
+    devices = Devices.for_model(settings)
+    if Footprint.of(header, settings).state:
+        return 1, "auto: a recurrent state cannot take back what it was not to hold"
+    most, place = MOST_ROWS[devices.is_gpu], "a GPU" if devices.is_gpu else "a CPU"
+    rows, why = (trials, "as many as trials") if trials <= most else (most, f"at most {most} on {place}")
+    footprint, n_ctx = Footprint.of(header, replace(settings, rows=rows)), settings.n_ctx or default_ctx(header)
+    fitting = footprint.most_rows(n_ctx, devices.free, gpu_share(footprint, settings, devices))
+    if fitting < rows:
+        rows, why = fitting, f"no more caches of {n_ctx} tokens fit on {devices.name}"
+    return max(rows, 1), f"auto: {why}"
 
 
 def default_ctx(header: Header) -> int:
@@ -79,6 +113,8 @@ class Footprint:
     """For one pass: logits and activations of a batch."""
     layers: int
     """As llama.cpp counts what can be put on a GPU: the output layer is one more."""
+    rows: int = 1
+    """Conversations that are decoded together, each with a cache and a state of its own."""
 
     @classmethod
     def of(cls, header: Header, settings: EngineSettings) -> Self:
@@ -97,22 +133,29 @@ class Footprint:
             state=sum(_recurrent(header, layers)) * (kept + state * inner) * _STATE_BYTES,
             buffer=settings.n_ubatch * (vocabulary + header.number("embedding_length")) * _STATE_BYTES,
             layers=layers + 1,
+            rows=settings.rows,
         )
 
     def total(self, n_ctx: int) -> int:
-        """Bytes with a context of so many tokens."""
-        return self.weights + self.state + self.buffer + self.cache(n_ctx)
+        """Bytes with a context of so many tokens for each row."""
+        return self.weights + self.buffer + self.rows * self.state + self.cache(n_ctx)
 
     def cache(self, n_ctx: int) -> int:
-        """Bytes of the KV cache for a context of so many tokens, which llama.cpp makes a multiple of `CELLS`."""
-        return -(-n_ctx // CELLS) * CELLS * self.per_token
+        """Bytes of the KV cache with so many tokens a row, which llama.cpp makes a multiple of `CELLS`."""
+        return self.rows * -(-n_ctx // CELLS) * CELLS * self.per_token
 
     def largest_ctx(self, free: int, share: float = 1.0) -> int | None:
         """The largest context that fits into so many bytes; None when not even `LEAST_CTX` does."""
-        left = (free - self.buffer) / share - self.weights - self.state
+        left = ((free - self.buffer) / share - self.weights) / self.rows - self.state
         if left < LEAST_CTX * self.per_token:
             return None
         return int(left // max(self.per_token, 1) // CELLS * CELLS)
+
+    def most_rows(self, n_ctx: int, free: int, share: float = 1.0) -> int:
+        """How many conversations of so many tokens fit into so many bytes, up to those that are asked for."""
+        one = (self.cache(n_ctx) // self.rows + self.state) * share
+        left = free - self.buffer - self.weights * share
+        return max(0, min(self.rows, int(left // one) if one else self.rows))
 
     def largest_split(self, n_ctx: int, free: int) -> int:
         """How many layers with their cache fit into so many bytes."""

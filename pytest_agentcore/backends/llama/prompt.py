@@ -1,16 +1,14 @@
-"""From the messages of a request to the tokens of its prompt, and which of these a context holds already."""
+"""From the messages of a request to the tokens of its prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
-from pytest_agentcore.backends.llama.engine import Context
+from pytest_agentcore.backends.base import Message, Reply, Request
 from pytest_agentcore.backends.llama.messages import Turn
 from pytest_agentcore.backends.llama.template import ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
-from pytest_agentcore.errors import BackendError
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.result import TrialKey
 
@@ -31,7 +29,6 @@ class Prompt:
 class Conversation:
     """The memory of one trial between its requests."""
 
-    trial: TrialKey | None = None
     turn: int = 0
     """Of the last reply."""
     text: str = ""
@@ -42,8 +39,12 @@ class Conversation:
     """Each with whether its own words may stand for it."""
 
 
+REMEMBERED = 64
+"""Trials whose last prompts and replies are kept; nobody runs as many at a time in one process."""
+
+
 class Prompter:
-    """Renders the requests of one trial after the other.
+    """Renders the requests of trials, on whatever thread.
 
     Tokenizing a sampled reply again gives other tokens more often than not, which would throw away what was evaluated.
     So where the new prompt begins with the text of the last prompt and its reply, their tokens are kept and only the
@@ -52,7 +53,7 @@ class Prompter:
 
     def __init__(self, template: ChatTemplate, encoder: PromptEncoder) -> None:
         self._template, self._encoder = template, encoder
-        self._said = Conversation()
+        self._said: dict[TrialKey, Conversation] = {}
 
     def prompt(self, request: Request, specs: Sequence[ToolSpec]) -> Prompt:
         """The tokens a request asks about.
@@ -60,11 +61,15 @@ class Prompter:
         Raises:
             BackendError: the template refuses the conversation.
         """
-        said = self._said
-        if request.trial != said.trial or request.turn <= said.turn:
-            self._said = Conversation(trial=request.trial)
+        said = self._said.pop(request.trial, None)
+        if said is None or request.turn <= said.turn:
+            said = Conversation()
+        self._said[request.trial] = said  # last in the order of use
+        if not said.turn:
+            for oldest in list(self._said)[:-REMEMBERED]:
+                self._said.pop(oldest, None)
             return self.first(request.messages, specs)
-        for turns in self._ways(request.messages):
+        for turns in self._ways(request.messages, said.replies):
             marked, cut = self._render(turns, specs)
             text = marked.replace(cut, "")
             if text.startswith(said.text):
@@ -106,14 +111,15 @@ class Prompter:
             reply: what came.
             whole: whether the model ended the reply itself; only then its own words may stand for it.
         """
-        self._said.turn = request.turn
-        self._said.text = prompt.text + reply.text
-        self._said.tokens = [*prompt.tokens, *reply.token_ids]
-        self._said.replies.append((reply, whole and not reply.reasoning))
+        said = self._said.setdefault(request.trial, Conversation())
+        said.turn = request.turn
+        said.text = prompt.text + reply.text
+        said.tokens = [*prompt.tokens, *reply.token_ids]
+        said.replies.append((reply, whole and not reply.reasoning))
 
-    def _ways(self, messages: Sequence[Message]) -> list[list[Turn]]:
+    def _ways(self, messages: Sequence[Message], replies: Sequence[tuple[Reply, bool]]) -> list[list[Turn]]:
         """The conversation with replies in the model's own words, where that is possible, and structured."""
-        structured, replies = [Turn(message) for message in messages], self._said.replies
+        structured = [Turn(message) for message in messages]
         if not self._template.habits.verbatim or not all(whole for _, whole in replies):
             return [structured]
         # matched from the end: what assistants said before the trial began was never sampled here and stays structured
@@ -137,65 +143,6 @@ class Prompter:
             texts += [f"{call.name}{call.arguments}" for call in message.tool_calls]
         cut = self._encoder.break_for(*texts)
         return self._template.prompt(turns, specs, lambda text: self._encoder.protect(text, cut)), cut
-
-
-class PrefixCache:
-    """The tokens whose keys and values a context holds, in order.
-
-    What a batch holds decides the last bits of its numbers, so the way in which a prompt is cut into batches must not
-    depend on what ran before. A trial therefore begins from nothing or from its *fork*: the part that is the same for
-    all tasks (system message and tools), evaluated on its own. Within a trial only the trial's own history counts.
-    """
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._held: list[int] = []
-        self._fork: list[int] = []
-
-    def reuse(self, prompt: Prompt) -> int:
-        """Forget what the prompt does not begin with; returns how many tokens are still held."""
-        # the last token is always evaluated again: the logits behind it are what is sampled from
-        most = len(prompt.tokens) - 1
-        if prompt.fork is None:
-            wanted = common_prefix(self._held, prompt.tokens)
-        else:
-            shared = prompt.tokens[: prompt.fork]
-            wanted = prompt.fork if shared == self._fork == self._held[: prompt.fork] else 0
-        length = min(wanted, most)
-        kept = length if self._context.keep(length, len(self._held)) else 0
-        del self._held[kept:]
-        if kept < len(self._fork):
-            self._fork = []
-        return kept
-
-    def evaluate(self, prompt: Prompt, stop: Callable[[], FinishReason | None]) -> FinishReason | None:
-        """Evaluate what is not held of the prompt, the fork apart from the rest; what `stop` says ends it in between.
-
-        Raises:
-            BackendError: the engine failed; nothing is held any more.
-        """
-        fork = prompt.fork or 0
-        while (start := len(self._held)) < len(prompt.tokens):
-            if reason := stop():
-                return reason
-            part = fork if start < fork else len(prompt.tokens)
-            self.advance(prompt.tokens[start : min(start + self._context.n_batch, part)])
-            if len(self._held) == fork:
-                self._fork = prompt.tokens[:fork]
-        return None
-
-    def advance(self, tokens: Sequence[int]) -> None:
-        """Evaluate one batch.
-
-        Raises:
-            BackendError: see `evaluate`.
-        """
-        try:
-            self._context.evaluate(tokens)
-        except BackendError:  # a part of the batch may have been evaluated, and not every model's memory can be cut
-            self._held, self._fork = [], []
-            raise
-        self._held += tokens
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:

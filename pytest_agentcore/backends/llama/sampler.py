@@ -41,9 +41,9 @@ class Sampler:
         for link in links:
             library.llama_sampler_chain_add(self._chain, link)
 
-    def draw(self) -> int | None:
-        """The next token, counted as accepted; None when there is none that may come."""
-        return int(self._library.llama_sampler_sample(self._chain, self._context.pointer, -1))
+    def draw(self, place: int = -1) -> int | None:
+        """The token behind one of the last call's, counted as accepted; None when there is none that may come."""
+        return int(self._library.llama_sampler_sample(self._chain, self._context.pointer, place))
 
     def close(self) -> None:
         """Free it."""
@@ -84,16 +84,16 @@ class GrammarSampler(Sampler):
         self._all = self._library.llama_token_data_array()
         self._one = (self._library.llama_token_data * 1)()
 
-    def draw(self) -> int | None:
+    def draw(self, place: int = -1) -> int | None:
         """See `Sampler.draw`."""
         apply = self._library.llama_sampler_apply
-        self._fill()
+        self._fill(place)
         token = self._choose()
         self._one[0].id, self._one[0].logit, self._one[0].p = token, 0.0, 0.0
         one = self._library.llama_token_data_array(data=self._one, size=1, selected=-1, sorted=False)
         apply(self._grammar, ctypes.byref(one))
         if self._one[0].logit == -math.inf:  # the grammar refuses it
-            self._fill()
+            self._fill(place)
             apply(self._grammar, ctypes.byref(self._all))
             if self._view["logit"].max() == -math.inf:
                 return None
@@ -102,9 +102,9 @@ class GrammarSampler(Sampler):
         self._library.llama_sampler_accept(self._chain, token)
         return token
 
-    def _fill(self) -> None:
-        """Make every token a candidate again, by the context's last logits."""
-        logits = self._library.llama_get_logits_ith(self._context.pointer, -1)
+    def _fill(self, place: int) -> None:
+        """Make every token a candidate again, by the logits behind a token of the last call."""
+        logits = self._library.llama_get_logits_ith(self._context.pointer, place)
         self._view["logit"] = self._numpy.ctypeslib.as_array(logits, (self._size,))
         self._view["id"], self._view["p"] = self._ids, 0.0
         self._all.data, self._all.size, self._all.selected, self._all.sorted = self._data, self._size, -1, False

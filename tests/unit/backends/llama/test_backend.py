@@ -57,7 +57,7 @@ class Dictated:
         vocabulary = llama._model.vocabulary
         self._tokens = iter([*vocabulary.tokenize(text, special=False), vocabulary.special[end]])
 
-    def draw(self) -> int:
+    def draw(self, _place: int = -1) -> int:
         return next(self._tokens)
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ def allocated(path: Path, n_ctx: int, settings: EngineSettings) -> tuple[float, 
     model = LoadedModel(path, settings)
     context = Context(model, n_ctx)
     said = "\n".join(line for _, line in model.log.lines)
-    context.evaluate([1, 2, 3])
+    context.evaluate(0, [1, 2, 3], 0, logits=True)
     context.close()
     model.close()
     cache = re.findall("CPU KV buffer size = +([0-9.]+) MiB", said)
@@ -73,10 +73,12 @@ def allocated(path: Path, n_ctx: int, settings: EngineSettings) -> tuple[float, 
         ("smollm2", 768, {"type_k": "q4_1", "type_v": "q4_1", "flash_attn": "yes"}),
     ],
 )
+@pytest.mark.parametrize("rows", [1, 5])
 def test_what_is_foretold_is_what_llama_cpp_allocates(
-    which: str, n_ctx: int, engine: dict[str, str], request: pytest.FixtureRequest
+    rows: int, which: str, n_ctx: int, engine: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
-    path, settings = request.getfixturevalue(which), read_settings(EngineSettings, {"threads": 1, **engine})
+    path = request.getfixturevalue(which)
+    settings = replace(read_settings(EngineSettings, {"threads": 1, **engine}), rows=rows)
     cache, buffer = allocated(path, n_ctx, settings)
     footprint = Footprint.of(read_header(path), settings)
     assert round(footprint.cache(n_ctx) / 2**20, 2) == pytest.approx(cache, abs=0.011)  # it says two decimals

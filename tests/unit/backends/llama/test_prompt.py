@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from backends.conformance import READ, following, request
 from pytest_agentcore.backends.base import Message, Reply, Request, ToolCall
 from pytest_agentcore.backends.llama.engine import LoadedModel
-from pytest_agentcore.backends.llama.prompt import PrefixCache, Prompt, Prompter, common_prefix
+from pytest_agentcore.backends.llama.prompt import Prompt, Prompter, common_prefix
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.dialects.choose import choose_dialect
-from pytest_agentcore.errors import BackendError
 
 HERMES = """\
 {%- if tools %}<|im_start|>system
@@ -192,31 +191,3 @@ def test_text_survives_protection_and_tokenizer(vocabulary: Vocabulary, text: st
     encoder = PromptEncoder(vocabulary)
     tokens = encoder.encode(encoder.protect(text, cut := encoder.break_for(text)), cut, begins=False)
     assert vocabulary.text(tokens) == text
-
-
-class Failing:
-    """A context whose third evaluation fails."""
-
-    n_batch = 2
-
-    def __init__(self) -> None:
-        self.kept: list[int] = []
-        self._left = 2
-
-    def evaluate(self, _tokens: list[int]) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise BackendError("llama_decode returned -3")
-
-    def keep(self, length: int, _held: int) -> bool:
-        self.kept.append(length)
-        return length > 0
-
-
-def test_nothing_is_reused_after_a_failure_of_the_engine() -> None:
-    context = Failing()
-    cache, prompt = PrefixCache(context), Prompt(text="", tokens=[1, 2, 3, 4, 5, 6], fork=None)  # type: ignore[arg-type]
-    with pytest.raises(BackendError):
-        cache.evaluate(prompt, lambda: None)
-    assert cache.reuse(prompt) == 0
-    assert context.kept == [0]
