@@ -14,8 +14,11 @@ AgentcoreError
 from __future__ import annotations
 
 import difflib
+import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from traceback import walk_tb
 
 from pytest_agentcore.trial.modes import Cause, StopReason
 
@@ -126,3 +129,21 @@ class EndOfTrial(AgentcoreError):
 
 class ToolError(AgentcoreError):
     """A tool refused its arguments or failed; the sentence is what the model reads as the tool's result."""
+
+
+def is_foreign(error: BaseException) -> bool:
+    """Tell whether an exception is about the process, and not about the code that it happened to stop.
+
+    That is what ends a session (Ctrl-C, `pytest.exit`), whatever a signal's handler raised (the limit of
+    pytest-timeout), and base exceptions of others. It goes through every border: nobody is to blame for it here.
+    """
+    own: tuple[type[BaseException], ...] = (Exception, SystemExit)
+    if pytest := sys.modules.get("pytest"):  # never imported for this: where it is not loaded it raises nothing
+        if isinstance(error, pytest.exit.Exception):
+            return True
+        own += (pytest.fail.Exception, pytest.skip.Exception)
+    if not isinstance(error, own):
+        return True
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {getattr(getattr(each, "__func__", each), "__code__", None) for each in handlers}
+    return any(frame.f_code in codes for frame, _ in walk_tb(error.__traceback__))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +15,11 @@ from pathlib import Path
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import InfrastructureError, TaskDeclarationError
+from pytest_agentcore.errors import InfrastructureError, SandboxError, TaskDeclarationError, is_foreign
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
 from pytest_agentcore.sandbox.base import Sandbox
-from pytest_agentcore.sandbox.workspace import Frozen, create_workspace, freeze, scratch
+from pytest_agentcore.sandbox.workspace import Frozen, content_digest, create_workspace, freeze, scratch, workspace_in
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Instance, Task
 from pytest_agentcore.tools.base import Tool
@@ -73,42 +74,75 @@ class Finished:
     attempt: Attempt
     frozen: Frozen
     failure: InfrastructureError | None
-    """Why the agent could not go on."""
+    """Why the agent could not go on, or nobody can say what it did."""
+    signal: BaseException | None
+    """What stopped the trial from outside and goes on to whom it is for: Ctrl-C, another plugin's limit of time."""
     record: Recorder
     folders: ExitStack
+    asked: bool = False
+    """Whether the checker was asked, which is done once."""
+    spoken: BaseException | None = None
+    """What it raised then."""
 
     @cached_property
     def trial(self) -> Trial:
-        """The trial as the checker sees it. Opening it restores protected files in the frozen copy."""
-        return Trial.open(
-            task=self.job.task,
-            instance=self.instance,
-            run=self.job.key.run,
-            frozen=self.frozen.workspace,
-            skipped=self.frozen.skipped,
-            sandbox=self.job.sandbox,
-            calls=self.attempt.calls,
-            answer=self.attempt.answer,
-            stop_reason=self.attempt.stop_reason,
-        )
+        """The trial as the checker sees it. Opening it restores protected files in the frozen copy.
+
+        Raises:
+            SandboxError: the copy is not as it was made, or cannot be written: whatever a checker said of it would
+                not be about the model.
+        """
+        try:
+            if self.frozen.digest != content_digest(self.frozen.workspace.root):
+                raise SandboxError("the copy of the workspace that the checker was to see was changed by somebody")
+            return Trial.open(
+                task=self.job.task,
+                instance=self.instance,
+                run=self.job.key.run,
+                frozen=self.frozen.workspace,
+                skipped=self.frozen.skipped,
+                sandbox=self.job.sandbox,
+                calls=self.attempt.calls,
+                answer=self.attempt.answer,
+                stop_reason=self.attempt.stop_reason,
+            )
+        except OSError as error:
+            raise SandboxError(f"the copy of the workspace for the checker cannot be written: {error}") from error
+
+    def open(self) -> Trial:
+        """Give the checker its trial.
+
+        Raises:
+            InfrastructureError: it could not be completed, or its workspace is not what the agent left.
+        """
+        try:
+            if self.failure:
+                raise self.failure
+            return self.trial
+        except InfrastructureError as error:
+            self.failure = error
+            raise
 
     def judge(self, accepted: bool | None, detail: str = "", cause: Cause | None = None) -> TrialResult:
         """The result, recorded as the transcript's last event: from what the checker said, or why it did not speak.
 
         None is not accepted: the checker was not asked, or broke; a `cause` is given where the agent had not failed.
         """
-        cause = cause or (self.failure.cause if self.failure else None)
-        artifacts, changed = self.job.task.artifacts, self.trial.changed()
+        cause, artifacts = cause or (self.failure.cause if self.failure else None), self.job.task.artifacts
+        changed: Collection[str] = ()
+        with suppress(SandboxError):  # a trial that has no workspace to look at is unscored
+            changed = self.trial.changed()
         verdict = verdict_event(accepted, detail=detail, cause=cause, artifacts=artifacts, changed=changed)
         self.record(verdict)
         self.attempt = replace(self.attempt, verdict=verdict)
         return self.attempt.result()
 
     def interrupt(self) -> TrialResult:
-        """The result of a trial that the user stopped, also while its checker was at work."""
+        """The result of a trial that was stopped from outside, also while its checker was at work."""
         if self.attempt.stop_reason is StopReason.interrupted:
             return self.judge(None)
-        return self.judge(None, "interrupted before its checker had spoken", Cause.interrupted)
+        words = words_of(self.signal) if self.signal else "interrupted"
+        return self.judge(None, f"{words} before its checker had spoken", Cause.interrupted)
 
     def close(self) -> None:
         """Remove the workspaces."""
@@ -130,7 +164,8 @@ def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.
         number = job.attempts + tried + 1
         finished = run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
         finished.folders.callback(record.close)
-        if not finished.failure or tried == job.retries:
+        # what is tried again is a closed list: what the borders know for a failing infrastructure, nothing else
+        if not finished.failure or finished.signal or tried == job.retries:
             break
         finished.judge(None)
         finished.close()
@@ -154,19 +189,24 @@ def run_attempt(
     try:
         instance = job.instance()
         instance.digest()
-    except KeyboardInterrupt:
-        raise
     except TaskDeclarationError as error:
         instance, broken = Instance({}), InfrastructureError(str(error), Cause.task_broken)
-    except BaseException as error:  # noqa: BLE001 - a function of the task's
+    except BaseException as error:  # a function of the task's
+        if is_foreign(error):
+            raise
         frames = traceback.extract_tb(error.__traceback__)
         raised = [frame for frame in frames if frame.filename == str(job.task.module)]
         where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
         sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
         instance, broken = Instance({}), InfrastructureError(sentence, Cause.task_broken)
-    folders = ExitStack()
-    home = Path(folders.enter_context(scratch("trial")))
-    workspace = create_workspace(home / "live", instance.files)
+    folders, home = ExitStack(), Path("nowhere")
+    try:
+        home = Path(folders.enter_context(scratch("trial")))
+        workspace = create_workspace(home / "live", instance.files)
+    except OSError as error:  # charged to the task where its own paths are at fault, and never to the model
+        cause = Cause.task_broken if error.errno in _FAULTY_PATH else None
+        broken = broken or SandboxError(f"the workspace cannot be written: {error}", cause)
+        workspace = workspace_in(home / "live")
     # The session takes down what happens, beginning with everything that decides what the agent meets.
     toolbox = Toolbox([job.tools[name] for name in job.task.tools], job.task.faults)
     session = Session(
@@ -199,21 +239,40 @@ def run_attempt(
     )
     # The agent works until something ends the trial. Only a failing infrastructure leaves it without an end of its own.
     failure: InfrastructureError | None = None
+    signal: BaseException | None = None
     try:
         if broken:
             raise broken
         attempt = agent(instance, session)
     except InfrastructureError as error:
         attempt, failure = session.finish(StopReason.backend_error, str(error)), error
-    except KeyboardInterrupt:
-        attempt = session.finish(StopReason.interrupted, "interrupted")
+    except BaseException as error:
+        if not is_foreign(error):
+            raise
+        attempt, signal = session.finish(StopReason.interrupted, words_of(error)), error
     # The checker gets a copy of the regular files: no link or device that was left there can lead it elsewhere.
+    try:
+        frozen = freeze(workspace, home / "frozen")
+    except OSError as error:
+        failure = failure or SandboxError(f"what the agent left cannot be copied for its checker: {error}")
+        frozen = Frozen(workspace_in(home / "frozen"))
     return Finished(
         job=job,
         instance=instance,
         attempt=attempt,
-        frozen=freeze(workspace, home / "frozen"),
+        frozen=frozen,
         failure=failure,
+        signal=signal,
         record=record,
         folders=folders,
     )
+
+
+_FAULTY_PATH = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+
+
+def words_of(signal: BaseException) -> str:
+    """Say what stopped a trial from outside."""
+    if isinstance(signal, KeyboardInterrupt):
+        return "interrupted"
+    return f"stopped from outside ({type(signal).__name__}: {signal})"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_agentcore.agent.session import Session
 from pytest_agentcore.backends.base import ToolCall
-from pytest_agentcore.errors import AgentcoreError, EndOfTrial, InfrastructureError
+from pytest_agentcore.errors import AgentcoreError, EndOfTrial, InfrastructureError, is_foreign
 from pytest_agentcore.trial.fold import Attempt
 from pytest_agentcore.trial.modes import Cause, StopReason
 
@@ -58,9 +58,11 @@ def run_solution(solution: Callable[[Actor], str | None] | None, facts: Mapping[
         answer: object = solution(Actor(session, facts)) if solution else ""
     except EndOfTrial as end:
         return session.finish(end.stop_reason, end.detail)
-    except (AgentcoreError, KeyboardInterrupt):
+    except AgentcoreError:
         raise
     except BaseException as error:
+        if is_foreign(error):
+            raise
         raise InfrastructureError(f"{name} raised {type(error).__name__}: {error}", Cause.task_broken) from error
     if not isinstance(answer, str | None):
         raise InfrastructureError(f"{name} returned {answer!r:.80}, which is no text", Cause.task_broken)

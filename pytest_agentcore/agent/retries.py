@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pytest_agentcore.backends.base import Backend, Reply, Request, ToolCall
-from pytest_agentcore.errors import AgentcoreError, BackendError
+from pytest_agentcore.errors import AgentcoreError, BackendError, is_foreign
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import Usage
 
@@ -90,9 +90,11 @@ def _complete(backend: Backend, request: Request) -> Reply:
     """
     try:
         reply: object = backend.complete(request)
-    except (AgentcoreError, KeyboardInterrupt):
+    except AgentcoreError:
         raise
     except BaseException as error:
+        if is_foreign(error):
+            raise
         raise BackendError(f"backend {backend.name} broke: {type(error).__name__}: {error}") from error
     if isinstance(reply, Reply):
         # what is read of every reply has the types that it should

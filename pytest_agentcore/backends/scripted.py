@@ -24,7 +24,7 @@ from pytest_agentcore.catalogue.entry import SCRIPTED, EngineSettings, ModelEntr
 from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import HERMES
-from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError, instead
+from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError, instead, is_foreign
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
@@ -169,6 +169,8 @@ class ScriptedBackend:
         except BackendError:
             raise
         except Exception as error:
+            if is_foreign(error):
+                raise
             raise BackendError(f"the script's reply function raised {type(error).__name__}: {error}") from error
         if isinstance(answer, Reply):
             return answer

@@ -87,10 +87,16 @@ class Trial(Files):
             frozen: a copy that nobody else uses; it is changed.
             sandbox: where code of the workspace runs.
             skipped: what the frozen copy lacks, by path, and why: `a FIFO`, `a symbolic link` …
+
+        Raises:
+            OSError, SandboxError: the copy does not take the protected files.
         """
         given = {path: text.encode() if isinstance(text, str) else text for path, text in instance.files.items()}
         changed = readers.changed(frozen.root, given, skipped)
         readers.restore(frozen.root, given, task.protected)
+        for path, content in given.items():
+            if readers.matches(path, task.protected) and (frozen.root / path).read_bytes() != content:
+                raise SandboxError(f"{path}: a protected file could not be put back as it was given")
         return cls(
             task=task,
             run=run,
@@ -246,33 +252,39 @@ class Trial(Files):
 
         A second copy of the same is shown read-only as `/checker/given`. With an order, the command is a part of
         `inside`, which gets the order and the places of the workspace and of the given files.
+
+        Raises:
+            SandboxError: the copies cannot be made, or nothing can be started.
         """
-        with scratch("check") as folder:
-            home = Path(folder)
-            copy = freeze(self._frozen, home / "copy").workspace
-            checker = home / "checker"
-            shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
-            for path, content in pristine.items():
-                readers.put(copy.root, path, content)
-            if pristine:
-                freeze(copy, home / "given")
-                (home / "given" / "workspace").rename(checker / "given")
-            # The sandbox's process may be another user's.
-            for shown in (checker, *checker.rglob("*")):
-                shown.chmod(0o755 if shown.is_dir() else 0o644)
-            stdin = b""
-            if order is not None:
-                places = ("/checker/inside/run.py", "/workspace", "/checker/given")
-                script, workspace, given = (self._sandbox.path(copy, place) for place in places)
-                argv = ["python3", "-I", "-B", "-X", "utf8", script, *argv]
-                stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
-                seconds += GRACE
-            limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
-            mounts = {f"/checker/{child.name}": child for child in checker.iterdir()}
-            try:
-                return self._sandbox.run(copy, Command(argv=argv, stdin=stdin, read_only=mounts, limits=limits))
-            finally:
-                remove_workspace(copy)
+        try:
+            with scratch("check") as folder:
+                home = Path(folder)
+                copy = freeze(self._frozen, home / "copy").workspace
+                checker = home / "checker"
+                shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+                for path, content in pristine.items():
+                    readers.put(copy.root, path, content)
+                if pristine:
+                    freeze(copy, home / "given")
+                    (home / "given" / "workspace").rename(checker / "given")
+                # The sandbox's process may be another user's.
+                for shown in (checker, *checker.rglob("*")):
+                    shown.chmod(0o755 if shown.is_dir() else 0o644)
+                stdin = b""
+                if order is not None:
+                    places = ("/checker/inside/run.py", "/workspace", "/checker/given")
+                    script, workspace, given = (self._sandbox.path(copy, place) for place in places)
+                    argv = ["python3", "-I", "-B", "-X", "utf8", script, *argv]
+                    stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
+                    seconds += GRACE
+                limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
+                mounts = {f"/checker/{child.name}": child for child in checker.iterdir()}
+                try:
+                    return self._sandbox.run(copy, Command(argv=argv, stdin=stdin, read_only=mounts, limits=limits))
+                finally:
+                    remove_workspace(copy)
+        except OSError as error:
+            raise SandboxError(f"a copy of the workspace cannot be written for its checker: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
     writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
     for one in rechecked:
         if one.after and one.change is not Change.same:
-            writer.add(one.after)
+            writer.judge_again(one.after)
     return writer.close()
 
 

@@ -55,12 +55,17 @@ def list_campaigns(results: Path) -> tuple[list[tuple[CampaignFolder, Manifest]]
 
 
 def read_results(folder: CampaignFolder) -> list[TrialResult]:
-    """One result per trial, by task and run; of several lines about one trial the last counts.
+    """One result per trial, by task and run: the last line about the first attempt that was scored.
 
     Raises:
         UsageError: a line other than a torn last one is damaged; names file and line.
     """
-    return in_order({result.key: result for result in read_every_result(folder)}.values())
+    found: dict[TrialKey, TrialResult] = {}
+    for result in read_every_result(folder):
+        first = found.setdefault(result.key, result)
+        if not first.scored or first.attempt == result.attempt:
+            found[result.key] = result
+    return in_order(found.values())
 
 
 def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:

@@ -116,15 +116,43 @@ class CampaignRecord:
         return self._campaign
 
     def add(self, result: TrialResult) -> None:
-        """Keep one result: it is on the disk when this returns. Its digests go first, so that no line is without."""
+        """Keep one result, which is on the disk when this returns; nothing, where the trial is scored already."""
+        if self.refuse(result):
+            return
         replaced = self._results.get(result.key)
+        self._write(result)
+        if replaced and replaced.attempt != result.attempt:
+            set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
+
+    def refuse(self, result: TrialResult) -> TrialResult | None:
+        """Give back the score that the trial has already, and put the attempt behind another one with the replaced.
+
+        A trial is scored once, whoever brings a second score: otherwise the better of two would count.
+        """
+        first = self._results.get(result.key)
+        if not first or not first.scored:
+            return None
+        if first.attempt != result.attempt:
+            set_aside(self.folder, [self.folder.transcript(result.attempt)])
+        return first
+
+    def judge_again(self, result: TrialResult) -> None:
+        """Keep another verdict on the attempt that counts, as a recheck finds it; the line before stays.
+
+        Raises:
+            ValueError: the verdict is on another attempt, which was never the trial's.
+        """
+        if result.key not in self._results or self._results[result.key].attempt != result.attempt:
+            raise ValueError(f"{result.key}: {result.attempt} is not the attempt that was judged before")
+        self._write(result)
+
+    def _write(self, result: TrialResult) -> None:
+        """Write a line. Its digests go first, so that none is without."""
         self._results[result.key] = result
         self._campaign = None
         self.seals.result(result)
         with self.seals.kept():
             append(self._lines, result.to_json(), sync=True)
-        if replaced and replaced.attempt != result.attempt:
-            set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
 
     def revise(self, **changes: Any) -> None:
         """Change fields of the manifest."""

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -41,6 +42,8 @@ class Frozen:
     """Regular files and folders of the original; an empty `tmp`."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Why each name that is not in the copy was left out, by path: `a FIFO`, `a symbolic link` …"""
+    digest: str = ""
+    """`content_digest` of the copy as it was written."""
 
 
 def create_workspace(folder: Path, files: Mapping[str, str | bytes] = {}) -> Workspace:
@@ -50,11 +53,16 @@ def create_workspace(folder: Path, files: Mapping[str, str | bytes] = {}) -> Wor
         FileExistsError: `folder` already holds a workspace.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    workspace = Workspace(root=folder / "workspace", tmp=folder / "tmp")
+    workspace = workspace_in(folder)
     workspace.root.mkdir(mode=0o755)
     workspace.tmp.mkdir(mode=0o700)
     write_files(workspace.root, files)
     return workspace
+
+
+def workspace_in(folder: Path) -> Workspace:
+    """The workspace of a trial's folder, whether it is there or could not be made."""
+    return Workspace(root=folder / "workspace", tmp=folder / "tmp")
 
 
 def write_files(root: Path, files: Mapping[str, str | bytes]) -> None:
@@ -74,25 +82,50 @@ def freeze(workspace: Workspace, folder: Path, *, max_bytes: int = FROZEN_BYTES)
     Raises:
         OSError: the host does not take the copy, a full disk for example.
     """
-    copy, skipped = create_workspace(folder), dict[str, str]()
+    copy, skipped, whole = create_workspace(folder), dict[str, str](), hashlib.sha256()
     for entry, file in copyable(workspace.root, max_bytes, skipped):
         target = copy.root / entry.path
         try:
             if file is None:
                 target.mkdir()
+                whole.update(_line_of(entry, ""))
                 continue
             left = entry.stat.st_size  # not to the end: a file that still grows would outgrow the bound
+            content = hashlib.sha256()
             with target.open("xb") as written:
                 while left and (block := file.read(min(left, MIB))):
                     written.write(block)
+                    content.update(block)
                     left -= len(block)
                 os.fchmod(written.fileno(), executable_or_not(entry))
+            whole.update(_line_of(entry, content.hexdigest()))
         except OSError as error:
             # Only the path's length is the agent's doing. A full disk must not look like a file that is not there.
             if error.errno != errno.ENAMETOOLONG:
                 raise
             skipped[entry.path] = str(error.strerror)
-    return Frozen(copy, skipped)
+    return Frozen(copy, skipped, whole.hexdigest())
+
+
+def content_digest(root: Path) -> str:
+    """sha256 over what is below `root`: paths, which are folders, contents, and which may be executed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    whole = hashlib.sha256()
+    for entry in walk(root):
+        content = ""
+        if entry.kind is Kind.file:
+            with os.fdopen(entry.open(), "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(_line_of(entry, content))
+    return whole.hexdigest()
+
+
+def _line_of(entry: Entry, content: str) -> bytes:
+    mode = executable_or_not(entry) if entry.kind is Kind.file else 0
+    return f"{entry.kind} {mode:o} {content} {entry.path}\0".encode(errors="surrogateescape")
 
 
 def copyable(root: Path, room: int, skipped: dict[str, str]) -> Iterator[tuple[Entry, BinaryIO | None]]:
@@ -194,14 +227,19 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = FROZEN_BYTES) -> Non
 
 
 def require(workspace: Workspace) -> None:
-    """Check before a run that both folders are there.
+    """Check before a run that both folders are there and take something.
 
     Raises:
-        SandboxError: one is not.
+        SandboxError: one does not, which is never the agent's doing: `mend` gives back what a command closed.
     """
     for folder in (workspace.root, workspace.tmp):
         if not folder.is_dir():
             raise SandboxError(f"there is no folder {folder} to run in")
+        if not os.access(folder, os.W_OK):
+            raise SandboxError(f"the folder {folder} cannot be written")
+        disk = os.statvfs(folder)
+        if disk.f_blocks and not disk.f_bfree:  # some file systems do not tell
+            raise SandboxError(f"the disk of {folder} is full")
 
 
 def mend(workspace: Workspace) -> None:

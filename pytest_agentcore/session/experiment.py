@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import threading
 import time
 from bisect import bisect_right, insort
@@ -9,14 +11,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from pytest_agentcore.backends.base import BackendFactory
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import UsageError, is_foreign
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import append, open_to_append, read_lines
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.setup import Setup
@@ -78,6 +83,8 @@ def _answers(config: pytest.Config, hook: str, asked: list[object]) -> Iterator[
                 found = list(answer) if isinstance(answer, Iterator) else answer
                 yield one.plugin_name, found
         except Exception as error:
+            if is_foreign(error):
+                raise
             raise UsageError(f"{one.plugin_name}: {hook} raised {type(error).__name__}: {error}") from error
 
 
@@ -147,9 +154,12 @@ class Experiment:
     folders: dict[str, CampaignFolder] = field(default_factory=dict)
     """By label; filled when the campaigns are opened."""
     recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
-    """Trials that an earlier process scored: they are reported and not run."""
+    """Trials that are scored, by an earlier process or by this one: they are reported and not run."""
     attempts: dict[TrialKey, int] = field(default_factory=dict)
-    """How many attempts earlier processes made at the others."""
+    """How many attempts were made at the others."""
+    claims: Path | None = None
+    """Folder in which the workers of a session tell each other of their trials."""
+    _claim: FileIO | None = None
     spans: Spans = field(default_factory=Spans)
 
     @property
@@ -160,6 +170,39 @@ class Experiment:
     def know(self, label: str, results: Iterable[TrialResult]) -> None:
         """Take over what earlier processes recorded in a campaign: what is scored is not run again."""
         self.recorded |= {TrialKey(label, result.task, result.run): result for result in results if result.scored}
+
+    def claim(self, key: TrialKey) -> bool:
+        """Take a trial for this worker, once no other has it, and tell whether another has left its result.
+
+        The lock goes with the process, so that nobody waits for one that died.
+        """
+        self.release()
+        if self.claims is None:
+            return False
+        path = self.claims / hashlib.sha256(str(key).encode()).hexdigest()
+        self._claim = open_to_append(path)
+        fcntl.flock(self._claim, fcntl.LOCK_EX)
+        left = [TrialResult.from_json(line) for line in read_lines(path)]
+        for result in left:
+            self._remember(key, result)
+        return bool(left)
+
+    def settle(self, key: TrialKey, result: TrialResult) -> None:
+        """Remember how a trial ended: once it is scored, whoever asks for it again gets this."""
+        self._remember(key, result)
+        if self._claim:
+            append(self._claim, result.to_json())
+
+    def release(self) -> None:
+        """Leave the claimed trial to others."""
+        if self._claim:
+            self._claim.close()
+            self._claim = None
+
+    def _remember(self, key: TrialKey, result: TrialResult) -> None:
+        self.attempts[key] = max(result.attempts, self.attempts.get(key, 0))
+        if result.scored:
+            self.recorded.setdefault(key, result)
 
     def label_of(self, result: TrialResult) -> str:
         """The campaign that a result belongs to."""

@@ -19,7 +19,7 @@ import pytest_agentcore
 from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError
+from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.failures import Failure
@@ -34,7 +34,9 @@ from pytest_agentcore.session.verdicts import (
     RECORDED,
     RESULT,
     SPAN,
+    asked_by,
     call_checker,
+    follow,
     hide_harness,
     hide_secrets,
     judge,
@@ -43,6 +45,9 @@ from pytest_agentcore.session.verdicts import (
 from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
+AGAIN = (
+    "{asker} asked again for trials that have a score: each kept it, and no model was asked; --runs=N makes more trials"
+)
 NEWS = "agentcore_news"
 """Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
 
@@ -75,6 +80,10 @@ class CampaignSession:
         self._plan: list[PlanLine] = []
         self._session: pytest.Session | None = None
         """Once it is over."""
+        self._asked: dict[TrialKey, pytest.Item] = {}
+        """The test by which each trial was asked for last."""
+        self._again: dict[TrialKey, str] = {}
+        """Who asked for a scored trial once more; nothing where an earlier process had scored it."""
         self._told = -1
         """How many models the last news was about; before the first news not even none."""
 
@@ -155,10 +164,22 @@ class CampaignSession:
 
     @pytest.hookimpl(tryfirst=True)  # before fixtures are set up, of which one runs the trial
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Pass over what belongs to a campaign that was ended."""
+        """Notice a trial that is asked for again, and pass over what belongs to a campaign that was ended.
+
+        Once it has a score it is never run again, whoever asks; without one, another attempt is made.
+        """
         key = key_of(item)
-        if key and key not in self._experiment.recorded:
+        if key is None or runs_nothing(item.config):
+            return
+        before = item.stash.get(FINISHED, None)
+        if before and before.attempt.verdict:
+            del item.stash[FINISHED]
+        again = self._experiment.claim(key) or key in self._asked
+        if key in self._experiment.recorded:
+            self._again[key] = asked_by(cast("pytest.Function", item), self._asked.get(key)) if again else ""
+        else:
             self._breaker.pass_over(key.model)
+        self._asked[key] = item
 
     def trial(self, item: pytest.Item) -> Trial:
         """Give the `trial` fixture its value: the finished trial, or None where no checker is going to look at it.
@@ -169,6 +190,8 @@ class CampaignSession:
         if key in self._experiment.recorded or runs_nothing(item.config):
             return cast("Trial", None)
         assert key is not None
+        if finished := item.stash.get(FINISHED, None):  # somebody sets the test up once more before it is judged
+            return finished.open()
         try:
             with record_errors() if self.controller else nullcontext():
                 return self._trials.ask(key, item)
@@ -198,11 +221,21 @@ class CampaignSession:
         if finished and not item.config.getoption("fulltrace", False):  # an option of the terminal's plugin
             hide_harness(call, finished.job.task.module)
         report = yield
-        if key and finished:
-            if judge(report, call, item):
+        recorded = self._experiment.recorded.get(key) if key else None
+        if key and finished and not finished.attempt.verdict:
+            if result := judge(report, call, item):
+                self._experiment.settle(key, result)
+                self._breaker.count(key.model, result)
                 setattr(report, SPAN, self._experiment.spans.of(key))
-        elif key and key in self._experiment.recorded:
-            report_recorded(report, self._experiment.recorded[key], item)
+                if self.controller:
+                    self.controller.screen.erase()
+                    self._take(result)
+        elif key and recorded:
+            report_recorded(report, recorded, item, self._again.get(key, ""))
+        elif finished:
+            report.duration = 0.0  # junit's time is the trial's
+        if report.when == "teardown":
+            self._experiment.release()
         # The plan goes along once, and what models said of themselves whenever one was opened.
         described, is_first = self._models.described, self._told < 0
         if self._plan and len(described) != self._told:
@@ -224,44 +257,62 @@ class CampaignSession:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: no letter stands for what is not on the disk
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
-        """Record what a report carries, then let others show it."""
+        """Record what a worker's report carries, and let others show what is on the record."""
         data, from_worker, controller = getattr(report, RESULT, None), hasattr(report, "node"), self.controller
-        result = TrialResult.from_json(data) if data is not None else None
-        label = self._experiment.label_of(result) if result else ""
         if controller:
             controller.screen.erase()  # before pytest writes its letter
-            controller.screen.count(report)
             if news := getattr(report, NEWS, None):
                 with record_errors():
                     others = [PlannedTrial(task=task, run=run) for task, run in news["others"]]
                     controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"], others)
                     controller.recording.describe(news["models"])
-            if result and not hasattr(report, RECORDED):
-                if span := getattr(report, SPAN, None):
-                    self._experiment.spans.take(TrialKey(label, result.task, result.run), *span)
-                self._announce(result)
+            if data is not None:
+                self._put_on_record(report, TrialResult.from_json(data), from_worker=from_worker)
+            controller.screen.count(report)
             controller.gates.count(report)
-            if result and report.failed and not result.passed:
-                report.longrepr = cast("Any", Failure.of(report, result, self._experiment.folders[label], self.config))
         yield
-        if result and not from_worker:  # where the trial ran, the campaign may have to be ended
-            self._breaker.count(label, result)
         # nobody but workers brings the live line back, once the first of their trials is recorded
         if controller and from_worker and any(one.campaign.results for one in controller.recording.records.values()):
             controller.screen.on_turn(None, 0)
 
-    def _announce(self, result: TrialResult) -> None:
-        """Tell everybody of a result, ourselves first: whatever another's hook does, the line is on the disk."""
+    def _put_on_record(self, report: pytest.TestReport, result: TrialResult, *, from_worker: bool) -> None:
+        """Record the result that came with a report, if it is news, and let the report say what the record says."""
+        assert self.controller is not None
+        key = TrialKey(self._experiment.label_of(result), result.task, result.run)
+        counts = self._experiment.recorded.get(key, result)
+        if from_worker:
+            if span := getattr(report, SPAN, None):
+                self._experiment.spans.take(key, *span)
+            counts = self._take(result)
+        if follow(report, counts):
+            setattr(report, RECORDED, getattr(report, RECORDED, "") or ("pytest-xdist" if from_worker else "a plugin"))
+        if asker := getattr(report, RECORDED, ""):
+            with record_errors():
+                self.controller.recording.warn(key.model, AGAIN.format(asker=asker))
+        if report.failed and not counts.passed:
+            report.longrepr = cast("Any", Failure.of(report, counts, self._experiment.folders[key.model], self.config))
+
+    def _take(self, result: TrialResult) -> TrialResult:
+        """Record a result, then tell others of it; a trial that has a score already keeps that, which is returned.
+
+        Whatever another's hook does, the line is on the disk.
+        """
+        assert self.controller is not None
+        if first := self.controller.recording.refuse(result):
+            return first
         try:
             self.config.hook.pytest_agentcore_trial_finished(result=result, config=self.config)
         except AgentcoreError:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's hook, and the trials that follow are to be run
+        except (Exception, SystemExit) as error:  # somebody else's hook, and the trials that follow are to be run
+            if is_foreign(error):
+                raise
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.filename}, line {last.lineno}"
             self._models.broken.append(
                 f"pytest_agentcore_trial_finished broke for {result.key}: {type(error).__name__}: {error} ({where})"
             )
+        return result
 
     @pytest.hookimpl(tryfirst=True)  # before others are told
     def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
@@ -283,7 +334,7 @@ class CampaignSession:
             if finished and finished.attempt.verdict is None:
                 # a full disk may be what has ended the session: the trial runs again
                 with suppress(RecordError, pytest.exit.Exception):
-                    self._announce(finished.interrupt())
+                    self._take(finished.interrupt())
                 finished.close()
 
     # The end: exit code, then the record, then reports.
@@ -320,6 +371,8 @@ class CampaignSession:
         for line in passed_over(terminalreporter.stats.get("skipped", ())):
             terminalreporter.write_line(line, yellow=True)
         if self.controller:
+            for line in self.controller.recording.warned:
+                terminalreporter.write_line(f"WARNING {line}", yellow=True)
             broken = [*self.controller.recording.lost, *self._models.broken]
             self.controller.screen.summarise(terminalreporter, broken)
 

@@ -26,11 +26,12 @@ from pytest_agentcore.pack.predictions import FENCE, PREDICTIONS, Predictions, p
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
-from pytest_agentcore.pack.transcript import judge_crashed, open_attempts
+from pytest_agentcore.pack.transcript import judge_crashed, read_transcript
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.trials import PREFLIGHT
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
+from pytest_agentcore.trial.fold import read_attempt
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
 
 PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pytest-xdist")
@@ -163,6 +164,8 @@ class Recording:
         """By slug: where a model has several campaigns."""
         self.choices: dict[str, Choice] = {}
         """By label: what is continued, and why nothing is."""
+        self.warned: list[str] = []
+        """Sentences that came up while trials ran; each is in a manifest too."""
         self.lost: list[str] = []
         """Sentences about what the disk did not take in the end."""
         self._wanted: dict[str, Manifest] = {}
@@ -314,12 +317,30 @@ class Recording:
         self.records[label].add(result)
         self._note_overlap(label)
 
+    def refuse(self, result: TrialResult) -> TrialResult | None:
+        """Give back the score that the trial has already, if it has one."""
+        return self.records[self._experiment.label_of(result)].refuse(result)
+
+    def warn(self, label: str, sentence: str) -> None:
+        """Write down a doubt about a campaign, once."""
+        record = self.records[label]
+        if sentence not in record.manifest.warnings:
+            record.revise(warnings=(*record.manifest.warnings, sentence))
+        if sentence not in self.warned:
+            self.warned.append(sentence)
+
     def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
-        """The result of the trial that a dead process was running, from its transcript."""
+        """The result of the trial that a dead process was running, from its transcript.
+
+        Where it died after the checker had spoken, that verdict stands, though no report has brought it.
+        """
         for record in self.records.values():
-            for attempt in open_attempts(record.folder):
-                if attempt.start["nodeid"] == nodeid:
-                    return judge_crashed(record.folder, attempt, detail)
+            cited = {result.attempt for result in record.campaign.results}
+            for path in record.folder.transcripts.glob("*.jsonl"):
+                events = [] if path.stem in cited else read_transcript(path)
+                if events and events[0].get("nodeid") == nodeid:
+                    attempt = read_attempt(events)
+                    return attempt.result() if attempt.verdict else judge_crashed(record.folder, attempt, detail)
         return None
 
     def note_overlaps(self) -> None:

@@ -256,7 +256,8 @@ class Screen:
 def outcome_word(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """A letter and a word per outcome; pytest's categories stay, and with them counts, `-r` and exit code."""
     data = getattr(report, RESULT, None)
-    if data is None or hasattr(report, "wasxfail"):  # pytest has words of its own for what was expected to fail
+    # others have words of their own: pytest for what was expected to fail, plugins for what they run again
+    if data is None or hasattr(report, "wasxfail") or not (report.passed or report.failed):
         return None
     recorded = " (recorded)" if hasattr(report, RECORDED) else ""
     if data["outcome"] not in _WORDS:

@@ -22,7 +22,7 @@ from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
-from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError
+from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError, is_foreign
 from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
 from pytest_agentcore.runner import Finished, Job, run_trial
 from pytest_agentcore.sandbox.workspace import pack
@@ -104,6 +104,8 @@ class Models:
         except (UsageError, RecordError):
             raise
         except (Exception, SystemExit) as error:  # a backend may be anybody's
+            if is_foreign(error):
+                raise
             said = str(error) if isinstance(error, InfrastructureError) else f"{type(error).__name__}: {error}"
             raise UsageError(f"backend {setup.entry.backend} cannot be opened: {said}") from error
 
@@ -200,7 +202,9 @@ class Models:
         try:
             if backend:
                 backend.close()
-        except Exception as error:  # noqa: BLE001 - a backend may be anybody's
+        except Exception as error:  # a backend may be anybody's
+            if is_foreign(error):
+                raise
             name = getattr(backend, "name", "")
             self.broken.append(f"backend {name} broke when it was closed: {type(error).__name__}: {error}")
 
@@ -229,7 +233,7 @@ class Trials:
 
         Raises:
             InfrastructureError: no attempt could be completed.
-            KeyboardInterrupt: the user stopped it; what there is of it is on the item.
+            KeyboardInterrupt, or another foreign signal: it was stopped; what there is of it is on the item.
             UsageError: its model cannot be loaded after all.
             RecordError: the disk takes no more.
         """
@@ -246,11 +250,12 @@ class Trials:
         finished = self._executor.result(self._job(key, item))
         item.stash[FINISHED] = finished
         item.addfinalizer(lambda: self._executor.release(finished))
+        self._experiment.attempts[key] = finished.attempt.start["number"]
+        if finished.signal:
+            raise finished.signal
         if finished.attempt.stop_reason is StopReason.interrupted:
             raise KeyboardInterrupt
-        if finished.failure:
-            raise finished.failure
-        return finished.trial
+        return finished.open()
 
     def abandon(self) -> None:
         """End what was begun and nobody asks for; its transcript stays among the replaced attempts, nothing else."""

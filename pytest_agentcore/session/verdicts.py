@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 import pytest_agentcore
 from pytest_agentcore.checks.ask import COLOUR, describe, is_rejection
-from pytest_agentcore.errors import InfrastructureError
+from pytest_agentcore.errors import InfrastructureError, is_foreign
 from pytest_agentcore.pack.csv import to_milliseconds
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.redact import Secrets
@@ -27,13 +31,19 @@ RESULT = "agentcore_result"
 SPAN = "agentcore_span"
 """Attribute beside it: when the trial began and ended, in seconds since 1970."""
 RECORDED = "agentcore_recorded"
-"""Attribute beside it where the trial was recorded before this process began."""
+"""Attribute beside it where the trial was scored before: who asked for it again, or nothing for an earlier process."""
 
 _PROPERTIES = (
     *("model", "task", "run", "attempt", "outcome", "failure_mode", "cause", "attribution", "stop_reason"),
     *("turns", "tool_calls", "prompt_tokens", "cached_tokens", "reply_tokens", "seconds", "policy", "sandbox"),
 )
 """Fields of a result, in the order in which junit shows them."""
+
+
+class Recorded(pytest.fail.Exception, AssertionError):  # type: ignore[name-defined, misc]
+    """A rejection that was recorded: whatever is expected of an assertion (`xfail(raises=…)`) is met by it too."""
+
+    __module__ = "builtins"  # shown without the module, as pytest's own
 
 
 def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | None:
@@ -43,16 +53,62 @@ def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | 
     """
     if recorded:
         if not recorded.passed:
-            said = f"{recorded.detail or recorded.outcome}\n(recorded on {recorded.started}; not run again)"
-            pytest.fail(said, pytrace=False)
+            raise Recorded(words_of(recorded), False)
         return True
     task, finished = task_of(item), item.stash.get(FINISHED, None)
     if task is None or finished is None:
         return None
-    task.refuse_verdict(item.obj(trial=finished.trial))  # not its checker: `--trace` puts a debugger around
-    if not finished.attempt.executed:
-        pytest.fail(IDLE, pytrace=False)
+    if finished.asked:  # a plugin that calls for the test once more gets the same answer
+        if finished.spoken:
+            raise finished.spoken
+        return True
+    finished.asked = True
+    try:
+        task.refuse_verdict(item.obj(trial=finished.trial))  # not its checker: `--trace` puts a debugger around
+        if not finished.attempt.executed:
+            pytest.fail(IDLE, pytrace=False)
+    except BaseException as error:
+        finished.spoken = error
+        if is_foreign(error):
+            finished.signal = error
+        raise
     return True
+
+
+def words_of(recorded: TrialResult) -> str:
+    """Say why a trial was rejected that is not run again."""
+    return f"{recorded.detail or recorded.outcome}\n(recorded on {recorded.started}; not run again)"
+
+
+_distributions = cache(packages_distributions)  # reads what every installed package says of itself
+_DRIVERS = frozenset({"_pytest", "pytest_agentcore", "xdist"})
+"""Packages whose plugins ask for every test, and once."""
+
+
+def asked_by(item: pytest.Function, earlier: pytest.Item | None) -> str:
+    """Name who asks for a trial that is scored already, so that somebody knows what to leave out.
+
+    Args:
+        item: that is asked for now.
+        earlier: by which this process was asked for the trial before.
+    """
+    registered = [plugin for _, plugin in item.config.pluginmanager.list_name_plugin() if plugin]
+    names = [getattr(plugin, "__name__", type(plugin).__module__).partition(".")[0] for plugin in registered]
+    plugins = [pair for pair in zip(names, registered, strict=True) if pair[0] not in _DRIVERS]
+    found = ""
+    if item is earlier:  # run once more, by somebody whose code is at work above us
+        frame: FrameType | None = sys._getframe()
+        while frame and not found:
+            package, frame = str(frame.f_globals.get("__name__")).partition(".")[0], frame.f_back
+            found = package if any(package == name for name, _ in plugins) else ""
+    else:  # collected once more, for a parameter that a plugin's fixture takes
+        added = [name for name in item.callspec.params if name != "trial"]
+        found = next((name for name, plugin in plugins if any(hasattr(plugin, each) for each in added)), "")
+        if not found and earlier and item.config.getoption("keepduplicates", False):
+            return "--keep-duplicates"
+        if not found and earlier and item.nodeid != earlier.nodeid:
+            return f"a second name of the same test ({item.nodeid})"
+    return _distributions().get(found, [found])[0] or ("a plugin" if earlier else "pytest-xdist")
 
 
 def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
@@ -78,39 +134,67 @@ def hide_secrets(report: pytest.TestReport, config: pytest.Config, secrets: Secr
             report.longrepr, report.sections = made.longrepr, made.sections
 
 
-def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item) -> bool:
-    """Judge a trial in the phase that decides, put the verdict on its report, and tell whether this phase was it.
+def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item) -> TrialResult | None:
+    """Judge a trial in the phase that decides, put the verdict on its report and return it; None in another phase.
 
     An assertion is the model's failure, and a checker that raises anything else is broken.
     """
     finished = item.stash[FINISHED]
     report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
     is_expected = hasattr(report, "wasxfail")
-    if report.when != "call" and not (report.when == "setup" and (report.failed or is_expected)):
-        return False
+    if report.when != "call" and not (report.when == "setup" and not report.passed):
+        return None
     error, detail, cause = call.excinfo.value if call.excinfo else None, "", None
-    if error is not None and is_rejection(error):
+    if error is not None and report.when == "setup":  # somebody else's fixture, or what stopped the trial
+        cause = Cause.interrupted if report.skipped and not is_expected else Cause.checker_broken
+        detail = f"the checker was not asked: {type(error).__name__}: {error}"
+    elif error is not None and is_rejection(error):
         detail = describe(finished.job.task, error)
     elif error is not None:
         detail, cause = f"the checker is broken: {type(error).__name__}: {error}", Cause.checker_broken
-        if not is_expected:  # what was expected to fail is neither failure nor error
-            # pytest counts a failure in the setup phase as an error, in the terminal and in junit alike
-            report.outcome, report.when = "failed", "setup"
     if call.excinfo and isinstance(error, InfrastructureError):
         report.longrepr = call.excinfo.getrepr(style="value")
         detail, cause = str(error), error.cause
+    if (cause or finished.signal) and report.when == "call" and not is_expected:
+        # what was expected to fail is neither failure nor error;
+        # pytest counts a failure in the setup phase as an error, in the terminal and in junit alike
+        report.outcome, report.when = "failed", "setup"
     with record_errors():
-        result = finished.judge(None if cause else error is None, detail, cause)
-    item.user_properties.extend(attach(result, report, item.config))
-    return True
+        if finished.signal:
+            result = finished.interrupt()
+        else:
+            result = finished.judge(None if cause else error is None, detail, cause)
+    put_properties(item, attach(result, report, item.config))
+    return result
 
 
-def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item) -> None:
-    """Put onto the reports of a trial that is not run again what was recorded of it."""
-    report.duration = result.seconds if report.when == "setup" else 0.0
+def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest.Item, again: str) -> None:
+    """Put onto the reports of a trial that is not run again what was recorded of it, and who asked for it `again`."""
+    report.duration = result.seconds if report.when == "setup" and not again else 0.0
     if report.when == "call":
-        setattr(report, RECORDED, True)
-        item.user_properties.extend([*attach(result, report, item.config), ("recorded", "true")])
+        setattr(report, RECORDED, again)
+        put_properties(item, [*attach(result, report, item.config), ("recorded", "true")])
+
+
+def put_properties(item: pytest.Item, ours: list[tuple[str, str]]) -> None:
+    """Give junit what it is to show of a trial, in the place of what was put there when it was asked for before."""
+    names = {name for name, _ in ours}
+    item.user_properties[:] = [*(each for each in item.user_properties if each[0] not in names), *ours]
+
+
+def follow(report: pytest.TestReport, counts: TrialResult) -> bool:
+    """Make a report say what the record says, and tell whether it did not: letters, counts and exit code come from it.
+
+    It may bring another score of the trial, or somebody may have made a pass of it.
+    """
+    is_expected = hasattr(report, "wasxfail")
+    if getattr(report, RESULT) == counts.to_json() and (counts.passed is not False or not report.passed or is_expected):
+        return False
+    setattr(report, RESULT, counts.to_json())
+    if not is_expected:
+        report.when, report.outcome = "call", "passed" if counts.passed else "failed"
+        report.longrepr = None if counts.passed else _inert(words_of(counts))
+    return True
 
 
 def attach(result: TrialResult, report: pytest.TestReport, config: pytest.Config) -> list[tuple[str, str]]:

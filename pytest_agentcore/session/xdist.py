@@ -12,6 +12,7 @@ import pytest
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_results
+from pytest_agentcore.sandbox.workspace import scratch
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of_id, refuse_empty
 from pytest_agentcore.session.lifecycle import Controller, runs_nothing
@@ -55,12 +56,16 @@ class Distributing:
             self.controller.recording.choose(setups)
             with record_errors():
                 self.controller.recording.open()
+        folder = scratch("claims")
+        self.experiment.claims = Path(folder.name)
+        session.config.add_cleanup(folder.cleanup)
 
     def pytest_configure_node(self, node: Any) -> None:
         """A worker takes its settings from here: its own command line would give repeatable options twice."""
         experiment = self.experiment
         node.workerinput[WORKER_INPUT] = {  # plain types, which execnet can carry
             "settings": dict(experiment.settings.values),
+            "claims": str(experiment.claims),
             "folders": {label: str(folder.path) for label, folder in experiment.folders.items()},
             "sandbox": experiment.sandbox.name,
             "continued": sorted({key.model for key in (*experiment.recorded, *experiment.attempts)}),
@@ -77,11 +82,16 @@ class Distributing:
         with usage_errors(), record_errors():
             recording.expect([(*astuple(key), ()) for key in keys])
 
+    @pytest.hookimpl(tryfirst=True)  # before somebody hands the trial to another worker
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""
         detail = f"the process died while it ran this trial ({report.longrepr})"
         result = self.controller.recording.crashed(crashitem, detail)
         if result is not None:
+            key = TrialKey(self.experiment.label_of(result), result.task, result.run)
+            self.experiment.claim(key)  # whoever runs it next finds this
+            self.experiment.settle(key, result)
+            self.experiment.release()
             report.when, report.duration = "setup", result.seconds
             setattr(report, CRASHED, True)
             report.user_properties.extend(attach(result, report, self.config))
@@ -100,6 +110,7 @@ class Distributing:
 
 def take_over(experiment: Experiment, given: Mapping[str, Any]) -> None:
     """Put into a worker's experiment what the main process knew of its campaigns."""
+    experiment.claims = Path(given["claims"])
     for label, path in given["folders"].items():
         experiment.folders[label] = CampaignFolder(Path(path))
     for label in given["continued"]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from pytest_agentcore.errors import ToolError
+from pytest_agentcore.errors import SandboxError, ToolError
 from pytest_agentcore.sandbox.base import MIB
 from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
 from pytest_agentcore.sandbox.workspace import linked_outside
@@ -30,10 +30,10 @@ BINARY_PROBE = 8192
 _THE_AGENTS_DOING = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOENT),
-        *(errno.ENXIO, errno.EINVAL, errno.EILSEQ, errno.EROFS, errno.ETXTBSY),
+        *(errno.ENXIO, errno.EINVAL, errno.EILSEQ, errno.ETXTBSY),
     }
 )
-"""Failures that a path or its permissions cause. Others (a full disk of the host) are not the model's business."""
+"""Failures that a path or its permissions cause. Others (a full or read-only disk) are not the model's business."""
 
 
 class FsRead:
@@ -140,6 +140,7 @@ def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[
     Raises:
         ToolError: the path leaves the workspace, passes through something that is no folder, or a folder is missing;
             so does whatever fails in the `with` block for a reason that is the agent's doing.
+        SandboxError: it fails for another.
     """
     parts = _parts(context, path)
     try:
@@ -167,7 +168,7 @@ def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[
     except OSError as error:
         if error.errno in _THE_AGENTS_DOING:
             raise ToolError(f"{'/'.join(parts)}: {(error.strerror or str(error)).lower()}") from error
-        raise
+        raise SandboxError(f"the workspace cannot be used: {error}") from error
 
 
 def _parts(context: ToolContext, path: str) -> list[str]:

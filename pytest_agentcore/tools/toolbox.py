@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError
+from pytest_agentcore.errors import AgentcoreError, InfrastructureError, ToolError, UsageError, is_foreign
 from pytest_agentcore.tools.base import Fault, Tool, ToolContext, ToolSpec
 from pytest_agentcore.tools.fs import FsRead, FsWrite
 from pytest_agentcore.tools.shell import Shell, SqlQuery
@@ -112,12 +112,14 @@ class Toolbox:
 
 @contextmanager
 def _border(name: str) -> Iterator[None]:
-    """Whatever a tool raises but for our own errors and the user's interrupt: it broke, and the trial cannot go on."""
+    """Whatever a tool raises but for our own errors and foreign signals: it broke, and the trial cannot go on."""
     try:
         yield
-    except (AgentcoreError, KeyboardInterrupt):
+    except AgentcoreError:
         raise
     except BaseException as error:
+        if is_foreign(error):
+            raise
         sentence = f"tool {name} broke: {type(error).__name__}: {error}"
         raise InfrastructureError(sentence, Cause.tool_broken) from error
 
