@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.tasks.suite import Suite, find_suite, task_ids
+from pytest_agentcore.tasks.suite import find_suite, suite_at, task_ids
 
 
 def add_selfcheck(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +100,7 @@ def run_predict(options: argparse.Namespace) -> None:
     from pytest_agentcore.analysis.predicted import forecast
     from pytest_agentcore.catalogue.registry import open_registry, project_above
 
-    suite = Suite.load(find_suite(options.suite))
+    suite = suite_at([find_suite(options.suite)])
     entry = open_registry(project_above(Path.cwd())).get(options.model)
     form = forecast(
         model=entry.slug if entry else options.model, suite=suite.name, tasks=task_ids(suite.path), runs=options.runs

@@ -139,11 +139,11 @@ def leftovers(campaign: Campaign) -> tuple[Counter[TrialKey], list[TrialResult],
 
 def _differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
     found = differences(old, new)
-    if old.scope != new.scope:
-        found += (f"trials asked for: {' '.join(old.scope) or 'unknown'} → {' '.join(new.scope)}",)
-    elif old.planned and new.planned and {*old.planned} != {*new.planned}:
-        # some plugin's doing, e.g. a group of pytest-split
-        found += (f"trials that plugins selected: {len(old.planned)} → {len({*new.planned} - {*old.planned})} others",)
+    # Where both plans are known they tell the same trials from others, however these were asked for.
+    same = {*old.planned} == {*new.planned} if old.planned and new.planned else old.scope == new.scope
+    if not same or str(old.shard) != str(new.shard):
+        asked = f"{' '.join(old.scope) or 'unknown'} → {' '.join(new.scope)}"
+        found += (f"trials asked for: {asked}" if old.scope != new.scope else "trials that plugins selected",)
     if bool(old.group) != bool(new.group):
         found += ("one of a group: " + ("yes → no" if old.group else "no → yes"),)
     return found + ((f"runs: {old.runs} → {new.runs}",) if old.runs != new.runs else ())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
 from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, processes, take_over
 from pytest_agentcore.setup import check_files, settle, settle_models
-from pytest_agentcore.tasks.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
+from pytest_agentcore.tasks.suite import find_suite, overshadowed, shipped_suites, suite_at
 
 ACTIVE = "agentcore-active"
 """Name of the plugin object that the `trial` fixture asks."""
@@ -131,10 +133,10 @@ def _experiment(config: pytest.Config, settings: Settings) -> Experiment:
     by_name = config.getoption("agentcore_suite") or config.getini("agentcore_suite")
     asked = by_name or config.getoption("agentcore_model") or hasattr(config, "workerinput")
     if config.args_source is pytest.Config.ArgsSource.ARGS or not asked:
-        suite = suite_at([Path(str(word).partition("::")[0]).absolute() for word in config.args])
+        suite = suite_at([_place(config, str(word).partition("::")[0]) for word in config.args])
     else:
-        suite = Suite.load(find_suite(settings.suite, _home_of(config, "suite")))
-        config.args[:] = [str(suite.path)]
+        folder = find_suite(settings.suite, _home_of(config, "suite"))
+        suite, config.args[:] = suite_at([folder]), [str(folder)]
     backends = registered_backends(config)
     models_file = _path_of(config, "models_file", settings.models_file) if settings.models_file else None
     setups = settle_models(settings, backends, open_registry(config.rootpath, models_file))
@@ -148,6 +150,16 @@ def _experiment(config: pytest.Config, settings: Settings) -> Experiment:
         registered=registered,
         setups={setup.label: setup for setup in setups},
     )
+
+
+def _place(config: pytest.Config, word: str) -> Path:
+    """The file or folder that a word of the command line means, which `--pyargs` takes for a module's name."""
+    path = Path(word).absolute()
+    if config.getoption("pyargs", False) and not path.exists():
+        with suppress(ImportError, ValueError):
+            if (spec := find_spec(word)) and spec.origin:
+                return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+    return path
 
 
 def _runs(config: pytest.Config, experiment: Experiment) -> int:

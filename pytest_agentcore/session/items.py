@@ -61,7 +61,7 @@ def check_declared(
     try:
         if not suite.covers(task.module):  # scores rest on what the campaign's digest is over
             sentence = f"a campaign is of one suite, here {suite.path}; run the task by a command of its own"
-            raise TaskDeclarationError(task.module, "suite", f"{sentence}, or move it there")
+            raise TaskDeclarationError(task.module, "suite", f"{sentence}, or put a suite.toml above both")
         check_in_module(task, vars(collector.obj), experiment.tools, collected=collected)
         check_oracle(task)
     except TaskDeclarationError as error:

@@ -64,10 +64,12 @@ def record_errors() -> Iterator[None]:
 
 def scope_of(config: pytest.Config, suite: Suite) -> tuple[str, ...]:
     """Paths relative to the suite's folder, then what pytest's own options and ours leave out."""
-    words = []
+    words, home = list[str](), suite.path.resolve()
     for argument in config.args:
         path, colons, name = argument.partition("::")
-        words.append(Path(os.path.relpath(Path(path).resolve(), suite.path.resolve())).as_posix() + colons + name)
+        place = home if home.is_relative_to(Path(path).resolve()) else Path(path).resolve()
+        words.append(Path(os.path.relpath(place, home)).as_posix() + colons + name)
+    words = ["."] if "." in words else sorted({*words})
     single = {"keyword": "-k", "markexpr": "-m", "agentcore_run": "--agentcore-run", "agentcore_shard": "--shard"}
     for dest, spelling in single.items():
         if value := config.getoption(dest, ""):

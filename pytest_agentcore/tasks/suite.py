@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import UsageError, instead
-from pytest_agentcore.tasks.task import IGNORED, task_id
+from pytest_agentcore.tasks.contents import contents, declares_task, home_of, task_modules
+from pytest_agentcore.tasks.task import task_id
 
 SYSTEM_PROMPT = """\
 You are an agent that works in a folder of files through tools. Do what the user asks by calling tools; \
@@ -34,15 +35,13 @@ class Suite:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over every file's path and content; the same in clone, wheel and editable install.
+        """sha256 over path and content of every file that the tasks are; the same in clone, wheel and editable install.
 
-        Caches, campaigns, virtual environments and hidden folders beside the tasks are left out: runs and tools leave
-        them there.
+        What that is says `tasks/contents.py`: not all that lies in the folder.
         """
         sha = hashlib.sha256()
-        for path in sorted(_files(self.path), key=lambda p: p.relative_to(self.path).as_posix()):
-            content = path.read_bytes()
-            sha.update(f"{path.relative_to(self.path).as_posix()}\0{len(content)}\0".encode() + content)
+        for path, content in sorted(contents(self.path).items()):
+            sha.update(f"{path}\0{len(content)}\0".encode() + content)
         return sha.hexdigest()
 
     @classmethod
@@ -73,31 +72,19 @@ class Suite:
 
     @classmethod
     def of(cls, module: Path) -> Suite:
-        """The suite a task module belongs to: the nearest folder upwards with a `suite.toml`, else its own folder."""
-        for folder in module.parents:
-            if (folder / "suite.toml").is_file():
-                return cls.load(folder)
-        return cls.load(module.parent)
+        """The suite a task module belongs to."""
+        return cls.load(home_of(module))
 
     def covers(self, module: Path) -> bool:
         """Whether the digest is over this task module too."""
-        return (module.parent.resolve() / module.name).is_relative_to(self.path.resolve())
+        return home_of(module) == self.path.resolve()
 
 
 def suite_at(paths: Sequence[Path]) -> Suite:
-    """The suite that a campaign over these files and folders belongs to: the first that has tasks.
-
-    The paths may name a project's own tests too. Where one suite's folder lies in another's, the outer one is meant.
-    """
-    found = (Suite.of(path / "_" if path.is_dir() else path) for path in paths)
-    suites = list({suite.path.resolve(): suite for suite in found}.values())
-    outer = [one for one in suites if not any(other is not one and other.covers(one.path) for other in suites)]
-    if len(outer) == 1:
-        return outer[0]
-    # a test module of the package names it; importing modules to find out would be too early
-    tests = {one: (path for path in one.path.rglob("test_*.py") if path.is_file()) for one in outer}
-    having = (one for one in outer if any(b"pytest_agentcore" in path.read_bytes() for path in tests[one]))
-    return next(having, outer[0])
+    """The suite of the first task in these files and folders, which may hold a project's own tests too."""
+    found = chain.from_iterable(task_modules(path) if path.is_dir() else [path] for path in paths)
+    first = next(filter(declares_task, found), None)
+    return Suite.of(first or (paths[0] / "_" if paths[0].is_dir() else paths[0]))
 
 
 def find_suite(name: str, home: Path = Path()) -> Path:
@@ -129,9 +116,9 @@ def overshadowed(name: str, home: Path = Path()) -> str:
 
 
 def task_ids(folder: Path) -> tuple[str, ...]:
-    """Ids of the task modules below a suite's folder, by their names alone; files that tasks give are no modules."""
-    modules = (path for path in _files(folder) if path.match("test_*.py"))
-    return tuple(sorted(task_id(path) for path in modules if "files" not in path.relative_to(folder).parts))
+    """Ids of a suite's task modules, by their names alone."""
+    modules = (path for path in task_modules(folder) if path.match("test_*.py"))
+    return tuple(sorted(task_id(path) for path in modules if home_of(path) == folder.resolve()))
 
 
 def shipped_suites() -> dict[str, Path]:
@@ -141,20 +128,3 @@ def shipped_suites() -> dict[str, Path]:
         if found := {p.parent.name: p.parent for p in sorted(home.glob("*/suite.toml"))}:
             return found
     return {}
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Every file that is a suite's content; linked folders are not entered."""
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        # hidden folders, campaigns and virtual environments are none of its content
-        foreign = {name for name in folders if here == root and name.startswith(".")}
-        for name in folders:
-            is_campaign = (here / name / "manifest.json").is_file() and (here / name / "verification").is_dir()
-            if is_campaign or (here / name / "pyvenv.cfg").is_file():
-                foreign.add(name)
-        folders[:] = [name for name in folders if name not in IGNORED | foreign]
-        for name in names:
-            path = here / name
-            if name not in IGNORED and path.suffix != ".pyc" and path.is_file():
-                yield path

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from random import Random
@@ -17,7 +18,10 @@ from pytest_agentcore.tools.base import Fault
 from pytest_agentcore.trial.modes import Cause
 
 IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store"})
-"""Names that never count as content: not in a digest, not in a workspace, not in a diff."""
+"""Caches, which never count as content: not in a digest, not in a workspace, not in a diff."""
+
+_LEFT_BEHIND = ("*.pyc", "*~", "*.sw[m-p]", "#*#", ".#*", "._*", "*___jb_*___", ".nfs*", "Thumbs.db", "desktop.ini")
+"""Patterns of what interpreters, editors, desktops and file systems leave beside files."""
 
 LONGEST_NAME, LONGEST_PATH = 255, 1024
 """Bytes that every file system takes, the path below the workspace."""
@@ -142,9 +146,14 @@ def database(sql: str) -> bytes:
 
 
 def read_folder(folder: Path) -> dict[str, str | bytes]:
-    """Contents by posix path below `folder`, caches left out."""
+    """Contents by posix path below `folder`, what `is_leftover` left out."""
     files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name.as_posix(): path.read_bytes() for name, path in files.items() if not IGNORED & set(name.parts)}
+    return {name.as_posix(): path.read_bytes() for name, path in files.items() if not any(map(is_leftover, name.parts))}
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is a cache or an editor's swap or backup file, and no task's content."""
+    return name in IGNORED or any(fnmatchcase(name, pattern) for pattern in _LEFT_BEHIND)
 
 
 def files_problem(files: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -95,6 +96,47 @@ def test_a_score_never_outlives_its_checker(pytester: pytest.Pytester, suite: Pa
     result = pytester.runpytest(*command)
     result.stdout.fnmatch_lines(["campaign * new: differs from * in suite's content:*"])
     result.assert_outcomes(failed=1, errors=1)
+
+
+WAYS = (
+    (".", "evals"),
+    (".", "evals/agent"),
+    ("evals", "."),
+    ("evals", "agent/test_task_01_hello.py::test_hello[null-run1]"),
+    (".", "evals/agent/test_task_01_hello.py"),
+    (".", "link"),
+    ("evals/agent", "../../link/test_task_02_count.py"),
+    (".", "--suite=evals"),
+)
+"""Where somebody is, and what is typed there."""
+
+
+def test_whatever_is_typed_the_suite_is_the_same(pytester: pytest.Pytester, suite: Path) -> None:
+    evals = pytester.mkdir("evals")
+    suite.rename(evals / "agent")
+    (evals / "conftest.py").write_text("def pytest_agentcore_trial_finished(result): pass\n")
+    (evals / "README.md").write_text("Notes.\n")
+    (pytester.path / "link").symlink_to(evals / "agent")
+    suites, scopes = [], []
+    for number, (here, word) in enumerate(WAYS):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(pytester.path / here)
+            pytester.runpytest("--model=null", "--runs=1", f"--results={pytester.path / str(number)}", word)
+        manifest = json.loads((campaign(pytester, str(number)) / "manifest.json").read_bytes())
+        suites.append(manifest["suite"])
+        scopes.append(manifest["scope"])
+    assert suites == [suites[0]] * len(WAYS)
+    assert suites[0]["name"] == "agent"
+    assert [scope for scope in scopes if scope == ["."]] == [["."]] * 5
+
+
+def test_a_campaign_goes_on_however_its_trials_are_asked_for(
+    pytester: pytest.Pytester, suite: Path, script: Script
+) -> None:
+    bot = script(task_01=[write("hello.txt", "hello"), say("done")], task_02=[{"error": "gone"}])
+    pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", "tiny", "-k", "hello or count")
+    again = pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", *sorted(map(str, suite.glob("*.py")))[::-1])
+    again.stdout.fnmatch_lines(["campaign * continues *: 1 of 2 trials are scored"])
 
 
 def test_own_tests_may_be_named_before_the_tasks(pytester: pytest.Pytester, suite: Path) -> None:
@@ -251,9 +293,9 @@ def test_a_wrong_suite_file_is_a_usage_error(pytester: pytest.Pytester, suite: P
 
 def test_what_a_run_leaves_in_the_suite_changes_no_digest(pytester: pytest.Pytester, suite: Path) -> None:
     (suite / ".git").mkdir()
-    (suite / "files").mkdir()
+    (suite / "files" / "task_01").mkdir(parents=True)
     digests = []
-    for name in (".git/index", "left_by_hand.pyc", "files/given.txt"):
+    for name in (".git/index", "left_by_hand.pyc", "files/task_01/given.txt"):
         result = pytester.runpytest("--model=oracle", "--runs=1", f"--results={suite / 'results'}", suite)
         digests.append(next(line for line in result.stdout.lines if line.startswith("suite ")))
         (suite / name).write_text("x")

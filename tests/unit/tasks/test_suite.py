@@ -37,16 +37,6 @@ def test_ids_are_those_of_modules_and_not_of_given_files(folder: Path) -> None:
     assert task_ids(folder) == ("task_01_a", "task_02_b")
 
 
-@pytest.mark.parametrize("left", ["__pycache__/a.pyc", "x.pyc", ".git/HEAD", ".DS_Store", "env/pyvenv.cfg"])
-def test_the_digest_is_over_content_alone(folder: Path, left: str) -> None:
-    before = Suite.load(folder).digest
-    (folder / left).parent.mkdir(exist_ok=True)
-    (folder / left).write_text("left by a run")
-    assert Suite.load(folder).digest == before
-    (folder / "notes.txt").write_text("content")
-    assert Suite.load(folder).digest != before
-
-
 def test_the_suite_of_several_paths_is_the_first_with_tasks(folder: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
@@ -54,6 +44,29 @@ def test_the_suite_of_several_paths_is_the_first_with_tasks(folder: Path, tmp_pa
     assert suite_at([own, folder / "test_task_01_a.py"]).path == folder
     assert suite_at([folder / "more", folder]).path == folder
     assert suite_at([own]).path == own
+    assert suite_at([tmp_path]).path == folder
+
+
+def test_the_same_suite_is_meant_by_every_way_to_its_tasks(folder: Path, tmp_path: Path) -> None:
+    """A folder above, one below, a file, a link: nothing but the folders' contents says which suite it is."""
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    ways = [tmp_path, folder, folder / "more", folder / "more" / "..", folder / "more" / "test_task_02_b.py"]
+    ways += [link, link / "test_task_01_a.py"]
+    assert {(suite_at([way]).name, suite_at([way]).digest) for way in ways} == {("mine", Suite.load(folder).digest)}
+
+
+def test_folders_of_tasks_are_one_suite_where_no_gap_is_between_them(folder: Path) -> None:
+    apart = folder / "gap" / "apart"
+    apart.mkdir(parents=True)
+    (apart / "test_task_03_c.py").write_text("from pytest_agentcore import task\n")
+    alone = Suite.load(folder).digest
+    assert suite_at([apart]).path == apart
+    assert task_ids(folder) == ("task_01_a", "task_02_b")
+    (folder / "suite.toml").touch()
+    assert suite_at([apart]).path == folder
+    assert task_ids(folder) == ("task_01_a", "task_02_b", "task_03_c")
+    assert Suite.load(folder).digest != alone
 
 
 def test_a_name_is_a_shipped_suite_or_a_folder(folder: Path) -> None:
