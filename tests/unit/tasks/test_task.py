@@ -11,7 +11,7 @@ from pytest_agentcore.tasks.task import Task
 
 def test_a_folder_is_read_without_caches_wherever_it_lies(tmp_path: Path) -> None:
     folder = tmp_path / ".pytest_cache" / "task_01"
-    for name in ("a.txt", "b/c.bin", "__pycache__/a.pyc", "b/.DS_Store"):
+    for name in ("a.txt", "b/c.bin", "__pycache__/a.pyc", "b/.DS_Store", ".a.txt.swp", "b/a~", ".#a", "#a#"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(name.encode())
 
