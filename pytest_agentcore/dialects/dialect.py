@@ -45,12 +45,13 @@ class MalformedCall(ValueError):
     """Raised by a codec: what was expected, and where.
 
     `at` is an index into the whole reply. `unclosed` says that a string runs to the end of the text: markers behind its
-    beginning may be part of it, as long as the model goes on writing.
+    beginning may be part of it, as long as the model goes on writing. `lost` says that what stands behind cannot be
+    told from a value, so that no call may be read there.
     """
 
-    def __init__(self, problem: str, at: int, *, unclosed: bool = False) -> None:
+    def __init__(self, problem: str, at: int, *, unclosed: bool = False, lost: bool = False) -> None:
         super().__init__(problem)
-        self.problem, self.at, self.unclosed = problem, at, unclosed
+        self.problem, self.at, self.unclosed, self.lost = problem, at, unclosed, lost or unclosed
 
 
 class Decoded(NamedTuple):
@@ -180,11 +181,22 @@ class Notation:
         raise ValueError(f"cannot be written in this dialect: {value!r}")
 
 
+HOLE = "\0"
+"""Stands in a text of a dialect for an id, an index or a type, which says nothing that is read."""
+
+
+def pattern_of(text: str) -> str:
+    """Pattern of a text in which anything short may stand in the holes."""
+    return r"[^<>\"\s]{0,64}?".join(map(re.escape, text.split(HOLE)))
+
+
 class Codec(Protocol):
     """Reads and writes the name and the arguments of a call between its markers."""
 
     names: ClassVar[re.Pattern[str]]
     """Names of tools that can be written."""
+    only_inside: str = ""
+    """Ends a value that has no escapes and stands nowhere else: behind a call it shows that a value was cut short."""
 
     @property
     def notation(self) -> Notation:
@@ -271,6 +283,10 @@ class Dialect:
     """Pattern of a call that no marker opens, at the beginning of a line. Its first character is a literal."""
     listed: bool = False
     """All calls of a reply stand in one `[…]`, with commas between them."""
+    several: bool = False
+    """All calls of a reply follow each other between one pair of markers."""
+    misspelled: str = ""
+    """Pattern of markers that models also write with a blank or an underscore for each `▁`."""
     pad: str = ""
     """Written between a call's markers and the call, e.g. a newline."""
     between: str = ""
@@ -323,14 +339,16 @@ class Dialect:
         """
         if not calls:
             return ""
-        written = self._marked(calls) if self.listed else self.between.join(self.render_call(*call) for call in calls)
+        together = self.listed or self.several
+        written = self._marked(calls) if together else self.between.join(self.render_call(*call) for call in calls)
         if self.section is None:
             return written
         return f"{self.section.open}{self.section_pad}{written}{self.section_pad}{self.section.close}"
 
     def _marked(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         try:
-            written = ", ".join(self.codec.encode(name, arguments) for name, arguments in calls)
+            parted = self.between if self.several else ", "
+            written = parted.join(self.codec.encode(name, arguments) for name, arguments in calls)
         except RecursionError as error:
             raise ValueError("the arguments are nested too deeply") from error
         inner = f"[{written}]" if self.listed else written

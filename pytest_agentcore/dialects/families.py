@@ -125,6 +125,7 @@ DEEPSEEK_V31 = Dialect(
     traces=("<｜tool▁sep｜>",),
     result_open=("<｜tool▁outputs▁begin｜>", "<｜tool▁output▁begin｜>"),
     end_of_turn=("<｜end▁of▁sentence｜>",),
+    misspelled="<｜tool[▁ _][a-z▁ _]{1,20}｜>",
     taught_by=("<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>"),
     not_taught_by=("```json",),
 )

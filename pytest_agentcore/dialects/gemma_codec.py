@@ -46,6 +46,7 @@ class GemmaCodec(Codec):
         null="None",
     )
     names = _NAME
+    only_inside = QUOTE
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""

@@ -68,7 +68,7 @@ class JsonCodec(Codec):
 
 
 _FENCE = re.compile(r"[ \t\r\n]{0,8}```")
-_NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}?"
+_NAME = r"[^\s<>{}\[\]\"'=,]{1,200}?"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ def parse_leniently(
             parts[-1] = parts[-1]._replace(end=part.end)
         else:
             parts.append(part)
-    strict = fold(text, parts)
+    strict = fold(dialect, text, parts)
     if strict.calls and not strict.problems:
         return strict
     mending = _Mending(text, dialect, tool_names, schemas)
@@ -100,7 +100,7 @@ class _Mending:
                 kept.append(self.text[at : part.end])
             if not misses or part.part is not Part.broken:
                 unmended.append(part)
-        strict = fold(self.text, unmended)
+        strict = fold(self.dialect, self.text, unmended)
         content = _EMPTY_FENCE.sub("", "".join(kept)).strip()
         return replace(strict, content=content, calls=tuple(calls), repairs=tuple(repairs))
 

@@ -32,6 +32,8 @@ class Part(StrEnum):
     """The kinds of stretches in a reply."""
 
     content = "content"
+    answer = "answer"
+    """Content that the dialect itself marks as the final answer: no call is looked for in it."""
     reasoning = "reasoning"
     calls = "calls"
     broken = "broken"
@@ -40,6 +42,9 @@ class Part(StrEnum):
     """Markers that hold nothing by themselves."""
     invented = "invented"
     """From an invented tool result to the end."""
+
+
+_KEPT = frozenset({Part.content, Part.answer, Part.broken})
 
 
 class Segment(NamedTuple):
@@ -70,11 +75,11 @@ def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas:
         reasoning_open: the prompt itself ended inside a reasoning block (see `Dialect.opens_reasoning`).
         schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
     """
-    return fold(text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
+    return fold(dialect, text, segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas))
 
 
-def fold(text: str, parts: Iterable[Segment]) -> Parsed:
-    """Put the segments of `text` together."""
+def fold(dialect: Dialect, text: str, parts: Iterable[Segment]) -> Parsed:
+    """Put the segments of `text` together, with a problem where what is left shows that a call was read wrongly."""
     kept: list[str] = []
     reasoning: list[str] = []
     calls: list[RawCall] = []
@@ -82,15 +87,20 @@ def fold(text: str, parts: Iterable[Segment]) -> Parsed:
     for part, start, end, inner, found, problem, _tool, _unclosed in parts:
         if part is Part.calls:
             calls += found
-        elif part is Part.content or part is Part.broken:
+        elif part in _KEPT:
             kept.append(text[start:end])
             if problem:
                 problems.append(problem)
         elif part is Part.reasoning and inner:
             reasoning.append(inner)
-    return Parsed(
-        content="".join(kept).strip(), reasoning="\n\n".join(reasoning), calls=tuple(calls), problems=tuple(problems)
-    )
+    content = "".join(kept).strip()
+    if calls and not problems:
+        ends = dialect.codec.only_inside
+        if ends and ends in content:
+            problems.append(f"A tool call cannot be read: {ends} stands behind it, so a value may have been cut short.")
+        elif (close := dialect.call.close) and close[0] in "<[" and close in content:
+            problems.append(f"A tool call lacks its opening marker before {close}; write it as {shape(dialect)}.")
+    return Parsed(content=content, reasoning="\n\n".join(reasoning), calls=tuple(calls), problems=tuple(problems))
 
 
 _TAIL = 128
@@ -147,6 +157,8 @@ class _Scanner:
     """Reads text with marked stretches in it."""
 
     def __init__(self, dialect: Dialect, text: str, schemas: Schemas) -> None:
+        if dialect.misspelled and dialect.call.open not in text:
+            text = re.sub(dialect.misspelled, lambda marker: re.sub("[ _]", "▁", marker.group()), text)
         self.dialect, self.text, self.schemas = dialect, text, schemas
         # Some backends hand on the token that ended the turn.
         kept = text.rstrip()
@@ -197,7 +209,7 @@ class _Scanner:
             # Right behind another call, one that lacks its marker is no text.
             if again := self.unopened.match(self.text, at, self.end):
                 error = MalformedCall(f"{self.dialect.call.open} should stand before the tool's name", again.start(1))
-                part = self._broken(at, again.start(1), error, end=self._resume(again.end(), bare=False))
+                part = self._broken(at, again.start(1), error, end=self._resume(again.end()))
                 yield part
                 at = part.end
         if at < self.end:
@@ -237,7 +249,7 @@ class _Scanner:
                 return Segment(Part.structure, start, end)
             self.called = True
             error = MalformedCall(f"{self.dialect.call.open} should stand here", at)
-            return self._broken(start, end, error, end=self._resume(end, bare=False))
+            return self._broken(start, end, error, end=self._resume(end))
         if self.dialect.reasoning and marker == self.dialect.reasoning.open:
             may_think = self.dialect.reasoning_anywhere or not content_seen
             return self._reasoning(start, end) if may_think else Segment(Part.content, start, end)
@@ -260,15 +272,19 @@ class _Scanner:
         close = "" if bare else self.dialect.call.close
         try:
             decoded = self.decode(self.text, inside)
-            end = decoded.end
+            found, end = decoded.calls, decoded.end
+            while self.dialect.several and not self.text.startswith(close, skip_space(self.text, end)):
+                decoded = self.decode(self.text, end)
+                found, end = found + decoded.calls, decoded.end
             if not self.text.startswith(close, end):
                 end = skip_space(self.text, end)
                 if not self.text.startswith(close, end):
                     problem = f"the reply ends before {close}" if end >= self.end else f"{close} should follow the call"
                     raise MalformedCall(problem, end)
         except MalformedCall as error:
-            return self._broken(start, inside, error, end=self._resume(inside, bare=bare))
-        calls = tuple([typed(call, self.schemas) for call in decoded.calls]) if decoded.untyped else decoded.calls
+            behind = self.end if error.lost else self._resume(inside, read=0 if bare else error.at, bare=bare)
+            return self._broken(start, inside, error, end=behind)
+        calls = tuple([typed(call, self.schemas) for call in found]) if decoded.untyped else found
         return Segment(Part.calls, start, end + len(close), "", calls)
 
     def _broken(self, start: int, inside: int, error: MalformedCall, *, end: int, tool: str = "") -> Segment:
@@ -281,12 +297,18 @@ class _Scanner:
         ).replace("\n", "\\n")
         return Segment(Part.broken, start, end, self.text[inside:end], (), problem, tool, error.unclosed)
 
-    def _resume(self, inside: int, *, bare: bool) -> int:
-        """Behind the call's closing marker, or before the next opening one, or the end; bare calls end with a line."""
+    def _resume(self, inside: int, *, read: int = 0, bare: bool = False) -> int:
+        """Behind the call's closing marker, or before the next opening one, or the end; bare calls end with a line.
+
+        Markers before `read`, the place that does not parse, were read as parts of values, and are none.
+        """
         close, section = self.dialect.call.close, self.dialect.section
         either = {"\n", *self.openers} if bare else {close, *self.openers} - {""}
         either |= {section.open, section.close} if section else set()
-        found = re.compile(_any_of(either) or r"(?!)").search(self.text, inside, self.end)
+        search = re.compile(_any_of(either) or r"(?!)").search
+        found = search(self.text, inside, self.end)
+        while found and found.end() <= read:
+            found = search(self.text, found.end(), self.end)
         if not found:
             return self.end
         return found.end() if found.group() == close else found.start()
@@ -375,7 +397,7 @@ class _ChannelScanner(_Scanner):
             part = self._said(start, inside, Part.reasoning)
         else:
             yield Segment(part=Part.structure, start=start, end=inside)
-            part = self._said(inside, inside, Part.content)
+            part = self._said(inside, inside, Part.answer if header[2] == "final" else Part.content)
         if part.end > part.start:
             yield part
         if (ends := _ENDS.match(self.text, part.end, self.end)) and ends.group() != "<|start|>":

@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import (
+    NO_SCHEMAS,
     Codec,
     Decoded,
     MalformedCall,
@@ -21,13 +22,16 @@ from pytest_agentcore.dialects.dialect import (
     Outer,
     RawCall,
     Schemas,
+    pattern_of,
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import JSON, read_json
-from pytest_agentcore.dialects.literals import WORDS
+from pytest_agentcore.dialects.literals import WORDS, read_loosely
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
+_CDATA = ("<![CDATA[", "]]>")
+"""Around a value in which XML's own characters mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,11 @@ class XmlCodec(Codec):
 
     names = re.compile(_NAME)
 
+    @property
+    def only_inside(self) -> str:  # type: ignore[override]
+        """See `Codec.only_inside`."""
+        return self.after_value
+
     @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
@@ -58,30 +67,40 @@ class XmlCodec(Codec):
             open=self.between,
             close=self.end,
             key=lambda key, raw: f"{self.before_key}{key}{self.kinds[not raw] if self.kinds else self.after_key}",
-            keys=re.compile(r"[^\r\n<>\"]{1,200}"),
+            keys=re.compile(r"(?! )[^\r\n<>\"]{1,200}(?<! )"),
             tag=self.after_value,
             pad="\n" if self.newlines else "",
             behind_tag=self.between,
         )
         return replace(JSON, before_name=self.before_name, before_arguments=self.after_name, outer=outer)
 
+    def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """See `Codec.encode`."""
+        if any(isinstance(value, str) and self._head.search(value) for value in arguments.values()):
+            raise ValueError("a value that shows an argument cannot be written in this dialect")
+        return super().encode(name, arguments)
+
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
-        begins, argument = self._patterns
-        named = begins.match(text, at)
+        named = self._begins.match(text, at)
         if not named:
             form = f"{self.before_name}<tool>{self.after_name}" if self.before_name else "a tool's name"
             raise MalformedCall(f"{form} should stand here", skip_space(text, at))
         at, found, close = named.end(), {}, self.after_value
-        while head := argument.match(text, at):
-            key, start = head[1], head.end()
-            end = text.find(close, start)
-            if end < 0:
+        while head := self._head.match(text, at):
+            key, start = head["key"].strip(), head.end()
+            cdata = text.startswith(_CDATA[0], start)  # which hides the closing tag, too
+            end = text.find(close, text.find(_CDATA[1], start) if cdata else start)
+            if end < 0 or (cdata and _CDATA[1] not in text[start:end]):
                 raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at, unclosed=True)
-            if key in found:
-                raise MalformedCall(f"the argument {key[:40]!r} stands twice", at)
             value = text[start:end]
-            if head[3]:
+            if cdata:
+                value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
+            elif self._head.search(value):  # text has no escapes, so nobody can tell which of the two was meant
+                raise MalformedCall(f"the value of {key[:40]!r} is not closed, or shows an argument", at, lost=True)
+            if key in found:
+                raise MalformedCall(f"the argument {key[:40]!r} stands twice", at, lost=True)
+            if self.kinds and head["raw"] is None:
                 value = _json(value, start)
             elif self.newlines:
                 value = value.removeprefix("\n").removesuffix("\n")
@@ -89,26 +108,28 @@ class XmlCodec(Codec):
             at = skip_space(text, end + len(close))
         if text.startswith(self.before_key, at):
             behind = self.kinds[0] if self.kinds else self.after_key
-            raise MalformedCall(f"an argument should be {self.before_key}<key>{behind}", at)
+            raise MalformedCall(f"an argument should be {self.before_key}<key>{behind}", at, lost=True)
         if not text.startswith(self.end, at):
-            raise MalformedCall(f"an argument or {self.end} should stand here", at)
+            raise MalformedCall(f"an argument or {self.end} should stand here", at, lost=bool(found))
         return Decoded((RawCall(named[1], found),), at + len(self.end), self.kinds is None)
 
     @cached_property
-    def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        """Up to the first argument, and from one up to its value: groups 2 and 3 tell a string from JSON."""
-        after_name = re.escape(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
-        behind_key = self.kinds or (self.after_key, "")
-        raw, other = (r"\s{0,20}".join(map(re.escape, text.split("\n"))) for text in behind_key)
-        return (
-            re.compile(rf"[ \t\r\n]*{re.escape(self.before_name)}({_NAME}){after_name}[ \t\r\n]*"),
-            re.compile(rf"{re.escape(self.before_key)}({_KEY})(?:({raw})|({other or '(?!)'}))"),
-        )
+    def _begins(self) -> re.Pattern[str]:
+        """Up to the first argument; group 1 is the name."""
+        after_name = pattern_of(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
+        return re.compile(rf"[ \t\r\n]*{pattern_of(self.before_name)}({_NAME}){after_name}[ \t\r\n]*")
+
+    @cached_property
+    def _head(self) -> re.Pattern[str]:
+        """An argument up to its value; the group `raw` tells a string from JSON."""
+        behind = self.kinds or (self.after_key, "")
+        raw, other = (r"\s{0,20}".join(map(pattern_of, text.split("\n"))) for text in behind)
+        return re.compile(rf"{re.escape(self.before_key)}(?P<key>{_KEY})(?:(?P<raw>{raw})|{other or '(?!)'})")
 
     def begins(self, names: str, close: str) -> str:
         """See `Codec.begins`."""
         follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
-        named = rf"{re.escape(self.before_name)}(?:{names}){re.escape(self.after_name)}"
+        named = rf"{pattern_of(self.before_name)}(?:{names}){pattern_of(self.after_name)}"
         return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
 
 
@@ -122,47 +143,58 @@ def _json(text: str, at: int) -> Any:
     return value
 
 
-_BEGINS_VALUE = frozenset('-0123456789[{tTfFnN"')
-
-
 def typed(call: RawCall, schemas: Schemas) -> RawCall:
     """The call with values instead of texts; without a schema, what reads as JSON other than a string is that value."""
-    properties = schemas.get(call.name, {}).get("properties", {})
-    arguments = {key: _value(text, properties.get(key)) for key, text in call.arguments.items()}
+    root = schemas.get(call.name, {})
+    properties = root.get("properties", {})
+    arguments = {key: _value(text, properties.get(key), root) for key, text in call.arguments.items()}
     return RawCall(call.name, arguments)
 
 
-def _value(text: str, schema: Mapping[str, Any] | None) -> Any:
-    if text[:1] not in _BEGINS_VALUE:
+_BEGINS_VALUE = frozenset("-0123456789[{tTfFnN")
+
+
+def _value(text: str, schema: Any, root: Mapping[str, Any]) -> Any:
+    kinds, written = kinds_of(schema, root), text.strip()
+    if written[:1] not in _BEGINS_VALUE or kinds == {"string"} or (not kinds and written != text):
         return text
-    kinds = kinds_of(schema or {})
-    if kinds == {"string"}:
+    if isinstance(schema, Mapping) and text in schema.get("enum", ()):
         return text
     try:
-        value, end = (WORDS[text], len(text)) if text in WORDS else read_json(text, 0)
+        if written in WORDS:
+            value, end = WORDS[written], len(written)
+        else:
+            value, end = read_json(written, 0)
     except MalformedCall:
-        return text
-    if text[end:].strip():
-        return text
-    if not kinds or "string" in kinds:
-        # Where text is allowed it stands without quotes, and is a value of another type only if that is allowed, too.
-        kind = _kind(value)
-        other = kind != "string" and (not kinds or kind in kinds or (kind == "integer" and "number" in kinds))
-        return value if other else text
-    return value
+        try:
+            value, end, _notes = read_loosely(written if kinds and written[0] in "[{" else "", 0)  # Python's own form
+        except MalformedCall:
+            return text
+    # Where text is allowed it stands without quotes, and is a value of another type only if that is allowed, too.
+    kind = _kind(value)
+    may = not kinds or "string" not in kinds or kind in kinds or (kind == "integer" and "number" in kinds)
+    return value if may and end == len(written) else text
 
 
-def kinds_of(schema: Mapping[str, Any]) -> frozenset[str]:
-    """Types that a schema names, in its branches too; empty where it names none."""
-    if not isinstance(schema, Mapping):
+_MOST_REFERENCES = 16
+
+
+def kinds_of(schema: Any, root: Mapping[str, Any] = NO_SCHEMAS, depth: int = 0) -> frozenset[str]:
+    """Types that a schema names, in its branches too; empty where it names none. References are looked up in `root`."""
+    if not isinstance(schema, Mapping) or depth > _MOST_REFERENCES:
         return frozenset()
+    if isinstance(reference := schema.get("$ref"), str):
+        found: Any = root
+        for part in reference.removeprefix("#/").split("/"):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return kinds_of(found, root, depth + 1)
     if "const" in schema or "enum" in schema:
         return frozenset(_kind(value) for value in schema.get("enum", (schema.get("const"),)))
-    kinds = schema.get("type", ())
-    found = {kinds} if isinstance(kinds, str) else set(kinds)
-    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        found |= kinds_of(branch)
-    return frozenset(found)
+    named = schema.get("type", ())
+    kinds = {named} if isinstance(named, str) else set(named)
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        kinds |= kinds_of(branch, root, depth + 1)
+    return frozenset(kinds | {"null"} if kinds and schema.get("nullable") is True else kinds)
 
 
 def _kind(value: Any) -> str:
