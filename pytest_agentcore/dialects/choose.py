@@ -10,7 +10,7 @@ from pytest_agentcore.dialects.dialect import THINK, Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
 from pytest_agentcore.errors import UsageError, instead
 
-_KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\btools\b")
+_KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\b(?:tools|functions)\b")
 _END_OF_TURN = (
     "<|im_end|>",
     "<turn|>",

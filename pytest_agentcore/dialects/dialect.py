@@ -19,6 +19,15 @@ MAX_DEPTH = 64
 """Objects and lists inside each other, where the reader is ours."""
 
 
+HOLE = "\0"
+"""Stands in a text of a dialect for an id, an index or a type, which says nothing that is read."""
+
+
+def pattern_of(text: str) -> str:
+    """Pattern of a text in which anything short may stand in the holes."""
+    return r"[^<>\"\s]{0,64}?".join(map(re.escape, text.split(HOLE)))
+
+
 class RawCall(NamedTuple):
     """A call as it was written: whether the tool exists and takes these arguments is not known here."""
 
@@ -89,7 +98,7 @@ class Outer:
         """
         if not self.keys.fullmatch(key):
             raise ValueError(f"not an argument's name in this dialect: {key!r}")
-        return self.key(key, raw) + self.pad
+        return self.key(key, raw).replace(HOLE, "json") + self.pad
 
     @property
     def end(self) -> str:
@@ -157,7 +166,8 @@ class Notation:
             written = f"{outer.open}{outer.separator.join(pairs)}{outer.close}"
         else:
             written = self.write(arguments)
-        return f"{self.before_name}{name}{self.before_arguments}{written}{self.after_arguments}"
+        before, between = self.before_name.replace(HOLE, "0"), self.before_arguments.replace(HOLE, "0")
+        return f"{before}{name}{between}{written}{self.after_arguments.replace(HOLE, '0')}"
 
     def write(self, value: Any) -> str:
         """Any plain value on one line.
@@ -179,15 +189,6 @@ class Notation:
         if isinstance(value, list | tuple):
             return "[" + self.separator.join(map(self.write, value)) + "]"
         raise ValueError(f"cannot be written in this dialect: {value!r}")
-
-
-HOLE = "\0"
-"""Stands in a text of a dialect for an id, an index or a type, which says nothing that is read."""
-
-
-def pattern_of(text: str) -> str:
-    """Pattern of a text in which anything short may stand in the holes."""
-    return r"[^<>\"\s]{0,64}?".join(map(re.escape, text.split(HOLE)))
 
 
 class Codec(Protocol):

@@ -256,6 +256,26 @@ PYTHONIC = Dialect(
 )
 """Templates that ask for a list of Python calls: Llama 3.2 and 4, Gemma 3 as vLLM serves them."""
 
+LFM2 = Dialect(
+    name="lfm2",
+    codec=PythonicCodec(),
+    call=Markers(open="<|tool_call_start|>", close="<|tool_call_end|>"),
+    listed=True,
+    result_open=("<|tool_response_start|>",),
+    end_of_turn=("<|im_end|>",),
+    taught_by=("List of tools: ", "<|im_start|>"),
+)
+"""LFM2 and 2.5, whose templates show no calls, or show them without escapes."""
+
+FUNCTOOLS = Dialect(
+    name="functools",
+    codec=JsonCodec(),
+    call=Markers(open="functools"),
+    listed=True,
+    taught_by=("functools[",),
+)
+"""Phi-4 mini and FireFunction."""
+
 _PYTHON_PROMPT = """\
 You can call these functions. Each line is one function: its name, what it does, and the JSON schema of its arguments.
 {tools}
@@ -340,6 +360,8 @@ DIALECTS = (
     MINIMAX_M2,
     GRANITE,
     PYTHONIC,
+    LFM2,
+    FUNCTOOLS,
     GEMMA3,
     GEMMA3_JSON,
     GENERIC,
@@ -347,14 +369,12 @@ DIALECTS = (
 """In the order in which a template is asked."""
 
 FOREIGN_CALL_MARKERS = (
-    "<|tool_call_start|>",
     "<TOOLCALL>",
     "<tool_use>",
     "<function_call>",
     "<function_calls>",
     "<seed:tool_call>",
     "<start_function_call>",
-    "functools[",
     "✿FUNCTION✿",
     "<|START_ACTION|>",
 )

@@ -8,8 +8,13 @@ hold spaces; one that holds `:`, `,` or a brace cannot be told from what follows
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
+from pytest_agentcore.dialects.json_codec import read_json
 from pytest_agentcore.dialects.literals import QUOTE, LiteralReader, quoted
 
 _NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
@@ -25,32 +30,47 @@ _PLAIN_PAIRS = re.compile(rf'({_PLAIN_KEY}):(?:<\|"\|>([^<]*)<\|"\|>|({_SCALAR})
 _PLAIN_WORDS = {"true": True, "false": False, "None": None}
 
 
-def _string(text: str) -> str:
-    if QUOTE in text:
-        raise ValueError(f"a string that holds {QUOTE} cannot be written in this dialect")
-    return f"{QUOTE}{text}{QUOTE}"
-
-
+@dataclass(frozen=True, kw_only=True)
 class GemmaCodec(Codec):
     """The reader below and its inverse."""
 
-    example = 'call:<tool>{key:<|"|>text<|"|>,number:1}'
-    notation = Notation(
-        before_name="call:",
-        quote=QUOTE,
-        string=_string,
-        key=lambda key: f"{key if _ANY_KEY.fullmatch(key) else _string(key)}:",
-        any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
-        sorted_keys=True,  # as Jinja's `dictsort` does
-        separator=",",
-        null="None",
-    )
+    quote: str = QUOTE
+    """Around a string; FunctionGemma has another."""
+
     names = _NAME
-    only_inside = QUOTE
+
+    @property
+    def only_inside(self) -> str:  # type: ignore[override]
+        """See `Codec.only_inside`."""
+        return self.quote if self.quote == QUOTE else ""  # FunctionGemma's stands around results, too
+
+    @property
+    def example(self) -> str:
+        """See `Codec.example`."""
+        return f"call:<tool>{{key:{self.quote}text{self.quote},number:1}}"
+
+    @cached_property
+    def notation(self) -> Notation:
+        """See `Codec.notation`."""
+        return Notation(
+            before_name="call:",
+            quote=self.quote,
+            string=self._string,
+            key=lambda key: f"{key if _ANY_KEY.fullmatch(key) else self._string(key)}:",
+            any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
+            sorted_keys=True,  # as Jinja's `dictsort` does
+            separator=",",
+            null="None",
+        )
+
+    def _string(self, text: str) -> str:
+        if self.quote in text:
+            raise ValueError(f"a string that holds {self.quote} cannot be written in this dialect")
+        return f"{self.quote}{text}{self.quote}"
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
-        plain = _PLAIN_CALL.match(text, at)
+        plain = _PLAIN_CALL.match(text, at) if self.quote == QUOTE else None
         if plain:
             pairs = [
                 (key, _PLAIN_WORDS[bare] if bare in _PLAIN_WORDS else int(bare) if bare else string)
@@ -62,8 +82,8 @@ class GemmaCodec(Codec):
         head = _HEAD.match(text, at)
         if not head:
             raise MalformedCall("call:<tool>{ should stand here", skip_space(text, at))
-        arguments, end = _GemmaReader(text).object(head.end())
-        return Decoded((RawCall(head[1], arguments),), end)
+        arguments, end = _GemmaReader(text, self.quote).object(head.end())
+        return Decoded((RawCall(head[1], arguments),), end, untyped=self.quote != QUOTE)
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the braces end it
         """See `Codec.begins`."""
@@ -72,7 +92,17 @@ class GemmaCodec(Codec):
 
 class _GemmaReader(LiteralReader):
     words = frozenset({"true", "false", "None", "null"})
-    missing = f"a value is missing (a string stands between {QUOTE} and {QUOTE})"
+
+    def __init__(self, text: str, quote: str) -> None:
+        super().__init__(text)
+        self.quote = quote
+        self.missing = f"a value is missing (a string stands between {quote} and {quote})"
+
+    def value(self, at: int, depth: int = 0) -> tuple[Any, int]:
+        if self.quote != QUOTE and self.text[at : at + 1] in ("[", "{"):  # which may be JSON
+            with suppress(MalformedCall):
+                return read_json(self.text, at)
+        return super().value(at, depth)
 
     def key(self, at: int) -> tuple[str, int]:
         bare = _KEY_AND_COLON.match(self.text, at)
@@ -84,4 +114,4 @@ class _GemmaReader(LiteralReader):
         return quoted
 
     def string(self, at: int) -> tuple[str, int] | None:
-        return quoted(self.text, at, QUOTE)
+        return quoted(self.text, at, self.quote)

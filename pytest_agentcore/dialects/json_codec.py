@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
+from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, pattern_of, skip_space
 
 MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
@@ -33,19 +33,29 @@ JSON = Notation(
 
 @dataclass(frozen=True, kw_only=True)
 class JsonCodec(Codec):
-    """One object per call with two keys."""
+    """One object per call, with the tool's name and the arguments under two keys."""
 
+    name_key: str = "name"
+    """Empty: the name is itself the key of the arguments."""
     arguments_key: str = "arguments"
     beside: tuple[str, ...] = ()
     """Keys that may stand beside the two and say nothing, e.g. an id."""
+    form: str = ""
+    """The object as it is written, with `NAME` and `ARGUMENTS` in it, where more than the two keys belong to it."""
 
     names = re.compile(r".*", re.DOTALL)
 
     @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        before = f'", "{self.arguments_key}": '
-        return replace(JSON, before_name='{"name": "', before_arguments=before, after_arguments="}")
+        plain = (
+            f'{{"{self.name_key}": "NAME", "{self.arguments_key}": ARGUMENTS}}'
+            if self.name_key
+            else '{"NAME": ARGUMENTS}'
+        )
+        before, _, rest = (self.form or plain).partition("NAME")
+        between, _, after = rest.partition("ARGUMENTS")
+        return replace(JSON, before_name=before, before_arguments=between, after_arguments=after)
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -53,12 +63,18 @@ class JsonCodec(Codec):
         if not text.startswith("{", start):
             raise MalformedCall("a JSON object should stand here", start)
         value, end = read_json(text, start)
-        name, arguments = value.get("name"), value.get(self.arguments_key)
+        if not self.name_key:
+            name, arguments = next(iter(value.items())) if len(value) == 1 else ("", None)
+            if not name or not isinstance(arguments, dict):
+                raise MalformedCall("the object needs the tool's name as its one key, and an object behind it", start)
+            return Decoded((RawCall(name, arguments),), end)
+        name, arguments = value.get(self.name_key), value.get(self.arguments_key)
         if not isinstance(name, str) or not name:
-            raise MalformedCall('the object needs "name", a non-empty string', start)
+            raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', start)
         if not isinstance(arguments, dict):
             raise MalformedCall(f'the object needs "{self.arguments_key}", an object', start)
-        if len(value) > 2 and (extra := sorted(set(value) - {"name", self.arguments_key, *self.beside})):  # noqa: PLR2004 - name and arguments
+        extra = sorted(set(value) - {self.name_key, self.arguments_key, *self.beside}) if len(value) > 2 else ()  # noqa: PLR2004 - name and arguments
+        if extra:
             raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", start)
         return Decoded((RawCall(name, arguments),), end)
 
@@ -116,20 +132,20 @@ class NamedJsonCodec(Codec):
 
     @cached_property
     def _head(self) -> re.Pattern[str]:
-        before = re.escape(self.before_name)
+        before = pattern_of(self.before_name)
         if self.read_loosely:
             return re.compile(rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)")
-        between = self.between_pattern or re.escape(self.between)
+        between = self.between_pattern or pattern_of(self.between)
         return re.compile(rf"[ \t\r\n]*{before}({_NAME}){between}[ \t\r\n]*")
 
     @property
     def _between_loosely(self) -> str:
-        between = self.between_pattern or re.escape(self.between)
+        between = self.between_pattern or pattern_of(self.between)
         return f"(?:{between}|{self.loosely})" if self.loosely else between
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
         """See `Codec.begins`."""
-        before, follows = re.escape(self.before_name), rf"(?={self._between_loosely}[ \t\r\n]{{0,20}}\{{)"
+        before, follows = pattern_of(self.before_name), rf"(?={self._between_loosely}[ \t\r\n]{{0,20}}\{{)"
         named = [rf"{before}(?:{names}){follows}"] if before else []
         if any(mark in self.between for mark in "<["):  # else nothing but `before_name` tells it from other text
             named.append(rf"(?:{names}){follows}")

@@ -168,7 +168,8 @@ class _Scanner:
         markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
         # The group's name tells that no marker was found. It stands behind the first character, an escaped one, since
         # only alternatives that begin with a literal let `re` step over text in which none of them can begin.
-        bare = [f"{dialect.bare[:2]}(?P<bare>){dialect.bare[2:]}"] if dialect.bare else []
+        at = 2 if dialect.bare[:1] == "\\" else 0
+        bare = [f"{dialect.bare[:at]}(?P<bare>){dialect.bare[at:]}"] if dialect.bare else []
         self.search = re.compile(
             "|".join(filter(None, [_any_of([*markers, *dialect.also_close, *dialect.result_open]), *bare]))
         ).search

@@ -154,7 +154,9 @@ def typed(call: RawCall, schemas: Schemas) -> RawCall:
 _BEGINS_VALUE = frozenset("-0123456789[{tTfFnN")
 
 
-def _value(text: str, schema: Any, root: Mapping[str, Any]) -> Any:
+def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
+    if not isinstance(text, str):
+        return text
     kinds, written = kinds_of(schema, root), text.strip()
     if written[:1] not in _BEGINS_VALUE or kinds == {"string"} or (not kinds and written != text):
         return text

@@ -59,6 +59,8 @@ class Habits:
 
     tools: bool = False
     """Takes the tools' specifications and structured calls."""
+    tools_listed: bool = False
+    """Wants a list where no tools are given, an empty one (Command R)."""
     system: bool = True
     """Takes a system message."""
     results: Results = Results.user_text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from pytest_agentcore.backends.base import Message, ToolCall
+from pytest_agentcore.backends.llama.derive import CALL_IDS, TOOLS, Shown, Written, derive
 from pytest_agentcore.backends.llama.messages import Calls, Habits, Protect, Results, Thoughts, Turn, as_dicts
 from pytest_agentcore.backends.reading import tool_dicts
 from pytest_agentcore.dialects.choose import Choice
@@ -84,7 +86,40 @@ class ChatTemplate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_render", compile_template(self.source, self.today))
+        if self.choice.warning and (found := self._derived()):
+            object.__setattr__(self, "choice", found)
         object.__setattr__(self, "habits", find_habits(self._shown, self.choice))
+
+    def _derived(self) -> Choice | None:
+        """The dialect in which the template renders calls, where no listed one was recognised."""
+        taught = replace(self.choice, taught=True, dialect=replace(self.choice.dialect, result_open=()))
+        habits = replace(find_habits(self._shown, taught), short_ids=False)
+        asked = self._shown(habits, _USER, specs=TOOLS)
+
+        def behind(*turns: Turn) -> str:
+            told = self._shown(habits, _USER, *turns, specs=TOOLS)
+            shared = os.path.commonprefix([asked, told])
+            shared = shared[: shared.rfind("<")] if shared.rfind("<") > shared.rfind(">") else shared
+            return told.removeprefix(shared).partition("RESULT-PROBE")[0]
+
+        def calls(written: Written) -> str:
+            made = tuple(
+                ToolCall(id=i, name=name, arguments=dict(a)) for i, (name, a) in zip(CALL_IDS, written, strict=False)
+            )
+            if len(made) > 1 and habits.calls is not Calls.together:
+                return ""
+            results = (Turn(replace(_RESULT.message, tool_call_id=call.id, name=call.name)) for call in made)
+            return behind(Turn(replace(_CALL.message, tool_calls=made)), *results)
+
+        thinking = Turn(replace(_THINKING_CALL.message, reasoning="THOUGHT"))
+        said = behind(Turn(Message(role="assistant", content="REPLY")), _USER)
+        shown = Shown(calls=calls, said=said, thought=behind(thinking, _RESULT), asked=asked, source=self.source)
+        if habits.calls is Calls.as_text or not (found := derive(shown)):
+            return None
+        dialect, words = found
+        dialect = replace(dialect, end_of_turn=self.choice.dialect.end_of_turn)
+        reason = f"found by rendering calls with the chat template: {words}; a dozen were read back exactly"
+        return Choice(dialect=dialect, reason=reason, taught=True)
 
     @property
     def warning(self) -> str:
@@ -112,18 +147,21 @@ class ChatTemplate:
             BackendError: the template refuses the conversation.
         """
         habits = habits or self.habits
+        tools = tool_dicts(specs) if habits.tools else []
         return self._render(
             messages=as_dicts(turns, specs, habits, self.choice.dialect, protect),
-            tools=tool_dicts(specs) if specs and habits.tools else None,
+            tools=tools if tools or habits.tools_listed else None,
+            functions=json.dumps(tools, indent=4) if tools else "",  # as FireFunction calls them
+            datetime=self.today.strftime("%Y-%m-%d"),
             add_generation_prompt=True,
             bos_token=self.bos,
             eos_token=self.eos,
         )
 
-    def _shown(self, habits: Habits, *turns: Turn) -> str:
+    def _shown(self, habits: Habits, *turns: Turn, specs: Sequence[ToolSpec] | None = None) -> str:
         """A probing conversation as text, empty where the template refuses it."""
         try:
-            return self.prompt(turns, [_TOOL] if habits.tools else [], str, habits)
+            return self.prompt(turns, (specs or [_TOOL]) if habits.tools else [], str, habits)
         except BackendError:
             return ""
 
@@ -155,9 +193,11 @@ def find_habits(shown: Callable[..., str], choice: Choice) -> Habits:
         UsageError: it does not even render one question.
     """
     plain = Habits(alternates=False)
+    if not shown(plain, _USER):
+        plain = replace(plain, tools_listed=True)
     system = "SYSTEM-PROBE" in shown(plain, _SYSTEM, _USER)
     alternates = not (choice.taught and system and shown(plain, _USER, _USER))
-    habits = Habits(tools=choice.taught, system=system, alternates=alternates)
+    habits = replace(plain, tools=choice.taught, system=system, alternates=alternates)
     if "USER-PROBE" not in (asked := shown(habits, _USER)):
         raise UsageError("the chat template of the model file does not render a single question")
     if choice.taught:
