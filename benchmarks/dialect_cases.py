@@ -1,7 +1,7 @@
 """How exactly the calls that chat templates render are read back: one row per template of some folders.
 
-Run `python benchmarks/dialect_cases.py TEMPLATES_DIR...` from the repository root, e.g. with the folder `models/templates`
-of llama.cpp's source distribution; prints a Markdown table and its sums. A case is a reply that a template renders from
+Run `python benchmarks/dialect_cases.py TEMPLATES_DIR...` from the repository root, e.g. with `models/templates` of
+llama.cpp's source distribution; prints a Markdown table and its sums. A case is a reply that a template renders from
 structured calls (one call, code as a text, two calls, values of all types), read natively and leniently by the dialect
 that was chosen for the template. A case is wrong where a call came out that is none of those that went in.
 """
@@ -86,33 +86,24 @@ def row(family: str, template: ChatTemplate) -> Row:
     choice = template.choice
     if choice.warning:  # rendered as the template has it, and read as it would be read
         template = replace(template, choice=replace(choice, taught=True, warning=""))
-    found = Row(
-        family=family, dialect=choice.dialect.name, found="taught" if choice.taught else "prompted: " + choice.reason
-    )
+    how = "rendering" if choice.dialect.name == "derived" else "signs" if choice.taught else "prompt"
+    found = Row(family=family, dialect=choice.dialect.name, found=how)
     for written in CASES.values():
         try:
             texts = list(said(template, written))
         except (AgentcoreError, ValueError):
             continue
-        exact, lenient, wrong = (
-            (
-                compare(written, [read(text, opened) for text, opened in texts])
-                for read in (
-                    lambda text, opened: parse(choice.dialect, text, reasoning_open=opened, schemas=SCHEMAS),
-                    lambda text, opened: parse_leniently(
-                        text, choice.dialect, list(SCHEMAS), reasoning_open=opened, schemas=SCHEMAS
-                    ),
-                )
-            ),
-            0,
-            0,
-        )
-        (native, first), (loose, second) = exact
+        strictly = [parse(choice.dialect, text, reasoning_open=opened, schemas=SCHEMAS) for text, opened in texts]
+        leniently = [
+            parse_leniently(text, choice.dialect, list(SCHEMAS), reasoning_open=opened, schemas=SCHEMAS)
+            for text, opened in texts
+        ]
+        (native, first), (lenient, second) = compare(written, strictly), compare(written, leniently)
         found = replace(
             found,
             total=found.total + 1,
             native=found.native + native,
-            lenient=found.lenient + loose,
+            lenient=found.lenient + lenient,
             wrong=found.wrong + max(first, second),
         )
     return found
@@ -153,20 +144,25 @@ def compare(written: Written, parsed: Sequence[Parsed]) -> tuple[bool, bool]:
 
 def main(folders: Sequence[str]) -> None:
     """Print the table."""
-    print("| family | dialect | found | native | lenient | wrong |\n|---|---|---|---:|---:|---:|")
+    print("| family | dialect | found by | native | lenient | wrong |\n|---|---|---|---:|---:|---:|")
     found = [one for folder in folders for one in rows(Path(folder))]
     for one in found:
-        print(
-            f"| {one.family} | {one.dialect} | {one.found} | {one.native}/{one.total} | {one.lenient}/{one.total} | {one.wrong} |"
+        cells = (
+            one.family,
+            one.dialect,
+            one.found,
+            f"{one.native}/{one.total}",
+            f"{one.lenient}/{one.total}",
+            one.wrong,
         )
-    exact = sum(one.native == one.total > 0 for one in found)
-    print(
-        f"\n{exact} of {len(found)} templates natively exact; {sum(one.native for one in found)} of {sum(one.total for one in found)}",
-        end="",
+        print(f"| {' | '.join(map(str, cells))} |")
+    exact = sum(one.native == one.total > 0 and one.found != "prompt" for one in found)
+    total, native, lenient, wrong = (
+        sum(getattr(one, part) for one in found) for part in ("total", "native", "lenient", "wrong")
     )
-    print(
-        f" cases natively, {sum(one.lenient for one in found)} leniently, {sum(one.wrong for one in found)} wrong calls."
-    )
+    prompted = sum(one.found == "prompt" for one in found)
+    print(f"\n{exact} of {len(found) - prompted} templates that teach a dialect are exact; {prompted} are prompted.")
+    print(f"Of {total} cases {native} are exact natively, {lenient} leniently; {wrong} have a wrong call.")
 
 
 if __name__ == "__main__":

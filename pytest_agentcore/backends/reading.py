@@ -68,7 +68,10 @@ def read_text(
         tool_calls=number_calls(parsed.calls, request.turn),
         problems=parsed.problems,
         repairs=parsed.repairs,
-        resembles=None if parsed.calls else resemblance(parsed.content, dialect, names, special_tokens),
+        # a reply that says nothing may have its call in its thoughts
+        resembles=None
+        if parsed.calls
+        else resemblance(parsed.content or parsed.reasoning, dialect, names, special_tokens),
     )
     return finished(reply, request)
 

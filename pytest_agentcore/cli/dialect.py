@@ -6,17 +6,15 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.gguf import read_header
 from pytest_agentcore.backends.llama.messages import Calls, Results, Thoughts, Turn
-from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
+from pytest_agentcore.backends.llama.template import ChatTemplate, open_template
 from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import resolve
 from pytest_agentcore.cli.arguments import write_lines
-from pytest_agentcore.dialects.choose import choose_template
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tools.base import ToolSpec, object_schema
@@ -49,9 +47,9 @@ def run_dialect(options: argparse.Namespace) -> None:
             raise UsageError(f"{name}: its file is not on this machine; `agentcore models --fetch {name}` gets it")
         path, wanted = entry.path, wanted or entry.dialect
     found = source_of(path)
-    source, choice = choose_template(found.template, found.tool_template, found.special_tokens, wanted=wanted)
-    now = datetime.now(UTC)
-    template = ChatTemplate(source=source or CHATML, choice=choice, bos=found.bos, eos=found.eos, today=now)
+    template = open_template(
+        found.template, found.tool_template, found.special_tokens, bos=found.bos, eos=found.eos, wanted=wanted
+    )
     write_lines(dialect_lines(template))
 
 

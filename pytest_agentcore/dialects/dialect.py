@@ -305,6 +305,8 @@ class Dialect:
     """Around the thought before a constrained call, where a plain line will not do."""
     result_open: tuple[str, ...] = ()
     """Markers that open a tool's result: a model that writes one after its calls is inventing the result."""
+    call_id: str = ""
+    """Form of the ids that templates of the family print, with `{name}` and `{index}` in it; empty: any will do."""
     end_of_turn: tuple[str, ...] = ()
     """Tokens that end the model's turn."""
     goes_on: tuple[str, ...] = ()

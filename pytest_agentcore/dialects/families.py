@@ -208,6 +208,7 @@ KIMI_K2 = Dialect(
     section=Markers(open="<|tool_calls_section_begin|>", close="<|tool_calls_section_end|>"),
     traces=("<|tool_call_argument_begin|>",),
     result_open=("## Return of functions.",),
+    call_id="functions.{name}:{index}",
     end_of_turn=("<|im_end|>",),
     taught_by=("<|tool_calls_section_begin|>", "<|tool_call_argument_begin|>"),
 )
@@ -369,16 +370,28 @@ DIALECTS = (
 """In the order in which a template is asked."""
 
 FOREIGN_CALL_MARKERS = (
+    "<|tool_call_start|>",
     "<TOOLCALL>",
     "<tool_use>",
+    "<tool_calls>",
+    "<tool_calls:",
     "<function_call>",
     "<function_calls>",
+    "<atem:function_calls>",
     "<seed:tool_call>",
     "<start_function_call>",
-    "✿FUNCTION✿",
+    "<|function_call|>",
+    "<|tools_prefix|>",
+    "<|tool_call:begin|>",
+    "<|open|>call",
+    "<|action_start|>",
     "<|START_ACTION|>",
+    "<steptml:invoke",
+    "<function name=",
+    "]<]minimax[>[<invoke",
+    "✿FUNCTION✿",
 )
-"""Markers that open calls of families without a dialect here: LFM2, Nemotron Nano 2, Phi 4 mini, Command R, …"""
+"""Markers that open calls of families that are in no list here; most are found by rendering where they are taught."""
 
 
 def tool_prompt(specs: Sequence[ToolSpec], dialect: Dialect = GENERIC) -> str:

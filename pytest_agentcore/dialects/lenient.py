@@ -1,7 +1,8 @@
 """The lenient policy's reader: what the strict one reads, and the near misses that real models make.
 
-Near misses are objects, function-like lines and calls of another dialect in text that holds no call of the active one.
-Only what names a known tool counts, and at most `MAX_TRIES` places of a text are tried, so time stays linear.
+A near miss counts only if it names a known tool and its arguments are complete. Text in which a call began that cannot
+be read may be the inside of a value: nothing is looked for in it or behind it. At most `MAX_TRIES` places of a text are
+tried, so time stays linear.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
     Codec,
-    Decoded,
     Dialect,
     MalformedCall,
     Parsed,
@@ -27,8 +27,8 @@ from pytest_agentcore.dialects.dialect import (
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import NamedJsonCodec
-from pytest_agentcore.dialects.literals import as_object, read_loosely
-from pytest_agentcore.dialects.parse import Part, Segment, fold, parse, segments
+from pytest_agentcore.dialects.literals import Loose, as_object, read_loosely
+from pytest_agentcore.dialects.parse import Part, Segment, fold, parse, segments, shape
 from pytest_agentcore.dialects.xml_codec import XmlCodec, typed
 
 MAX_STRETCHES = 256
@@ -49,9 +49,10 @@ def parse_leniently(
 ) -> Parsed:
     """Read a whole reply; never raises, and takes time linear in the text.
 
-    A reply with calls and no problem is read strictly. Otherwise calls that do not parse are repaired where they stand;
-    where that yields no call at all, the rest of the text is searched, and last a reasoning block that nothing closes.
-    Each repair is one sentence in `Parsed.repairs`. Only calls of a tool in `tool_names` are made out of near misses.
+    A reply with calls and no problem is read strictly. Otherwise calls that do not parse are repaired where they stand,
+    and calls that lack their opening marker are read; where that yields no call at all, the rest of the text is
+    searched, and last a reasoning block that nothing closes. Each repair is one sentence in `Parsed.repairs`. Only
+    calls of a tool in `tool_names` are made out of near misses.
     """
     parts: list[Segment] = []
     for part in segments(dialect, text, reasoning_open=reasoning_open, schemas=schemas):
@@ -60,86 +61,45 @@ def parse_leniently(
         else:
             parts.append(part)
     strict = fold(dialect, text, parts)
+    mending = _Mending(text, dialect, frozenset(tool_names), schemas)
+    marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), None)
+    for at, part in enumerate(parts[:marked] if marked is not None else ()):
+        if begun := mending.begun(part):
+            # What was read behind another form of call may be the text of a value there.
+            parts = [*parts[:at], Segment(Part.content, part.start, len(text))]
+            problem = f"A call began with {begun}, which cannot be read; write it as {shape(dialect)}."
+            strict = replace(fold(dialect, text, parts), problems=(problem,))
+            break
     if strict.calls and not strict.problems:
         return strict
-    mending = _Mending(text, dialect, tool_names, schemas)
-    for wanted in (Part.broken, Part.content, Part.reasoning):
-        mended = mending.parse(parts, wanted)
-        if mended.calls:
+    for find in (mending.where_marked, mending.in_content, mending.in_reasoning):
+        mended = mending.parse(parts, find)
+        if mended.calls or mended.problems:
             return mended
     return strict
 
 
-@dataclass(frozen=True, slots=True)
-class _Mending:
-    text: str
-    dialect: Dialect
-    tool_names: Collection[str]
-    schemas: Schemas
-
-    def parse(self, parts: Sequence[Segment], wanted: Part) -> Parsed:
-        """The reply with the near misses in stretches of the wanted kind."""
-        calls: list[RawCall] = []
-        repairs: list[str] = []
-        kept: list[str] = []
-        unmended: list[Segment] = []
-        searched = 0
-        for part in parts:
-            misses: list[_NearMiss] = []
-            if part.part is wanted and searched < MAX_STRETCHES:
-                searched += 1
-                misses = self._misses(part)
-            calls += part.calls
-            at = part.start
-            for miss in misses:
-                calls += miss.calls
-                repairs += miss.repairs
-                kept.append(self.text[at : miss.start])  # nothing, where the miss is the whole stretch
-                at = miss.end
-            if part.part in (Part.content, Part.broken):
-                kept.append(self.text[at : part.end])
-            if not misses or part.part is not Part.broken:
-                unmended.append(part)
-        strict = fold(self.dialect, self.text, unmended)
-        content = _EMPTY_FENCE.sub("", "".join(kept)).strip()
-        return replace(strict, content=content, calls=tuple(calls), repairs=tuple(repairs))
-
-    def _misses(self, part: Segment) -> list[_NearMiss]:
-        """Those in one stretch. But in content, all of it goes away, and what was read from it stays."""
-        start, end, reasoning = part.start, part.end, self.dialect.reasoning
-        if part.part is Part.content:
-            found = _Search(self.text[start:end], self.dialect, self.tool_names, self.schemas).run()
-            return [miss._replace(start=miss.start + start, end=miss.end + start) for miss in found]
-        if part.part is Part.broken:
-            search = _Search(part.inner, self.dialect, self.tool_names, self.schemas, between_markers=True)
-            close = self.dialect.call.close
-            may_lack = close and close not in self.dialect.end_of_turn  # which a backend may have cut off
-            lacking = f" The closing {close} is missing." if may_lack and close not in part.inner else ""
-            return [
-                _NearMiss(start, end, miss.calls, tuple(repair + lacking for repair in miss.repairs))
-                for miss in (search.arguments_alone(part.tool) if part.tool else search.run())
-            ]
-        if not reasoning or end < len(self.text) or self.text.endswith(reasoning.close):
-            return []
-        calls = parse(self.dialect, part.inner, schemas=self.schemas).calls
-        if not all(call.name in self.tool_names for call in calls):
-            return []
-        repairs = tuple(f"Read a call of {call.name} inside reasoning that nothing closes." for call in calls)
-        return [_NearMiss(start, end, calls, repairs)]
-
-
 class _NearMiss(NamedTuple):
-    """Calls found at `text[start:end]`, with one sentence per call about what was forgiven."""
+    """Calls found at `text[start:end]`, with one sentence per call about what was forgiven, or a problem instead."""
 
     start: int
     end: int
+    calls: tuple[RawCall, ...] = ()
+    repairs: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class _Read(NamedTuple):
+    """Calls that a reader found at a place, and what it forgave."""
+
     calls: tuple[RawCall, ...]
-    repairs: tuple[str, ...]
+    end: int
+    notes: tuple[str, ...] = ()
+    where: str = ""
 
 
-def _repair(name: str, where: str, notes: Collection[str] = ()) -> str:
-    forgiven = f" ({', '.join(notes)})" if notes else ""
-    return f"Read a call of {name} {where}{forgiven}."
+class _UnreadableError(Exception):
+    """A call of a known tool whose arguments are no object; the text says which."""
 
 
 _FENCE_BEFORE = re.compile(r"(?:```|~~~)[\w+-]{0,20}[ \t]*\s{0,20}\Z")
@@ -148,6 +108,12 @@ _TAG_END = re.compile(r"(?:\s{0,20}</(?:[^\s<>]{1,20})>)?")
 _LINE_END = re.compile(r"[ \t]*[)\]`;]{0,3}[ \t]*(?:\n|\Z)")
 _KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
 _COMMA = re.compile(r"\s{0,20},?\s{0,20}")
+_PARTING = re.compile(r"[\s,;\])`]*")
+_RAW_TAG = re.compile(r"<[^<>\s]{0,40}(?:param|arg_|function=|invoke )")
+"""Opens text without escapes in some family or other."""
+_SIGNS = re.compile(
+    "|".join(re.escape(sign) for sign in {*FOREIGN_CALL_MARKERS, *(sign for one in DIALECTS for sign in one.signs)})
+)
 _LOOK_BACK = 80
 """Characters before an object in which a fence or a marker is looked for."""
 _LEAST = 4
@@ -155,124 +121,242 @@ _LEAST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class _Mending:
     text: str
     dialect: Dialect
-    tool_names: Collection[str]
+    tool_names: frozenset[str]
     schemas: Schemas
-    between_markers: bool = False
-    """The text is what follows the active dialect's opening marker."""
 
-    def run(self) -> list[_NearMiss]:
-        """The near misses of the first kind that has any, in the order of the text; never raises.
+    def parse(self, parts: Sequence[Segment], find: Callable[[Segment], Sequence[_NearMiss]]) -> Parsed:
+        """The reply with the near misses that `find` finds in its stretches."""
+        calls: list[RawCall] = []
+        repairs: list[str] = []
+        problems: list[str] = []
+        kept: list[str] = []
+        unmended: list[Segment] = []
+        for searched, part in enumerate(parts):
+            misses = find(part) if searched < MAX_STRETCHES else ()
+            calls += part.calls
+            at = part.start
+            for miss in misses:
+                calls += miss.calls
+                repairs += miss.repairs
+                problems += [miss.problem] if miss.problem else []
+                kept.append(self.text[at : miss.end if miss.problem else miss.start])
+                at = miss.end
+            if part.part in (Part.content, Part.answer, Part.broken):
+                kept.append(self.text[at : part.end])
+            if not misses:
+                unmended.append(part)
+        strict = fold(self.dialect, self.text, unmended)
+        content = _EMPTY_FENCE.sub("", "".join(kept)).strip()
+        problems = [*strict.problems, *problems]
+        return replace(strict, content=content, calls=tuple(calls), problems=tuple(problems), repairs=tuple(repairs))
 
-        The dialect's own form without its markers wins over another dialect's, that over objects, and objects over
-        function-like lines, so that nothing is read twice.
-        """
-        if not any(name in self.text for name in self.tool_names):
-            return []
-        names = "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
-        keys = "|".join(CALL_KEYS)
+    def begun(self, part: Segment) -> str:
+        """The text that begins a call in another form and does not end it; empty where none does."""
+        if part.part is not Part.content:
+            return ""
+        signs = _SIGNS.finditer(self.text, part.start, part.end)
+        if foreign := next((one.group() for one in signs if one.group() not in self.dialect.signs), ""):
+            return foreign
+        said = self.text[part.start : part.end]
+        try:
+            for found in islice(re.finditer(self._named(), said), MAX_TRIES):
+                read_loosely(said, found.start())
+            for found in islice(function_lines(self.tool_names).finditer(said), MAX_TRIES):
+                self._line(said, found)
+        except MalformedCall:
+            return found.group().strip()
+        return ""
+
+    def where_marked(self, part: Segment) -> Sequence[_NearMiss]:
+        """Calls between the dialect's markers, and those of its own form of which the opening marker is missing."""
+        if part.part is Part.content:
+            own = self.dialect.codec.begins(self._names(), self.dialect.call.close)
+            return list(self._at_each(part, own, self._unmarked)) if own and self.tool_names else ()
+        if part.part is not Part.broken:
+            return ()
+        inner, close = part.inner.removeprefix(self.dialect.call.open), self.dialect.call.close
+        body = inner.removesuffix(close) if close else inner
+        closed = len(body) < len(inner) or self.text.startswith(("<|call|>", "<|end|>"), part.end)
+        try:
+            read = self._alone(part.tool, body, closed=closed) if part.tool else self._all(body, closed=closed)
+        except (MalformedCall, _UnreadableError):
+            return ()
+        may_lack = close and close not in self.dialect.end_of_turn  # which a backend may have cut off
+        lacking = f" The closing {close} is missing." if may_lack and not closed and close not in inner else ""
+        repairs = tuple(
+            _repair(call.name, one.where or "between the markers", one.notes) + lacking
+            for one in read
+            for call in one.calls
+        )
+        calls = tuple(call for one in read for call in one.calls)
+        return [_NearMiss(part.start, part.end, calls, repairs)] if calls else ()
+
+    def in_content(self, part: Segment) -> Sequence[_NearMiss]:
+        """The calls in text that holds none in the dialect: another dialect's, then objects, tags and code."""
+        if part.part is not Part.content or not any(name in self.text for name in self.tool_names):
+            return ()
+        if found := list(self._other_dialects(part)):
+            return found
         # An object that names a tool; a tag with a tool's name before one, `<function=fs_read>{` or `<invoke
         # name="fs_read">{`; a line that calls a tool as code would.
-        named = rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys}|{names})[\"']?\s{{0,20}}:"
-        tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?({names})[\"']?>\s{{0,20}}(?=\{{)"
-        own = self.dialect.codec.begins(names, self.dialect.call.close)
-        kinds = (
-            self.behind_marker() if self.between_markers else (),
-            self._at_each(own, self._unmarked) if own else (),
-            self.other_dialects(),
-            self._at_each(named, self._object),
-            self._at_each(tag, self._function_tag),
-            self._at_each(function_lines(self.tool_names), self._function_line),
-        )
-        return next(filter(None, map(list, kinds)), [])
+        tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?({self._names()})[\"']?>\s{{0,20}}(?=\{{)"
+        for pattern, read in (
+            (self._named(), self._object),
+            (tag, self._function_tag),
+            (function_lines(self.tool_names), self._function_line),
+        ):
+            if found := list(self._at_each(part, pattern, read)):
+                return found
+        return ()
 
-    def arguments_alone(self, tool: str) -> Iterator[_NearMiss]:
-        """The arguments of a call of `tool`, which is named elsewhere."""
-        with suppress(MalformedCall):
-            value, end, notes = read_loosely(self.text, skip_space(self.text, 0), ends_open=True)
-            if tool in self.tool_names and isinstance(value, dict):
-                yield _NearMiss(0, end, (RawCall(tool, value),), (_repair(tool, "between the markers", notes),))
+    def in_reasoning(self, part: Segment) -> Sequence[_NearMiss]:
+        """The calls in a reasoning block that goes to the end of the reply without being closed."""
+        marks = self.dialect.reasoning
+        if part.part is not Part.reasoning or not marks or part.end < len(self.text) or self.text.endswith(marks.close):
+            return ()
+        parsed = parse(self.dialect, part.inner, schemas=self.schemas)
+        if parsed.problems or not all(call.name in self.tool_names for call in parsed.calls):
+            return ()
+        repairs = (f"Read a call of {call.name} inside reasoning that nothing closes." for call in parsed.calls)
+        return [_NearMiss(part.start, part.end, parsed.calls, tuple(repairs))] if parsed.calls else ()
+
+    def _names(self) -> str:
+        return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
+
+    def _named(self) -> str:
+        keys = "|".join((*sorted(CALL_KEYS), self._names()))
+        return rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:"
 
     def _at_each(
-        self, pattern: str | re.Pattern[str], read: Callable[[re.Match[str]], _NearMiss | None]
+        self, part: Segment, pattern: str | re.Pattern[str], read: Callable[[re.Match[str]], _NearMiss | None]
     ) -> Iterator[_NearMiss]:
-        """The calls that `read` makes of the places which the pattern finds, none inside another."""
-        at, search = 0, re.compile(pattern).search
+        """The calls that `read` makes of the places which the pattern finds, up to the first that it cannot read."""
+        at, search, own = part.start, re.compile(pattern).search, read == self._unmarked
+        signs = _SIGNS.finditer(self.text, part.start, part.end)
+        foreign = next((one for one in signs if not own or one.group() not in self.dialect.signs), None)
+        raw = None if own else _RAW_TAG.search(self.text, part.start, part.end)
+        sign = min((one.start() for one in (foreign, raw) if one), default=part.end)
         for _try in range(MAX_TRIES):
-            if not (found := search(self.text, at)):
+            if not (found := search(self.text, at, part.end)):
                 return
+            behind = foreign is not None and not self.text[foreign.end() : found.start()].strip("[ \t\r\n")
+            if at <= sign < found.start() and not behind:
+                return  # it may be the inside of a value
             try:
                 miss = read(found)
             except MalformedCall:
-                miss = None
-            except _UnclosedError:
+                return
+            except _UnreadableError as error:
+                yield _NearMiss(found.start(), found.end(), problem=f"{error}; write it as {shape(self.dialect)}.")
                 return
             if miss:
                 yield miss
-            at = miss.end if miss else found.end()
+            at = max(miss.end if miss else found.end(), at + 1)
 
-    def behind_marker(self) -> Iterator[_NearMiss]:
-        """A call right behind the opening marker, in the dialect's own form or in that of one with the same marker."""
-        same = [other for other in DIALECTS if other.call.open and other.call.open == self.dialect.call.open]
-        tries = ((other, *one) for other in (self.dialect, *same) for one in _tolerant(other.codec))
+    def _all(self, body: str, *, closed: bool) -> list[_Read]:
+        """All calls of a text that stood between markers, read one after the other; nothing else may stand there.
+
+        Raises:
+            MalformedCall: something else does.
+        """
+        found: list[_Read] = []
+        at = skip_space(body, 0)
+        while at < len(body):
+            fence = re.compile(r"```[\w+-]{0,20}\s{0,20}").match(body, at)
+            read = self._one(body, fence.end() if fence else at, closed=closed)
+            if not read and found and not any(name in body[at:] for name in self.tool_names):
+                return found
+            if not read:
+                raise MalformedCall("no call stands here", at)
+            found.append(read)
+            parting = _PARTING.match(body, read.end)
+            at = parting.end() if parting else read.end
+        return found
+
+    def _one(self, body: str, at: int, *, closed: bool) -> _Read | None:
+        """The call at a place: in the dialect's form or in that of one with the same marker, else as a near miss."""
+        same = [self.dialect, *(one for one in DIALECTS if one.call.open and one.call.open == self.dialect.call.open)]
         # Several models write a tool's name and an object behind it between their markers.
-        notes: dict[str, None] = {"a name and then JSON": None}
-        named = NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", read_loosely=_noting(notes))
-        at = skip_space(self.text, 0)
-        for other, codec, forgiven in chain(tries, [(self.dialect, named, notes)]):
-            try:
-                decoded = codec.decode(self.text, at + 1 if other.listed and self.text.startswith("[", at) else at)
-            except MalformedCall:
-                continue
-            where = "between the markers" if other.name == self.dialect.name else f"in the {other.name} dialect"
-            if self._is_all(decoded.end, other) and (miss := self._miss(decoded, 0, where, forgiven)):
-                yield miss
-                return
+        named = NamedJsonCodec(between="\n", loosely=r"[ \t\r\n:]{0,8}", read_loosely=_loosely)
+        ways = [(other, way) for other in same for way in _tolerant(other.codec)]
+        for other, way in [*ways, (self.dialect, (named, "a name and then JSON"))]:
+            begins = at + 1 if other.listed and body.startswith("[", at) else at
+            with suppress(MalformedCall):
+                read = self._tried(way, body, begins, closed=closed)
+                return read if other.name == self.dialect.name else read._replace(where=f"in the {other.name} dialect")
+        with suppress(MalformedCall):
+            if body[at : at + 1] in ("{", "["):
+                return self._shaped(body, at, closed=closed)
+            if line := function_lines(self.tool_names).match(body, at):
+                return self._line(body, line)
+        return None
 
-    def _is_all(self, end: int, other: Dialect) -> bool:
-        """Whether nothing but closing markers, or nothing at all, follows what was read."""
-        after = skip_space(self.text, end)
-        section = other.section.close if other.section else ""
-        closers = (other.call.close, section, "]" if other.listed else "", *self.dialect.end_of_turn)
-        return after >= len(self.text) or self.text.startswith(tuple(filter(None, closers)), after)
+    def _alone(self, tool: str, body: str, *, closed: bool) -> list[_Read]:
+        """The arguments of a call of `tool`, which is named elsewhere."""
+        loose = Loose()
+        value, end, notes = read_loosely(body, skip_space(body, 0), loose)
+        calls = (RawCall(tool, value),) if isinstance(value, dict) else ()
+        return [_Read(calls, end, notes)] if self._are_whole(calls, loose, closed=closed) else []
 
-    def _miss(self, decoded: Decoded, start: int, where: str, notes: Collection[str] = ()) -> _NearMiss | None:
-        calls = decoded.calls
-        if not calls or not all(call.name in self.tool_names for call in calls):
-            return None
-        if decoded.untyped:
-            calls = tuple(typed(call, self.schemas) for call in calls)
-        repairs = tuple(_repair(call.name, where, notes) for call in calls)
-        return _NearMiss(start, decoded.end, calls, repairs)
+    def _are_whole(self, calls: tuple[RawCall, ...], loose: Loose, *, closed: bool) -> bool:
+        """Whether all calls are of known tools, and none of their arguments was cut off."""
+        known = bool(calls) and all(call.name in self.tool_names for call in calls)
+        return known and (closed or not any(id(call.arguments) in loose.unfinished for call in calls))
 
     def _unmarked(self, found: re.Match[str]) -> _NearMiss | None:
         """A call in the dialect's own form that lacks its opening marker, where nothing else has that form.
 
         Raises:
-            _UnclosedError: nothing closes the value of an argument, and no later one either.
+            MalformedCall: it cannot be read.
         """
-        start = found.start()
-        if start > 0 and (self.text[start - 1].isalnum() or self.text[start - 1] == "_"):
+        start, marker, close = found.start(), self.dialect.call.open, self.dialect.call.close
+        # The remains of an opening marker that stand before it go away with it.
+        remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
+        before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
+        if start > 0 and not before and self.text[start - 1] not in " \t\r\n>|]:.;,}=":
             return None
-        marker = self.dialect.call.open
-        where = "between the markers" if self.between_markers else f"without {marker}"
-        for codec, notes in _tolerant(self.dialect.codec):
+        if any(re.search(begun, self.text[:start]) for begun in (function_lines(self.tool_names), self._named())):
+            raise MalformedCall("it may be the inside of a value", start)
+        # The remains of an opening marker that stand before it go away with it.
+        remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
+        before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
+        if start > 0 and not before and self.text[start - 1] not in " \t\r\n>|]:.;,}=":
+            return None
+        if any(re.search(begun, self.text[:start]) for begun in (function_lines(self.tool_names), self._named())):
+            raise MalformedCall("it may be the inside of a value", start)
+        stop = self.text.find(close, start) if close else -1
+        error = MalformedCall("no call stands here", start)
+        for way in _tolerant(self.dialect.codec):
             try:
-                decoded = codec.decode(self.text, start)
-            except MalformedCall as error:
-                if error.unclosed and isinstance(codec, XmlCodec):
-                    raise _UnclosedError from error
+                read = self._tried(way, self.text[: stop if stop >= 0 else None], start, closed=stop >= 0)
+            except MalformedCall as malformed:
+                error = malformed
                 continue
-            if isinstance(codec, XmlCodec) and not codec.end and not self._is_all(decoded.end, self.dialect):
-                continue  # nothing that is written says where the call ends
-            if miss := self._miss(decoded, start, where, notes):
-                # The remains of an opening marker that stand before it go away with it.
-                remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
-                before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
-                return miss._replace(start=start - len(before), end=self._behind_stray_close(miss.end))
-        return None
+            repairs = tuple(_repair(call.name, f"without {marker}", read.notes) for call in read.calls)
+            return _NearMiss(start - len(before), self._behind_stray_close(read.end), read.calls, repairs)
+        raise error
+
+    def _tried(self, way: tuple[Codec, str], text: str, at: int, *, closed: bool) -> _Read:
+        """The call that a codec reads at a place, whole and of a known tool.
+
+        Raises:
+            MalformedCall: there is none.
+        """
+        (codec, note), loose = way, Loose()
+        if isinstance(codec, NamedJsonCodec) and codec.read_loosely:
+            codec = replace(codec, read_loosely=lambda text, at: read_loosely(text, at, loose)[:2])
+        listed = self.dialect.listed and text.startswith("[", at)
+        decoded = (codec.decode_list if listed else codec.decode)(text, at)
+        ends = closed and not text[decoded.end :].strip()
+        if isinstance(codec, XmlCodec) and not codec.end and not ends:
+            raise MalformedCall("another argument might follow", decoded.end)
+        if not self._are_whole(decoded.calls, loose, closed=closed):
+            raise MalformedCall("it is no whole call of a known tool", at)
+        calls = tuple(typed(call, self.schemas) for call in decoded.calls) if decoded.untyped else decoded.calls
+        return _Read(calls, decoded.end, (*((note,) if note else ()), *loose.notes))
 
     def _behind_stray_close(self, end: int) -> int:
         section = self.dialect.section.close if self.dialect.section else ""
@@ -281,29 +365,50 @@ class _Search:
             end = after + len(close) if self.text.startswith(close, after) else end
         return end
 
-    def other_dialects(self) -> Iterator[_NearMiss]:
-        """The calls of the first other dialect that has any, and the markers around them, which hold nothing."""
+    def _other_dialects(self, part: Segment) -> Iterator[_NearMiss]:
+        """The calls of the dialect whose marker stands first, and the markers around them, which hold nothing."""
+        text = self.text[part.start : part.end]
+        first = _SIGNS.search(text)
         for other in (one for one in DIALECTS if one.name != self.dialect.name):
-            foreign = set(other.open_markers) - set(self.dialect.open_markers)
-            bare = other.bare if other.listed else ""
-            if not any(marker in self.text for marker in foreign) and not (bare and re.search(bare, self.text)):
+            bare = (
+                re.search(other.bare, text[: first.start() if first else None]) if other.bare and other.listed else None
+            )
+            opens = bare or (first and text.startswith(tuple(other.open_markers) or "\0", first.start()))
+            parts = [*segments(other, text, schemas=self.schemas)] if opens else []
+            broken = next((at for at, one in enumerate(parts) if one.part is Part.broken), len(parts))
+            known = [
+                one for one in parts[:broken] if one.calls and all(call.name in self.tool_names for call in one.calls)
+            ]
+            if not known or fold(other, text, parts[:broken]).problems:
                 continue
-            parts = [*segments(other, self.text, schemas=self.schemas)]
-            known = [part for part in parts if part.calls and all(call.name in self.tool_names for call in part.calls)]
-            for part in parts if known else ():
-                if part in known or part.part is Part.structure:
-                    repairs = tuple(_repair(call.name, f"in the {other.name} dialect") for call in part.calls)
-                    yield _NearMiss(part.start, part.end, part.calls, repairs)
-            if known:
-                return
+            for one in parts:
+                if one in known or one.part is Part.structure:
+                    repairs = tuple(_repair(call.name, f"in the {other.name} dialect") for call in one.calls)
+                    yield _NearMiss(one.start + part.start, one.end + part.start, one.calls, repairs)
+            return
+
+    def _shaped(self, text: str, at: int, *, closed: bool) -> _Read | None:
+        """The calls that the object or list at a place means.
+
+        Raises:
+            MalformedCall: it is not even loosely a value, or it was cut off.
+        """
+        loose = Loose()
+        value, end, notes = read_loosely(text, at, loose)
+        shaped = tuple(calls_of(value, self.tool_names, self.schemas, bare=not closed))
+        cut = loose.unfinished if not closed else ()
+        beside = any("beside" in note for _call, differs in shaped for note in differs)
+        if cut and (beside or isinstance(value, list) or any(id(call.arguments) in cut for call, _ in shaped)):
+            raise MalformedCall("the call was cut off", at)
+        differs = tuple(dict.fromkeys(note for _call, notes_ in shaped for note in notes_))
+        return _Read(tuple(call for call, _ in shaped), end, notes + differs) if shaped else None
 
     def _object(self, found: re.Match[str]) -> _NearMiss | None:
-        value, end, notes = read_loosely(self.text, found.start(), ends_open=True)
-        shaped = tuple(calls_of(value, self.tool_names))
-        if not shaped:
+        read = self._shaped(self.text, found.start(), closed=False)
+        if not read:
             return None
         # A fence or stray markers around it go away with it.
-        start, where = found.start(), "between the markers" if self.between_markers else "from a bare object"
+        start, end, where = found.start(), read.end, "from a bare object"
         back = max(0, start - _LOOK_BACK)
         before = self.text[back:start]
         if fence := _FENCE_BEFORE.search(before):
@@ -311,12 +416,12 @@ class _Search:
             start, end, where = back + fence.start(), after.end() if after else end, "from a code fence"
         else:
             end = self._behind_stray_close(end)
-            others = chain(*(other.open_markers for other in DIALECTS), FOREIGN_CALL_MARKERS)
-            foreign = (marker for marker in others if marker not in self.dialect.open_markers)
-            if marker := next(filter(before.rstrip().endswith, foreign), ""):
-                start, where = self.text.rindex(marker, 0, start), f"behind {marker}, the marker of another dialect"
-        repairs = tuple(_repair(call.name, where, notes + differs) for call, differs in shaped)
-        return _NearMiss(start, end, tuple(call for call, _ in shaped), repairs)
+            marks = [one for one in _SIGNS.finditer(before) if not before[one.end() :].strip("[ \t\r\n")]
+            if marks and marks[-1].group() not in self.dialect.open_markers:
+                start = back + marks[-1].start()
+                where = f"behind {marks[-1].group()}, the marker of another dialect"
+        repairs = tuple(_repair(call.name, where, read.notes) for call in read.calls)
+        return _NearMiss(start, end, read.calls, repairs)
 
     def _function_tag(self, found: re.Match[str]) -> _NearMiss:
         value, end, notes = read_loosely(self.text, found.end())
@@ -326,12 +431,22 @@ class _Search:
         return _NearMiss(found.start(), end, (RawCall(found[1], value),), (repair,))
 
     def _function_line(self, found: re.Match[str]) -> _NearMiss | None:
-        text, arguments, end = self.text, None, found.end()
+        read = self._line(self.text, found)
+        line_end = read and _LINE_END.match(self.text, self._behind_stray_close(read.end))
+        if not read or not line_end:
+            return None
+        repairs = tuple(_repair(call.name, read.where) for call in read.calls)
+        return _NearMiss(found.start(), line_end.end(), read.calls, repairs)
+
+    def _line(self, text: str, found: re.Match[str]) -> _Read | None:
+        """A call as a line of code begins it: with keywords in brackets, or with an object in braces."""
+        arguments: dict[str, Any] | None = None
+        end = found.end()
         if text.startswith("{", end):
             if found[1]:
                 with suppress(MalformedCall):  # some other notation may stand between braces
                     decoded = GemmaCodec().decode(text, found.start(1))
-                    arguments, end = decoded.calls[0].arguments, decoded.end
+                    arguments, end = dict(decoded.calls[0].arguments), decoded.end
             if arguments is None:
                 arguments, end, _notes = read_loosely(text, end)
         else:
@@ -344,40 +459,29 @@ class _Search:
                 if comma := _COMMA.match(text, end):
                     end = comma.end()
             end += 1
-        line_end = _LINE_END.match(self.text, self._behind_stray_close(end))
-        if not line_end:
-            return None
-        repair = _repair(found[2], "from a function-like line")
-        return _NearMiss(found.start(), line_end.end(), (RawCall(found[2], arguments),), (repair,))
+        return _Read((RawCall(found[2], arguments),), end, (), "from a function-like line")
 
 
-class _UnclosedError(Exception):
-    """Raised where looking further would only read the rest of the text once more."""
+def _repair(name: str, where: str, notes: Collection[str] = ()) -> str:
+    forgiven = f" ({', '.join(notes)})" if notes else ""
+    return f"Read a call of {name} {where}{forgiven}."
 
 
-def _tolerant(codec: Codec) -> Iterator[tuple[Codec, dict[str, None]]]:
-    """The codec, and the same one forgiving what it can; the notes with it then say what."""
-    notes: dict[str, None] = {}
-    yield codec, notes
+def _loosely(text: str, at: int) -> tuple[Any, int]:
+    return read_loosely(text, at)[:2]
+
+
+def _tolerant(codec: Codec) -> Iterator[tuple[Codec, str]]:
+    """The codec, and the same one forgiving what it can, with words for it."""
+    yield codec, ""
     if isinstance(codec, XmlCodec) and codec.kinds:
-        notes["a parameter without its kind"] = None
-        yield replace(codec, kinds=None, after_key='">'), notes
-    elif isinstance(codec, XmlCodec) and codec.end:
-        notes[f"a missing {codec.end}"] = None
-        yield replace(codec, end=""), notes
+        yield replace(codec, kinds=None, after_key='">'), "a parameter without its kind"
+    elif isinstance(codec, XmlCodec):
+        yield replace(codec, loose=True), "quotes or blanks around names"
+        if codec.end:
+            yield replace(codec, end=""), f"a missing {codec.end}"
     if isinstance(codec, NamedJsonCodec):
-        yield replace(codec, read_loosely=_noting(notes)), notes
-
-
-def _noting(notes: dict[str, None]) -> Callable[[str, int], tuple[Any, int]]:
-    """Reads JSON loosely, and notes in words what was forgiven."""
-
-    def read(text: str, at: int) -> tuple[Any, int]:
-        value, end, found = read_loosely(text, at, ends_open=True)
-        notes.update(dict.fromkeys(found))
-        return value, end
-
-    return read
+        yield replace(codec, read_loosely=_loosely), ""
 
 
 NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "action", "recipient_name")
@@ -389,36 +493,52 @@ CALL_KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, "type", "id"))
 """Keys with which the object of a call begins."""
 
 
-def calls_of(value: Any, tool_names: Collection[str]) -> Iterator[tuple[RawCall, tuple[str, ...]]]:
+def calls_of(
+    value: Any, tool_names: Collection[str], schemas: Schemas = NO_SCHEMAS, *, bare: bool = True
+) -> Iterator[tuple[RawCall, tuple[str, ...]]]:
     """The calls of known tools that `value` means: an object, a list of them, or either in a wrapper.
 
     With each it gives in what the call's object differs from `{"name": …, "arguments": {…}}`.
+
+    Args:
+        value: as it was read.
+        tool_names: the tools that may be called.
+        schemas: of the tools.
+        bare: an object that only names a tool is no call.
+
+    Raises:
+        _UnreadableError: a call's arguments are no object.
     """
     if isinstance(value, list):
         for item in value:
-            yield from calls_of(item, tool_names)
+            yield from calls_of(item, tool_names, schemas, bare=bare)
     elif isinstance(value, Mapping):
         for key in NAME_KEYS:
             name = value.get(key)
             if isinstance(name, str) and name in tool_names:
-                arguments, notes = _arguments(value, key)
-                yield RawCall(name, arguments), (() if key == "name" else (f'"{key}" for "name"',)) + notes
+                arguments, notes = _arguments(value, key, name)
+                known = schemas.get(name, {}).get("properties")
+                odd = "beside" in notes[-1] and known and not set(arguments) <= set(known) if notes else False
+                if not odd and not (bare and notes == ("no arguments",)):
+                    yield RawCall(name, arguments), (() if key == "name" else (f'"{key}" for "name"',)) + notes
                 return
         key, inner = next(iter(value.items())) if len(value) == 1 else ("", None)
         if key in tool_names and isinstance(inner, dict):  # {"fs_read": {"path": …}}
             yield RawCall(key, inner), ("the tool's name as the key",)
             return
         for key in WRAPPER_KEYS:
-            yield from calls_of(value.get(key), tool_names)
+            yield from calls_of(value.get(key), tool_names, schemas, bare=bare)
 
 
-def _arguments(value: Mapping[str, Any], name_key: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _arguments(value: Mapping[str, Any], name_key: str, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     for key in ARGUMENT_KEYS:
-        arguments = as_object(value.get(key))
-        if arguments is not None:
+        if key in value:
+            arguments = as_object(value[key])
+            if arguments is None:
+                raise _UnreadableError(f"The arguments of a call of {name} are no JSON object")
             renamed = () if key == "arguments" else (f'"{key}" for "arguments"',)
             return arguments, renamed + (("arguments as a string",) if isinstance(value[key], str) else ())
-    beside = {key: item for key, item in value.items() if key not in (name_key, *DECORATION_KEYS, *ARGUMENT_KEYS)}
+    beside = {key: item for key, item in value.items() if key not in (name_key, *DECORATION_KEYS)}
     return beside, ("arguments beside the name" if beside else "no arguments",)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall, joined_surrogates, skip_space
@@ -131,20 +132,31 @@ def quoted(text: str, at: int, quote: str) -> tuple[str, int] | None:
     return text[start:end], end + len(quote)
 
 
-def read_loosely(text: str, at: int, *, ends_open: bool = False) -> tuple[Any, int, tuple[str, ...]]:
+@dataclass(slots=True)
+class Loose:
+    """Takes down what was forgiven in a value."""
+
+    notes: dict[str, None] = field(default_factory=dict)
+    """In words, in the order of first occurrence."""
+    unfinished: set[int] = field(default_factory=set)
+    """Identities of the objects and lists that the end of the text closed."""
+
+
+def read_loosely(text: str, at: int, loose: Loose | None = None) -> tuple[Any, int, tuple[str, ...]]:
     """The value at `at`, the index behind it, and in words what about it is not JSON; strict JSON gives none.
 
     Args:
         text: where the value stands.
         at: where it begins.
-        ends_open: brackets that are open at the end of the text are closed for the model.
+        loose: takes down what was forgiven; given, brackets that are open at the end of the text are closed for the
+            model.
 
     Raises:
         MalformedCall: not even loosely a value.
     """
-    reader = _LooseReader(text, ends_open=ends_open)
+    reader = _LooseReader(text, loose)
     value, end = reader.value(at)
-    return value, end, tuple(reader.notes)
+    return value, end, tuple(reader.loose.notes)
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
@@ -165,15 +177,17 @@ _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 
 class _LooseReader(LiteralReader):
-    """Forgives, and remembers in `notes` what was forgiven, in the order of first occurrence."""
+    """Forgives, and takes down what was forgiven."""
 
+    ended = False
+    """Whether a bracket was closed for the model, and so all that are read from then on."""
     number = re.compile(r"[-+]?[0-9]{1,1000}(\.[0-9]{0,1000})?([eE][-+]?[0-9]{1,4})?(?![\w.])")
     keys_once = False
 
-    def __init__(self, text: str, *, ends_open: bool) -> None:
+    def __init__(self, text: str, loose: Loose | None) -> None:
         super().__init__(text)
-        self.ends_open = ends_open
-        self.notes: dict[str, None] = {}
+        self.ends_open = loose is not None
+        self.loose = loose or Loose()
 
     def skip(self, at: int) -> int:
         found = _BLANK.match(self.text, at)
@@ -188,7 +202,14 @@ class _LooseReader(LiteralReader):
         if not self.ends_open:
             raise MalformedCall(f"a '{bracket}' is missing", at)
         self._note("missing closing brackets")
+        self.ended = True
         return True
+
+    def value(self, at: int, depth: int = 0) -> tuple[Any, int]:
+        value, end = super().value(at, depth)
+        if self.ended and isinstance(value, dict | list):
+            self.loose.unfinished.add(id(value))
+        return value, end
 
     def may_trail(self) -> bool:
         self._note("a trailing comma")
@@ -254,4 +275,4 @@ class _LooseReader(LiteralReader):
         return value, end
 
     def _note(self, words: str) -> None:
-        self.notes[words] = None
+        self.loose.notes[words] = None

@@ -66,6 +66,10 @@ class PythonicCodec(Codec):
             calls += more
         return Decoded(tuple(calls), at if text.startswith("```", at) else end)
 
+    def begins(self, names: str, close: str) -> str:
+        """See `Codec.begins`."""
+        return rf"\[[ \t\r\n]{{0,20}}(?:{names})\(" if close and not self.several else ""
+
     def decode_list(self, text: str, at: int) -> Decoded:
         """See `Codec.decode_list`."""
         at = _skip(text, at)

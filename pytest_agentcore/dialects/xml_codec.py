@@ -30,6 +30,7 @@ from pytest_agentcore.dialects.literals import WORDS, read_loosely
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
+_AROUND = r"[ \t]{0,8}[\"']?[ \t]{0,8}"
 _CDATA = ("<![CDATA[", "]]>")
 """Around a value in which XML's own characters mean nothing."""
 
@@ -52,6 +53,8 @@ class XmlCodec(Codec):
     """A value stands on lines of its own: one line break before and one behind it do not belong to it."""
     between: str = "\n"
     """Written behind the name and behind each argument; read as any white space."""
+    loose: bool = False
+    """Blanks and quotes may stand around names and keys that the dialect writes without."""
 
     names = re.compile(_NAME)
 
@@ -86,26 +89,13 @@ class XmlCodec(Codec):
         if not named:
             form = f"{self.before_name}<tool>{self.after_name}" if self.before_name else "a tool's name"
             raise MalformedCall(f"{form} should stand here", skip_space(text, at))
-        at, found, close = named.end(), {}, self.after_value
+        at, found = named.end(), {}
         while head := self._head.match(text, at):
-            key, start = head["key"].strip(), head.end()
-            cdata = text.startswith(_CDATA[0], start)  # which hides the closing tag, too
-            end = text.find(close, text.find(_CDATA[1], start) if cdata else start)
-            if end < 0 or (cdata and _CDATA[1] not in text[start:end]):
-                raise MalformedCall(f"the value of {key[:40]!r} is not closed by {close}", at, unclosed=True)
-            value = text[start:end]
-            if cdata:
-                value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
-            elif self._head.search(value):  # text has no escapes, so nobody can tell which of the two was meant
-                raise MalformedCall(f"the value of {key[:40]!r} is not closed, or shows an argument", at, lost=True)
+            key = head["key"].strip()
             if key in found:
                 raise MalformedCall(f"the argument {key[:40]!r} stands twice", at, lost=True)
-            if self.kinds and head["raw"] is None:
-                value = _json(value, start)
-            elif self.newlines:
-                value = value.removeprefix("\n").removesuffix("\n")
-            found[key] = value
-            at = skip_space(text, end + len(close))
+            found[key], end = self._value(text, head)
+            at = skip_space(text, end)
         if text.startswith(self.before_key, at):
             behind = self.kinds[0] if self.kinds else self.after_key
             raise MalformedCall(f"an argument should be {self.before_key}<key>{behind}", at, lost=True)
@@ -113,18 +103,40 @@ class XmlCodec(Codec):
             raise MalformedCall(f"an argument or {self.end} should stand here", at, lost=bool(found))
         return Decoded((RawCall(named[1], found),), at + len(self.end), self.kinds is None)
 
+    def _value(self, text: str, head: re.Match[str]) -> tuple[Any, int]:
+        """The value of the argument that `head` begins, and the index behind its end."""
+        start, shown = head.end(), repr(head["key"][:40])
+        cdata = text.startswith(_CDATA[0], start)  # which hides the closing tag, too
+        end = text.find(self.after_value, text.find(_CDATA[1], start) if cdata else start)
+        if end < 0 or (cdata and _CDATA[1] not in text[start:end]):
+            raise MalformedCall(
+                f"the value of {shown} is not closed by {self.after_value}", head.start(), unclosed=True
+            )
+        value: Any = text[start:end]
+        if cdata:
+            value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
+        elif self._head.search(value):  # text has no escapes, so nobody can tell which of the two was meant
+            raise MalformedCall(f"the value of {shown} is not closed, or shows an argument", head.start(), lost=True)
+        if self.kinds and head["raw"] is None:
+            value = _json(value, start)
+        elif self.newlines:
+            value = value.removeprefix("\n").removesuffix("\n")
+        return value, end + len(self.after_value)
+
     @cached_property
     def _begins(self) -> re.Pattern[str]:
         """Up to the first argument; group 1 is the name."""
         after_name = pattern_of(self.after_name) if self.after_name else r"(?=[\s<]|\Z)"
-        return re.compile(rf"[ \t\r\n]*{pattern_of(self.before_name)}({_NAME}){after_name}[ \t\r\n]*")
+        name = f"{_AROUND}({_NAME}){_AROUND}" if self.loose else f"({_NAME})"
+        return re.compile(rf"[ \t\r\n]*{pattern_of(self.before_name)}{name}{after_name}[ \t\r\n]*")
 
     @cached_property
     def _head(self) -> re.Pattern[str]:
         """An argument up to its value; the group `raw` tells a string from JSON."""
         behind = self.kinds or (self.after_key, "")
         raw, other = (r"\s{0,20}".join(map(pattern_of, text.split("\n"))) for text in behind)
-        return re.compile(rf"{re.escape(self.before_key)}(?P<key>{_KEY})(?:(?P<raw>{raw})|{other or '(?!)'})")
+        key = rf"{_AROUND}(?P<key>{_KEY}){_AROUND}" if self.loose else rf"(?P<key>{_KEY})"
+        return re.compile(rf"{re.escape(self.before_key)}{key}(?:(?P<raw>{raw})|{other or '(?!)'})")
 
     def begins(self, names: str, close: str) -> str:
         """See `Codec.begins`."""

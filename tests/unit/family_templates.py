@@ -325,6 +325,122 @@ GEMMA3_UNTAUGHT = _GEMMA3.replace(
 ).replace("CALLS", "")
 """As Gemma 3 comes: it knows no tools."""
 
+
+def _plain(calls: str, *, tools: str = "") -> str:
+    """Turns in markers of no family, with calls as `calls` writes those of `m.tool_calls`."""
+    return f"""\
+{{%- if tools %}}<|system|>{tools}{{% for t in tools %}}{{{{ t | tojson }}}}
+{{% endfor %}}<|end|>{{% endif %}}
+{{%- for m in messages %}}
+{{%- if m.role == 'tool' %}}<|tool_result|>{{{{- m.content }}}}<|end|>
+{{%- elif m.role == 'assistant' %}}<|assistant|>{{{{- m.content or '' }}}}
+{{%- if m.tool_calls %}}{calls}{{% endif %}}<|end|>
+{{%- else %}}<|{{{{ m.role }}}}|>{{{{- m.content }}}}<|end|>
+{{%- endif %}}{{% endfor %}}
+{{%- if add_generation_prompt %}}<|assistant|>{{% endif %}}"""
+
+
+def _each(call: str, between: str = "") -> str:
+    """All calls of a reply, with `NAME` and `ARGS` in each."""
+    call = call.replace("NAME", "{{ c.function.name }}").replace("ARGS", "{{ c.function.arguments | tojson }}")
+    call = call.replace("ID", "{{ c.id }}").replace("INDEX", "{{ loop.index }}")
+    parted = f"{{{{ '{between}' if not loop.last else '' }}}}" if between else ""
+    return f"{{% for c in m.tool_calls %}}{call}{parted}{{% endfor %}}"
+
+
+def _elements(call: str, argument: str, value: str = "v if v is string else v | tojson") -> str:
+    """All calls of a reply with an element per argument: `ARGS` in a call, `KEY` and `VALUE` in an argument."""
+    argument = argument.replace("KEY", "{{ k }}").replace("VALUE", f"{{{{ {value} }}}}")
+    pairs = f"{{% for k, v in c.function.arguments.items() %}}{argument}{{% endfor %}}"
+    call = call.replace("NAME", "{{ c.function.name }}").replace("ARGS", pairs).replace("INDEX", "{{ loop.index }}")
+    return f"{{% for c in m.tool_calls %}}{call}{{% endfor %}}"
+
+
+_OBJECT = '{"name": "NAME", "arguments": ARGS}'
+_PYTHON = "NAME({% for k, v in c.function.arguments.items() %}{{ k }}={{ v | tojson | replace('true', 'True') if v is boolean else v | tojson }}{{ ', ' if not loop.last }}{% endfor %})"
+_AS_PYTHON = "v if v is string else (v | string)"
+
+LFM2 = _plain("", tools="List of tools: <|im_start|>")
+FUNCTOOLS = _plain(" functools[" + _each(_OBJECT, ", ") + "]")
+
+DERIVED = {
+    "Apertus": _plain("<|tools_prefix|>[" + _each('{"NAME": ARGS}', ", ") + "]<|tools_suffix|>"),
+    "Apriel, Hunyuan A13B, Jamba": _plain(
+        "<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"
+    ),
+    "Nemotron Nano 2": _plain("<TOOLCALL>[" + _each(_OBJECT, ", ") + "]</TOOLCALL>"),
+    "Command R7B and A": _plain(
+        "<|START_ACTION|>[\n    "
+        + _each('{"tool_call_id": "INDEX", "tool_name": "NAME", "parameters": ARGS}', ",\\n    ")
+        + "\n]<|END_ACTION|>"
+    ),
+    "Command R+": _plain(
+        "\nAction:\n```json\n[\n" + _each('{"tool_name": "NAME", "parameters": ARGS}', ",\\n") + "\n]```\n"
+    ),
+    "MiniMax M1": _plain("<tool_calls>\n" + _each(_OBJECT + "\n") + "</tool_calls>"),
+    "Llama 4 JSON": _plain(_each('{"name": "NAME", "parameters": ARGS}')),
+    "xLAM": _plain("[" + _each(_OBJECT, ", ") + "]"),
+    "Granite 20B": _plain(_each("<function_call> " + _OBJECT + "\n")),
+    "InternLM 2": _plain(_each("<|action_start|><|plugin|>\n" + _OBJECT + "<|action_end|>")),
+    "GigaChat 3": _plain(_each("<|message_sep|>\n\nfunction call<|role_sep|>\n" + _OBJECT)),
+    "Functionary 3.1": _plain(_each("<function=NAME>ARGS</function>")),
+    "Functionary 3.2": _plain(_each(">>>NAME\nARGS")),
+    "GLM-4 0414": _plain(_each("NAME\nARGS", "<|assistant|>")),
+    "Solar": _plain(
+        "<|tool_calls|>"
+        + _each("<|tool_call:begin|>ID<|tool_call:name|>NAME<|tool_call:args|>ARGS<|tool_call:end|>")
+        + "<|calls|>"
+    ),
+    "Seed-OSS": _plain(
+        _elements(
+            "\n<seed:tool_call>\n<function=NAME>\nARGS</function>\n</seed:tool_call>",
+            "<parameter=KEY>VALUE</parameter>\n",
+            _AS_PYTHON,
+        )
+    ),
+    "Hunyuan 3": _plain(
+        "<tool_calls:x>\n"
+        + _elements(
+            "<tool_call:x>NAME<tool_sep:x>\nARGS</tool_call:x>\n",
+            "<arg_key:x>KEY</arg_key:x>\n<arg_value:x>VALUE</arg_value:x>\n",
+        )
+        + "</tool_calls:x>"
+    ),
+    "Step-3": _plain(
+        "<｜tool_calls_begin｜>"
+        + _elements(
+            '<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name="NAME">ARGS</steptml:invoke><｜tool_call_end｜>',
+            '<steptml:parameter name="KEY">VALUE</steptml:parameter>',
+        )
+        + "<｜tool_calls_end｜>"
+    ),
+    "MiniCPM 5": _plain(
+        _elements(
+            '<function name="NAME">ARGS</function>\n',
+            '<param name="KEY">VALUE</param>',
+            "'<![CDATA[' + v + ']]>' if v is string and ('<' in v or '&' in v) else " + _AS_PYTHON,
+        )
+    ),
+    "Kimi K3": _plain(
+        "<|open|>tools<|sep|>"
+        + _elements(
+            '<|open|>call tool="NAME" index="INDEX"<|sep|>ARGS<|close|>call<|sep|>',
+            "<|open|>argument key=\"KEY\" type=\"{{ 'string' if v is string else 'boolean' if v is boolean else 'number' if "
+            "v is number else 'object' }}\"<|sep|>VALUE<|close|>argument<|sep|>",
+        )
+        + "<|close|>tools<|sep|>"
+    ),
+    "FunctionGemma": _GEMMA_VALUE.replace('<|"|>', "<escape>")
+    + _plain(
+        "{% for c in m.tool_calls %}<start_function_call>call:{{ c.function.name }}{{ written(c.function.arguments) }}"
+        "<end_function_call>{% endfor %}"
+    ),
+    "OLMo 3": _plain("<function_calls>\n" + _each(_PYTHON, "\\n") + "\n</function_calls>"),
+    "LFM2.5": _plain("<|tool_call_start|>[" + _each(_PYTHON, ", ") + "]<|tool_call_end|>"),
+    "MiniCPM 3": _plain("<|tool_call_start|>\n```python\n" + _each(_PYTHON, "\\n") + "\n```\n<|tool_call_end|>"),
+}
+"""By family, templates in forms that no listed dialect has: they are found by rendering."""
+
 TEMPLATES = {
     "hermes": HERMES,
     "qwen3_coder": QWEN3_CODER,
@@ -342,6 +458,8 @@ TEMPLATES = {
     "minimax_m2": MINIMAX_M2,
     "granite": GRANITE,
     "pythonic": PYTHONIC,
+    "lfm2": LFM2,
+    "functools": FUNCTOOLS,
     "gemma3": GEMMA3,
     "gemma3_json": GEMMA3_JSON,
 }

@@ -1,4 +1,4 @@
-"""Finds the dialect of a chat template that is in no list, by rendering small conversations and looking at what differs.
+"""Finds the dialect of a chat template that is in no list: small conversations are rendered, and what differs is read.
 
 One call with known names and values shows how a call is written: as one JSON object, as a name before JSON, with an
 element per argument, as Python, or in Gemma's form. A second call beside it shows which text belongs to each call and
@@ -9,13 +9,13 @@ values are rendered, read back, and written again alike.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import HOLE, THINK, Codec, Dialect, MalformedCall, Markers, Schemas
+from pytest_agentcore.dialects.families import PYTHONIC
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import JsonCodec, NamedJsonCodec, read_json
 from pytest_agentcore.dialects.parse import parse
@@ -83,7 +83,8 @@ def derive(shown: Shown) -> tuple[Dialect, str] | None:
         first = find(two[: again.start], _FIRST, shown) if again else None
         if not form:
             continue
-        for dialect in _dialects(shown, form, one, first, again, two):
+        gap = two[first.end : again.start] if first and again else None
+        for dialect in _dialects(shown, form, one, gap):
             if _is_exact(dialect, shown):
                 marker = dialect.section or dialect.call
                 between = f"between {marker.open} and {marker.close}" if marker.close else f"behind {marker.open}"
@@ -137,21 +138,21 @@ def _elements(text: str, name: str, shown: Shown) -> _Form | None:
     start, (k1, v1, k2, v2) = spans
     head, after_key = text[start + len(name) : k1], text[k1 + len(_KEYS[0]) : v1]
     between = text[v1 + len(_VALUES[0]) : k2]
-    shared = os.path.commonprefix([head[::-1], between[::-1]])[::-1]
+    shared = head[len(head) - _shared(head[::-1], between[::-1]) :]
     before_key = shared[max(0, shared.rfind("<")) :]
     after_value = between.removesuffix(before_key)
     if not before_key or not after_value.strip() or text[k2 + len(_KEYS[1]) : v2] != after_key:
         return None
     newlines = after_key.endswith("\n") and after_value.startswith("\n")
     tag = after_value.strip()
-    number = shown.calls([(_FIRST, {_KEYS[0]: 7})])
-    other = number[number.find(_KEYS[0]) + len(_KEYS[0]) : number.find(f"7{after_value[:1]}")] if number else after_key
-    other = re.sub(r'"[a-z]+"', f'"{HOLE}"', other)
+    # A type stands before a value that is none of text, or it is there only to tell text from all others.
+    number, flag = (_before(value, shown) for value in (7, True))
+    other = number if number == flag else re.sub(r'"[a-z]+"', f'"{HOLE}"', number)
     codec = XmlCodec(
         after_name=_without_ids(head.removesuffix(before_key).rstrip()),
         before_key=before_key,
         after_key=after_key.removesuffix("\n") if newlines else after_key,
-        kinds=(after_key, other) if HOLE in other and '"' in after_key else None,
+        kinds=(after_key, other) if other.strip() != after_key.strip() and '"' in after_key else None,
         after_value=tag,
         newlines=newlines,
         between=after_value[len(after_value.rstrip()) :],
@@ -160,6 +161,12 @@ def _elements(text: str, name: str, shown: Shown) -> _Form | None:
         return None
     end = last + len(tag)
     return _Form(codec, start, end, f"one element for each argument, {before_key}…{tag},")
+
+
+def _before(value: Any, shown: Shown) -> str:
+    """The text between a key and such a value."""
+    text = shown.calls([(_FIRST, {_KEYS[0]: value})]).partition(_KEYS[0])[2]
+    return text[: max(0, text.lower().find(json.dumps(value)))]
 
 
 def _spans(text: str, name: str) -> tuple[int, tuple[int, int, int, int]] | None:
@@ -185,10 +192,8 @@ def _gemma(text: str, name: str, _shown: Shown) -> _Form | None:
     return found and _Form(GemmaCodec(quote=found[1]), found.start(), found.end(), "calls in Gemma's form")
 
 
-def _dialects(
-    shown: Shown, form: _Form, one: str, first: _Form | None, again: _Form | None, two: str
-) -> Iterator[Dialect]:
-    """What the texts around the calls may mean, the likeliest first."""
+def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[Dialect]:
+    """Readings of the texts around the calls, the likeliest first; `gap` stands between two calls of a reply."""
     header = _shared_start(shown.said.partition("REPLY")[0], one[: form.start])
     before, behind = _without_ids(one[len(header) : form.start]), _without_ids(one[form.end :])
     reasoning = _reasoning(shown)
@@ -196,10 +201,10 @@ def _dialects(
         before = before.rpartition(reasoning.close)[2]
     common = Dialect(name="derived", codec=form.codec, call=Markers(open=""), reasoning=reasoning)
     common = replace(common, result_open=_result_markers(shown, one[form.end :]))
-    if not first or not again:
+    if gap is None:
         yield _marked(common, before.strip(), _turn(behind, shown).strip(), before)
         return
-    gap = _without_ids(two[first.end : again.start])
+    gap = _without_ids(gap)
     if gap.strip() == "," and before.rstrip().endswith("[") and behind.lstrip().startswith("]"):
         opens, closes = before.rstrip()[:-1], behind.lstrip()[1:]
         listed = replace(common, listed=True, call=Markers(open=opens.strip(), close=_first_mark(_turn(closes, shown))))
@@ -224,7 +229,7 @@ def _dialects(
     between = gap.removeprefix(closes).removesuffix(opens.lstrip())
     opening = before.removesuffix(opens).strip()
     around = Markers(open=opening, close=_first_mark(behind[len(closes) :], like=opening))
-    section = around if around.open and around.close and not opens.strip() == "" else None
+    section = around if around.open and around.close and opens.strip() else None
     marked = replace(_marked(common, opens.strip(), closes.strip(), opens), between=between)
     if section:
         yield replace(marked, section=section)
@@ -249,10 +254,13 @@ def _bare(dialect: Dialect) -> Dialect:
     """Calls without a marker are recognised by how they begin, where that is like nothing else."""
     codec, pattern = dialect.codec, ""
     if isinstance(codec, JsonCodec) and codec.name_key:
-        keys = rf'"{codec.name_key}"[ \t]{{0,8}}:[ \t]{{0,8}}"[^"\n]{{1,200}}"[ \t]{{0,8}},[ \t\r\n]{{0,20}}"{codec.arguments_key}"'
-        pattern = rf"\{{[ \t\r\n]{{0,20}}{keys}[ \t]{{0,8}}:"
+        name = rf'"{codec.name_key}"[ \t]{{0,8}}:[ \t]{{0,8}}"[^"\n]{{1,200}}"'
+        rest = rf'[ \t]{{0,8}},[ \t\r\n]{{0,20}}"{codec.arguments_key}"[ \t]{{0,8}}:'
+        pattern = rf"\{{[ \t\r\n]{{0,20}}{name}{rest}"
     elif isinstance(codec, NamedJsonCodec) and codec.between == "\n":
         return replace(dialect, bare=r"(?m:^)[A-Za-z_][\w.-]{0,63}\n(?=\{)")
+    elif isinstance(codec, PythonicCodec) and dialect.listed:
+        return replace(dialect, bare=PYTHONIC.bare)
     listed = rf"\[[ \t\r\n]{{0,20}}{pattern}" if dialect.listed and pattern else pattern
     return replace(dialect, bare=listed)
 
@@ -281,10 +289,14 @@ def _shared_start(one: str, other: str) -> str:
     return "".join(shared)
 
 
+def _shared(one: str, other: str) -> int:
+    shortest = min(len(one), len(other))
+    return next((at for at in range(shortest) if one[at] != other[at]), shortest)
+
+
 def _shared_end(one: str, other: str) -> str:
     """The last characters that two texts share; no mark is cut."""
-    shortest = min(len(one), len(other))
-    length = next((n for n in range(shortest) if one[-1 - n] != other[-1 - n]), shortest)
+    length = _shared(one[::-1], other[::-1])
     begins = (found.start() for found in _MARK.finditer(one))
     return one[next((at for at in begins if at >= len(one) - length), len(one)) :]
 
@@ -318,7 +330,7 @@ def _reasoning(shown: Shown) -> Markers | None:
 
 def _result_markers(shown: Shown, behind: str) -> tuple[str, ...]:
     """The marker right before a result, where it says so."""
-    marks = [mark for mark in _MARK.findall(behind) if mark[0] in "<[" and len(mark) > 2]
+    marks = [mark for mark in _MARK.findall(behind) if mark[0] in "<[" and mark[1:]]
     last = marks[-1] if marks else ""
     says = any(word in last.lower() for word in ("result", "response", "output", "observation"))
     return (last,) if says and last not in shown.asked else ()
@@ -353,6 +365,9 @@ def _is_exact(dialect: Dialect, shown: Shown) -> bool:
         told = shown.calls(written)
         if not told and len(written) > 1:  # one call a message
             continue
+        close = dialect.section.close if dialect.section else dialect.call.close
+        if close and close in told:  # what ends the turn may look like a part of a call
+            told = told[: told.rindex(close) + len(close)]
         try:
             texts = (told, dialect.render_calls(written))
         except ValueError:

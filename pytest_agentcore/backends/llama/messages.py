@@ -112,6 +112,8 @@ def as_dicts(
             spoken[-1].setdefault("tool_responses", []).append(response)
         else:
             spoken.append(_as_dict(turn, habits, dialect))
+    if dialect.call_id:
+        _number(spoken, dialect.call_id)
     if specs and not habits.tools:
         # the generic tool prompt ends the system message, which is made where there is none
         if not spoken or spoken[0]["role"] != "system":
@@ -127,6 +129,17 @@ def as_dicts(
         else:
             joined.append(entry)
     return joined
+
+
+def _number(spoken: Sequence[dict[str, Any]], form: str) -> None:
+    """Give calls and results the ids of a family that counts its calls from the beginning of the conversation."""
+    ids: dict[str, str] = {}
+    for entry in spoken:
+        for call in entry.get("tool_calls", ()):
+            ids[call["id"]] = form.format(name=call["function"]["name"], index=len(ids))
+            call["id"] = ids[call["id"]]
+        if entry["role"] == "tool":
+            entry["tool_call_id"] = ids.get(entry["tool_call_id"], entry["tool_call_id"])
 
 
 def _all(value: Any, protect: Protect) -> Any:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.derive import CALL_IDS, TOOLS, Shown, Written, derive
 from pytest_agentcore.backends.llama.messages import Calls, Habits, Protect, Results, Thoughts, Turn, as_dicts
 from pytest_agentcore.backends.reading import tool_dicts
-from pytest_agentcore.dialects.choose import Choice
+from pytest_agentcore.dialects.choose import Choice, choose_dialect, choose_template
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.tools.base import ToolSpec
@@ -36,18 +36,17 @@ Render = Callable[..., str]
 def compile_template(source: str, today: datetime) -> Render:
     """A template as a function of `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`.
 
-    It runs sandboxed, with what Hugging Face's renderer offers templates. `today` is the one date it ever sees, so that
+    It runs sandboxed, with what Hugging Face's renderer offers templates, and may change the lists that it is given, as
+    llama.cpp's renderer allows. `today` is the one date it ever sees, so that
     a prompt does not change while a campaign runs.
 
     Raises:
         UsageError: no valid Jinja. What is returned raises BackendError where the template refuses a conversation.
     """
     from jinja2 import TemplateError  # noqa: PLC0415 - only an in-process model wants it
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
+    environment = SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     source = _GENERATION.sub(r"{#\1\2#}", source)
     # Jinja's own filter escapes for HTML; models were trained on plain JSON
     environment.filters["tojson"] = lambda value, indent=None, **options: json.dumps(
@@ -86,7 +85,7 @@ class ChatTemplate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_render", compile_template(self.source, self.today))
-        if self.choice.warning and (found := self._derived()):
+        if not self.choice.taught and self.choice.warning and (found := self._derived()):
             object.__setattr__(self, "choice", found)
         object.__setattr__(self, "habits", find_habits(self._shown, self.choice))
 
@@ -94,13 +93,6 @@ class ChatTemplate:
         """The dialect in which the template renders calls, where no listed one was recognised."""
         taught = replace(self.choice, taught=True, dialect=replace(self.choice.dialect, result_open=()))
         habits = replace(find_habits(self._shown, taught), short_ids=False)
-        asked = self._shown(habits, _USER, specs=TOOLS)
-
-        def behind(*turns: Turn) -> str:
-            told = self._shown(habits, _USER, *turns, specs=TOOLS)
-            shared = os.path.commonprefix([asked, told])
-            shared = shared[: shared.rfind("<")] if shared.rfind("<") > shared.rfind(">") else shared
-            return told.removeprefix(shared).partition("RESULT-PROBE")[0]
 
         def calls(written: Written) -> str:
             made = tuple(
@@ -109,11 +101,12 @@ class ChatTemplate:
             if len(made) > 1 and habits.calls is not Calls.together:
                 return ""
             results = (Turn(replace(_RESULT.message, tool_call_id=call.id, name=call.name)) for call in made)
-            return behind(Turn(replace(_CALL.message, tool_calls=made)), *results)
+            return self._behind(habits, Turn(replace(_CALL.message, tool_calls=made)), *results)
 
         thinking = Turn(replace(_THINKING_CALL.message, reasoning="THOUGHT"))
-        said = behind(Turn(Message(role="assistant", content="REPLY")), _USER)
-        shown = Shown(calls=calls, said=said, thought=behind(thinking, _RESULT), asked=asked, source=self.source)
+        said = self._behind(habits, Turn(Message(role="assistant", content="REPLY")), _USER)
+        thought, asked = self._behind(habits, thinking, _RESULT), self._shown(habits, _USER, specs=TOOLS)
+        shown = Shown(calls=calls, said=said, thought=thought, asked=asked, source=self.source)
         if habits.calls is Calls.as_text or not (found := derive(shown)):
             return None
         dialect, words = found
@@ -126,8 +119,7 @@ class ChatTemplate:
         """One sentence where calls of this template's own may not be understood; empty otherwise."""
         if self.choice.warning or not self.choice.taught:
             return self.choice.warning
-        told = self._shown(self.habits, _USER, _CALL, _RESULT)
-        said = told.rpartition("USER-PROBE")[2].partition("RESULT-PROBE")[0]
+        said = self._behind(self.habits, _CALL, _RESULT)
         if [call.name for call in parse(self.choice.dialect, said).calls] == ["probe"]:
             return ""
         name = self.choice.dialect.name
@@ -147,7 +139,7 @@ class ChatTemplate:
             BackendError: the template refuses the conversation.
         """
         habits = habits or self.habits
-        tools = tool_dicts(specs) if habits.tools else []
+        tools = deepcopy(tool_dicts(specs)) if habits.tools else []
         return self._render(
             messages=as_dicts(turns, specs, habits, self.choice.dialect, protect),
             tools=tools if tools or habits.tools_listed else None,
@@ -158,12 +150,46 @@ class ChatTemplate:
             eos_token=self.eos,
         )
 
+    def _behind(self, habits: Habits, *turns: Turn) -> str:
+        """What a conversation shows behind a question, up to the first result."""
+        asked, told = (self._shown(habits, *said, specs=TOOLS) for said in ([_USER], [_USER, *turns]))
+        shared = asked[: next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))]
+        shared = shared[: shared.rfind("<")] if shared.rfind("<") > shared.rfind(">") else shared
+        return told.removeprefix(shared).partition("RESULT-PROBE")[0]
+
     def _shown(self, habits: Habits, *turns: Turn, specs: Sequence[ToolSpec] | None = None) -> str:
         """A probing conversation as text, empty where the template refuses it."""
         try:
             return self.prompt(turns, (specs or [_TOOL]) if habits.tools else [], str, habits)
         except BackendError:
             return ""
+
+
+def open_template(
+    template: str | None,
+    tool_template: str | None,
+    special_tokens: Mapping[str, Any] | frozenset[str],
+    *,
+    bos: str = "",
+    eos: str = "",
+    wanted: str = "",
+) -> ChatTemplate:
+    """The one of a model's two templates that is used, ready to render; ChatML where there is none.
+
+    Raises:
+        UsageError: no dialect is called `wanted`, or no template renders a single question.
+    """
+    today = datetime.now(UTC)
+    source, choice = choose_template(template, tool_template, special_tokens, wanted=wanted)
+    try:
+        return ChatTemplate(source=source or CHATML, choice=choice, bos=bos, eos=eos, today=today)
+    except UsageError as error:
+        if template is None or source == template:
+            raise
+        choice = choose_dialect(template, special_tokens, wanted=wanted)
+        chat = ChatTemplate(source=template, choice=choice, bos=bos, eos=eos, today=today)
+        told = f"the template for tools is not used ({error}), but the one without: {chat.choice.reason}"
+        return replace(chat, choice=replace(chat.choice, reason=told, warning=chat.choice.warning or told))
 
 
 _SYSTEM = Turn(Message(role="system", content="SYSTEM-PROBE"))

@@ -17,7 +17,7 @@ from pytest_agentcore.dialects.dialect import Dialect, MalformedCall, Parsed, Ra
 from pytest_agentcore.dialects.families import DIALECTS, GENERIC
 from pytest_agentcore.dialects.json_codec import JsonCodec
 from pytest_agentcore.dialects.lenient import parse_leniently
-from pytest_agentcore.dialects.literals import read_loosely
+from pytest_agentcore.dialects.literals import Loose, read_loosely
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import resemblance
 from pytest_agentcore.errors import BackendError
@@ -95,7 +95,7 @@ def _structured(
             continue
         if policy is Policy.lenient:
             with contextlib.suppress(MalformedCall):
-                value, _, notes = read_loosely(call.arguments, 0, ends_open=True)
+                value, _, notes = read_loosely(call.arguments, 0, Loose())
                 calls.append(RawCall(name=call.name, arguments=_object(value)))
                 reason = ", ".join(notes) or "what follows them"
                 repairs.append(f"Read the arguments of {call.name} in spite of {reason}.")

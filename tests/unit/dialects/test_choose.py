@@ -22,10 +22,10 @@ GEMMA_TEMPLATE = "{% for c in m.tool_calls %}<|tool_call>call:{{ c.function.name
         ("{% for m in messages %}{{ m.content }}{% endfor %}", "generic", False, "does not know tools"),
         ("{% if tools %}[TOOL_CALLS]{% endif %}", "mistral_json", True, "behind [TOOL_CALLS]"),
         (
-            "{% if tools %}<|tool_call_start|>{% endif %}",
+            "{% if tools %}<TOOLCALL>{% endif %}",
             "generic",
             False,
-            "<|tool_call_start|>, a dialect that is not",
+            "<TOOLCALL>, a dialect that is not",
         ),
         ("{% if tools %}{{ tools }}{% endif %}", "generic", False, "no dialect here recognises"),
         (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall
-from pytest_agentcore.dialects.literals import as_object, read_loosely
+from pytest_agentcore.dialects.literals import Loose, as_object, read_loosely
 
 FORGIVEN = {
     "nothing": ('{"a": [1, -2.5e1, "x\\n\\u00e9", true, null]}', {"a": [1, -25.0, "x\né", True, None]}, ()),
@@ -43,7 +43,7 @@ def test_what_is_not_even_loosely_a_value_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ['{"a": [1', '{"a": [1,', '{"a": [1]', '{"a": [1] '])
 def test_brackets_that_are_open_at_the_end_are_closed_where_that_is_wanted(text: str) -> None:
-    assert read_loosely(text, 0, ends_open=True) == ({"a": [1]}, len(text), ("missing closing brackets",))
+    assert read_loosely(text, 0, Loose()) == ({"a": [1]}, len(text), ("missing closing brackets",))
     with pytest.raises(MalformedCall):
         read_loosely(text, 0)
 
