@@ -237,7 +237,8 @@ class _Scanner:
         if found.lastgroup:
             part = self._call(start, start, bare=True)
             # A `;` or `,` behind it only parts it from the next one.
-            if part.part is Part.calls and (parted := _PARTED.match(self.text, part.end, self.end)):
+            parted = None if self.dialect.listed else _PARTED.match(self.text, part.end, self.end)
+            if part.part is Part.calls and parted:
                 part = part._replace(end=parted.end())
             self.behind_call = part.end
             return part

@@ -357,7 +357,10 @@ def _elements(call: str, argument: str, value: str = "v if v is string else v | 
 
 
 _OBJECT = '{"name": "NAME", "arguments": ARGS}'
-_PYTHON = "NAME({% for k, v in c.function.arguments.items() %}{{ k }}={{ v | tojson | replace('true', 'True') if v is boolean else v | tojson }}{{ ', ' if not loop.last }}{% endfor %})"
+_PYTHON = (
+    "NAME({% for k, v in c.function.arguments.items() %}{{ k }}={{ v if v is boolean else v | tojson }}"
+    "{{ ', ' if not loop.last }}{% endfor %})"
+)
 _AS_PYTHON = "v if v is string else (v | string)"
 
 LFM2 = _plain("", tools="List of tools: <|im_start|>")
@@ -409,7 +412,8 @@ DERIVED = {
     "Step-3": _plain(
         "<｜tool_calls_begin｜>"
         + _elements(
-            '<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name="NAME">ARGS</steptml:invoke><｜tool_call_end｜>',
+            '<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name="NAME">ARGS</steptml:invoke>'
+            "<｜tool_call_end｜>",
             '<steptml:parameter name="KEY">VALUE</steptml:parameter>',
         )
         + "<｜tool_calls_end｜>"
@@ -425,8 +429,8 @@ DERIVED = {
         "<|open|>tools<|sep|>"
         + _elements(
             '<|open|>call tool="NAME" index="INDEX"<|sep|>ARGS<|close|>call<|sep|>',
-            "<|open|>argument key=\"KEY\" type=\"{{ 'string' if v is string else 'boolean' if v is boolean else 'number' if "
-            "v is number else 'object' }}\"<|sep|>VALUE<|close|>argument<|sep|>",
+            "<|open|>argument key=\"KEY\" type=\"{{ 'string' if v is string else 'boolean' if v is boolean else "
+            "'number' if v is number else 'object' }}\"<|sep|>VALUE<|close|>argument<|sep|>",
         )
         + "<|close|>tools<|sep|>"
     ),

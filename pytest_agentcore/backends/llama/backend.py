@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,11 @@ from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.backends.llama.prompt import Prompter
 from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, GrammarSampler, Sampler, parse_grammar
 from pytest_agentcore.backends.llama.scheduler import Generation, Scheduler
-from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
+from pytest_agentcore.backends.llama.template import open_template
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.backends.reading import number_calls, offered, read_text
 from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy, settings_of
 from pytest_agentcore.catalogue.files import file_digest
-from pytest_agentcore.dialects.choose import choose_template
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
@@ -113,18 +111,14 @@ class LlamaCppBackend:
         self._model, vocabulary = model, model.vocabulary
         self.facts: dict[str, Any] = {}
         """What `describe` says besides."""
-        source, choice = choose_template(
-            model.text("tokenizer.chat_template"),
-            model.text("tokenizer.chat_template.tool_use"),
-            vocabulary.special,
-            wanted=dialect,
+        found = model.text("tokenizer.chat_template")
+        tool_template = model.text("tokenizer.chat_template.tool_use")
+        self._template_found = bool(found or tool_template)
+        self._template = open_template(
+            found, tool_template, vocabulary.special, bos=vocabulary.bos, eos=vocabulary.eos, wanted=dialect
         )
-        self._template_found = source is not None
-        self._template = ChatTemplate(
-            source=source or CHATML, choice=choice, bos=vocabulary.bos, eos=vocabulary.eos, today=datetime.now(UTC)
-        )
-        self._dialect = choice.dialect
-        self._ends = vocabulary.ends | {vocabulary.special[token] for token in choice.dialect.end_of_turn}
+        self._dialect = self._template.choice.dialect
+        self._ends = vocabulary.ends | {vocabulary.special[token] for token in self._dialect.end_of_turn}
         own = [token for token in vocabulary.special if token in self._template.source]
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
         self._context, self.slots = Context(model, n_ctx), model.settings.rows

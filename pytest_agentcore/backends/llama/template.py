@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -33,20 +32,30 @@ _GENERATION = re.compile(r"\{%(-?)\s*(?:end)?generation\s*(-?)%\}")
 Render = Callable[..., str]
 
 
+class _Given(list[Any]):
+    """A list that a template is given, and may not change."""
+
+
 def compile_template(source: str, today: datetime) -> Render:
     """A template as a function of `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`.
 
-    It runs sandboxed, with what Hugging Face's renderer offers templates, and may change the lists that it is given, as
-    llama.cpp's renderer allows. `today` is the one date it ever sees, so that
+    It runs sandboxed, with what Hugging Face's renderer offers templates, and may append to lists of its own, as llama.cpp's
+    renderer allows. `today` is the one date it ever sees, so that
     a prompt does not change while a campaign runs.
 
     Raises:
         UsageError: no valid Jinja. What is returned raises BackendError where the template refuses a conversation.
     """
     from jinja2 import TemplateError  # noqa: PLC0415 - only an in-process model wants it
-    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment  # noqa: PLC0415
 
-    environment = SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    class Environment(ImmutableSandboxedEnvironment):
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            if isinstance(obj, list) and not isinstance(obj, _Given) and attr in ("append", "pop"):
+                return SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
+            return super().is_safe_attribute(obj, attr, value)
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     source = _GENERATION.sub(r"{#\1\2#}", source)
     # Jinja's own filter escapes for HTML; models were trained on plain JSON
     environment.filters["tojson"] = lambda value, indent=None, **options: json.dumps(
@@ -64,7 +73,7 @@ def compile_template(source: str, today: datetime) -> Render:
 
     def render(**values: Any) -> str:
         try:
-            return template.render(**values)
+            return template.render({key: _Given(one) if isinstance(one, list) else one for key, one in values.items()})
         except (TemplateError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
             raise BackendError(f"the chat template refuses the conversation: {error}") from error
 
@@ -139,7 +148,7 @@ class ChatTemplate:
             BackendError: the template refuses the conversation.
         """
         habits = habits or self.habits
-        tools = deepcopy(tool_dicts(specs)) if habits.tools else []
+        tools = tool_dicts(specs) if habits.tools else []
         return self._render(
             messages=as_dicts(turns, specs, habits, self.choice.dialect, protect),
             tools=tools if tools or habits.tools_listed else None,
@@ -151,7 +160,7 @@ class ChatTemplate:
         )
 
     def _behind(self, habits: Habits, *turns: Turn) -> str:
-        """What a conversation shows behind a question, up to the first result."""
+        """The text of a conversation behind its question, up to the first result."""
         asked, told = (self._shown(habits, *said, specs=TOOLS) for said in ([_USER], [_USER, *turns]))
         shared = asked[: next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))]
         shared = shared[: shared.rfind("<")] if shared.rfind("<") > shared.rfind(">") else shared

@@ -106,7 +106,7 @@ def test_what_is_listed_and_what_is_found_write_alike(name: str, written: Writte
         "<call>{{ c.function.name }} {{ c.function.arguments }}</call>",  # Python's own way to print a dictionary
         "<call>{{ c.function.name }}</call>",
         "{{ c.function.name }} is called with {{ c.function.arguments | tojson }}",
-        '<call n="{{ c.function.name }}">{% for k, v in c.function.arguments.items() %}{{ k }}: {{ v }};{% endfor %}</call>',
+        "<call>{{ c.function.name }}{% for k, v in c.function.arguments.items() %}{{ k }}: {{ v }};{% endfor %}</call>",
     ],
 )
 def test_calls_that_cannot_be_read_back_leave_the_generic_prompt_and_a_warning(call: str) -> None:
