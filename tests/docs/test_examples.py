@@ -31,10 +31,11 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
-    """The fenced blocks of a page in one of the languages; of a workflow, what its steps run."""
+    """The fenced blocks of a page in one of the languages; of a workflow or a pipeline, what it runs."""
     if page.suffix == ".yml":
-        jobs = yaml.safe_load(page.read_text(encoding="utf-8"))["jobs"].values()
-        steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+        said = yaml.safe_load(page.read_text(encoding="utf-8"))
+        steps = [step["run"] for job in said.get("jobs", {}).values() for step in job["steps"] if "run" in step]
+        steps += [each for job in said.values() if isinstance(job, dict) for each in job.get("script", ())]
         return steps if "yaml" in languages else []
     return [code for language, code in FENCE.findall(page.read_text(encoding="utf-8")) if language in languages]
 
