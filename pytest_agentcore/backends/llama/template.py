@@ -39,9 +39,9 @@ class _Given(list[Any]):
 def compile_template(source: str, today: datetime) -> Render:
     """A template as a function of `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`.
 
-    It runs sandboxed, with what Hugging Face's renderer offers templates, and may append to lists of its own, as llama.cpp's
-    renderer allows. `today` is the one date it ever sees, so that
-    a prompt does not change while a campaign runs.
+    It runs sandboxed, with what Hugging Face's renderer offers templates, and may append to lists of its own, as
+    llama.cpp's renderer allows. `today` is the one date it ever sees, so that a prompt does not change while a campaign
+    runs.
 
     Raises:
         UsageError: no valid Jinja. What is returned raises BackendError where the template refuses a conversation.
