@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pytest_agentcore import __version__
+from pytest_agentcore.console import standard_output
 from pytest_agentcore.errors import AgentcoreError, instead
 
 USAGE_ERROR = 2
@@ -78,16 +78,16 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    options = _parser(words).parse_args(words)
     try:
-        return options.run(options) or 0
+        with standard_output():
+            options = _parser(words).parse_args(words)
+            return options.run(options) or 0
     except AgentcoreError as error:
         sys.stderr.write(f"agentcore: error: {error}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # who read the output has seen enough; Python would complain once more while it exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
         return CUT_OFF
 
 

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from pytest_agentcore.console import write_out
+
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Write each with a line end, and all of it out before this returns."""
+    """Write each with a line end, and all of it out before the next is asked for."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        write_out(sys.stdout, f"{line}\n")
 
 
 def add_campaign(parser: argparse.ArgumentParser, *, several: bool = False) -> None:

@@ -106,7 +106,7 @@ def run_predict(options: argparse.Namespace) -> None:
         model=entry.slug if entry else options.model, suite=suite.name, tasks=task_ids(suite.path), runs=options.runs
     )
     try:
-        with options.out.open("x", encoding="utf-8") as file:
+        with options.out.open("x", encoding="utf-8", errors="surrogateescape") as file:
             file.write(form)
     except FileExistsError:
         raise UsageError(f"{options.out}: is there already and is not written over; -o names another") from None

@@ -16,6 +16,7 @@ from pytest_agentcore.analysis.gate import Gate
 from pytest_agentcore.catalogue.entry import LLAMA
 from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
+from pytest_agentcore.console import make_readable
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
 from pytest_agentcore.pack.manifest import Selection
@@ -45,6 +46,7 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
     Raises:
         pytest.UsageError: something cannot be done as asked; nothing has been loaded or written.
     """
+    make_readable()
     if not hasattr(config, "workerinput"):
         with usage_errors():
             _activate_main(config, settle(lambda option: _given(config, option)), taken)

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "trial": {"errors"},
     "stats": {"trial"},
     "untrusted": set(),
+    "console": {"errors"},
     "redact": set(),
     "format": {"stats", "untrusted"},
     "options": {"errors"},

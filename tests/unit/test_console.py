@@ -1,0 +1,140 @@
+"""Every command writes readable lines into whatever its output is, and never a traceback."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from results import WRONG, result
+from tiny import COUNT, HELLO
+from written import write_campaign
+
+from pytest_agentcore.cli.__main__ import COMMANDS, CUT_OFF, USAGE_ERROR, main
+
+NAME = "caf\xe9 \u2192 \u6f22 \u201cquoted\u201d"
+ODD = f"{NAME} \ud800 \u2026 \xb7"
+"""What a model may have written; half of a surrogate pair is in no encoding."""
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[str]]:
+    """The words of each command, over campaigns whose details no narrow encoding can hold."""
+    home = tmp_path_factory.mktemp("console")
+    suite, template = home / "caf\xe9", home / "template.jinja"
+    suite.mkdir()
+    (suite / "test_task_01_hello.py").write_text(HELLO, encoding="utf-8")
+    (suite / "test_task_02_count.py").write_text(COUNT, encoding="utf-8")
+    template.write_text("\u2192 {{ messages[0]['content'] }} \xb7", encoding="utf-8")
+    wrong = WRONG | {"detail": ODD}
+    one = write_campaign(home / "one", [result("task_01_hello", 1, **wrong)], warnings=(ODD,)).path
+    two = write_campaign(home / "two", [result("task_01_hello", 2, **wrong)]).path
+    load = write_campaign(home / "load", [result("task_01_hello", 1, context_load=500)], context_load=500).path
+    return {
+        "compare": [str(one), str(two), "--force"],
+        "dialect": [str(template)],
+        "gate": [str(one), "--min-pass-rate=0.5"],
+        "group": [str(one), str(load)],
+        "leaderboard": [str(one)],
+        "merge": [str(one), str(two), "-o", str(home / "{}")],
+        "models": ["smollm2-135m"],
+        "plan": ["--detect=10pp"],
+        "predict": [NAME, "--suite", str(suite), "-o", str(home / "{}.md")],
+        "preflight": [f"={NAME}.gguf"],
+        "recheck": [str(one), "--suite", str(suite), "--sandbox=process"],
+        "report": [str(one), "-o", str(home / "{}")],
+        "sandbox": [],
+        "selfcheck": [str(suite / "test_task_01_hello.py"), "--sandbox=process"],
+        "show": [str(one), "task_01_hello:1"],
+        "validate": [str(one), str(home / "{}")],
+    }
+
+
+def spelled(name: str, words: Mapping[str, Sequence[str]], way: str) -> list[str]:
+    """A command line of its own for each way, since some commands write into new places only."""
+    return [name, *(word.replace("{}", f"{name}-{way}") for word in words[name])]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_works_in_a_c_locale(name: str, words: Mapping[str, Sequence[str]]) -> None:
+    """Without Python's own ways out of it."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [word.encode() for word in spelled(name, words, "c")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_agentcore.cli", *command],
+        env={**os.environ, **locale},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1, USAGE_ERROR)
+    said = (done.stdout + done.stderr).decode("ascii")
+    assert said
+    assert "Traceback" not in said
+    assert name != "show" or r"\n" not in said
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8", "cp1252"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_an_encoding_lacks_is_replaced(
+    name: str, encoding: str, words: Mapping[str, Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", out)
+        assert main(spelled(name, words, encoding)) in (0, 1, USAGE_ERROR)
+        out.seek(0)
+        said = out.read()
+    assert "\ufffd" not in said
+    assert ("->" in said or r"\u2192" in said) <= (encoding != "utf-8")
+    if name == "show":
+        assert {"utf-8": "caf\xe9 \u2192 \u6f22", "ascii": r"caf\xe9 -> \u6f22"}.get(encoding, "caf\xe9 -> ") in said
+
+
+@pytest.fixture
+def closed() -> Iterator[io.TextIOWrapper]:
+    """A pipe whose reader has left."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor
+        yield pipe
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_reader_that_has_left_ends_it_quietly(
+    name: str,
+    words: Mapping[str, Sequence[str]],
+    closed: io.TextIOWrapper,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", closed)
+        assert main(spelled(name, words, "pipe")) in (CUT_OFF, USAGE_ERROR)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_works_without_any_output(
+    name: str, words: Mapping[str, Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under cron, or behind `>&-`."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        patch.setattr(sys, "stderr", None)
+        assert main(spelled(name, words, "none")) in (0, 1, USAGE_ERROR)
+        for stream in (sys.stdout, sys.stderr):
+            stream.close()
+
+
+@pytest.mark.parametrize("word", ["models", "--help"])
+def test_a_full_disk_is_said(word: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "pytest_agentcore.cli", word]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == USAGE_ERROR
+    assert done.stderr == "agentcore: error: the output cannot be written: No space left on device\n"
