@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.base import BackendFactory
+    from pytest_agentcore.pack.read import Campaign
     from pytest_agentcore.tools.base import Tool
     from pytest_agentcore.trial.result import TrialResult
 
 
 @pytest.hookspec
-def pytest_agentcore_trial_finished(result: TrialResult, config: pytest.Config) -> None:
+def pytest_agentcore_trial_finished(result: TrialResult, folder: Path, config: pytest.Config) -> None:
     """A trial has been judged. Called once per trial, in the main process, also under xdist.
 
     The result line is written before anybody else is told; what an implementation raises is said below the summary, and
-    the exit code is 1. Under xdist the main process collects nothing: it knows the conftests that pytest loads at its
-    start, in the rootdir's folder or beside a path that is given.
+    the exit code is 75 where it would be 0. Under xdist the main process collects nothing: it knows the conftests that
+    pytest loads at its start, in the rootdir's folder or beside a path that is given. An implementation in another one
+    is named in a warning, since nobody calls it.
+
+    Args:
+        result: the trial's result.
+        folder: the campaign's folder, which has the transcript already.
+        config: pytest's.
 
     The plugin's own implementation writes the result line. Another could tell somebody::
 
         # conftest.py
-        def pytest_agentcore_trial_finished(result, config):
+        def pytest_agentcore_trial_finished(result, folder, config):
             if result.failure_mode == "infrastructure_error":
-                print(f"{result.key}: {result.detail}")
+                print(f"{result.key}: {result.detail}; {folder}/data/transcripts/{result.attempt}.jsonl")
+    """
+
+
+@pytest.hookspec
+def pytest_agentcore_campaign_finished(campaign: Campaign, config: pytest.Config) -> None:
+    """A campaign is over for this session, whole or not. Called once per campaign, in the main process.
+
+    Its folder is closed then and its reports are written; pytest's summary comes after it. What an implementation
+    raises is treated as in `pytest_agentcore_trial_finished`, and the same conftests are known.
+
+    Args:
+        campaign: `folder.path`, `manifest`, `results` and `figures`, the numbers that every report shows; `has_ended`
+            says whether all that was planned is scored.
+        config: pytest's.
+
+    The plugin's own implementation writes report.md and report.html. Another could copy the folder elsewhere, or post a
+    line::
+
+        # conftest.py
+        def pytest_agentcore_campaign_finished(campaign, config):
+            rates = campaign.figures.overall.rates
+            print(f"{campaign.manifest.model}: {rates.passed} of {rates.scored} passed, {campaign.folder.path}")
     """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import threading
 import time
 from bisect import bisect_right, insort
@@ -86,6 +87,26 @@ def _answers(config: pytest.Config, hook: str, asked: list[object]) -> Iterator[
             if is_foreign(error):
                 raise
             raise UsageError(f"{one.plugin_name}: {hook} raised {type(error).__name__}: {error}") from error
+
+
+IN_MAIN = ("pytest_agentcore_trial_finished", "pytest_agentcore_campaign_finished")
+"""Hooks that only the main process calls."""
+AT_START = ("pytest_agentcore_backends",)
+"""Hooks that are called before anything is collected."""
+
+
+def implemented(config: pytest.Config, hooks: Iterable[str]) -> list[str]:
+    """Name who implements the hooks here, alike in every process: `pytest_agentcore_tools in conftest.py`."""
+    found = []
+    for hook in hooks:
+        for one in getattr(config.hook, hook).get_hookimpls():
+            file, kind = getattr(one.plugin, "__file__", None), type(one.plugin)
+            where = os.path.relpath(file, config.rootpath) if file else f"{kind.__module__}.{kind.__qualname__}"
+            found.append(f"{hook} in {where}")
+    return found
+
+
+WHERE_HOOKS_ARE_KNOWN = "move it into the conftest.py of the rootdir, or give its folder as a path of the command line"
 
 
 class Spans:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Generator, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,14 @@ from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
 from pytest_agentcore.pack.manifest import PlannedTrial
-from pytest_agentcore.session.experiment import Experiment
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.session.experiment import (
+    AT_START,
+    IN_MAIN,
+    WHERE_HOOKS_ARE_KNOWN,
+    Experiment,
+    implemented,
+)
 from pytest_agentcore.session.failures import Failure
 from pytest_agentcore.session.gates import Breaker, Gates, passed_over
 from pytest_agentcore.session.items import arrange, check_declared, key_of, parametrize, refuse_empty, task_of
@@ -78,6 +85,8 @@ class CampaignSession:
         self._breaker = Breaker(experiment.settings.max_infra_errors, executor.cancel)
         self._collected: Sequence[pytest.Item] = ()
         self._plan: list[PlanLine] = []
+        self._at_start, self._uncalled = implemented(config, AT_START), list[str]()
+        """Who implements hooks of the start; sentences about implementations that nobody is going to call."""
         self._session: pytest.Session | None = None
         """Once it is over."""
         self._asked: dict[TrialKey, pytest.Item] = {}
@@ -130,6 +139,9 @@ class CampaignSession:
         keyed = ((key_of(item), task_of(item)) for item in session.items)
         self._plan = [(key.model, key.task, key.run, task.tools) for key, task in keyed if key and task]
         self._collected = session.items
+        late = [one for one in implemented(self.config, AT_START) if one not in self._at_start]
+        why = f"models are looked up before pytest loads that file; {WHERE_HOOKS_ARE_KNOWN}"
+        self._uncalled = [f"{one} is not called: {why}" for one in late]
         self._trials.plan(session.items)
         if self.controller and not session.testsfailed and not runs_nothing(self.config):
             refuse_empty(self._experiment.settings.shard, self._plan)
@@ -146,6 +158,7 @@ class CampaignSession:
         broken = session.testsfailed and not session.config.option.continue_on_collection_errors
         if self.controller is None or broken or runs_nothing(session.config):
             return
+        self.controller.screen.warn(self._uncalled)
         if self._plan:
             recording, models = self.controller.recording, self._models
             with usage_errors():
@@ -244,7 +257,8 @@ class CampaignSession:
             news = {"models": described, "specs": self._specs() if is_first else ()}
             others = [(trial.task, trial.run) for trial in self._experiment.other_shards]
             plan = {"plan": self._plan, "others": others} if is_first else {"plan": (), "others": ()}
-            setattr(report, NEWS, plan | json.loads(json.dumps(news, default=dict)))
+            hooks = {"hooks": implemented(self.config, IN_MAIN), "uncalled": self._uncalled} if is_first else {}
+            setattr(report, NEWS, plan | hooks | json.loads(json.dumps(news, default=dict)))
         hide_secrets(report, item.config, self._secrets)
         return report
 
@@ -266,6 +280,7 @@ class CampaignSession:
                     others = [PlannedTrial(task=task, run=run) for task, run in news["others"]]
                     controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"], others)
                     controller.recording.describe(news["models"])
+                controller.screen.warn(self._never_called(news))
             if data is not None:
                 self._put_on_record(report, TrialResult.from_json(data), from_worker=from_worker)
             controller.screen.count(report)
@@ -274,6 +289,15 @@ class CampaignSession:
         # nobody but workers brings the live line back, once the first of their trials is recorded
         if controller and from_worker and any(one.campaign.results for one in controller.recording.records.values()):
             controller.screen.on_turn(None, 0)
+
+    def _never_called(self, news: Mapping[str, Any]) -> Iterator[str]:
+        """Say which hooks of the process that collected are called nowhere, here included."""
+        yield from news.get("uncalled", ())
+        here = implemented(self.config, IN_MAIN)
+        for one in news.get("hooks", ()):
+            if one not in here:
+                why = "under pytest-xdist the main process calls it, which does not know that file"
+                yield f"{one} is not called: {why}; {WHERE_HOOKS_ARE_KNOWN}"
 
     def _put_on_record(self, report: pytest.TestReport, result: TrialResult, *, from_worker: bool) -> None:
         """Record the result that came with a report, if it is news, and let the report say what the record says."""
@@ -300,19 +324,24 @@ class CampaignSession:
         assert self.controller is not None
         if first := self.controller.recording.refuse(result):
             return first
+        folder = self._experiment.folders[self._experiment.label_of(result)].path
+        with self._heard(f"pytest_agentcore_trial_finished broke for {result.key}"):
+            self.config.hook.pytest_agentcore_trial_finished(result=result, folder=folder, config=self.config)
+        return result
+
+    @contextmanager
+    def _heard(self, what: str) -> Iterator[None]:
+        """Keep what somebody's hook raises, to be said at the end: the trials that follow are to be run."""
         try:
-            self.config.hook.pytest_agentcore_trial_finished(result=result, config=self.config)
+            yield
         except AgentcoreError:
             raise
-        except (Exception, SystemExit) as error:  # somebody else's hook, and the trials that follow are to be run
+        except (Exception, SystemExit) as error:  # somebody else's
             if is_foreign(error):
                 raise
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{last.filename}, line {last.lineno}"
-            self._models.broken.append(
-                f"pytest_agentcore_trial_finished broke for {result.key}: {type(error).__name__}: {error} ({where})"
-            )
-        return result
+            self._models.broken.append(f"{what}: {type(error).__name__}: {error} ({where})")
 
     @pytest.hookimpl(tryfirst=True)  # before others are told
     def pytest_agentcore_trial_finished(self, result: TrialResult) -> None:
@@ -356,12 +385,32 @@ class CampaignSession:
         yield
         self._models.close()
         if self.controller:
-            if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = UNDECIDED
+            self._count_broken(session)
             self.controller.recording.close(int(session.exitstatus))
-            self.controller.screen.write_reports(self.controller.gates.baseline)
+            self._end_campaigns(session)
             if has_summary:
                 self.controller.screen.fold()
+
+    def _end_campaigns(self, session: pytest.Session) -> None:
+        """Write what groups of campaigns say together, and tell everybody of each campaign, ourselves first."""
+        assert self.controller is not None
+        there = [one for one in self.controller.recording.campaigns.values() if one.folder.manifest.is_file()]
+        self.controller.screen.write_groups(there)
+        for campaign in there:
+            with self._heard(f"pytest_agentcore_campaign_finished broke for {campaign.folder.id}"):
+                self.config.hook.pytest_agentcore_campaign_finished(campaign=campaign, config=self.config)
+        self._count_broken(session)
+
+    @pytest.hookimpl(tryfirst=True)  # before others are told
+    def pytest_agentcore_campaign_finished(self, campaign: Campaign) -> None:
+        """Write the campaign's reports: the plugin's own use of its hook."""
+        if self.controller:
+            self.controller.screen.write_reports(campaign, self.controller.gates.baseline)
+
+    def _count_broken(self, session: pytest.Session) -> None:
+        """Take care that a session in which a hook or a backend broke is neither a success nor a model's failure."""
+        if self._models.broken and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = UNDECIDED
 
     @pytest.hookimpl(tryfirst=True)  # behind pytest's failures, which stand in a wrapper, and before who counts reports
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -89,6 +89,7 @@ class Screen:
         self._has_line = False
         self._paths: dict[str, Path] = {}
         """By what is shown of them."""
+        self._warnings: list[str] = []
         self._folded: dict[str, list[Any]] = {}
         """pytest's lists of reports, while its own have fewer."""
         self._groups: list[tuple[str, Sequence[str]]] = []
@@ -160,8 +161,8 @@ class Screen:
         if data is not None and not hasattr(report, RECORDED):
             self._seconds.append(data["seconds"])
 
-    def write_reports(self, baseline: Campaign | None) -> None:
-        """Write what the campaigns of each group say together, and the reports of each campaign.
+    def write_groups(self, campaigns: Sequence[Campaign]) -> None:
+        """Write what the campaigns of each group say together.
 
         A group of which nothing was run leaves no folder behind. What cannot be written is a warning: the evidence it
         is made from is on the disk, and whatever is wrong with a report, the run stands.
@@ -169,30 +170,44 @@ class Screen:
         # statistics are loaded now that nobody waits for a first trial
         from pytest_agentcore.analysis.groups import build_group  # noqa: PLC0415
         from pytest_agentcore.reports.group_text import group_lines, group_title  # noqa: PLC0415
-        from pytest_agentcore.reports.write import write_group, write_reports  # noqa: PLC0415
+        from pytest_agentcore.reports.write import write_group  # noqa: PLC0415
 
+        if self._terminal:
+            self._terminal.ensure_newline()  # what is written from here on, also by others, begins below the letters
         width = self._terminal._tw.fullwidth if self._terminal else 80
-        there = [one for one in self._recording.campaigns.values() if one.folder.manifest.is_file()]
         for folder in self._recording.groups.values():
-            if not any(campaign.results for campaign in there if campaign.manifest.group == folder.id):
+            if not any(campaign.results for campaign in campaigns if campaign.manifest.group == folder.id):
                 folder.path.rmdir()
                 continue
             path = self._typed(folder.path)
             try:
-                group = build_group(folder.id, members(folder, there))
+                group = build_group(folder.id, members(folder, campaigns))
                 write_group(folder, group)
                 self._groups.append((group_title(group), group_lines(group, path, width)))
             except (AgentcoreError, OSError) as error:
                 warning = f"WARNING    the group was not compared ({error}); agentcore group {path}"
                 self._groups.append(("group", [warning]))
-        for campaign in there:
-            path = self._typed(campaign.folder.path)
-            try:
-                for written in write_reports(campaign, baseline, tables=False, held=there):
-                    self._reports.append(("report", str(self._typed(written))))
-            except Exception as error:  # noqa: BLE001
-                why = f"no report was written ({type(error).__name__}: {error})"
-                self._reports.append(("WARNING", f"{why}; agentcore report {path}"))
+
+    def write_reports(self, campaign: Campaign, baseline: Campaign | None) -> None:
+        """Write the reports of a campaign; what cannot be written is a warning too."""
+        from pytest_agentcore.reports.write import write_reports  # noqa: PLC0415 - see above
+
+        path = self._typed(campaign.folder.path)
+        held = [one for one in self._recording.campaigns.values() if one.folder.manifest.is_file()]
+        try:
+            for written in write_reports(campaign, baseline, tables=False, held=held):
+                self._reports.append(("report", str(self._typed(written))))
+        except Exception as error:  # noqa: BLE001
+            why = f"no report was written ({type(error).__name__}: {error})"
+            self._reports.append(("WARNING", f"{why}; agentcore report {path}"))
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Say at once, and in the summary, what somebody should know who can still stop the run; each once."""
+        for sentence in sentences:
+            if sentence not in self._warnings:
+                self._warnings.append(sentence)
+                with shown(self._config) as say:
+                    say(f"WARNING    {sentence}")
 
     def fold(self) -> None:
         """Leave equal failures of one task out of what pytest is about to show."""
@@ -212,6 +227,8 @@ class Screen:
         for campaign in self._recording.campaigns.values():
             folder = self._typed(campaign.folder.path)
             self._write_section(terminal, summary_title(campaign.manifest), summary_lines(campaign, folder, width))
+        for sentence in self._warnings:
+            terminal.write_line(visible(f"WARNING    {sentence}"), yellow=True)
         for sentence in broken:
             terminal.write_line(visible(sentence), red=True)
         for label, text in self._reports:

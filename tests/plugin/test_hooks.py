@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import inspect
 import json
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_trial_has_finished(pytester: pytest.Pytester, suite: Path, script: Sc
     result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=2", "-s", "--tb=no", *words, suite)
     told = [line for line in result.stdout.lines if "]: scripted error" in line]
     assert len(told) == 2
-    pytest.LineMatcher(sorted(told)).fnmatch_lines(["*task_01_hello?bot-run1?: scripted error: gone fishing"])
+    pytest.LineMatcher(sorted(told)).fnmatch_lines(["*task_01_hello?bot-run1?: scripted error: gone fishing; *"])
     assert len(result_lines(campaign(pytester))) == 4
 
 
@@ -276,11 +277,110 @@ def test_the_plugin_uses_each_hook_itself(pytester: pytest.Pytester, suite: Path
     pytester.makeconftest(
         """
         def pytest_sessionfinish(session):
-            for name in ("trial_finished", "tools", "backends"):
+            for name in ("trial_finished", "campaign_finished", "tools", "backends"):
                 caller = getattr(session.config.hook, f"pytest_agentcore_{name}")
                 print(name, [impl.plugin_name for impl in caller.get_hookimpls()])
         """
     )
     result = pytester.runpytest("--model=oracle", "--runs=1", "-s", suite)
-    owners = {"trial_finished": "agentcore-active", "tools": "agentcore", "backends": "agentcore"}
+    owners = {"tools": "agentcore", "backends": "agentcore"}
+    owners = {"trial_finished": "agentcore-active", "campaign_finished": "agentcore-active"} | owners
     result.stdout.fnmatch_lines([f"*{name} ?'{owner}'?" for name, owner in owners.items()])
+
+
+TELL = """
+def pytest_agentcore_trial_finished(result, folder):
+    with open("told.txt", "a") as file:
+        file.write(f"trial {result.task} {(folder / 'data/results.jsonl').is_file()}\\n")
+
+def pytest_agentcore_campaign_finished(campaign, config):
+    rates, folder = campaign.figures.overall.rates, campaign.folder.path
+    with open("told.txt", "a") as file:
+        file.write(f"end {campaign.manifest.model} {rates.passed}/{rates.planned} {campaign.has_ended} ")
+        file.write(f"{(folder / 'report.html').is_file()} {(folder / 'verification').is_dir()}\\n")
+"""
+TRIALS = [f"trial {task} True" for task in TASKS]
+
+
+def _told(pytester: pytest.Pytester) -> list[str]:
+    file = pytester.path / "told.txt"
+    return sorted(file.read_text().splitlines()) if file.is_file() else []
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_trials_and_campaigns_are_told_of_once(pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]) -> None:
+    pytester.makeconftest(TELL)
+    result = pytester.runpytest_subprocess("--model=oracle", "--model=null", "--runs=1", *words, suite)
+    result.assert_outcomes(passed=2, failed=2)
+    ends = ["end null 0/2 True True True", "end oracle 2/2 True True True"]
+    assert _told(pytester) == [*ends, *sorted([*TRIALS, *TRIALS])]
+    result.stdout.no_fnmatch_line("*is not called*")
+
+
+def test_the_recipe_for_the_end_of_a_campaign(pytester: pytest.Pytester, suite: Path) -> None:
+    pytester.makeconftest(recipe("pytest_agentcore_campaign_finished"))
+    result = pytester.runpytest("--model=oracle", "--runs=1", suite)
+    result.stdout.fnmatch_lines([f"oracle: 2 of 2 passed, {campaign(pytester)}"])
+
+
+@pytest.mark.parametrize("broken", ["1 / 0", "raise SystemExit(3)"])
+def test_a_hook_that_breaks_at_the_end_is_said_and_loses_nothing(
+    pytester: pytest.Pytester, suite: Path, broken: str
+) -> None:
+    pytester.makeconftest(f"def pytest_agentcore_campaign_finished(campaign):\n    {broken}\n")
+    result = pytester.runpytest("--model=oracle", "--model=null", "--runs=1", "--min-pass-rate=0", suite)
+    assert result.ret == UNDECIDED
+    result.stdout.fnmatch_lines(["pytest_agentcore_campaign_finished broke for *conftest.py, line 2)"] * 2)
+    assert len(list((pytester.path / "agentcore-results").glob("*/report.html"))) == 2
+
+
+@pytest.mark.parametrize("place", ["tiny", "tiny/deep/tests"])
+@pytest.mark.parametrize("words", [(), ("-n", "2"), ("-n", "2", "--dist=loadfile")], ids=" ".join)
+def test_a_conftest_that_only_workers_load_is_named(
+    pytester: pytest.Pytester, suite: Path, place: str, words: tuple[str, ...]
+) -> None:
+    home = pytester.path / place
+    home.mkdir(parents=True, exist_ok=True)
+    (suite / "test_task_02_count.py").rename(home / "test_task_02_count.py")
+    (home / "conftest.py").write_text(TELL)
+    result = pytester.runpytest_subprocess("--model=oracle", "--runs=1", *words, ".")
+    result.assert_outcomes(passed=2)
+    if not words:
+        assert _told(pytester) == ["end oracle 2/2 True True True", *TRIALS]
+        result.stdout.no_fnmatch_line("*is not called*")
+        return
+    assert _told(pytester) == []
+    for hook in ("trial_finished", "campaign_finished"):
+        said = f"WARNING    pytest_agentcore_{hook} in {place}/conftest.py is not called: under pytest-xdist *"
+        assert len([line for line in result.outlines if fnmatch.fnmatch(line, said)]) == 2  # at once, and in the end
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_plugins_of_every_process_are_no_reason_to_warn(
+    pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A plugin of the command line, and an object that a conftest registers, whose name is another in each process."""
+    pytester.makepyfile(their_plugin=TELL)
+    monkeypatch.syspath_prepend(pytester.path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(pytester.path), os.environ.get("PYTHONPATH", "")]))
+    pytester.makeconftest(
+        """
+        class Listener:
+            def pytest_agentcore_trial_finished(self, result):
+                print("heard of", result.task)
+        def pytest_configure(config):
+            config.pluginmanager.register(Listener())
+        """
+    )
+    result = pytester.runpytest("-p", "their_plugin", "--model=oracle", "--runs=1", *words, suite)
+    result.stdout.fnmatch_lines_random([f"*heard of {task}*" for task in TASKS])
+    result.stdout.no_fnmatch_line("*is not called*")
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_backends_that_come_too_late_are_named(pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]) -> None:
+    (suite / "conftest.py").write_text("def pytest_agentcore_backends(config): return {}")
+    result = pytester.runpytest("--model=oracle", "--runs=1", *words, ".")
+    result.assert_outcomes(passed=2)
+    said = "WARNING    pytest_agentcore_backends in tiny/conftest.py is not called: models are looked up before *"
+    result.stdout.fnmatch_lines([said, said])

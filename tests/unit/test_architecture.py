@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "checks": VALUES
     | {"agent", "backends.base", "catalogue.entry", "checking", "pack", "runner", "sandbox", "tasks"}
     | {"format", "setup", "tools"},
-    "hookspecs": {"trial", *CONTRACTS},
+    "hookspecs": {"trial", "pack.read", *CONTRACTS},
 }
 """Rooms of the package by what they may import besides themselves. plugin, session/ and cli/ put it together."""
 
