@@ -118,7 +118,8 @@ class Failure:
         """All of it, the verdict first: some readers cut a text off."""
         source, wrong, place = self._assertion()
         told = turn_lines(self._turns, WIDTH)
-        shown = [*verdict_lines(self.result), self.address, "", *filter(None, [source]), *wrong, *filter(None, [place])]
+        shown = [*verdict_lines(self.result), self.address, "", *filter(None, [source]), *wrong]
+        shown += [f"at {place}"] if place else []  # with a space before it, which readers look for
         return "\n".join([*shown, "", *told] if told else shown)
 
     def _assertion(self) -> tuple[str, list[str], str]:
@@ -128,7 +129,8 @@ class Failure:
         first = next((n for n, line in enumerate(getattr(entry, "lines", ())) if line.startswith("E ")), None)
         if first is None or entry is None:
             return "", str(self.shown).splitlines(), ""
-        source = next((line for line in reversed(entry.lines[:first]) if line.startswith(">")), "")
+        before = [line for line in entry.lines[:first] if line.strip(" ^")]  # without the carets below a source line
+        source = next((line for line in reversed(before) if line.startswith(">")), before[-1] if before else "")
         if not entry.reprfileloc:
             return source, entry.lines[first:], ""
         path, line = str(entry.reprfileloc.path), entry.reprfileloc.lineno

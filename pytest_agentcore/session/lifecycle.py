@@ -20,6 +20,7 @@ from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
+from pytest_agentcore.format import joined
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.session.experiment import (
@@ -48,6 +49,7 @@ from pytest_agentcore.session.verdicts import (
     hide_secrets,
     judge,
     report_recorded,
+    suite_properties,
 )
 from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
@@ -381,6 +383,7 @@ class CampaignSession:
             self.controller.recording.note_overlaps()
             if not runs_nothing(session.config):
                 self.controller.gates.decide(session, self.controller.recording.campaigns)
+                self._describe_to_junit()
         self._session = session
         yield
         self._models.close()
@@ -390,6 +393,16 @@ class CampaignSession:
             self._end_campaigns(session)
             if has_summary:
                 self.controller.screen.fold()
+
+    def _describe_to_junit(self) -> None:
+        """Give junit's XML what is known of the campaigns and gates, before it is written in its own turn."""
+        assert self.controller is not None
+        for junit in self.config.pluginmanager.get_plugins():
+            if hasattr(type(junit), "add_global_property"):  # what its fixture `record_testsuite_property` calls
+                described = suite_properties(self.controller.recording.campaigns)
+                gate = joined(verdict.title for verdict in self.controller.gates.verdicts)
+                for name, value in [*described, *([("gate", gate)] if gate else [])]:
+                    junit.add_global_property(name, value)
 
     def _end_campaigns(self, session: pytest.Session) -> None:
         """Write what groups of campaigns say together, and tell everybody of each campaign, ourselves first."""

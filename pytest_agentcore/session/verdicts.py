@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -15,7 +15,8 @@ import pytest
 import pytest_agentcore
 from pytest_agentcore.checks.ask import COLOUR, describe, is_rejection
 from pytest_agentcore.errors import InfrastructureError, is_foreign
-from pytest_agentcore.pack.csv import to_milliseconds
+from pytest_agentcore.pack.csv import to_milliseconds, to_ratio
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.redact import Secrets
 from pytest_agentcore.session.items import task_of
@@ -218,6 +219,27 @@ def properties(result: TrialResult) -> list[tuple[str, str]]:
     values = {name: getattr(result, name) for name in _PROPERTIES}
     values |= {"seconds": to_milliseconds(result.seconds), "transcript": address_of(result, result.turns)}
     return [(name, for_xml("" if value is None else str(value))) for name, value in values.items()]
+
+
+def suite_properties(campaigns: Mapping[str, Campaign]) -> list[tuple[str, str]]:
+    """Describe each campaign for the suite of junit's XML; of several, each name begins with the campaign's label."""
+    described = []
+    for label, campaign in campaigns.items():
+        manifest, figures, prefix = campaign.manifest, campaign.figures, f"{label}." if len(campaigns) > 1 else ""
+        rates, likely = figures.overall.rates, figures.same_tasks
+        numbers = {"raw": rates.raw, "effective": rates.effective}
+        numbers |= {"interval_low": likely.low, "interval_high": likely.high} if likely else {}
+        values = {
+            "campaign": campaign.folder.id,
+            "model": manifest.model,
+            "policy": manifest.policy,
+            "suite": manifest.suite.title,
+            "suite_digest": manifest.suite.digest,
+            **{name: getattr(rates, name) for name in ("planned", "scored", "passed")},
+            **{name: "" if value is None else to_ratio(value) for name, value in numbers.items()},
+        }
+        described += [(prefix + name, for_xml(str(value))) for name, value in values.items()]
+    return described
 
 
 def relative_to(path: Path, here: Path) -> Path:

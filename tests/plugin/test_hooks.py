@@ -361,7 +361,6 @@ def test_plugins_of_every_process_are_no_reason_to_warn(
 ) -> None:
     """A plugin of the command line, and an object that a conftest registers, whose name is another in each process."""
     pytester.makepyfile(their_plugin=TELL)
-    monkeypatch.syspath_prepend(pytester.path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(pytester.path), os.environ.get("PYTHONPATH", "")]))
     pytester.makeconftest(
         """
@@ -372,7 +371,7 @@ def test_plugins_of_every_process_are_no_reason_to_warn(
             config.pluginmanager.register(Listener())
         """
     )
-    result = pytester.runpytest("-p", "their_plugin", "--model=oracle", "--runs=1", *words, suite)
+    result = pytester.runpytest_subprocess("-p", "their_plugin", "-s", "--model=oracle", "--runs=1", *words, suite)
     result.stdout.fnmatch_lines_random([f"*heard of {task}*" for task in TASKS])
     result.stdout.no_fnmatch_line("*is not called*")
 
