@@ -339,6 +339,7 @@ def test_a_hook_that_breaks_at_the_end_is_said_and_loses_nothing(
 def test_a_conftest_that_only_workers_load_is_named(
     pytester: pytest.Pytester, suite: Path, place: str, words: tuple[str, ...]
 ) -> None:
+    (suite / "suite.toml").write_text('title = "tiny"')
     home = pytester.path / place
     home.mkdir(parents=True, exist_ok=True)
     (suite / "test_task_02_count.py").rename(home / "test_task_02_count.py")
