@@ -29,7 +29,7 @@ $(READY): pyproject.toml
 
 demo: setup ## Run the ten tasks once on the embedded model
 	@if said=$$($(BIN)/agentcore sandbox); then sandbox=bubblewrap; else sandbox=process; \
-	  echo "==> $$(echo "$$said" | tail -n 1)"; echo "==> going on with --sandbox process, which confines less (docs/sandbox.md)"; fi; \
+	  printf "==> %s\n" "$$(printf %s "$$said" | tail -n 1)"; echo "==> going on with --sandbox process, which confines less (docs/sandbox.md)"; fi; \
 	echo "==> pytest --model smollm2-135m --runs 1 --sandbox $$sandbox"; \
 	$(BIN)/python -m pytest --model smollm2-135m --runs 1 --sandbox $$sandbox; code=$$?; \
 	if [ $$code -gt 1 ]; then exit $$code; fi; \
