@@ -18,7 +18,7 @@ def options() -> str:
     for option in OPTIONS:
         bare = [f"`--{option.name}`"] if option.bare else []
         ini = f"`{option.dest}`" if option.ini else ""
-        default = "" if option.default in (None, False, ()) else f"`{option.default}`"
+        default = f"`{option.shown}`" if option.shown else ""
         spellings = ", ".join([*bare, f"`--agentcore-{option.name}`"])
         meaning = option.help.replace("|", "\\|").replace("=PATH", "`=PATH`").replace("=DIR", "`=DIR`")
         rows.append(f"| {spellings} | {ini} | {_values(option)} | {default} | {meaning} |")

@@ -61,6 +61,7 @@ class Option(Generic[Value]):
         least: the smallest value.
         most: the greatest value.
         or_zero: 0 is taken too, though it is less than the least.
+        or_auto: `auto` is taken too, and is the default: the value is None, and what comes of it is decided later.
         metavar: stands for the value in `--help`, where its kind does not say enough.
     """
 
@@ -81,6 +82,7 @@ class Option(Generic[Value]):
         least: float | None = None,
         most: float | None = None,
         or_zero: bool = False,
+        or_auto: bool = False,
         metavar: str = "",
     ) -> None:
         unset = () if listed else False if kind is bool else None
@@ -89,7 +91,8 @@ class Option(Generic[Value]):
         self.repeatable, self.listed, self.pairs = repeatable or pairs, listed, pairs
         usual = "KEY=VALUE" if pairs else "DIR" if path else "N" if kind is int else "SECONDS" if kind is float else ""
         self.metavar = metavar or usual
-        self.choices, self.least, self.most, self.or_zero = choices, least, most, or_zero
+        self.choices, self.least, self.most = choices, least, most
+        self.or_zero, self.or_auto = or_zero, or_auto
 
     def __set_name__(self, owner: type[Settings], attribute: str) -> None:
         self.attribute = attribute
@@ -104,12 +107,17 @@ class Option(Generic[Value]):
         """Register under the given spellings. Unset stays None, so that ini and registry can speak."""
         action = "store_true" if self.kind is bool else "append" if self.repeatable else "store"
         extra: dict[str, Any] = {} if self.kind is bool else {"metavar": self.metavar or None, "type": str}
-        if self.kind in (int, float) and not self.listed:
+        if self.kind in (int, float) and not (self.listed or self.or_auto):
             extra["type"] = self.kind
         elif self.choices and not self.listed:
             extra["choices"] = self.choices
-        default = f" (default: {self.default})" if self.default not in (None, False, ()) else ""
+        default = f" (default: {self.shown})" if self.shown else ""
         add(*spellings, dest=self.dest, action=action, default=None, help=self.help + default, **extra)
+
+    @property
+    def shown(self) -> str:
+        """The default, where it says something."""
+        return "auto" if self.or_auto else "" if self.default in (None, False, ()) else str(self.default)
 
     @overload
     def __get__(self, settings: None, owner: type[Settings]) -> Self: ...
@@ -242,7 +250,15 @@ class Settings:
         "environment variable that holds the endpoint's key (default: OPENAI_API_KEY, to https addresses only)",
         metavar="NAME",
     )
-    parallel: Option[int] = Option("trials at a time, started in order", int, default=1, bare=True, least=1)
+    parallel: Option[int | None] = Option(
+        "trials at a time, started in order; auto is 1, but for a model in this process as many as memory holds, at "
+        "most 8 on a GPU and 4 on a CPU",
+        int,
+        bare=True,
+        least=1,
+        or_auto=True,
+        metavar="N|auto",
+    )
     reconnect_timeout: Option[float] = Option(
         "how long a backend that went away is waited for", float, default=300.0, least=0, most=LONGEST
     )

@@ -67,10 +67,13 @@ def _value(option: Option[Any], raw: Any) -> Any:
 def _one_value(option: Option[Any], raw: Any) -> Any:
     if option.choices and raw not in option.choices:
         raise UsageError(f"{option.dest} {raw!r}: is no choice; {instead(str(raw), option.choices)}")
+    if option.or_auto and raw == "auto":
+        return None
     try:
         value: Any = option.kind(raw)
     except ValueError as error:
         word = "a whole number" if option.kind is int else "a number" if option.kind is float else str(error)
+        word += " or auto" if option.or_auto else ""
         raise UsageError(
             f"{option.dest if option.ini else f'--agentcore-{option.name}'} {raw!r}: must be {word}"
         ) from None
@@ -100,6 +103,11 @@ class Setup:
     def slug(self) -> str:
         """Names the model in folders and results."""
         return self.entry.slug
+
+    @property
+    def rows(self) -> int | None:
+        """Conversations that are decoded together; None where that is no business of this process."""
+        return self.engine.rows if isinstance(self.engine, EngineSettings) and self.entry.backend == LLAMA else None
 
     @property
     def grouped(self) -> bool:
@@ -182,6 +190,8 @@ def _settle(
     own, other = kinds[::-1] if entry.backend == ENDPOINT else kinds
     foreign = settings_of(other).keys() - settings_of(own).keys() if len(settings.models) > 1 else set()
     engine = read_settings(own, {key: value for key, value in settings.engine.items() if key not in foreign})
+    if isinstance(engine, EngineSettings) and entry.backend == LLAMA and settings.parallel:
+        engine = replace(engine, rows=settings.parallel)
     for key in settings.sampling:
         if key in entry.not_sent:
             raise UsageError(

@@ -94,6 +94,7 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "seed", str(manifest.seed)
     yield "device", _known(backend, "device")
     yield "parallel", str(manifest.parallel)
+    yield "rows", str(manifest.rows or "-")
 
 
 def _known(facts: Mapping[str, Any], *names: str) -> str:
@@ -144,7 +145,7 @@ class Comparison:
 
 
 OUTSIDE = (
-    *("model", "file", "model's content", "seed", "device", "backend", "parallel"),
+    *("model", "file", "model's content", "seed", "device", "backend", "parallel", "rows"),
     *(f"engine {name}" for name in ("threads", "threads_batch", "n_gpu_layers", "main_gpu", "mmap", "mlock")),
 )
 """Conditions that are the question itself or, for verdicts, of no account."""

@@ -119,7 +119,7 @@ class Backend(Protocol):
     name: str
     """`llama_cpp`, `scripted`, …"""
     slots: int
-    """Conversations at once; in-process 1."""
+    """Conversations at once."""
 
     def complete(self, request: Request) -> Reply:
         """One assistant turn, blocking.
@@ -142,6 +142,14 @@ class ChecksRoom(Protocol):
 
     def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
         """Raise UsageError when a task's first prompt leaves no room for a reply."""
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """A backend that keeps a place for every trial until it hears that the trial is over."""
+
+    def release(self, trial: TrialKey) -> None:
+        """Give a trial's place to others: it asks for no further reply."""
 
 
 @runtime_checkable

@@ -42,6 +42,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "seed": manifest.seed,
         # as it was asked for; what the backend chose by itself follows from the model
         **{word: str(manifest.engine.get(key, "default")).lower() for key, word in _ENGINE.items()},
+        "rows": manifest.rows,
         "context load": manifest.context_load,
         **{f"limit of {name}": float(value) for name, value in manifest.budget.items()},
         "sandbox": manifest.sandbox.get("name"),
@@ -52,6 +53,8 @@ def identity(manifest: Manifest) -> dict[str, Any]:
 def differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
     """A line for each part of the identity that differs, as `name: old → new`; none for one and the same experiment."""
     was, is_now = identity(old), identity(new)
+    if new.rows is None:  # it takes as many as it is given
+        del was["rows"], is_now["rows"]
     return _differences(was, is_now, dict.fromkeys([*was, *is_now]))
 
 

@@ -153,6 +153,11 @@ class Manifest:
     """Folder of the group: campaigns of one model that were run side by side; empty for a campaign of its own."""
     parallel: int = 1
     """Trials that ran at the same time at most; with more than one their seconds are not comparable."""
+    rows: int | None = None
+    """Conversations that a model in this process decodes together, whether as many were live or not: replies depend on
+    how many rows there are. None for other backends, and while it is still to be decided."""
+    rows_reason: str = ""
+    """Why as many."""
     predictions: Mapping[str, Any] | None = None
     """None: none were filed. Else digest and commit of the file, see docs/predictions.md."""
     started: str

@@ -61,6 +61,10 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     system = named(machine, "system", "release", "architecture", "processor")
     system += [count(int(machine.get("processors") or 0), "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""]
     yield _stated("machine", joined([*system, f"Python {machine.get('python')}"]), "machine")
+    if manifest.rows:
+        together = count(manifest.rows, "conversation") + " decoded together"
+        why = f"({manifest.rows_reason})" if manifest.rows_reason else ""
+        yield _stated("rows", joined([f"{together} {why}".strip(), *named(backend, "batching")]), "rows")
     if manifest.parallel > 1:
         yield _stated("parallel", f"{manifest.parallel} trials at a time", "parallel")
     if manifest.resumed:

@@ -51,6 +51,7 @@ def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "
         "model": joined([manifest.model, *file, f"context {context}" if context else ""]),
         "device": known["device"],
         "policy": joined([known["policy"], load]),
+        "rows": known.get("rows", ""),
         "preflight": known.get("preflight", ""),
         "sandbox": known["sandbox"],
         "plan": joined([known["plan"], known["budget"]]),

@@ -13,7 +13,6 @@ import pytest
 
 from pytest_agentcore.analysis.compare import check_comparable
 from pytest_agentcore.analysis.gate import Gate
-from pytest_agentcore.catalogue.entry import LLAMA
 from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.console import make_readable
@@ -53,8 +52,8 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
     elif given := config.workerinput.get(WORKER_INPUT):
         experiment = _experiment(config, Settings(given["settings"]).replace(sandbox=given["sandbox"]))
         take_over(experiment, given)
-        models = Models(experiment, conversations=1)
-        executor = InProcess(models.run, lambda _key, _turn: None, 1)
+        models = Models(experiment, one_at_a_time=True)
+        executor = InProcess(models.run, lambda _key, _turn: None)
         config.pluginmanager.register(CampaignSession(config, experiment, models, executor, None), ACTIVE)
 
 
@@ -80,12 +79,6 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     gate = Gate.parse(settings.min_pass_rate)
     asked = _path_of(config, "predictions", settings.predictions) if settings.predictions else None
     filed = find_predictions(asked, config.rootpath, suite, setups)
-    in_process = [setup.slug for setup in setups if setup.entry.backend == LLAMA]
-    if settings.parallel > 1 and in_process and not workers:
-        raise UsageError(
-            f"--agentcore-parallel {settings.parallel}: {in_process[0]} runs in this process and takes one "
-            "conversation at a time; leave the option out, or serve the model and give --agentcore-base-url"
-        )
     baseline, refusal = None, ""
     if settings.baseline is not None:
         path = _path_of(config, "baseline", settings.baseline)
@@ -116,12 +109,11 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     recording = Recording(experiment, asked_for, results, filed)
 
     # The parts: what shows and gates, what runs trials, and the plugin object that calls them in their order.
-    screen = Screen(config, recording, at_once=workers or settings.parallel)
+    screen = Screen(config, recording, at_once=workers or 1)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
     gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
-    conversations = 1 if workers else settings.parallel
-    models = Models(experiment, conversations)
-    executor = InProcess(models.run, screen.on_turn, conversations)
+    models = Models(experiment, one_at_a_time=bool(workers))
+    executor = InProcess(models.run, screen.on_turn)
     controller = Controller(recording, screen, gates)
     config.pluginmanager.register(CampaignSession(config, experiment, models, executor, controller), ACTIVE)
     if workers:

@@ -11,7 +11,7 @@ from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import FileIO
 from math import inf
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentcore.backends.base import BackendFactory
+from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.errors import UsageError, is_foreign
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder
@@ -187,6 +188,12 @@ class Experiment:
     def tools(self) -> Mapping[str, Tool]:
         """By name; they grow while tasks are collected, with the conftests that pytest loads."""
         return self.registered.tools
+
+    def decode_together(self, label: str, rows: int | None) -> None:
+        """Settle how many conversations a campaign's model decodes together; None where that is not ours to say."""
+        setup = self.setups[label]
+        if rows and isinstance(setup.engine, EngineSettings):
+            self.setups[label] = replace(setup, engine=replace(setup.engine, rows=rows))
 
     def know(self, label: str, results: Iterable[TrialResult]) -> None:
         """Take over what earlier processes recorded in a campaign: what is scored is not run again."""

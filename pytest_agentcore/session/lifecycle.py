@@ -169,6 +169,7 @@ class CampaignSession:
                 recording.choose((line[0] for line in self._plan), self._plan)
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check(to_run)
+                self.controller.screen.at_once = max(map(models.at_once, to_run), default=1)
                 for first in to_run[:1]:
                     models.open(first)
                 with record_errors():

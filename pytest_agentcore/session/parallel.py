@@ -23,7 +23,10 @@ Run = Callable[[Job, threading.Event, OnTurn], Finished]
 
 
 class Executor(Protocol):
-    """Runs trials. Nothing above it knows how many at a time, on which threads, or on which machine."""
+    """Runs trials. Nothing above it knows on which threads, or on which machine."""
+
+    at_once: int
+    """How many trials may run at the same time. Set while nothing is submitted."""
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Trials that are going to be asked for, in this order; an executor may begin them at once."""
@@ -55,9 +58,9 @@ class InProcess:
     Where it is one at a time nothing runs ahead: each runs when it is asked for, in the thread that asks.
     """
 
-    def __init__(self, run: Run, on_turn: OnTurn, most: int) -> None:
+    def __init__(self, run: Run, on_turn: OnTurn, at_once: int = 1) -> None:
         """Run at most so many at a time by `run`; `on_turn` is told by the thread that asks for results alone."""
-        self._run, self._on_turn, self._most = run, on_turn, most
+        self._run, self._on_turn, self.at_once = run, on_turn, at_once
         self._turns: SimpleQueue[tuple[TrialKey, int]] = SimpleQueue()
         self._pool: ThreadPoolExecutor | None = None
         # removing folders takes longer than judging: it is done while the next trial is judged
@@ -66,9 +69,9 @@ class InProcess:
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue them; the first begin at once."""
-        if self._most == 1:
+        if self.at_once == 1:
             return
-        self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="agentcore-trial")
+        self._pool = self._pool or ThreadPoolExecutor(self.at_once, thread_name_prefix="agentcore-trial")
         self._cleaner = self._cleaner or ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
 
         def note(key: TrialKey, turn: int) -> None:  # for the thread that waits: no other may write to the terminal

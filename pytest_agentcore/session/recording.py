@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore import __version__
-from pytest_agentcore.catalogue.entry import settings_of
+from pytest_agentcore.backends.llama.fit import choose_rows
+from pytest_agentcore.backends.llama.gguf import check_model
+from pytest_agentcore.catalogue.entry import EngineSettings, settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError, instead
 from pytest_agentcore.pack.folder import GroupFolder, dated_name, make_first_free
@@ -199,6 +202,25 @@ class Recording:
             self.choices = choose(self._results, self._wanted)
         for label, choice in self.choices.items():
             self._experiment.know(label, choice.earlier.results if choice.earlier else ())
+        self._settle_rows(plan)
+
+    def _settle_rows(self, plan: Sequence[PlanLine]) -> None:
+        """Decide how many conversations each model in this process decodes together, and write down why."""
+        setups, trials = dict(self._experiment.setups), Counter(line[0] for line in plan)
+        for label, wanted in self._wanted.items():
+            setup, earlier = setups[label], self.choices[label].earlier
+            if setup.rows is None or not isinstance(setup.engine, EngineSettings) or setup.entry.path is None:
+                continue
+            rows, why = setup.rows, "as asked"
+            if earlier:
+                rows, why = earlier.manifest.rows or 1, earlier.manifest.rows_reason
+            elif wanted.rows is None and not plan:
+                why = "auto: workers of pytest-xdist run one trial each"
+            elif wanted.rows is None:  # campaigns of one model share what is loaded, and its rows
+                together = sum(trials[other] for other in trials if setups[other].same_model(setup))
+                rows, why = choose_rows(check_model(setup.entry.path), setup.engine, together)
+            self._wanted[label] = replace(wanted, rows=rows, rows_reason=why)
+            self._experiment.decode_together(label, rows)
 
     def _manifest(self, setup: Setup, plan: Sequence[PlanLine]) -> Manifest:
         """Make the manifest before anything is loaded: of a model's file that is all that is known."""
@@ -230,6 +252,7 @@ class Recording:
             shard=Shard(number=settings.shard[0], of=settings.shard[1]) if settings.shard else None,
             engine={key: value for key, value in settings.engine.items() if key in settings_of(type(setup.engine))},
             group=setup.slug if setup.grouped else "",
+            rows=setup.rows if settings.parallel else None,
             # without prices an endpoint's costs are not known, and nothing is paid for what runs here
             prices=entry.prices or (None if entry.base_url else Prices()),
             predictions=filed.filing if filed and is_predicted else None,

@@ -83,7 +83,7 @@ class Screen:
 
     def __init__(self, config: pytest.Config, recording: Recording, at_once: int) -> None:
         """Show what is recorded; `at_once` trials may run at the same time."""
-        self._config, self._recording, self._at_once = config, recording, at_once
+        self._config, self._recording, self.at_once = config, recording, at_once
         self._began = self._plain = time.monotonic()
         self._seconds: list[float] = []
         self._has_line = False
@@ -132,7 +132,7 @@ class Screen:
             done=done,
             planned=planned,
             elapsed=now - self._began,
-            remaining=remaining_seconds(self._seconds, planned - done, at_once=self._at_once),
+            remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once),
         )
         if not is_live:
             self._plain = now

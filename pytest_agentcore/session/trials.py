@@ -17,7 +17,7 @@ from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_l
 from pytest_agentcore.agent.loop import Asking, mix_seed, opening, run_model
 from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
-from pytest_agentcore.backends.base import Backend, ChecksRoom
+from pytest_agentcore.backends.base import Backend, ChecksRoom, Leases
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
@@ -47,9 +47,9 @@ _suite_of = cache(Suite.of)
 class Models:
     """Owns the model that is loaded in this process, one at most, and runs jobs with it."""
 
-    def __init__(self, experiment: Experiment, conversations: int) -> None:
-        """Load nothing yet; a model must take so many conversations at the same time."""
-        self._experiment, self._conversations = experiment, conversations
+    def __init__(self, experiment: Experiment, *, one_at_a_time: bool = False) -> None:
+        """Load nothing yet; workers of pytest-xdist run one trial at a time, whatever is asked for."""
+        self._experiment, self._one_at_a_time = experiment, one_at_a_time
         self._setups = experiment.setups
         self._loaded: tuple[Setup, Backend | None] | None = None
         self._retries: dict[str, Retries] = {}
@@ -62,6 +62,11 @@ class Models:
         """The descriptions that opened models gave of themselves, by label."""
         self.broken: list[str] = []
         """Sentences about backends that broke where no trial can bear it."""
+
+    def at_once(self, label: str) -> int:
+        """How many trials of a campaign run at the same time in this process."""
+        setup = self._setups[label]
+        return 1 if self._one_at_a_time else setup.rows or self._experiment.settings.parallel or 1
 
     def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
         """Put the files of these campaigns' models on this machine, and look at those that came."""
@@ -115,11 +120,9 @@ class Models:
         named = isinstance(getattr(backend, "name", None), str) and isinstance(getattr(backend, "slots", None), int)
         if not named or not all(callable(getattr(backend, name, None)) for name in ("complete", "describe", "close")):
             raise TypeError(f"{backend!r:.80} is no backend: it needs name, slots, complete, describe and close")
-        if self._conversations > backend.slots:
+        if (wanted := self.at_once(setup.label)) > backend.slots:
             backend.close()
-            raise UsageError(
-                f"--agentcore-parallel {self._conversations}: {setup.slug} takes {backend.slots} at a time at most"
-            )
+            raise UsageError(f"--agentcore-parallel {wanted}: {setup.slug} takes {backend.slots} at a time at most")
         self._loaded = setup, backend
         mine = [other for other in self._setups.values() if other.same_model(setup)]
         for other in mine:
@@ -183,6 +186,8 @@ class Models:
 
         with self._experiment.spans.running(job.key):
             finished = run_trial(job, agent, folder, cancel)
+        if isinstance(backend, Leases):
+            backend.release(job.key)
         root, attempt = finished.frozen.workspace.root, finished.attempt.id
         try:
             pack(root, folder.workspace(attempt))
@@ -243,6 +248,7 @@ class Trials:
             self.abandon()  # what still runs would ask the model that is closed now
             self._models.open(setup.label)
             self._handed_over = setup
+            self._executor.at_once = self._models.at_once(setup.label)
             left = {key: item for key, item in self._plan.items() if key not in self._experiment.recorded}
             same = {label for label, other in self._experiment.setups.items() if other.same_model(setup)}
             self._executor.submit(self._job(each, item) for each, item in left.items() if each.model in same)

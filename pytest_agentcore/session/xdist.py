@@ -70,6 +70,7 @@ class Distributing:
             "sandbox": experiment.sandbox.name,
             "continued": sorted({key.model for key in (*experiment.recorded, *experiment.attempts)}),
             "attempts": {astuple(key): count for key, count in experiment.attempts.items()},
+            "rows": {label: setup.rows for label, setup in experiment.setups.items()},
             "picked": [astuple(key) for key in experiment.picked],
         }
 
@@ -116,4 +117,6 @@ def take_over(experiment: Experiment, given: Mapping[str, Any]) -> None:
     for label in given["continued"]:
         experiment.know(label, read_results(experiment.folders[label]))
     experiment.attempts |= {TrialKey(*key): count for key, count in given["attempts"].items()}
+    for label, rows in given["rows"].items():
+        experiment.decode_together(label, rows)
     experiment.picked = {TrialKey(*key) for key in given["picked"]}

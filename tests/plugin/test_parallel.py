@@ -222,7 +222,7 @@ def test_a_campaign_that_is_ended_takes_along_what_was_started_ahead(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--model=smollm2-135m", "--parallel=2"), "*smollm2-135m runs in this process and takes one conversation*"),
+        (("--model=oracle", "--parallel=some"), "*agentcore_parallel 'some': must be a whole number or auto*"),
         (("--model=scripted:bot.json", "--parallel=17"), "*--agentcore-parallel 17: bot takes 16 at a time at most*"),
         (("--model=oracle", "--parallel=0"), "*--agentcore-parallel 0: must be at least 1*"),
     ],

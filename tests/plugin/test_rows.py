@@ -1,0 +1,66 @@
+"""`--parallel` over a model in this process: as many conversations as rows, and not one token changed by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import campaign, result_lines
+
+pytestmark = pytest.mark.model
+SMALL = (
+    *("--model=smollm2-135m", "--tool-calls=constrained", "--agentcore-preflight=off", "--runs=2"),
+    *("--agentcore-engine=threads=1", "--agentcore-engine=n_ctx=1024"),
+    *("--agentcore-max-turns=2", "--agentcore-reply-tokens=12"),
+)
+
+
+def run(pytester: pytest.Pytester, results: str, *words: str | Path) -> pytest.RunResult:
+    return pytester.runpytest_subprocess(*SMALL, f"--results={results}", *words)
+
+
+def manifest(pytester: pytest.Pytester, results: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((campaign(pytester, results) / "manifest.json").read_bytes())
+    return read
+
+
+def digests(pytester: pytest.Pytester, results: str) -> dict[tuple[str, int], str]:
+    return {(line["task"], line["run"]): line["replies_digest"] for line in result_lines(campaign(pytester, results))}
+
+
+def test_replies_are_those_of_the_trial_and_the_rows(pytester: pytest.Pytester, suite: Path) -> None:
+    # auto: four trials, four rows; all at once
+    result = run(pytester, "all", suite)
+    result.assert_outcomes(failed=4)
+    result.stdout.fnmatch_lines(["rows  * 4 conversations decoded together (auto: as many as trials)*"])
+    all_at_once = digests(pytester, "all")
+    assert len(all_at_once) == 4
+    said = manifest(pytester, "all")
+    assert (said["rows"], said["rows_reason"]) == (4, "auto: as many as trials")
+    assert said["parallel"] > 1
+
+    # an explicit number is so many rows, however few trials there are
+    run(pytester, "one", "--parallel=4", "-k", "task_02 and run2", suite).assert_outcomes(failed=1, deselected=3)
+    assert manifest(pytester, "one")["rows"] == 4
+    ((key, alone),) = digests(pytester, "one").items()
+    assert all_at_once[key] == alone
+
+    # what is left of a campaign is continued with the rows that it has
+    run(pytester, "cut", "--maxfail=1", suite)
+    assert len(digests(pytester, "cut")) == 1
+    run(pytester, "cut", suite).assert_outcomes(failed=4)
+    assert digests(pytester, "cut") == all_at_once
+    assert manifest(pytester, "cut")["resumed"]
+
+    # another number of rows is another experiment
+    result = run(pytester, "cut", "--parallel=2", f"--agentcore-resume={campaign(pytester, 'cut')}", suite)
+    result.stderr.fnmatch_lines(["*cannot be resumed*rows: 4 → 2"])
+
+
+def test_rows_that_memory_does_not_hold_are_refused_with_what_does(pytester: pytest.Pytester, suite: Path) -> None:
+    result = run(pytester, "none", "--parallel=900000", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*900000 KV caches for n_ctx=1024 need *what fits: --agentcore-parallel=*"])
+    assert not (pytester.path / "none").exists()
