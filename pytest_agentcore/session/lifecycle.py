@@ -130,6 +130,13 @@ class CampaignSession:
         check_declared(self._experiment, collector, name, obj, made)
         return made
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Take secrets out of what pytest says of a module that cannot be collected."""
+        report = yield
+        hide_secrets(report, self.config, self._secrets)
+        return report
+
     @pytest.hookimpl(trylast=True)  # whatever others sort: trials of a model stay together, or it is loaded twice
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Pick and order the trials."""
@@ -239,7 +246,7 @@ class CampaignSession:
         report = yield
         recorded = self._experiment.recorded.get(key) if key else None
         if key and finished and not finished.attempt.verdict:
-            if result := judge(report, call, item):
+            if result := judge(report, call, item, self._secrets):
                 self._experiment.settle(key, result)
                 self._breaker.count(key.model, result)
                 setattr(report, SPAN, self._experiment.spans.of(key))

@@ -126,7 +126,7 @@ def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
         entry = entry.tb_next
 
 
-def hide_secrets(report: pytest.TestReport, config: pytest.Config, secrets: Secrets) -> None:
+def hide_secrets(report: pytest.TestReport | pytest.CollectReport, config: pytest.Config, secrets: Secrets) -> None:
     """Take secrets out of a failure's text, where `--showlocals` or a checker's own values have put them."""
     if report.failed and secrets:
         shown = config.hook.pytest_report_to_serializable(config=config, report=report)
@@ -135,7 +135,9 @@ def hide_secrets(report: pytest.TestReport, config: pytest.Config, secrets: Secr
             report.longrepr, report.sections = made.longrepr, made.sections
 
 
-def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item) -> TrialResult | None:
+def judge(
+    report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, secrets: Secrets
+) -> TrialResult | None:
     """Judge a trial in the phase that decides, put the verdict on its report and return it; None in another phase.
 
     An assertion is the model's failure, and a checker that raises anything else is broken.
@@ -164,7 +166,7 @@ def judge(report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.I
         if finished.signal:
             result = finished.interrupt()
         else:
-            result = finished.judge(None if cause else error is None, detail, cause)
+            result = finished.judge(None if cause else error is None, secrets.hide(detail), cause)
     put_properties(item, attach(result, report, item.config))
     return result
 

@@ -61,6 +61,8 @@ class FaultServer:
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """What stood in each request's `Authorization`."""
     times: list[float] = field(default_factory=list)
     """When each came, on the monotonic clock."""
     most_at_once: int = 0
@@ -186,6 +188,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.state.paths.append(self.path)
+        self.state.keys.append(self.headers.get("Authorization", ""))
         with self.state.counted(request):
             fault = self.state.next_fault()
             if fault and fault(self, request):
