@@ -80,10 +80,9 @@ class StreamedCall:
             yield arguments.removeprefix(known)
 
     def starts_anew(self, arguments: str) -> bool:
-        """Whether further arguments begin an object though the one that came is whole."""
-        if not arguments.lstrip().startswith("{") or not self.arguments.rstrip().endswith("}"):
-            return False
-        return self.read() is not None
+        """Whether further arguments begin an object, or one in a string, though what came is whole."""
+        begins = arguments.lstrip().startswith(("{", '"'))
+        return begins and self.arguments.rstrip().endswith(("}", '"')) and self.read() is not None
 
 
 def _value(text: str, depth: int = 0) -> Any:
@@ -125,6 +124,8 @@ class StreamedCalls:
         self._tools = tools
         self.begun: list[StreamedCall] = []
         self._open: dict[str, StreamedCall] = {}
+        self._torn = ""
+        """The name of a call that may have got a part of another one's."""
 
     def __len__(self) -> int:
         return len(self.begun)
@@ -174,6 +175,10 @@ class StreamedCalls:
         if index is not None and (found := self._open.get(_key(index))):
             return found
         found = next((call for call in reversed(self.begun) if call_id and call.id == call_id), None)
+        if found is None and not name and len(self._open) > 1:
+            # calls that take turns are told apart by their index alone
+            unfinished = [call for call in self._open.values() if call.read() is None or not call.pieces]
+            self._torn = self._torn or (unfinished[0].name if len(unfinished) > 1 else "")
         if index is None or not name or (found and found.read() is None):
             return found or (self.begun[-1] if self.begun else None)
         return None
@@ -193,6 +198,7 @@ class StreamedCalls:
             return not longer
         if other_id and name == call.name:
             # vLLM has given every part an id of its own: that of an unfinished call is no other call's
+            self._torn = self._torn or ("" if begun else name)
             unfinished = begun and call.read() is None
             if unfinished and arguments.lstrip().startswith("{"):
                 call.odd = "another call begins before the end of its arguments"
@@ -205,17 +211,20 @@ class StreamedCalls:
         Raises:
             EndpointFault: some can be read in several ways, or in none because of the way in which they came.
         """
+        if self._torn:
+            raise _unreadable(self._torn, "it cannot be told from another one")
         kept: list[StreamedCall] = []
         for call in self.begun:
             value, before = call.read(), call.again
+            place = len(kept)
             if before and value is not None and before.read() in (value, {}):
                 if not (call.id and call.id == before.id):
                     raise _unreadable(call.name, "it can be read as one call or as two")
-                kept.remove(before)  # the whole call has come once more
+                place = kept.index(before)  # the whole call has come once more
             if value is None and call.odd:
                 raise _unreadable(call.name, call.odd)
             call.name = self._tool_of(call.name)
-            kept.append(call)
+            kept[place : place + 1] = [call]
         return kept
 
     def _tool_of(self, name: str) -> str:
