@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import traceback
 import uuid
@@ -139,9 +138,9 @@ class Finished:
 
     def interrupt(self) -> TrialResult:
         """The result of a trial that was stopped from outside, also while its checker was at work."""
-        if self.attempt.stop_reason is StopReason.interrupted:
-            return self.judge(None)
         words = words_of(self.signal) if self.signal else "interrupted"
+        if self.attempt.stop_reason is StopReason.interrupted:
+            return self.judge(None, words if self.signal else "")
         return self.judge(None, f"{words} before its checker had spoken", Cause.interrupted)
 
     def close(self) -> None:
@@ -203,9 +202,8 @@ def run_attempt(
     try:
         home = Path(folders.enter_context(scratch("trial")))
         workspace = create_workspace(home / "live", instance.files)
-    except OSError as error:  # charged to the task where its own paths are at fault, and never to the model
-        cause = Cause.task_broken if error.errno in _FAULTY_PATH else None
-        broken = broken or SandboxError(f"the workspace cannot be written: {error}", cause)
+    except OSError as error:
+        broken = broken or SandboxError(f"the workspace cannot be written: {error}")
         workspace = workspace_in(home / "live")
     # The session takes down what happens, beginning with everything that decides what the agent meets.
     toolbox = Toolbox([job.tools[name] for name in job.task.tools], job.task.faults)
@@ -266,9 +264,6 @@ def run_attempt(
         record=record,
         folders=folders,
     )
-
-
-_FAULTY_PATH = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 
 def words_of(signal: BaseException) -> str:

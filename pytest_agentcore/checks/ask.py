@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import sys
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from enum import StrEnum
 import pytest
 
 from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.errors import InfrastructureError, UsageError, is_foreign
 from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.untrusted import clip
 
@@ -47,13 +49,35 @@ def one_line(words: str) -> str:
     return clip(" ".join(message.split()), SHOWN)
 
 
+def require_assertions() -> None:
+    """Refuse to judge where Python runs without assertions.
+
+    pytest keeps those of test modules that it rewrites, which `--assert=plain` leaves out, and never those of a module
+    that a checker imports: what such a checker says of a wrong answer is that it is right.
+
+    Raises:
+        UsageError: it does.
+    """
+    if sys.flags.optimize:
+        raise UsageError(
+            "Python runs without assertions here (-O or PYTHONOPTIMIZE), and a checker could let a wrong answer pass; "
+            "nothing is judged like that, run the same command without"
+        )
+
+
 def ask(task: Task, trial: Trial) -> Opinion:
-    """Ask the task's checker. Anything but an assertion (or `pytest.fail`) that it raises is a broken checker."""
+    """Ask the task's checker. Anything but an assertion (or `pytest.fail`) that it raises is a broken checker.
+
+    Raises:
+        InfrastructureError: it could not do its work, so that it has no opinion.
+    """
     try:
         task.refuse_verdict(task.checker(trial))  # type: ignore[func-returns-value]
-    except KeyboardInterrupt:
+    except InfrastructureError:
         raise
-    except BaseException as error:  # noqa: BLE001 - a checker may raise anything, and that is its answer
+    except BaseException as error:  # a checker may raise anything, and that is its answer
+        if is_foreign(error):
+            raise
         return Opinion(Said.rejected if is_rejection(error) else Said.broken, describe(task, error))
     return Opinion(Said.accepted)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_agentcore import __version__
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.ask import Said, ask
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import InfrastructureError, UsageError
 from pytest_agentcore.pack.manifest import Recheck, utc
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.record import CampaignRecord
@@ -79,7 +79,7 @@ def recheck(
         try:
             after = _judge_again(campaign, result, tasks, sandbox, doubted.get(result.attempt, ""))
             yield Rechecked(before=result, after=after)
-        except UsageError as error:
+        except (UsageError, InfrastructureError) as error:
             yield Rechecked(before=result, why=str(error))
 
 

@@ -116,7 +116,7 @@ class CampaignRecord:
         return self._campaign
 
     def add(self, result: TrialResult) -> None:
-        """Keep one result, which is on the disk when this returns; nothing, where the trial is scored already."""
+        """Keep one result, which is on the disk when this returns; nothing where it is scored or recorded already."""
         if self.refuse(result):
             return
         replaced = self._results.get(result.key)
@@ -125,12 +125,12 @@ class CampaignRecord:
             set_aside(self.folder, [self.folder.transcript(replaced.attempt)])
 
     def refuse(self, result: TrialResult) -> TrialResult | None:
-        """Give back the score that the trial has already, and put the attempt behind another one with the replaced.
+        """Give back what is recorded already, if that stands; the attempt behind another score goes to the replaced.
 
         A trial is scored once, whoever brings a second score: otherwise the better of two would count.
         """
         first = self._results.get(result.key)
-        if not first or not first.scored:
+        if not first or not (first.scored or first.attempt == result.attempt):
             return None
         if first.attempt != result.attempt:
             set_aside(self.folder, [self.folder.transcript(result.attempt)])

@@ -140,13 +140,15 @@ def open_attempts(folder: CampaignFolder) -> list[Attempt]:
     return sorted((attempt for attempt in attempts if attempt.verdict is None), key=lambda attempt: attempt.key)
 
 
-def judge_crashed(folder: CampaignFolder, attempt: Attempt, detail: str) -> TrialResult:
+def judge_crashed(
+    folder: CampaignFolder, attempt: Attempt, detail: str, cause: Cause = Cause.backend_crashed
+) -> TrialResult:
     """Close the transcript of a process that died, and say what is known of its trial.
 
     Raises:
         RecordError: the disk does not take the verdict.
     """
-    verdict, path = verdict_event(None, detail=detail, cause=Cause.backend_crashed), folder.transcript(attempt.id)
+    verdict, path = verdict_event(None, detail=detail, cause=cause), folder.transcript(attempt.id)
     drop_torn_line(path)
     with closing(TranscriptWriter(path)) as record:
         record(verdict)

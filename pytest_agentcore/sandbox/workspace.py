@@ -43,7 +43,7 @@ class Frozen:
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Why each name that is not in the copy was left out, by path: `a FIFO`, `a symbolic link` …"""
     digest: str = ""
-    """`content_digest` of the copy as it was written."""
+    """`content_digest` of the copy as it was written; empty where it could not be."""
 
 
 def create_workspace(folder: Path, files: Mapping[str, str | bytes] = {}) -> Workspace:

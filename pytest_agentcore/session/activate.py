@@ -15,6 +15,7 @@ from pytest_agentcore.analysis.compare import check_comparable
 from pytest_agentcore.analysis.gate import Gate
 from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
+from pytest_agentcore.checks.ask import require_assertions
 from pytest_agentcore.console import make_readable
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
@@ -58,6 +59,7 @@ def activate(config: pytest.Config, taken: Sequence[str]) -> None:
 
 
 def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[str]) -> None:
+    require_assertions()
     # What is run. Nothing is loaded, and nothing written; only what killed processes left behind is removed.
     sweep()
     workers = processes(config)

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import pytest
 
+from pytest_agentcore.checks.ask import require_assertions
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.plugin import EXAMINING
 from pytest_agentcore.session.experiment import RegisteredTools
@@ -50,8 +51,10 @@ def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
         work: gets what was collected; what it returns or raises comes out of here.
 
     Raises:
-        UsageError: a place is none of these or holds no test module, or pytest cannot begin to collect.
+        UsageError: a place is none of these or holds no test module, pytest cannot begin to collect, or Python runs
+            without assertions.
     """
+    require_assertions()
     paths = [Path(place).absolute() if Path(place).is_file() else find_suite(place) for place in places]
     session = _Session(paths, work)
     with _imports_forgotten(paths):

@@ -30,6 +30,7 @@ from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tools.base import Tool
 from pytest_agentcore.tools.toolbox import KnownTools
+from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 
@@ -176,7 +177,7 @@ class Experiment:
     folders: dict[str, CampaignFolder] = field(default_factory=dict)
     """By label; filled when the campaigns are opened."""
     recorded: dict[TrialKey, TrialResult] = field(default_factory=dict)
-    """Trials that are scored, by an earlier process or by this one: they are reported and not run."""
+    """Trials that are scored, by an earlier process or by this one, or were stopped: they are reported and not run."""
     attempts: dict[TrialKey, int] = field(default_factory=dict)
     """How many attempts were made at the others."""
     claims: Path | None = None
@@ -207,7 +208,7 @@ class Experiment:
         self.release()
         if self.claims is None:
             return False
-        path = self.claims / hashlib.sha256(str(key).encode()).hexdigest()
+        path = self._note_on(key)
         self._claim = open_to_append(path)
         fcntl.flock(self._claim, fcntl.LOCK_EX)
         left = [TrialResult.from_json(line) for line in read_lines(path)]
@@ -215,8 +216,22 @@ class Experiment:
             self._remember(key, result)
         return bool(left)
 
+    def limit(self, nodeid: str, seconds: float) -> None:
+        """Leave a note of when somebody is going to end this worker, which will not say so itself."""
+        if self.claims:
+            self._note_on(nodeid).write_text(str(time.time() + seconds))
+
+    def is_over(self, nodeid: str) -> bool:
+        """Tell whether a test's worker was still there at the limit it left a note of."""
+        note = self._note_on(nodeid)
+        return note.is_file() and time.time() >= float(note.read_text())
+
+    def _note_on(self, what: object) -> Path:
+        assert self.claims is not None
+        return self.claims / hashlib.sha256(str(what).encode()).hexdigest()
+
     def settle(self, key: TrialKey, result: TrialResult) -> None:
-        """Remember how a trial ended: once it is scored, whoever asks for it again gets this."""
+        """Remember how a trial ended: once it is scored or was stopped, whoever asks for it again gets this."""
         self._remember(key, result)
         if self._claim:
             append(self._claim, result.to_json())
@@ -229,7 +244,8 @@ class Experiment:
 
     def _remember(self, key: TrialKey, result: TrialResult) -> None:
         self.attempts[key] = max(result.attempts, self.attempts.get(key, 0))
-        if result.scored:
+        # what was stopped from outside would have all the time it wants if a plugin ran it once more
+        if result.scored or result.cause is Cause.interrupted:
             self.recorded.setdefault(key, result)
 
     def label_of(self, result: TrialResult) -> str:

@@ -19,6 +19,7 @@ import pytest_agentcore
 from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.checks.ask import require_assertions
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.manifest import PlannedTrial
@@ -55,7 +56,8 @@ from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 AGAIN = (
-    "{asker} asked again for trials that have a score: each kept it, and no model was asked; --runs=N makes more trials"
+    "{asker} asked again for trials that were over: each kept its first result, and no model was asked; "
+    "--runs=N makes more trials"
 )
 NEWS = "agentcore_news"
 """Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
@@ -93,6 +95,8 @@ class CampaignSession:
         """Once it is over."""
         self._asked: dict[TrialKey, pytest.Item] = {}
         """The test by which each trial was asked for last."""
+        self._stopped: dict[TrialKey, BaseException] = {}
+        """What stopped a trial from outside."""
         self._again: dict[TrialKey, str] = {}
         """Who asked for a scored trial once more; nothing where an earlier process had scored it."""
         self._told = -1
@@ -189,7 +193,7 @@ class CampaignSession:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Notice a trial that is asked for again, and pass over what belongs to a campaign that was ended.
 
-        Once it has a score it is never run again, whoever asks; without one, another attempt is made.
+        Once it has a score it is never run again, whoever asks; after an infrastructure error another attempt is made.
         """
         key = key_of(item)
         if key is None or runs_nothing(item.config):
@@ -204,6 +208,12 @@ class CampaignSession:
             self._breaker.pass_over(key.model)
         self._asked[key] = item
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:
+        """Note when the thread method of pytest-timeout is going to end this worker."""
+        if settings.method == "thread":
+            self._experiment.limit(item.nodeid, settings.timeout)
+
     def trial(self, item: pytest.Item) -> Trial:
         """Give the `trial` fixture its value: the finished trial, or None where no checker is going to look at it.
 
@@ -215,10 +225,18 @@ class CampaignSession:
         assert key is not None
         if finished := item.stash.get(FINISHED, None):  # somebody sets the test up once more before it is judged
             return finished.open()
+        if key in self._stopped:
+            raise self._stopped[key]
         try:
+            require_assertions()  # a worker may run another Python than the main process
             with record_errors() if self.controller else nullcontext():
                 return self._trials.ask(key, item)
-        except (UsageError, RecordError) as error:
+        except BaseException as error:
+            # who runs it again, without the limit that stopped it before it had begun, does not run it either
+            if is_foreign(error):
+                self._stopped[key] = error
+            if not isinstance(error, UsageError | RecordError):
+                raise
             if self.controller is None:  # xdist takes a worker that exits for a broken one, but listens to this
                 item.session.shouldstop = str(error)
                 pytest.fail(str(error), pytrace=False)

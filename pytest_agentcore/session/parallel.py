@@ -12,6 +12,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+import pytest
+
+from pytest_agentcore.errors import is_foreign
 from pytest_agentcore.runner import Finished, Job
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey
@@ -35,7 +38,7 @@ class Executor(Protocol):
         """The trial, finished: waited for, or run now where it was not submitted.
 
         Raises:
-            KeyboardInterrupt: the user stopped it, and nothing of it is worth keeping.
+            KeyboardInterrupt, or another foreign signal: it was stopped, and nothing of it is worth keeping.
         """
 
     def cancel(self, label: str) -> None:
@@ -95,10 +98,17 @@ class InProcess:
                             last = self._turns.get_nowait()
                     if last:
                         self._on_turn(*last)
-        except KeyboardInterrupt:
-            self._cancel(self._submitted)
-            # cut off it is recorded as interrupted; complete it is discarded, since nobody looks at it any more
-            if future.cancelled() or future.result().attempt.stop_reason is not StopReason.interrupted:
+        except BaseException as error:
+            if not is_foreign(error):
+                raise
+            ends_all = isinstance(error, KeyboardInterrupt | pytest.exit.Exception)
+            self._cancel(self._submitted if ends_all else [job.key])
+            if future.cancelled():
+                del self._submitted[job.key]
+                raise
+            # cut off it is recorded as interrupted; complete it is discarded where nobody looks at it any more
+            future.result().signal = error
+            if ends_all and future.result().attempt.stop_reason is not StopReason.interrupted:
                 raise
         finished = future.result()
         del self._submitted[job.key]

@@ -35,6 +35,7 @@ from pytest_agentcore.session.trials import PREFLIGHT
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
 from pytest_agentcore.trial.fold import read_attempt
+from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
 
 PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pytest-xdist")
@@ -341,7 +342,7 @@ class Recording:
         self._note_overlap(label)
 
     def refuse(self, result: TrialResult) -> TrialResult | None:
-        """Give back the score that the trial has already, if it has one."""
+        """Give back what is recorded of the trial already and stands, see `CampaignRecord.refuse`."""
         return self.records[self._experiment.label_of(result)].refuse(result)
 
     def warn(self, label: str, sentence: str) -> None:
@@ -352,7 +353,7 @@ class Recording:
         if sentence not in self.warned:
             self.warned.append(sentence)
 
-    def crashed(self, nodeid: str, detail: str) -> TrialResult | None:
+    def crashed(self, nodeid: str, detail: str, cause: Cause) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript.
 
         Where it died after the checker had spoken, that verdict stands, though no report has brought it.
@@ -363,7 +364,8 @@ class Recording:
                 events = [] if path.stem in cited else read_transcript(path)
                 if events and events[0].get("nodeid") == nodeid:
                     attempt = read_attempt(events)
-                    return attempt.result() if attempt.verdict else judge_crashed(record.folder, attempt, detail)
+                    judged = bool(attempt.verdict)
+                    return attempt.result() if judged else judge_crashed(record.folder, attempt, detail, cause)
         return None
 
     def note_overlaps(self) -> None:

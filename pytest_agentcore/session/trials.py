@@ -189,6 +189,8 @@ class Models:
         if isinstance(backend, Leases):
             backend.release(job.key)
         root, attempt = finished.frozen.workspace.root, finished.attempt.id
+        if not finished.frozen.digest:  # there is no whole copy
+            return finished
         try:
             pack(root, folder.workspace(attempt))
             if settings.keep_workspaces:

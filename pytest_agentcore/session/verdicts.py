@@ -177,6 +177,8 @@ def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest
     if report.when == "call":
         setattr(report, RECORDED, again)
         put_properties(item, [*attach(result, report, item.config), ("recorded", "true")])
+        if not result.scored:
+            report.when = "setup"  # an error, as it was
 
 
 def put_properties(item: pytest.Item, ours: list[tuple[str, str]]) -> None:

@@ -20,6 +20,7 @@ from pytest_agentcore.session.terminal import shown
 from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import RESULT, attach
+from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialKey
 
 WORKER_INPUT = "agentcore"
@@ -87,7 +88,10 @@ class Distributing:
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""
         detail = f"the process died while it ran this trial ({report.longrepr})"
-        result = self.controller.recording.crashed(crashitem, detail)
+        cause = Cause.backend_crashed
+        if self.experiment.is_over(crashitem):
+            detail, cause = "stopped from outside: pytest-timeout ended the process at its limit", Cause.interrupted
+        result = self.controller.recording.crashed(crashitem, detail, cause)
         if result is not None:
             key = TrialKey(self.experiment.label_of(result), result.task, result.run)
             self.experiment.claim(key)  # whoever runs it next finds this

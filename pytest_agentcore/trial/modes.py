@@ -23,7 +23,7 @@ class StopReason(StrEnum):
     backend_error = "backend_error"
     """The backend failed; the trial is not checked."""
     interrupted = "interrupted"
-    """The user stopped the run; the trial is not checked."""
+    """The user, or a limit of another plugin, stopped the trial; it is not checked."""
 
 
 class FailureMode(StrEnum):
@@ -90,7 +90,7 @@ class Cause(StrEnum):
     task_broken = "task_broken"
     """The task could not make the files of its instance, or its reference solution broke."""
     interrupted = "interrupted"
-    """The user stopped the run."""
+    """The user, or a limit of another plugin, stopped the trial."""
 
     @property
     def attribution(self) -> Attribution:
