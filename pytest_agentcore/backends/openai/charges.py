@@ -55,7 +55,7 @@ _SAID: tuple[tuple[Charge, str], ...] = (
     (Charge.context, r"context[ _-]?(?:length|window|size|limit)|exceed_context_size|maximum context|max_model_len"),
     (Charge.context, r"maximum (?:model|prompt|input) length|(?:prompt|input) is too long|prompt too long"),
     (Charge.context, r"too many tokens|token count.{0,40}exceed|exceeded model token limit|range of input length"),
-    (Charge.context, r"reduce the length of the (?:messages|prompt|input)"),
+    (Charge.context, r"reduce the length of the (?:messages|prompt|input)|exceeds token limit|n_keep.{0,40}n_ctx"),
     # before the rate limits that it is worded like: no waiting mends it
     (
         Charge.refused,
@@ -87,8 +87,9 @@ _FINISH: Mapping[str, Charge] = {
     "insufficient_system_resource": Charge.overloaded,  # DeepSeek's
     "network_error": Charge.unreachable,  # Zhipu's
 }
-"""Finish reasons in lower case; any other is `failed`."""
+"""Finish reasons, however they are spelled: `MAX_TOKENS`, `maxTokens`, `max-tokens`; any other is `failed`."""
 
+_PLAIN_FINISH = {reason.replace("_", ""): charge for reason, charge in _FINISH.items()}
 _COMPILED = tuple((charge, re.compile(words, re.IGNORECASE)) for charge, words in _SAID)
 
 
@@ -107,7 +108,8 @@ def charge_of_finish(reason: Any) -> Charge:
     if isinstance(reason, Mapping) and reason.get("message"):
         return charge_of_error(words_of(reason["message"]))
     reason = reason.get("type") if isinstance(reason, Mapping) else reason
-    return _FINISH.get(reason.strip().lower(), Charge.failed) if isinstance(reason, str) else Charge.failed
+    letters = re.sub(r"[\W_]", "", reason).lower() if isinstance(reason, str) else ""
+    return _PLAIN_FINISH.get(letters, Charge.failed)
 
 
 class EndpointFault(BackendError):
@@ -144,7 +146,8 @@ def error_in(data: Any) -> Any:
         return data
     if isinstance(choices, list) and choices:  # OpenRouter says inside a choice that its provider went away
         return choices[0].get("error") if isinstance(choices[0], Mapping) else None
-    named = {"message", "detail", "errors", "error_message", "msg"} & data.keys()
+    # Ollama has said "error parsing tool call" as a key
+    named = any(key in ("message", "detail", "msg") or key.startswith("error") for key in data if data[key])
     return data if (named or data.get("object") == "error") and not data.get("usage") else None
 
 
