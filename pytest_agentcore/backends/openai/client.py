@@ -72,7 +72,7 @@ class EndpointClient:
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
         local, plain = is_local(base_url), base_url.startswith("http:")
         self._proxy = "" if local else _proxy_of(base_url)
-        self._secrets, self._records = secrets, ScrubbedRecords(secrets.scrub)
+        self._secrets = secrets
         address = urlsplit(base_url)
         user, _, password = map(unquote, address.netloc.rpartition("@")[0].partition(":"))
         try:
@@ -98,6 +98,7 @@ class EndpointClient:
             timeout=openai.Timeout(idle_seconds, connect=min(CONNECT_SECONDS, idle_seconds)),
             http_client=web,
         )
+        self._records = ScrubbedRecords(secrets.scrub)
 
     def stream(self, body: Mapping[str, Any]) -> ChunkStream:
         """Send a request and open its stream.
@@ -232,16 +233,15 @@ def _certificates() -> ssl.SSLContext | bool:
     Raises:
         UsageError: they cannot be read.
     """
-    for variable, is_file in (("SSL_CERT_FILE", True), ("SSL_CERT_DIR", False)):
-        if path := os.environ.get(variable):
-            try:
-                return ssl.create_default_context(cafile=path if is_file else None, capath=None if is_file else path)
-            except OSError as error:  # ssl's own errors are some, too
-                why = error.strerror or str(error)
-                raise UsageError(
-                    f"{variable} names {path!r}, which holds no certificates that can be read: {why}"
-                ) from None
-    return True
+    file, folder = (
+        os.environ.get("SSL_CERT_FILE"),
+        os.environ.get("SSL_CERT_DIR"),
+    )  # of the latter what is none is empty
+    try:
+        return ssl.create_default_context(cafile=file, capath=folder) if file or folder else True
+    except OSError as error:  # ssl's own errors are some, too
+        why = error.strerror or str(error)
+        raise UsageError(f"SSL_CERT_FILE names {file!r}, which holds no certificates that can be read: {why}") from None
 
 
 def refuses_key(error: BackendError) -> bool:
