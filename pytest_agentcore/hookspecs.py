@@ -100,7 +100,8 @@ def pytest_agentcore_backends(config: pytest.Config) -> Mapping[str, BackendFact
 
     The plugin's own implementation returns `llama_cpp`, `openai` and `scripted`. `--model echo:hello` would reach this
     one; what stands after the colon is `entry.argument`, and `engine` holds the values of `--agentcore-engine`, e.g.
-    `engine.n_ctx`. What a factory raises ends the session in a sentence, what
+    `engine.n_ctx`. A factory that takes long has a third parameter `say` and calls `say("loading", 0.4)`, which is
+    shown. What a factory raises ends the session in a sentence, what
     `complete` raises is an infrastructure error of the trial. A model is looked up before tasks are collected, so the
     conftest must be one that pytest loads at its start: in the rootdir's folder, or beside a path that is given::
 

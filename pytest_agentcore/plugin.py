@@ -14,7 +14,7 @@ from pytest_agentcore import hookspecs
 from pytest_agentcore.options import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from pytest_agentcore.backends.base import Backend, BackendFactory
+    from pytest_agentcore.backends.base import Backend, BackendFactory, Say
     from pytest_agentcore.catalogue.entry import EndpointSettings, EngineSettings, ModelEntry
     from pytest_agentcore.checking.trial import Trial
     from pytest_agentcore.tools.base import Tool
@@ -111,9 +111,13 @@ def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
     """The built-in backends; what they need is imported when one is opened."""
 
     def opening(module: str) -> BackendFactory:
-        def open_backend(entry: ModelEntry, engine: EngineSettings | EndpointSettings) -> Backend:
-            opened: Backend = importlib.import_module(f"pytest_agentcore.backends.{module}").open_backend(entry, engine)
-            return opened
+        def open_backend(
+            entry: ModelEntry, engine: EngineSettings | EndpointSettings, say: Say | None = None
+        ) -> Backend:
+            from pytest_agentcore.backends.base import open_with, say_nothing  # noqa: PLC0415
+
+            factory: BackendFactory = importlib.import_module(f"pytest_agentcore.backends.{module}").open_backend
+            return open_with(factory, entry, engine, say or say_nothing)
 
         return open_backend
 

@@ -37,6 +37,8 @@ class Asking:
     retries: Retries = field(default_factory=Retries)
     on_turn: Callable[[TrialKey, int], None] = lambda _key, _turn: None
     """Called with each turn that begins, for the progress line."""
+    on_piece: Callable[[TrialKey], None] = lambda _key: None
+    """Called for each piece of text of a reply, for the same."""
 
 
 def run_model(session: Session, backend: Backend, asking: Asking, messages: list[Message]) -> Attempt:
@@ -69,6 +71,12 @@ def _take_turn(session: Session, backend: Backend, asking: Asking, messages: lis
     asking.on_turn(session.key, session.turn)
 
     def request() -> Request:
+        is_loop = DegenerateWatch()
+
+        def watch(piece: str) -> bool:
+            asking.on_piece(session.key)
+            return is_loop(piece)
+
         return Request(
             trial=session.key,
             turn=session.turn,
@@ -80,7 +88,7 @@ def _take_turn(session: Session, backend: Backend, asking: Asking, messages: lis
             policy=asking.policy,
             deadline=session.deadline,
             cancel=asking.cancel,
-            watch=DegenerateWatch(),
+            watch=watch,
         )
 
     reply = asking.retries.ask(backend, request, session)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import signature
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pytest_agentcore.catalogue.entry import ModelEntry, Policy, Sampling
@@ -175,6 +176,18 @@ class ShowsPrompts(Protocol):
         """The calls in a reply of that text, read strictly."""
 
 
-BackendFactory = Callable[[ModelEntry, Any], Backend]
+Say = Callable[[str, float | None], None]
+"""Told what is going on while it takes long: in a few words, and which part of it is done, 0 … 1 (None: not known)."""
+
+BackendFactory = Callable[..., Backend]
 """Opens a model: gets its registry entry and the `EngineSettings` (for an endpoint: `EndpointSettings`) that
-`--agentcore-engine` gave. Raises UsageError in a sentence."""
+`--agentcore-engine` gave; one with a parameter named `say` is given a `Say` too. Raises UsageError in a sentence."""
+
+
+def say_nothing(_words: str, _part: float | None) -> None:
+    """A `Say` where nobody looks."""
+
+
+def open_with(factory: BackendFactory, entry: ModelEntry, engine: object, say: Say) -> Backend:
+    """Open a model by its factory, which may or may not want to say what it is doing."""
+    return factory(entry, engine, **({"say": say} if "say" in signature(factory).parameters else {}))

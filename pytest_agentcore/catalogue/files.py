@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,17 +125,26 @@ def find_package_file(package_file: str) -> Path | None:
     return next((path for path in (Path(folder, inside) for folder in folders) if path.is_file()), None)
 
 
-def file_digest(path: Path) -> str:
-    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file."""
+def file_digest(path: Path, done: Callable[[float], None] = lambda _part: None) -> str:
+    """sha256 of a file; a second call for an unchanged file reads a note in the user's cache instead of the file.
+
+    Args:
+        path: of the file.
+        done: told now and then which part of the file has been read, 0 … 1.
+    """
     note, state = _note_of(path)
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(note.read_text(encoding="utf-8"))
         if isinstance(known, dict) and known.items() >= state.items() and isinstance(known.get("sha256"), str):
             return str(known["sha256"])
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    remember_digest(path, digest, state)  # that from before: a file that changed meanwhile is read again
-    return digest
+    digest, read, room = hashlib.sha256(), 0, memoryview(bytearray(2**20))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(room):
+            digest.update(room[:size])
+            read += size
+            done(read / max(read, path.stat().st_size))
+    remember_digest(path, digest.hexdigest(), state)  # that from before: a file that changed meanwhile is read again
+    return digest.hexdigest()
 
 
 def remember_digest(path: Path, digest: str, state: Mapping[str, object] | None = None) -> None:

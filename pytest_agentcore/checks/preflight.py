@@ -14,10 +14,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
+from itertools import count
 from typing import Any
 
 from pytest_agentcore.agent.retries import Retries
-from pytest_agentcore.backends.base import Backend, FinishReason, Message, Reply, Request, ShowsPrompts, ToolCall
+from pytest_agentcore.backends.base import (
+    Backend,
+    FinishReason,
+    Message,
+    Reply,
+    Request,
+    Say,
+    ShowsPrompts,
+    ToolCall,
+    say_nothing,
+)
 from pytest_agentcore.catalogue.entry import Policy
 from pytest_agentcore.errors import BackendError, EndOfTrial
 from pytest_agentcore.setup import Setup
@@ -121,6 +133,9 @@ class _Subject:
 
     backend: Backend
     setup: Setup
+    say: Say = say_nothing
+    doing: str = ""
+    """The check that is being made, in a few words."""
     retries: Retries = field(default_factory=lambda: Retries(reconnect_timeout=RECONNECT_SECONDS))
     asked: int = 0
     opening: int = 0
@@ -141,6 +156,11 @@ class _Subject:
             EndOfTrial: the time for it is over.
         """
         self.asked += 1
+        heard = count(1)
+
+        def watch(_piece: str) -> bool:
+            self.say(f"{self.doing}, {next(heard)} tokens", None)
+            return False
 
         def request() -> Request:
             return Request(
@@ -154,6 +174,7 @@ class _Subject:
                 policy=policy or self.setup.policy,
                 deadline=time.monotonic() + self.setup.limit.seconds,
                 cancel=threading.Event(),
+                watch=watch,
             )
 
         reply = self.retries.ask(self.backend, request, self)
@@ -174,20 +195,25 @@ Seen = tuple[Finding, str, str | Sequence[Message], str | Reply]
 NOT_ASKED = "(not asked)"
 
 
-def preflight(backend: Backend, setup: Setup) -> Preflight:
-    """Make the five checks. Nothing is raised: a backend that fails is what is looked for."""
-    subject = _Subject(backend, setup)
+def preflight(backend: Backend, setup: Setup, say: Say = say_nothing) -> Preflight:
+    """Make the five checks, and say which. Nothing is raised: a backend that fails is what is looked for."""
+    subject = _Subject(backend, setup, say)
     shelf = _exchange(ASK_SHELF, PLAIN, RECEIPT, text="I will write the note.")
     silent = _exchange(ASK_NOTE, PLAIN, RECEIPT)
     refused = _exchange(ASK_NOTE, UNKNOWN, unknown_tool(UNKNOWN.name, [NOTE.name]))
-    checks = (
-        _check("structured_call", (SYSTEM, ASK_NOTE), lambda sent: _structured_call(subject, sent)),
-        _check("tool_result", shelf, lambda sent: _given_back(subject, sent, answer=SHELF)),
-        _check("call_without_text", silent, lambda sent: _given_back(subject, sent)),
-        _check("nested_argument", (SYSTEM, ASK_TRIP), lambda sent: _nested_argument(subject, sent)),
-        _check("unknown_tool", refused, lambda sent: _given_back(subject, sent)),
+    examined: Sequence[tuple[str, tuple[Message, ...], Callable[[_Subject, tuple[Message, ...]], Seen]]] = (
+        ("structured_call", (SYSTEM, ASK_NOTE), _structured_call),
+        ("tool_result", shelf, partial(_given_back, answer=SHELF)),
+        ("call_without_text", silent, _given_back),
+        ("nested_argument", (SYSTEM, ASK_TRIP), _nested_argument),
+        ("unknown_tool", refused, _given_back),
     )
-    return Preflight(policy=setup.policy.value, checks=checks)
+    checks = []
+    for number, (name, messages, examine) in enumerate(examined, 1):
+        subject.doing = f"preflight {number}/{len(examined)} {name}"
+        say(subject.doing, None)
+        checks.append(_check(name, messages, partial(examine, subject)))
+    return Preflight(policy=setup.policy.value, checks=tuple(checks))
 
 
 def _exchange(asked: Message, call: ToolCall, result: str, text: str = "") -> tuple[Message, ...]:

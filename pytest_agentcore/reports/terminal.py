@@ -128,6 +128,10 @@ class Progress:
     """Seconds since the first trial began."""
     remaining: float | None
     """Seconds, None when nothing is known yet."""
+    tokens: int = 0
+    """Of the reply that is being written."""
+    speed: float = 0.0
+    """Tokens a second, of all trials that are at work together."""
 
 
 def progress_line(progress: Progress, width: int = 80) -> str:
@@ -142,7 +146,12 @@ def progress_line(progress: Progress, width: int = 80) -> str:
     if progress.current:
         run = fraction(progress.current.run, progress.runs)
         turn, t = (f" · turn {progress.turn}", f" t{progress.turn}") if progress.turn else ("", "")
-        tails = [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
+        tails = []
+        if progress.tokens:
+            heard = f"{count(progress.tokens, 'token')}, {progress.speed:.3g} a second"
+            tails.append(f" run {run}{turn} · {heard} · {done} · {times}")
+            tails.append(f" run {run}{turn} · {progress.tokens} tok {progress.speed:.3g}/s · {done} · {brief}")
+        tails += [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
         # a name is cut to a dozen columns at least: `task_05_min…`
         lines = [clip(progress.current.task, max(12, width - len(tail))) + tail for tail in tails]
         lines.append(f"{t} {brief}".strip())

@@ -114,7 +114,7 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     screen = Screen(config, recording, at_once=workers or 1)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
     gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
-    models = Models(experiment, one_at_a_time=bool(workers))
+    models = Models(experiment, screen.say, screen.on_piece, one_at_a_time=bool(workers))
     executor = InProcess(models.run, screen.on_turn)
     controller = Controller(recording, screen, gates)
     config.pluginmanager.register(CampaignSession(config, experiment, models, executor, controller), ACTIVE)

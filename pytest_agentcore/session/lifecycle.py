@@ -181,8 +181,11 @@ class CampaignSession:
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check(to_run)
                 self.controller.screen.at_once = max(map(models.at_once, to_run), default=1)
-                for first in to_run[:1]:
-                    models.open(first)
+                try:
+                    for first in to_run[:1]:
+                        models.open(first)
+                finally:
+                    self.controller.screen.erase()
                 with record_errors():
                     recording.open()
                     recording.plan(self._plan, self._specs(), self._experiment.other_shards)

@@ -89,10 +89,10 @@ class InProcess:
         if job.key not in self._submitted:
             return self._run(job, threading.Event(), self._on_turn)
         future, _ = self._submitted[job.key]
+        last = None  # of the turns that began, of whichever trial
         try:
             while not future.done():
                 if wait([future], LOOK_SECONDS).not_done:
-                    last = None  # of the turns that began, of whichever trial
                     with suppress(Empty):
                         while True:
                             last = self._turns.get_nowait()

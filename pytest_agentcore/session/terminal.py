@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -27,7 +28,7 @@ from pytest_agentcore.session.failures import fold, linked
 from pytest_agentcore.session.recording import Recording
 from pytest_agentcore.session.verdicts import RECORDED, RESULT, relative_to
 from pytest_agentcore.trial.result import TrialKey
-from pytest_agentcore.untrusted import visible
+from pytest_agentcore.untrusted import clip, visible
 
 _ROOM = "\x1bD\x1bM"
 """One line down and up again in the same column: where the cursor stood on the last line, everything moves up one."""
@@ -50,8 +51,13 @@ def _write(file: TextIO, text: str) -> None:
     file.flush()
 
 
-PLAIN_SECONDS = 30.0
-"""Without a terminal a plain line appears at most this often: a CI log wants a sign of life, not a film."""
+PLAIN_SECONDS, PLAIN_SECONDS_BEFORE = 30.0, 10.0
+"""Without a terminal a plain line appears at most this often, while trials run and before: a CI log wants a sign of
+life, not a film."""
+REDRAW_SECONDS = 1.0
+"""On a terminal, how often a line is drawn again that is still about the same."""
+SPEED_SECONDS = 5.0
+"""Tokens a second are those of the last seconds."""
 
 _WORDS = {
     "wrong_answer": ("failed", "w", "red"),
@@ -85,6 +91,12 @@ class Screen:
         """Show what is recorded; `at_once` trials may run at the same time."""
         self._config, self._recording, self.at_once = config, recording, at_once
         self._began = self._plain = time.monotonic()
+        self._drawn: tuple[object, float] = None, 0.0
+        """What the line was about when it was last drawn, and when."""
+        self._turn: tuple[TrialKey | None, int] | None = None
+        self._tokens: Counter[TrialKey] = Counter()
+        self._heard: deque[float] = deque(maxlen=512)
+        """When pieces of text came, of whichever trial."""
         self._seconds: list[float] = []
         self._has_line = False
         self._paths: dict[str, Path] = {}
@@ -104,6 +116,7 @@ class Screen:
 
     def show_header(self) -> None:
         """Show a block per campaign, once its model is loaded."""
+        self.erase()
         self._began = time.monotonic()
         if self._terminal is None:
             return
@@ -113,18 +126,31 @@ class Screen:
             for line in header_lines(record.manifest, self._typed(record.folder.path), width, why):
                 self._write_line(self._terminal, line)
 
-    def on_turn(self, key: TrialKey | None, turn: int) -> None:
-        """A turn begins, or with None workers are at several trials: say how far all is.
+    def say(self, words: str, part: float | None) -> None:
+        """Show what is done before a model's first trial can begin."""
+        doing = f"{words}, {part:.0%}" if part is not None else words
+        self._show(words, lambda width: clip(visible(doing), width), PLAIN_SECONDS_BEFORE)
 
-        Below pytest's letters on a terminal, now and then on lines of its own elsewhere.
-        """
-        terminal, now = self._terminal, time.monotonic()
-        is_live = terminal and terminal.isatty and terminal._tw.hasmarkup
-        if terminal is None or not (is_live or now - self._plain > PLAIN_SECONDS):
-            return
-        records = self._recording.records
+    def on_piece(self, key: TrialKey) -> None:
+        """A model wrote something, in whatever thread: count it, and show it where nobody else can while it writes."""
+        self._tokens[key] += 1
+        self._heard.append(time.monotonic())
+        if self.at_once == 1 and self._turn and self._turn[0] == key:
+            self.on_turn(*self._turn)
+
+    def on_turn(self, key: TrialKey | None, turn: int) -> None:
+        """A turn begins or goes on, or with None workers are at several trials: say how far all is."""
+        is_new, self._turn = self._turn != (key, turn), (key, turn)
+        if is_new and key:
+            self._tokens[key] = 0
+        self._show((key, turn), self._line, PLAIN_SECONDS)
+
+    def _line(self, width: int) -> str:
+        """Say how far all is, and what the trial does that was heard of last."""
+        (key, turn), now, records = self._turn or (None, 0), time.monotonic(), self._recording.records
         planned = sum(len(record.manifest.planned) for record in records.values())
         done = sum(len(record.campaign.results) for record in records.values())  # sorted once per result, not per turn
+        lately = [moment for moment in tuple(self._heard) if now - moment < SPEED_SECONDS]
         progress = Progress(
             current=key,
             turn=turn,
@@ -133,25 +159,41 @@ class Screen:
             planned=planned,
             elapsed=now - self._began,
             remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once),
+            tokens=self._tokens[key] if key else 0,
+            speed=len(lately) / max(now - lately[0], 0.1) if lately else 0.0,
         )
-        if not is_live:
-            self._plain = now
-            with shown(self._config) as say:
-                say(progress_line(progress, terminal._tw.fullwidth))
+        return progress_line(progress, width)
+
+    def _show(self, what: object, line: Callable[[int], str], plain_seconds: float) -> None:
+        """Draw a line: below pytest's letters on a terminal, now and then on a line of its own elsewhere.
+
+        What is the same as before is not drawn again at once, and with `-q` only terminals get anything.
+        """
+        terminal, now = self._terminal, time.monotonic()
+        if terminal is None:
             return
+        if not (terminal.isatty and terminal._tw.hasmarkup):
+            if terminal.verbosity >= 0 and now - self._plain > plain_seconds:
+                self._plain = now
+                with shown(self._config) as say:
+                    say(line(terminal._tw.fullwidth))
+            return
+        if what == self._drawn[0] and now - self._drawn[1] < REDRAW_SECONDS:
+            return
+        self._drawn = what, now
         with uncaptured(self._config):  # where standard output is captured it has no columns
             writer = terminal._tw
             column, width = writer.width_of_current_line, writer.fullwidth
             wrapping = _NEXT_ROW if column and column % width == 0 and not self._has_line else ""
             # the cursor goes back to where pytest left it
             begin, end = f"{wrapping}{_ROOM}{_SAVE}{_DOWN}{_ERASE}{_CUT}", f"{_WRAP}{_RESTORE}"
-            _write(writer._file, f"{begin}{progress_line(progress, width - 1)}{end}")
+            _write(writer._file, f"{begin}{line(width - 1)}{end}")
         self._has_line = True
 
     def erase(self) -> None:
         """Remove the live line, if one is there."""
         if self._has_line and (terminal := self._terminal):
-            self._has_line = False
+            self._has_line, self._drawn = False, (None, 0.0)
             with uncaptured(self._config):
                 _write(terminal._tw._file, _ERASE)
 

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -17,8 +17,9 @@ from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_l
 from pytest_agentcore.agent.loop import Asking, mix_seed, opening, run_model
 from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
-from pytest_agentcore.backends.base import Backend, ChecksRoom, Leases
+from pytest_agentcore.backends.base import Backend, ChecksRoom, Leases, Say, open_with, say_nothing
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
+from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
@@ -47,9 +48,19 @@ _suite_of = cache(Suite.of)
 class Models:
     """Owns the model that is loaded in this process, one at most, and runs jobs with it."""
 
-    def __init__(self, experiment: Experiment, *, one_at_a_time: bool = False) -> None:
-        """Load nothing yet; workers of pytest-xdist run one trial at a time, whatever is asked for."""
-        self._experiment, self._one_at_a_time = experiment, one_at_a_time
+    def __init__(
+        self,
+        experiment: Experiment,
+        say: Say = say_nothing,
+        on_piece: Callable[[TrialKey], None] = lambda _key: None,
+        *,
+        one_at_a_time: bool = False,
+    ) -> None:
+        """Load nothing yet; workers of pytest-xdist run one trial at a time, whatever is asked for.
+
+        `say` is told what is done to open a model, `on_piece` of each piece of text that one writes.
+        """
+        self._experiment, self._one_at_a_time, self._say, self._on_piece = experiment, one_at_a_time, say, on_piece
         self._setups = experiment.setups
         self._loaded: tuple[Setup, Backend | None] | None = None
         self._retries: dict[str, Retries] = {}
@@ -69,7 +80,7 @@ class Models:
         return 1 if self._one_at_a_time else setup.rows or self._experiment.settings.parallel or 1
 
     def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
-        """Put the files of these campaigns' models on this machine, and look at those that came."""
+        """Put the files of these campaigns' models on this machine, look at those that came, and digest all."""
         fetched: dict[str, ModelEntry] = {}
         for label in labels:
             setup = self._setups[label]
@@ -77,6 +88,9 @@ class Models:
                 fetched[setup.slug] = fetched.get(setup.slug) or fetch(setup.entry, say)
                 self._setups[label] = replace(setup, entry=fetched[setup.slug])
                 check_files([self._setups[label]])
+            path = self._setups[label].entry.path
+            if path and setup.has_plumbing:  # a digest is noted: who asks for it later need not wait
+                file_digest(path, partial(self._say, f"{setup.slug}: checking the file"))
 
     def check(self, labels: Iterable[str], *, scripts: bool = False) -> None:
         """Look for endpoints' keys (and read scripts) before anything is written: not every model is opened by then."""
@@ -116,7 +130,11 @@ class Models:
 
     def _load(self, setup: Setup) -> Backend:
         settings = self._experiment.settings
-        backend = self._experiment.backends[setup.entry.backend](setup.entry, setup.engine)
+
+        def say(words: str, part: float | None) -> None:
+            self._say(f"{setup.slug}: {words}", part)
+
+        backend = open_with(self._experiment.backends[setup.entry.backend], setup.entry, setup.engine, say)
         named = isinstance(getattr(backend, "name", None), str) and isinstance(getattr(backend, "slots", None), int)
         if not named or not all(callable(getattr(backend, name, None)) for name in ("complete", "describe", "close")):
             raise TypeError(f"{backend!r:.80} is no backend: it needs name, slots, complete, describe and close")
@@ -131,7 +149,7 @@ class Models:
             return backend
         facts = dict(backend.describe())
         if settings.preflight != "off" and setup.has_plumbing:
-            found = preflight(backend, setup)
+            found = preflight(backend, setup, say)
             if not found.passed and settings.preflight == "stop" and not settings.no_preflight:
                 raise UsageError(
                     f"{setup.slug}: preflight {found.verdict}. No trial was run; `agentcore preflight` shows what was "
@@ -176,6 +194,7 @@ class Models:
             cancel=cancel,
             retries=self._retries.setdefault(label, Retries(reconnect_timeout=settings.reconnect_timeout)),
             on_turn=on_turn,
+            on_piece=self._on_piece,
         )
 
         def agent(instance: Instance, session: Session) -> Attempt:

@@ -84,6 +84,12 @@ class Distributing:
         with usage_errors(), record_errors():
             recording.expect([(*astuple(key), ()) for key in keys])
 
+    @pytest.hookimpl(trylast=True)  # below what pytest-xdist says of the worker
+    def pytest_runtest_logstart(self) -> None:
+        """Say that trials have begun: until the first is recorded workers say nothing, and may have models to load."""
+        if not any(one.campaign.results for one in self.controller.recording.records.values()):
+            self.controller.screen.on_turn(None, 0)
+
     @pytest.hookimpl(tryfirst=True)  # before somebody hands the trial to another worker
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """A dead worker is an infrastructure error of the trial it was running, in the terminal and in junit alike."""

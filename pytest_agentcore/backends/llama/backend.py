@@ -11,11 +11,21 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request, ToolCall
+from pytest_agentcore.backends.base import (
+    MIN_ROOM,
+    FinishReason,
+    Message,
+    Reply,
+    Request,
+    Say,
+    ToolCall,
+    say_nothing,
+)
 from pytest_agentcore.backends.llama.engine import Context, LoadedModel, xdist_worker
 from pytest_agentcore.backends.llama.fit import (
     Devices,
@@ -47,7 +57,7 @@ from pytest_agentcore.trial.result import TrialKey, Usage
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
-def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend:
+def open_backend(entry: ModelEntry, settings: EngineSettings, say: Say = say_nothing) -> LlamaCppBackend:
     """Load the model of a registry entry on the calling thread.
 
     Raises:
@@ -62,10 +72,10 @@ def open_backend(entry: ModelEntry, settings: EngineSettings) -> LlamaCppBackend
     header, before = check_model(entry.path), Devices.for_model(settings)
     check_cache_types(header, settings)
     check_fit(header, settings, before)
-    digest = file_digest(entry.path)
+    digest = file_digest(entry.path, partial(say, "checking the file"))
     if entry.sha256 and digest != entry.sha256:
         raise UsageError(f"{entry.path}: not the file that {entry.name} means, its sha256 is {digest}")
-    model = LoadedModel(entry.path, settings)
+    model = LoadedModel(entry.path, settings, done=partial(say, "loading the model"))
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     try:
         # beginnings of prompts take as much memory as one row at most, and a quarter of what is free

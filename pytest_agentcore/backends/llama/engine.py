@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,15 @@ class EngineLog:
 class LoadedModel:
     """Weights (or, `vocab_only`, the tokenizer alone) of one file."""
 
-    def __init__(self, path: Path, settings: EngineSettings, *, vocab_only: bool = False) -> None:
-        """Load on the calling thread.
+    def __init__(
+        self,
+        path: Path,
+        settings: EngineSettings,
+        *,
+        vocab_only: bool = False,
+        done: Callable[[float], None] = lambda _part: None,
+    ) -> None:
+        """Load on the calling thread, telling `done` which part of the weights is there, 0 … 1.
 
         Raises:
             UsageError: llama.cpp refuses the file; carries its first error.
@@ -114,7 +121,21 @@ class LoadedModel:
         params.split_mode = getattr(library, f"LLAMA_SPLIT_MODE_{settings.split_mode.upper()}")
         if shares := settings.shares():
             params.tensor_split = (ctypes.c_float * library.llama_max_devices())(*shares)
+        stopped: list[KeyboardInterrupt] = []
+
+        @library.llama_progress_callback  # type: ignore[untyped-decorator]
+        def progress(part: float, _data: object) -> bool:
+            try:
+                done(part)
+            except KeyboardInterrupt as stop:  # ctypes would print and forget it
+                stopped.append(stop)
+            return not stopped
+
+        params.progress_callback = progress
         self.pointer = library.llama_model_load_from_file(os.fsencode(path), params)
+        if stopped:
+            self.close()
+            raise stopped[0]
         if not self.pointer:
             problem = self.log.problem()
             self.log.close()

@@ -212,3 +212,12 @@ def test_a_digest_cannot_lead_out_of_the_folder(ollama: Ollama, tmp_path: Path) 
     manifest.write_text(json.dumps({"layers": [layer]}))
     with pytest.raises(UsageError, match="keeps it as nothing"):
         resolve("ollama:evil")
+
+
+def test_a_digest_tells_how_far_it_is(tmp_path: Path) -> None:
+    file, parts = tmp_path / "model.gguf", list[float]()
+    file.write_bytes(b"x" * (5 * 2**20 // 2))
+    assert file_digest(file, parts.append) == sha(file.read_bytes())
+    assert parts == [0.4, 0.8, 1.0]
+    assert file_digest(file, parts.append) == sha(file.read_bytes())
+    assert len(parts) == 3

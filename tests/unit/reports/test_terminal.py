@@ -232,6 +232,27 @@ MIDWAY = Progress(
 )
 
 
+@pytest.mark.parametrize(
+    ("tokens", "speed", "width", "line"),
+    [
+        (
+            212,
+            17.94,
+            120,
+            "task_05_minimal_fix run 2/3 · turn 4 · 212 tokens, 17.9 a second · 12/30 done · 3m12s elapsed",
+        ),
+        (1, 0.31, 120, "task_05_minimal_fix run 2/3 · turn 4 · 1 token, 0.31 a second · 12/30 done · 3m12s elapsed"),
+        (9, 120.6, 90, "task_05_minimal_fix run 2/3 · turn 4 · 9 tokens, 121 a second · 12/30 done · 3m12s elapsed"),
+        (9, 120.6, 80, "task_05_minimal_fix run 2/3 · turn 4 · 9 tok 121/s · 12/30 done · 3m12s"),
+        (212, 17.94, 74, "task_05_minimal_fix run 2/3 · turn 4 · 212 tok 17.9/s · 12/30 done · 3m12s"),
+        (212, 17.94, 68, "task_05_mini… run 2/3 · turn 4 · 212 tok 17.9/s · 12/30 done · 3m12s"),
+        (212, 17.94, 60, "task_05_minim… run 2/3 · turn 4 · 12/30 done · 3m12s elapsed"),
+    ],
+)
+def test_what_is_written_stands_beside_the_turn(tokens: int, speed: float, width: int, line: str) -> None:
+    assert progress_line(replace(MIDWAY, tokens=tokens, speed=speed, remaining=None), width) == line
+
+
 def test_the_line_says_where_the_run_is() -> None:
     assert progress_line(MIDWAY, 100) == "task_05_minimal_fix run 2/3 · turn 4 · 12/30 done · 3m12s elapsed · ~6m left"
 

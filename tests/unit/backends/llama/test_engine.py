@@ -23,6 +23,20 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_threads() == 1
 
 
+@pytest.mark.model
+def test_loading_tells_how_far_it_is_and_can_be_interrupted(smollm2: Path) -> None:
+    parts: list[float] = []
+    LoadedModel(smollm2, EngineSettings(), done=parts.append).close()
+    assert parts == sorted(parts)
+    assert parts[-1] == 1.0
+
+    def interrupt(_part: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LoadedModel(smollm2, EngineSettings(), done=interrupt)
+
+
 @pytest.mark.needs("llama_cpp")
 def test_models_may_be_closed_in_any_order(smollm2: Path, capfd: pytest.CaptureFixture[str]) -> None:
     first, second, third = (LoadedModel(smollm2, EngineSettings(), vocab_only=True) for _ in range(3))
