@@ -6,12 +6,12 @@ import contextlib
 import importlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
 from pytest_agentcore import hookspecs
-from pytest_agentcore.options import OPTIONS, Option
+from pytest_agentcore.options import OPTIONS
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.base import Backend, BackendFactory, Say
@@ -53,16 +53,24 @@ def pytest_load_initial_conftests(
     wanted = {word.partition("=")[0] for word in _words(args)}
     helping = bool(wanted & {"-h", "--help"})
     asked = [option for option in OPTIONS if option.bare and (helping or f"--{option.name}" in wanted)]
-    free: list[Option[Any]] = []
-    for option in asked:
-        with contextlib.suppress(pytest.UsageError):  # somebody has registered it, and it wants a value
-            spelling = f"--{option.name}"
-            if spelling in parser.parse_known_and_unknown_args([spelling])[1]:  # handed back: nobody knows it
-                free.append(option)
+    free = [option for option in asked if _is_free(parser, f"--{option.name}")]
     for option in free:
         option.add(parser.getgroup("agentcore").addoption, f"--{option.name}")
     early_config.stash[_TAKEN] = tuple(f"--{option.name}" for option in asked if option not in free)
+    for word in sorted(wanted):
+        if word.startswith("--agentcore-") and _is_free(parser, word):
+            from pytest_agentcore.errors import instead  # noqa: PLC0415 - only for whoever mistypes
+
+            near = instead(word, (f"--agentcore-{option.name}" for option in OPTIONS))
+            raise pytest.UsageError(f"{word}: there is no such option; {near}")
     return outcome
+
+
+def _is_free(parser: pytest.Parser, spelling: str) -> bool:
+    """Whether nobody has registered the option."""
+    with contextlib.suppress(pytest.UsageError):  # somebody has, and it wants a value
+        return spelling in parser.parse_known_and_unknown_args([spelling])[1]
+    return False
 
 
 def _words(args: Sequence[str]) -> Iterator[str]:

@@ -163,7 +163,9 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
         (task, second.figures.task(task.task)) for task in first.figures.tasks if task.task in second.manifest.tasks
     ]
     if not pairs:
-        raise UsageError(f"{first.folder.id} and {second.folder.id} have no task in common")
+        raise UsageError(
+            f"{first.folder.id} and {second.folder.id} have no task in common; name two campaigns of one suite"
+        )
     found = [fisher(mine.distinct, yours.distinct) for mine, yours in pairs]
     corrected = iter(holm([p for p in found if p is not None]))
     tasks = []

@@ -42,13 +42,15 @@ def plan_lines(
     if earlier:
         check_counts(earlier)
         if not earlier.figures.overall.distinct.n:
-            raise UsageError(f"{earlier.folder.id} has no scored trial to learn from")
+            raise UsageError(
+                f"{earlier.folder.id} has no scored trial to learn from; name another, or leave --from out"
+            )
         expected = learned([task.distinct for task in earlier.figures.tasks])
     mean, variance = expected.mean, expected.variance
     if detect > max(mean, 1 - mean):
         raise UsageError(
             f"--detect {points(detect)[1:]}pp: from an expected pass rate of {percent(mean)} there is no room "
-            "for such a change in either direction"
+            "for such a change in either direction; ask for a smaller one"
         )
     change = -detect if detect <= mean else detect
     runs = runs_to_detect(change, power, expected)

@@ -39,7 +39,7 @@ def run_show(options: argparse.Namespace) -> None:
     transcript = campaign.folder.transcript(result.attempt)
     events = read_transcript(transcript)
     if not events:
-        raise UsageError(f"{transcript}: this transcript is missing or empty")
+        raise UsageError(f"{transcript}: this transcript is missing or empty; `agentcore validate` says what else is")
     write_lines(trial_lines(result, events, width))
 
 
@@ -173,7 +173,9 @@ def run_recheck(options: argparse.Namespace) -> None:
 
     def judge_again(found: Collected) -> None:
         if found.errors or not found.tasks:
-            raise UsageError(found.errors[0] if found.errors else f"{place}: no task in it")
+            raise UsageError(
+                found.errors[0] if found.errors else f"{place}: no task in it; --suite names another folder"
+            )
         examination = examine(campaign.folder)
         if options.record and examination.problems:
             more = len(examination.problems) - 1

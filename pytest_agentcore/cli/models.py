@@ -78,7 +78,8 @@ def run_preflight(options: argparse.Namespace) -> int:
     failed = False
     for setup in settle_models(settings, backends, open_registry(project_above(Path.cwd()), file)):
         if not setup.has_plumbing:
-            raise UsageError(f"{setup.entry.name}: there is no way to examine, its replies are made here")
+            said = "there is no way to examine, its replies are made here; name a model with a file or an address"
+            raise UsageError(f"{setup.entry.name}: {said}")
         entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
         check_files([setup])
         with closing(backends[entry.backend](entry, setup.engine)) as backend:

@@ -96,7 +96,7 @@ def slug(text: str) -> str:
     """
     made = re.sub(r"[^a-z0-9.]+", "-", text.lower())[:80].strip(".-")
     if not made:
-        raise UsageError(f"{text!r} has no letter or digit to make a folder's name from")
+        raise UsageError(f"{text!r} has no letter or digit to make a folder's name from; rename it")
     return made
 
 

@@ -163,7 +163,8 @@ def members(folder: GroupFolder, held: Iterable[Campaign] = ()) -> list[Campaign
         if (campaign.manifest if campaign else read_manifest(found)).group == folder.id:
             mine.append(campaign or read_campaign(found.path))
     if not mine:
-        raise UsageError(f"{folder.path}: no campaign of a group with this name lies beside it")
+        said = "no campaign of a group with this name lies beside it; name a folder with group.json, or two campaigns"
+        raise UsageError(f"{folder.path}: {said}")
     return mine
 
 

@@ -76,7 +76,10 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     # What cannot be done as asked is refused now, not after the last trial.
     if settings.resume and (selection or len(setups) != 1):
         what = "a selection, which is a campaign of its own" if selection else f"{len(setups)} models"
-        raise UsageError(f"--agentcore-resume {settings.resume}: continues one campaign, but {what} was asked for")
+        raise UsageError(
+            f"--agentcore-resume {settings.resume}: continues one campaign, but {what} was asked for; leave it out, or "
+            "ask for one"
+        )
     check_files(tuple(setups), processes=config.getoption("numprocesses", None) or 1)
     gate = Gate.parse(settings.min_pass_rate)
     asked = _path_of(config, "predictions", settings.predictions) if settings.predictions else None

@@ -155,7 +155,8 @@ class _Session(Generic[T]):
         """
         for path in self._paths:
             if not any(module.is_relative_to(path) for module in self._modules):
-                raise UsageError(f"{path}: {'is no Python module' if path.is_file() else 'no test_*.py in it'}")
+                said = "is no Python module" if path.is_file() else "no test_*.py in it"
+                raise UsageError(f"{path}: {said}; name a test_*.py, or a folder that has some")
         if not self._items:
             return self.pytest_runtest_protocol()
         plugins = session.config.pluginmanager

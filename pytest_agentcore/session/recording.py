@@ -100,7 +100,8 @@ def find_predictions(asked: Path | None, home: Path, suite: Suite, setups: Itera
             return None
         about = " ".join(filter(None, [found.model, found.policy]))
         raise UsageError(
-            f"--agentcore-predictions {asked}: is about {about} on {found.suite}, and no campaign of this run is"
+            f"--agentcore-predictions {asked}: is about {about} on {found.suite}, and no campaign of this run is; "
+            "leave it out, or name another file"
         )
     known = task_ids(suite.path)
     for task in found.tasks:

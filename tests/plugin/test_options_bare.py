@@ -171,3 +171,14 @@ def test_a_projects_own_trial_fixture_stays_its_own(pytester: pytest.Pytester) -
     )
     pytester.runpytest().assert_outcomes(passed=3)
     pytester.runpytest("--model=oracle", pytester.path).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("--agentcore-rus", "--agentcore-runs"), ("--agentcore-parralel=3", "--agentcore-parallel")],
+)
+def test_a_misspelt_option_is_answered_with_the_nearest(pytester: pytest.Pytester, word: str, near: str) -> None:
+    result = pytester.runpytest(word)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    name = word.partition("=")[0]
+    result.stderr.fnmatch_lines([f"ERROR: {name}: there is no such option; did you mean '{near}'?"])

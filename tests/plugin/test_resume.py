@@ -235,7 +235,10 @@ def test_a_named_campaign_of_another_kind_is_refused_with_the_difference(
     ("words", "sentence"),
     [
         (("--agentcore-resume=nowhere",), "*no campaign 'nowhere'*"),
-        (("--model=null", "--agentcore-resume=nowhere"), "*continues one campaign, but 2 models was asked for"),
+        (
+            ("--model=null", "--agentcore-resume=nowhere"),
+            "*continues one campaign, but 2 models was asked for; leave it out, or ask for one",
+        ),
         (("--lf", "--agentcore-resume=nowhere"), "*continues one campaign, but a selection*"),
     ],
 )

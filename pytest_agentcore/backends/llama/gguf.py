@@ -94,7 +94,9 @@ def read_header(path: Path, *, keep: Collection[str] = ()) -> Header:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data, keep).header()
     except (struct.error, UnicodeDecodeError, MemoryError) as error:
-        raise UsageError(f"{path}: a broken or cut off GGUF file, its header does not parse") from error
+        raise UsageError(
+            f"{path}: a broken or cut off GGUF file, its header does not parse; download it again"
+        ) from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -108,7 +110,7 @@ def check_model(path: Path) -> Header:
     header = read_header(path)
     for part in parts(header):
         if not part.is_file():
-            raise UsageError(f"{path}: its part {part.name} is missing")
+            raise UsageError(f"{path}: its part {part.name} is missing; put it beside the first")
         read = header if part == path else read_header(part)
         if read.file_bytes < read.end_bytes:
             there = f"{read.file_bytes} of at least {read.end_bytes} bytes are there"

@@ -242,7 +242,7 @@ def test_pytest_fail_is_an_assertion(suite: Path) -> None:
 
 
 UNUSABLE: list[tuple[str, str, str]] = [
-    ('prompt="Write', 'tools=["fs_raed"], prompt="Write', "tools: unknown tool 'fs_raed'; there are fs_read, fs_write"),
+    ('prompt="Write', 'tools=["fs_raed"], prompt="Write', "tools: unknown tool 'fs_raed'; did you mean 'fs_read'?"),
     ('files={"data.txt": "1\\n1\\n"}', 'files="nowhere"', "files: no folder 'nowhere' in "),
     ('artifacts=["out.json"]', 'artifacts=["../out.json"]', "artifacts: '../out.json' must be relative"),
     (
@@ -324,7 +324,7 @@ def test_tools_of_a_conftest(suite: Path) -> None:
     ("place", "sentence"),
     [
         ("agentic-core-v2", "no suite and no directory 'agentic-core-v2'; did you mean 'agentic-core-v1'?"),
-        ("{suite}", "{suite}: no test_*.py in it"),
+        ("{suite}", "{suite}: no test_*.py in it; name a test_*.py, or a folder that has some"),
     ],
 )
 def test_a_place_without_tasks_is_a_usage_error(
