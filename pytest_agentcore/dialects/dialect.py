@@ -91,14 +91,14 @@ class Outer:
     behind_tag: str = ""
 
     def begin(self, key: str, *, raw: bool) -> str:
-        """A key and all that stands between it and its value.
+        """A key and all that stands between it and its value, holes included.
 
         Raises:
             ValueError: the key cannot be written.
         """
         if not self.keys.fullmatch(key):
             raise ValueError(f"not an argument's name in this dialect: {key!r}")
-        return self.key(key, raw).replace(HOLE, "json") + self.pad
+        return self.key(key, raw) + self.pad
 
     @property
     def end(self) -> str:
@@ -134,6 +134,12 @@ class Notation:
     true: str = "true"
     false: str = "false"
     outer: Outer | None = None
+    aside_name: str = ""
+    """May stand behind the name, e.g. an id."""
+    aside_arguments: str = ""
+    """May stand behind the arguments."""
+    either_words: bool = False
+    """`True`, `False` and `None` are read as well as `true`, `false` and `null`."""
 
     @property
     def last(self) -> str:
@@ -162,7 +168,8 @@ class Notation:
                 text = value if raw else self.write(value)
                 if outer.tag and outer.tag in text:
                     raise ValueError(f"a value that holds {outer.tag} cannot be written in this dialect")
-                pairs.append(f"{outer.begin(key, raw=raw)}{text}{outer.end}{outer.behind_tag}")
+                begin = outer.begin(key, raw=raw).replace(HOLE, "json")
+                pairs.append(f"{begin}{text}{outer.end}{outer.behind_tag}")
             written = f"{outer.open}{outer.separator.join(pairs)}{outer.close}"
         else:
             written = self.write(arguments)

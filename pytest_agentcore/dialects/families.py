@@ -75,7 +75,10 @@ GEMMA4 = Dialect(
 MISTRAL = Dialect(
     name="mistral",
     codec=NamedJsonCodec(
-        between="[ARGS]", between_pattern=r"(?:\[CALL_ID\][A-Za-z0-9]{1,40})?\[ARGS\]", loosely=r"[ \t]{0,8}\[ARGS\]"
+        between="[ARGS]",
+        between_pattern=r"(?:\[CALL_ID\][\w-]{1,40})?\[ARGS\]",
+        aside="[CALL_ID]\0",
+        loosely=r"[ \t]{0,8}\[ARGS\]",
     ),
     call=Markers(open="[TOOL_CALLS]"),
     traces=("[ARGS]", "[CALL_ID]"),

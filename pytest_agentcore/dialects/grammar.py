@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Dialect, Notation
+from pytest_agentcore.dialects.dialect import HOLE, Dialect, Notation
 from pytest_agentcore.dialects.xml_codec import kinds_of
 from pytest_agentcore.tools.base import ToolSpec, object_schema
 
@@ -68,18 +68,32 @@ def call_grammar(
     rules.rules["call"] = ""  # in place before the tools' rules, since one may be called `call`
     choices = []
     for spec in callable_specs:
-        before = _literal(notation.before_name + spec.name + notation.before_arguments)
+        before = _with_aside(notation.before_name + spec.name, notation.aside_name, notation.before_arguments)
+        if dialect.channels:  # the recipient may stand before the channel, as the template writes it
+            before = _one_of(
+                [
+                    _in_row(_literal(dialect.call.open), before),
+                    _literal(f" to=functions.{spec.name}<|channel|>commentary json<|message|>"),
+                ]
+            )
         arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
-        body = _in_row(before, arguments, _literal(notation.after_arguments))
+        body = _in_row(before, arguments, _with_aside("", notation.aside_arguments, notation.after_arguments))
         choices.append(rules.add(f"tool-{spec.name}", body))
-    # One of the calls, with the family's markers; one that ends the turn is left to the sampler's end of turn.
+    # One of the calls, with the family's markers; one that ends the turn is left to the sampler's end of turn. White
+    # space between markers is free, since templates of one dialect differ in it.
     close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
-    opens = f"{dialect.call.open}{dialect.pad}{'[' if dialect.listed else ''}"
-    closes = f"{']' if dialect.listed else ''}{dialect.pad}{close}"
+    opens = ["" if dialect.channels else dialect.call.open, "[" * dialect.listed]
+    closes = ["]" * dialect.listed, close]
     if dialect.section:
-        opens = f"{dialect.section.open}{dialect.section_pad}{opens}"
-        closes = f"{closes}{dialect.section_pad}{dialect.section.close}"
-    rules.rules["call"] = _in_row(_literal(opens), f"({' | '.join(choices)})", _literal(closes))
+        opens, closes = [dialect.section.open, *opens], [*closes, dialect.section.close]
+    rules.rules["space"] = "[ \\n]{0,2}"
+    pad = _literal(dialect.pad)
+    between = [part for text in opens if text for part in (_literal(text), "space" if text[-1] in ">][" else pad)]
+    if between and dialect.bare and not close:  # the prompt may have opened the first call
+        between = [f"({_in_row(*between)})?"] if not dialect.listed else between
+    ends = f"({pad})?" if pad else ""
+    closing = [part for text in closes if text for part in ("space" if text[0] in "<[]" else ends, _literal(text))]
+    rules.rules["call"] = _in_row(*between, f"({' | '.join(choices)})", *closing)
     return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
 
 
@@ -119,25 +133,32 @@ class _SchemaRules:
         pairs = []
         for key, inner in properties.items():
             kinds, ways = kinds_of(inner), []
-            # Strings may stand raw; values of other types never do, and of a union both ways are allowed.
-            if outer.tag and "string" in kinds:
+            # Strings may stand raw, and so does what may be anything; of a union both ways are allowed.
+            if outer.tag and ("string" in kinds or not kinds):
                 raw: list[str] = []  # up to and with their tag
-                for one in _string_schemas(inner):
+                for one in _string_schemas(inner) if kinds else ({},):
                     chosen = [text for text in _chosen(one) or () if isinstance(text, str)]
                     if any(outer.tag in text for text in chosen):
                         raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
                     raw += [_literal(text + outer.end) for text in chosen] or [
                         self._up_to(outer.end, outer.tag, *_counts(one, "Length"))
                     ]
-                begin, behind = _literal(outer.begin(key, raw=True)), _literal(outer.behind_tag)
+                begin, behind = self._begin(key, raw=True), _spaced(outer.behind_tag)
                 ways.append(_in_row(begin, _one_of(raw), behind))
             if not ways or kinds - {"string"}:
                 value = self.value(_without_strings(inner) if ways else inner, f"{name}-{key}")
-                begin, behind = _literal(outer.begin(key, raw=False)), _literal(outer.end + outer.behind_tag)
-                ways.append(_in_row(begin, value, behind))
+                begin, behind = self._begin(key, raw=False), _spaced(outer.behind_tag)
+                ways.append(_in_row(begin, value, _literal(outer.end), behind))
             pairs.append(self.add(f"{name}-{key}-pair", " | ".join(ways)))
         members = _members(pairs, needed, outer.separator)
-        return self.add(name, _in_row(_literal(outer.open), members, _literal(outer.close)))
+        return self.add(name, _in_row(_spaced(outer.open), members, _literal(outer.close)))
+
+    def _begin(self, key: str, *, raw: bool) -> str:
+        """An argument up to its value; the line break before a value on lines of its own is no white space."""
+        outer = self.notation.outer
+        assert outer is not None
+        begin = outer.begin(key, raw=raw)
+        return _in_row(_spaced(begin.removesuffix(outer.pad)) if outer.tag else _literal(begin), _literal(outer.pad))
 
     def _up_to(self, end: str, mark: str, least: int, most: int | None) -> str:
         """Text of so many characters and then `end`; `mark`, with which `end` closes, stands nowhere in the text.
@@ -174,7 +195,7 @@ class _SchemaRules:
                 may_end = need == 0 and end.startswith(begins)
                 if room is None or room >= (0 if may_end else len(begins)):
                     todo.append((begins, need, room))
-                    one = _literal(char) or rf"[^{barred}\x00-\x08\x0B-\x1F\x7F]"
+                    one = _literal(char) or rf"[^{barred}\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
                     ways.append(f"{one} {rule(begins, need, room)}")
             if closes and begun + closes == end and least == 0:
                 ways.append(_literal(closes))
@@ -199,10 +220,12 @@ class _SchemaRules:
         return _one_of(self._kind(kind, schema, f"{name}-{kind}") for kind in kinds)
 
     def _kind(self, kind: str, schema: Mapping[str, Any], name: str) -> str:
+        also = self.notation.either_words
         if kind == "boolean":
-            return f"({_literal(self.notation.true)} | {_literal(self.notation.false)})"
+            words = [self.notation.true, self.notation.false, *(("true", "false", "True", "False") * also)]
+            return _one_of(map(_literal, words))
         if kind == "null":
-            return _literal(self.notation.null)
+            return _one_of(map(_literal, [self.notation.null, *(("null", "None") * also)]))
         if kind in ("integer", "number"):
             return _number(schema, fraction=kind == "number")
         composed = {"string": self._string, "array": self._array, "object": self._object}
@@ -424,9 +447,20 @@ def _in_row(*expressions: str) -> str:
     return " ".join(filter(None, expressions))
 
 
+def _with_aside(before: str, aside: str, after: str) -> str:
+    """Two texts, with one between them that may be left out."""
+    return _in_row(_literal(before), f"({_literal(aside)})?", _literal(after)) if aside else _literal(before + after)
+
+
+def _spaced(text: str) -> str:
+    """A text in which line breaks may be there or not."""
+    return " space ".join(map(_literal, text.split("\n"))).strip() if text else ""
+
+
 def _literal(text: str) -> str:
-    """`text` as a GBNF string literal; empty for no text."""
-    return '"' + "".join(map(_escaped, text)) + '"' if text else ""
+    """`text` as a GBNF string literal, with anything short in its holes; empty for no text."""
+    parts = ('"' + "".join(map(_escaped, part)) + '"' if part else "" for part in text.split(HOLE))
+    return " [0-9A-Za-z_-]{1,40} ".join(parts).strip()
 
 
 def _in_class(character: str) -> str:

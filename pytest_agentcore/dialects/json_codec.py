@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, pattern_of, skip_space
+from pytest_agentcore.dialects.dialect import (
+    HOLE,
+    Codec,
+    Decoded,
+    MalformedCall,
+    Notation,
+    RawCall,
+    pattern_of,
+    skip_space,
+)
 
 MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
@@ -55,7 +64,8 @@ class JsonCodec(Codec):
         )
         before, _, rest = (self.form or plain).partition("NAME")
         between, _, after = rest.partition("ARGUMENTS")
-        return replace(JSON, before_name=before, before_arguments=between, after_arguments=after)
+        aside = "".join(f', "{key}": "{HOLE}"' for key in self.beside if key == "id" and not self.form)
+        return replace(JSON, before_name=before, before_arguments=between, aside_arguments=aside, after_arguments=after)
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""
@@ -98,6 +108,8 @@ class NamedJsonCodec(Codec):
     """Behind the arguments, before the call's closing marker."""
     between_pattern: str = ""
     """Pattern that is read as `between`; empty: exactly that."""
+    aside: str = ""
+    """May stand behind the name, and is read where `between_pattern` has it."""
     loosely: str = ""
     """Pattern that a forgiving reader takes for `between` besides."""
     read_loosely: Callable[[str, int], tuple[Any, int]] | None = None
@@ -109,7 +121,10 @@ class NamedJsonCodec(Codec):
     @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""
-        return replace(JSON, before_name=self.before_name, before_arguments=self.between, after_arguments=self.behind)
+        before, after = self.before_name, self.behind
+        return replace(
+            JSON, before_name=before, aside_name=self.aside, before_arguments=self.between, after_arguments=after
+        )
 
     def decode(self, text: str, at: int) -> Decoded:
         """See `Codec.decode`."""

@@ -44,6 +44,7 @@ class PythonicCodec(Codec):
         null="None",
         true="True",
         false="False",
+        either_words=True,
         outer=Outer(open="(", close=")", key=lambda key, _raw: f"{key}=", keys=re.compile(_KEYWORD), separator=", "),
     )
     names = re.compile(rf"(?!print\Z)(?!.*\.call\Z){_NAME}")

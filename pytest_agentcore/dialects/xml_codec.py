@@ -75,7 +75,8 @@ class XmlCodec(Codec):
             pad="\n" if self.newlines else "",
             behind_tag=self.between,
         )
-        return replace(JSON, before_name=self.before_name, before_arguments=self.after_name, outer=outer)
+        words, before = self.kinds is None, self.before_name
+        return replace(JSON, outer=outer, either_words=words, before_name=before, before_arguments=self.after_name)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""

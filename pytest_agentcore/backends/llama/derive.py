@@ -207,7 +207,8 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
     gap = _without_ids(gap)
     if gap.strip() == "," and before.rstrip().endswith("[") and behind.lstrip().startswith("]"):
         opens, closes = before.rstrip()[:-1], behind.lstrip()[1:]
-        listed = replace(common, listed=True, call=Markers(open=opens.strip(), close=_first_mark(_turn(closes, shown))))
+        around = Markers(open=opens.strip(), close=_turn(closes, shown).strip())
+        listed = replace(common, listed=True, pad=opens[len(opens.rstrip()) :], call=around)
         yield listed if listed.call.open else _bare(listed)
         return
     if gap.strip() in ("", ",") and before.strip():
@@ -217,7 +218,7 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
             several=True,
             between=between,
             pad=before[len(before.rstrip()) :],
-            call=Markers(open=before.strip(), close=_first_mark(behind)),
+            call=Markers(open=before.strip(), close=_turn(behind, shown).strip()),
         )
         return
     closes = _shared_start(behind, gap).rstrip()

@@ -74,7 +74,7 @@ def test_a_reply_is_an_optional_line_and_one_call() -> None:
     found = rules(READ, CLOCK)
     assert found["root"] == "thought? call"
     assert found["thought"] == r'[^<`{\x00-\x20\x7F] [^<`{\x00-\x1F\x7F]{0,99} "\n"'
-    assert found["call"] == '"<tool_call>" (tool-fs-read | tool-clock) "</tool_call>"'
+    assert found["call"] == '"<tool_call>" space (tool-fs-read | tool-clock) space "</tool_call>"'
     assert rules(READ, thought=0)["root"] == "call"
 
 
@@ -106,7 +106,7 @@ def test_gemma_writes_its_own_notation_in_the_order_of_its_template() -> None:
 
 def test_names_that_collide_get_rules_of_their_own() -> None:
     found = rules(spec("a_b"), spec("a__b"), spec("call"), spec("root"))
-    assert found["call"] == '"<tool_call>" (tool-a-b | tool-a-b-2 | tool-call | tool-root) "</tool_call>"'
+    assert found["call"] == '"<tool_call>" space (tool-a-b | tool-a-b-2 | tool-call | tool-root) space "</tool_call>"'
 
 
 @pytest.mark.parametrize("keyword", ["$ref", "allOf"])
@@ -366,8 +366,8 @@ def test_every_family_is_written_in_its_own_form(
 
 def test_raw_text_may_hold_anything_but_its_closing_tag() -> None:
     found = rules(READ, dialect=MINIMAX_M2)
-    assert found["up-to-0"] == r'[^<\x00-\x08\x0B-\x1F\x7F] up-to-0 | "<" up-to-1'
-    assert found["up-to-11"] == r'[^<>\x00-\x08\x0B-\x1F\x7F] up-to-0 | "<" up-to-1 | ">"'
+    assert found["up-to-0"] == r'[^<\x00-\x08\x0B\x0C\x0E-\x1F\x7F] up-to-0 | "<" up-to-1'
+    assert found["up-to-11"] == r'[^<>\x00-\x08\x0B\x0C\x0E-\x1F\x7F] up-to-0 | "<" up-to-1 | ">"'
 
 
 @pytest.mark.model

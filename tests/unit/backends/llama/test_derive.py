@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from family_templates import DERIVED, TEMPLATES
+from gbnf import Grammar
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Turn
@@ -55,7 +56,9 @@ def said(template: ChatTemplate, written: Written) -> str:
     reply = Turn(Message(role="assistant", content="", tool_calls=calls))
     results = [Turn(Message(role="tool", content="RESULT", tool_call_id=one.id, name=one.name)) for one in calls]
     told = template.prompt([*asked, reply, *results], [TOOL], str)
-    return told.removeprefix(template.prompt(asked, [TOOL], str)).partition("RESULT")[0]
+    prompt = template.prompt(asked, [TOOL], str)
+    shared = told.removeprefix(prompt) if told.startswith(prompt) else told.rpartition("Do it.")[2]
+    return shared.partition("RESULT")[0]
 
 
 @pytest.mark.parametrize("family", DERIVED)
@@ -71,10 +74,37 @@ def test_a_family_in_no_list_is_read_natively(family: str, written: Written) -> 
         assert [(call.name, dict(call.arguments)) for call in parsed.calls] == written
 
 
-@pytest.mark.parametrize("family", DERIVED)
-def test_a_derived_dialect_has_a_grammar(family: str) -> None:
-    grammar = call_grammar([TOOL], dialect=chat(DERIVED[family]).choice.dialect, allow_finish=True)
+ALL = {**TEMPLATES, **DERIVED}
+LAID_OUT: list[dict[str, Any]] = [
+    {"path": "a.txt", "count": -3, "flag": True},
+    {"content": CODE, "flag": False},
+    {"path": "one\r\ntwo\r", "content": "<|x|> <tool <|tool_call <| </ ] } <"},
+    {"path": "", "deep": {"x": ["y", None, {"z": 0.5}]}},
+    {},
+]
+
+
+@pytest.mark.parametrize("family", ALL)
+@pytest.mark.parametrize("given", LAID_OUT, ids=["types", "code", "like markers", "nested", "empty"])
+def test_the_grammar_accepts_the_layout_of_the_template(family: str, given: dict[str, Any]) -> None:
+    template = chat(ALL[family])
+    dialect, text = template.choice.dialect, said(template, [("fs_write", given)])
+    marks = dialect.section or dialect.call
+    begins = [text.find(mark) for mark in (marks.open, " to=functions.", "fs_write") if mark and mark in text]
+    if not marks.open:
+        begins = [text.index("[" if dialect.listed else "{")]
+    text = text[min(begins) :]
+    closes = marks.close or ("]" if dialect.listed else dialect.codec.notation.last.strip())
+    last = "```tool_output" if family == "gemma3" else "\0"
+    text = text.partition(last)[0]
+    text = text[: text.rindex(closes) + len(closes)]
+    if dialect.call.close in dialect.end_of_turn:
+        text = text.removesuffix(dialect.call.close)
+    if "'y'" in text:
+        pytest.skip("the template prints a dictionary of Python, where the grammar writes JSON")
+    grammar = call_grammar([TOOL], dialect=dialect, allow_finish=False, thought_characters=0)
     assert "\0" not in grammar
+    assert Grammar(grammar).accepts(text), text
 
 
 NOT_FOUND = {"granite": "shows no calls", "lfm2": "shows no calls", "harmony": "names its channels"}
