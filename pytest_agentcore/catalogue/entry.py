@@ -102,7 +102,10 @@ class EngineSettings:
     )
     tensor_split: str = _setting("", "shares of the GPUs, e.g. `3,1`; default: by what is free on each")
     threads: int | None = _setting(
-        None, "for sampling; default the physical cores, shared with other workers of pytest-xdist", least=1, most=1024
+        None,
+        "for sampling; default: the cores this process really gets, shared with pytest-xdist's workers",
+        least=1,
+        most=1024,
     )
     threads_batch: int | None = _setting(None, "for prompts; default `threads`", least=1, most=1024)
     flash_attn: bool | None = _setting(None, "yes or no; default: llama.cpp decides by device")

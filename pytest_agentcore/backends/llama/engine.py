@@ -7,9 +7,12 @@ process's stdout while it loads, keeps logits for a whole batch, and drops contr
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,47 @@ def load_library() -> Library:
     Raises:
         UsageError: llama-cpp-python is not installed, or its native library does not load.
     """
+    return _load()[0]
+
+
+def wait_policy() -> str:
+    """How the engine's threads wait for each other, as the environment of OpenMP says it."""
+    return _load()[1]
+
+
+SPINS = 1000
+"""How often a waiting thread looks again before it sleeps (libgomp, `GOMP_SPINCOUNT`).
+
+libgomp's own 300,000 take some milliseconds, at every layer: on a busy machine a thread that spins keeps the one that
+it waits for off its core. One that sleeps at once pays for being woken. Figures: benchmarks/waiting.py.
+"""
+_POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+
+
+@cache
+def _load() -> tuple[Library, str]:
+    told = ", ".join(f"{name}={os.environ[name]}" for name in _POLICIES if name in os.environ)
+    if not told and not _openmp_is_loaded():  # libgomp reads it once, and what this process starts is not to have it
+        os.environ[_POLICIES[1]] = str(SPINS)
+    try:
+        library, mine = _import_bindings(), f"{_POLICIES[1]}={os.environ.get(_POLICIES[1])}"
+    finally:
+        if not told:
+            os.environ.pop(_POLICIES[1], None)
+    if not _openmp_is_loaded():
+        return library, "the library's own"
+    return library, told or (mine if mine.endswith(str(SPINS)) else "OpenMP's default, it was loaded before")
+
+
+def _openmp_is_loaded() -> bool:
+    """Whether GNU's OpenMP is in this process."""
+    try:
+        return "libgomp" in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _import_bindings() -> Library:
     try:
         import llama_cpp.llama_cpp as library  # noqa: PLC0415 - optional, and slow to import
     except ModuleNotFoundError as error:
@@ -216,6 +260,7 @@ class Context:
             "n_gpu_layers": model.gpu_layers,
             "threads": params.n_threads,
             "threads_batch": params.n_threads_batch,
+            "wait_policy": wait_policy(),
             "flash_attn": "auto" if settings.flash_attn is None else settings.flash_attn,
             "swa_full": True,
         }
@@ -307,11 +352,11 @@ class Context:
 
 
 def default_threads() -> int:
-    """The cores of this process, shared with the other workers of a pytest-xdist run.
+    """The cores that this process really gets, shared with the other workers of a pytest-xdist run.
 
     More threads than cores are worse than none: every layer waits for the thread that is not running.
     """
-    return max(1, usable_cores() // xdist_worker()[1])
+    return max(1, int(min(usable_cores(), cpu_quota())) // xdist_worker()[1])
 
 
 def xdist_worker() -> tuple[int, int]:
@@ -335,3 +380,24 @@ def usable_cores() -> int:
         except OSError:
             cores.add(str(cpu))
     return max(1, len(cores))
+
+
+def cpu_quota(root: Path = Path("/")) -> float:
+    """CPUs that this process's control groups let it use at a time, such as 1.5; infinite where none says."""
+    quota = math.inf
+    try:
+        groups = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return quota
+    for _, controllers, path in groups:
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # a quota holds for all groups below it; the second generation has one tree, the first one for each controller
+        home = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        group = home / path.lstrip("/")
+        for folder in (group, *group.parents) if group.is_relative_to(home) else ():
+            for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+                with suppress(OSError, ValueError):  # no such file, or the word `max`
+                    limit, period = (int(word) for name in names for word in (folder / name).read_text().split())
+                    quota = min(quota, limit / period) if limit > 0 < period else quota
+    return quota

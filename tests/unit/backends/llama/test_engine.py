@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.backends.llama.engine import LoadedModel, default_threads, usable_cores
+from pytest_agentcore.backends.llama import engine
+from pytest_agentcore.backends.llama.engine import SPINS, LoadedModel, cpu_quota, default_threads, usable_cores
 from pytest_agentcore.catalogue.entry import EngineSettings
 
 
@@ -21,6 +26,72 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_threads() == 1
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "1000")
     assert default_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "quota"),
+    [
+        ("0::/", {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/", {"cpu.max": "max 100000"}, math.inf),
+        ("0::/user/me", {"user/cpu.max": "200000 100000", "user/me/cpu.max": "max 100000"}, 2),
+        ("0::/user/me", {"user/cpu.max": "400000 100000", "user/me/cpu.max": "50000 100000"}, 0.5),
+        ("0::/../elsewhere", {"cpu.max": "100000 100000"}, 1),
+        ("4:memory:/a\n2:cpu,cpuacct:/", {"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ("2:cpu,cpuacct:/docker/x", {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ("1:cpu:/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
+        ("0::/", {"cpu.max": "nonsense"}, math.inf),
+        ("0::/", {}, math.inf),
+    ],
+)
+def test_a_container_s_share_of_the_cpu_counts(
+    groups: str, files: dict[str, str], quota: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = {"proc/self/cgroup": groups, **{f"sys/fs/cgroup/{name}": text for name, text in files.items()}}
+    for name, text in written.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert cpu_quota(tmp_path) == quota
+    monkeypatch.setattr(engine, "cpu_quota", lambda: cpu_quota(tmp_path))
+    monkeypatch.setattr(engine, "usable_cores", lambda: 2)
+    assert default_threads() == (2 if quota >= 2 else 1)
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
+    assert cpu_quota(tmp_path) == math.inf
+
+
+ASK = """
+import os
+from pytest_agentcore.backends.llama.engine import load_library, wait_policy
+before = dict(os.environ)
+load_library()
+assert dict(os.environ) == before
+print(wait_policy())
+"""
+
+
+@pytest.mark.needs("llama_cpp")
+@pytest.mark.parametrize(
+    ("given", "code", "policy", "taken"),
+    [
+        ({}, ASK, f"GOMP_SPINCOUNT={SPINS}", f"GOMP_SPINCOUNT = '{SPINS}'"),
+        ({"OMP_WAIT_POLICY": "passive"}, ASK, "OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY = 'PASSIVE'"),
+        ({"GOMP_SPINCOUNT": "7"}, ASK, "GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT = '7'"),
+        ({}, "import llama_cpp\n" + ASK, "OpenMP's default, it was loaded before", "GOMP_SPINCOUNT = '300000'"),
+    ],
+    ids=["ours", "theirs", "their count", "too late"],
+)
+def test_openmp_takes_what_is_said_to_be_its_policy(
+    given: dict[str, str], code: str, policy: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    told = {**os.environ, **given, "OMP_DISPLAY_ENV": "verbose"}
+    run = subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True)
+    if "GOMP_SPINCOUNT" not in run.stderr:
+        pytest.skip("this build of llama-cpp-python does not use GNU's OpenMP")
+    assert run.stdout.strip() == policy
+    assert taken in run.stderr
 
 
 @pytest.mark.model
