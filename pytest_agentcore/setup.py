@@ -66,7 +66,7 @@ def _value(option: Option[Any], raw: Any) -> Any:
 
 def _one_value(option: Option[Any], raw: Any) -> Any:
     if option.choices and raw not in option.choices:
-        raise UsageError(f"{option.dest} {raw!r}: is no choice; {instead(str(raw), option.choices)}")
+        raise UsageError(f"{option.dest} {raw!r}: must be one of {', '.join(option.choices)}")
     if option.or_auto and raw == "auto":
         return None
     try:

@@ -60,7 +60,10 @@ def merge(parts: Sequence[Campaign], target: Path) -> Campaign:
     # Every line once; those about the attempts that count come last, in their order.
     lines = dict.fromkeys(result for part in parts for result in read_every_result(part.folder))
     for result in sorted(lines, key=lambda result: chosen[result.key] == result.attempt):
-        record.add(result)
+        if record.refuse(result):  # a recheck's line: another verdict on the attempt whose score stands
+            record.judge_again(result)
+        else:
+            record.add(result)
     set_aside(folder, [path for path in folder.transcripts.glob("*.jsonl") if path.stem not in chosen.values()])
     return record.close()
 

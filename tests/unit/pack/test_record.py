@@ -84,9 +84,10 @@ def test_a_second_process_on_a_campaign_is_refused(tmp_path: Path) -> None:
 
 def test_of_two_lines_about_a_trial_the_last_counts_and_a_torn_one_is_forgotten(tmp_path: Path) -> None:
     folder = create_campaign(tmp_path, "c")
+    lost = result(run=1, attempt="0" * 8 + "-0000-0000-0000-" + "0" * 12, **LOST)
     for _ in range(2):
         record = CampaignRecord(folder, manifest())
-        record.add(result(run=1, **LOST))
+        record.add(lost)
         record.add(result(run=1, attempts=2))
         record.abandon()
         with folder.results.open("ab") as file:
