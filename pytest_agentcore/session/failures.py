@@ -24,7 +24,9 @@ from pytest_agentcore.session.verdicts import relative_to
 from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import ELLIPSIS, clip, columns, visible
 
-TURNS_SHOWN, TURNS_IN_SHORT, ERROR_ROWS = 3, 2, 3
+TURNS_SHOWN, TURNS_IN_SHORT = 3, 2
+ERROR_ROWS, SENTENCE_ROWS = 3, 4
+"""With headline, source, verdict, two turns and address they make twelve, a worker's name included."""
 MIN_ROOM = 40
 """Columns that a verdict takes at least, however long the place of the assertion is."""
 WIDTH = 120
@@ -95,9 +97,9 @@ class Failure:
         """Write assertion, verdict, last turns and the transcript's address."""
         address, spoken = linked(tw, self.address, self.transcript), self._turns
         if self.is_short:
-            left = max(MIN_ROOM, tw.fullwidth - self._write_assertion(tw))
+            taken = self._write_assertion(tw, SENTENCE_ROWS if spoken else 2 * SENTENCE_ROWS)
             said = f"{self.result.outcome}: {self.result.cause}" if self.result.cause else self.result.outcome
-            ended = clip(joined([said, verdict_lines(self.result)[1]]), left)
+            ended = clip(joined([said, verdict_lines(self.result)[1]]), max(MIN_ROOM, tw.fullwidth - taken))
             also = ", ".join(f"run{run}" for run in self.also)
             read = brief_turn_lines(spoken[-TURNS_IN_SHORT:], tw.fullwidth)
             for line in [ended, *read, f"{address}  also {also}" if also else address]:
@@ -137,16 +139,18 @@ class Failure:
         at = self.module if Path(path).name == Path(self.module).name else path
         return source, entry.lines[first:], f"{at}:{line}"
 
-    def _write_assertion(self, tw: Any) -> int:
-        """Write it as pytest does, coloured likewise, and as many columns of the line that has the verdict."""
+    def _write_assertion(self, tw: Any, room: int) -> int:
+        """Write it as pytest does, coloured likewise, up to the place in the line of the verdict; give its columns.
+
+        `room` is how many rows a sentence has that comes without a line of source.
+        """
         source, wrong, place = self._assertion()
         if source:
             entry = replace(
                 self.shown.reprtraceback.reprentries[-1], lines=[clip(source, tw.fullwidth)], reprfileloc=None
             )
             replace(entry, reprfuncargs=None, reprlocals=None).toterminal(tw)
-        # a sentence without a line of source is ours, and has room for it
-        room = ERROR_ROWS if source else 2 * ERROR_ROWS
+        room = ERROR_ROWS if source else room
         wrong = [line for line in wrong if line.removeprefix("E").strip()]
         while wrong and room:
             rows = room - (len(wrong) > 1)  # the last is for how many lines are left out
@@ -169,7 +173,7 @@ def fold(reports: Sequence[Any]) -> list[Any]:
             kept.append(report)
             continue
         one = failure.result
-        alike = (one.model, one.policy, one.context_load, one.task, one.outcome, one.cause, one.detail)
+        alike = (one.model, one.policy, one.context_load, one.task, one.outcome, one.cause, one_line(one.detail))
         if first.setdefault(alike, failure) is failure:
             kept.append(report)
         else:

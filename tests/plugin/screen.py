@@ -22,7 +22,7 @@ def watch(command: Sequence[str], folder: Path, *, columns: int, rows: int = 12)
     screen = pyte.HistoryScreen(columns, rows, history=10_000)
     stream = pyte.Stream(screen)
     seen = []
-    *moments, rest = _written(command, folder, columns, rows).split(RESTORE)
+    *moments, rest = written(command, folder, columns, rows).split(RESTORE)
     for part in moments:
         stream.feed(part + RESTORE)
         seen.append(_lines(screen))
@@ -35,7 +35,8 @@ def _lines(screen: pyte.HistoryScreen) -> list[str]:
     return [line.rstrip() for line in (*gone, *screen.display)]
 
 
-def _written(command: Sequence[str], folder: Path, columns: int, rows: int) -> str:
+def written(command: Sequence[str], folder: Path, columns: int, rows: int) -> str:
+    """All that the command writes to a terminal."""
     main, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "PY_COLORS"}}
