@@ -196,4 +196,4 @@ def test_a_suite_without_a_task_is_refused(
 ) -> None:
     pytester.mkdir("ordinary").joinpath("test_ordinary.py").write_text("def test_ordinary(): pass\n")
     assert command(pack, Path("ordinary")) == 2
-    assert capsys.readouterr().err == "agentcore: error: ordinary: no task in it\n"
+    assert capsys.readouterr().err == "agentcore: error: ordinary: no task in it; --suite names another folder\n"
