@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from _pytest.junitxml import xml_key
 
 import pytest_agentcore
 from pytest_agentcore.analysis.gate import UNDECIDED
@@ -95,6 +96,8 @@ class CampaignSession:
         """Once it is over."""
         self._asked: dict[TrialKey, pytest.Item] = {}
         """The test by which each trial was asked for last."""
+        self._shown: set[tuple[str, object]] = set()
+        """Tests, by node id and worker, whose verdict others were shown since their last teardown."""
         self._stopped: dict[TrialKey, BaseException] = {}
         """What stopped a trial from outside."""
         self._again: dict[TrialKey, str] = {}
@@ -316,7 +319,8 @@ class CampaignSession:
                 self._put_on_record(report, TrialResult.from_json(data), from_worker=from_worker)
             controller.screen.count(report)
             controller.gates.count(report)
-        yield
+        with self._one_testcase(report):
+            yield
         # nobody but workers brings the live line back, once the first of their trials is recorded
         if controller and from_worker and any(one.campaign.results for one in controller.recording.records.values()):
             controller.screen.on_turn(None, 0)
@@ -330,6 +334,20 @@ class CampaignSession:
                 why = "under pytest-xdist the main process calls it, which does not know that file"
                 yield f"{one} is not called: {why}; {WHERE_HOOKS_ARE_KNOWN}"
 
+    @contextmanager
+    def _one_testcase(self, report: pytest.TestReport) -> Iterator[None]:
+        """Keep junit from showing an attempt whose verdict a plugin keeps back to run the test again: it would pass."""
+        junit, test = self.config.stash.get(xml_key, None), (report.nodeid, getattr(report, "node", None))
+        if report.outcome in ("passed", "failed", "skipped") and (report.when == "call" or not report.passed):
+            self._shown.add(test)
+        is_kept_back = report.when == "teardown" and "agentcore" in report.keywords and test not in self._shown
+        case = junit.node_reporter(report) if junit and is_kept_back else None
+        yield
+        if junit and case:
+            junit.node_reporters_ordered.remove(case)
+        if report.when == "teardown":
+            self._shown.discard(test)
+
     def _put_on_record(self, report: pytest.TestReport, result: TrialResult, *, from_worker: bool) -> None:
         """Record the result that came with a report, if it is news, and let the report say what the record says."""
         assert self.controller is not None
@@ -342,8 +360,10 @@ class CampaignSession:
         if follow(report, counts):
             setattr(report, RECORDED, getattr(report, RECORDED, "") or ("pytest-xdist" if from_worker else "a plugin"))
         if asker := getattr(report, RECORDED, ""):
+            sentence = AGAIN.format(asker=asker)
             with record_errors():
-                self.controller.recording.warn(key.model, AGAIN.format(asker=asker))
+                self.controller.recording.warn(key.model, sentence)
+            self.controller.screen.warn([sentence])
         if report.failed and not counts.passed:
             report.longrepr = cast("Any", Failure.of(report, counts, self._experiment.folders[key.model], self.config))
 
@@ -462,8 +482,6 @@ class CampaignSession:
         for line in passed_over(terminalreporter.stats.get("skipped", ())):
             terminalreporter.write_line(line, yellow=True)
         if self.controller:
-            for line in self.controller.recording.warned:
-                terminalreporter.write_line(f"WARNING {line}", yellow=True)
             broken = [*self.controller.recording.lost, *self._models.broken]
             self.controller.screen.summarise(terminalreporter, broken)
 

@@ -169,8 +169,6 @@ class Recording:
         """By slug: where a model has several campaigns."""
         self.choices: dict[str, Choice] = {}
         """By label: what is continued, and why nothing is."""
-        self.warned: list[str] = []
-        """Sentences that came up while trials ran; each is in a manifest too."""
         self.lost: list[str] = []
         """Sentences about what the disk did not take in the end."""
         self._wanted: dict[str, Manifest] = {}
@@ -351,8 +349,6 @@ class Recording:
         record = self.records[label]
         if sentence not in record.manifest.warnings:
             record.revise(warnings=(*record.manifest.warnings, sentence))
-        if sentence not in self.warned:
-            self.warned.append(sentence)
 
     def crashed(self, nodeid: str, detail: str, cause: Cause) -> TrialResult | None:
         """The result of the trial that a dead process was running, from its transcript.

@@ -197,7 +197,8 @@ def follow(report: pytest.TestReport, counts: TrialResult) -> bool:
         return False
     setattr(report, RESULT, counts.to_json())
     if not is_expected:
-        report.when, report.outcome = "call", "passed" if counts.passed else "failed"
+        report.when = "call" if counts.scored else "setup"
+        report.outcome = "passed" if counts.passed else "failed"
         report.longrepr = None if counts.passed else _inert(words_of(counts))
     return True
 
