@@ -213,4 +213,4 @@ def takes_links(tw: Any, environ: Mapping[str, str]) -> bool:
         return False
     version = environ.get("VTE_VERSION", "")
     known = any(environ.get(name) in words for name, words in _TAKE_LINKS.items())
-    return known or any(environ.get(name) for name in _LINKING) or (version.isdigit() and int(version) >= _VTE)
+    return known or any(environ.get(name) for name in _LINKING) or (version.isdecimal() and int(version) >= _VTE)
