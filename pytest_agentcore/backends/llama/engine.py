@@ -44,7 +44,8 @@ SPINS = 1000
 """How often a waiting thread looks again before it sleeps (libgomp, `GOMP_SPINCOUNT`).
 
 libgomp's own 300,000 take some milliseconds, at every layer: on a busy machine a thread that spins keeps the one that
-it waits for off its core. One that sleeps at once pays for being woken. Figures: benchmarks/waiting.py.
+it waits for off its core. One that sleeps at once pays for being woken, which is best where the machine is busy when
+the library is loaded; how threads wait changes no token. Figures: benchmarks/waiting.py.
 """
 _POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
@@ -52,16 +53,15 @@ _POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 @cache
 def _load() -> tuple[Library, str]:
     told = ", ".join(f"{name}={os.environ[name]}" for name in _POLICIES if name in os.environ)
-    if not told and not _openmp_is_loaded():  # libgomp reads it once, and what this process starts is not to have it
-        os.environ[_POLICIES[1]] = str(SPINS)
+    if told or _openmp_is_loaded():
+        return _import_bindings(), told or "OpenMP's default, it was loaded before"
+    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)  # of the whole machine, wherever this process may run
+    spins = os.environ[_POLICIES[1]] = "0" if is_busy else str(SPINS)
     try:
-        library, mine = _import_bindings(), f"{_POLICIES[1]}={os.environ.get(_POLICIES[1])}"
+        library = _import_bindings()
     finally:
-        if not told:
-            os.environ.pop(_POLICIES[1], None)
-    if not _openmp_is_loaded():
-        return library, "the library's own"
-    return library, told or (mine if mine.endswith(str(SPINS)) else "OpenMP's default, it was loaded before")
+        del os.environ[_POLICIES[1]]  # OpenMP reads it once, and what this process starts is not to have it
+    return library, f"{_POLICIES[1]}={spins}" if _openmp_is_loaded() else "the library's own"
 
 
 def _openmp_is_loaded() -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentcore.backends.llama import engine
-from pytest_agentcore.backends.llama.engine import SPINS, LoadedModel, cpu_quota, default_threads, usable_cores
+from pytest_agentcore.backends.llama.engine import SPINS, Context, LoadedModel, cpu_quota, default_threads, usable_cores
 from pytest_agentcore.catalogue.entry import EngineSettings
 
 
@@ -70,16 +70,20 @@ print(wait_policy())
 """
 
 
+IDLE, BUSY = (f"import os; os.getloadavg = lambda: ({load} * os.cpu_count(), 0, 0)\n" for load in (0.9, 1.1))
+
+
 @pytest.mark.needs("llama_cpp")
 @pytest.mark.parametrize(
     ("given", "code", "policy", "taken"),
     [
-        ({}, ASK, f"GOMP_SPINCOUNT={SPINS}", f"GOMP_SPINCOUNT = '{SPINS}'"),
+        ({}, IDLE + ASK, f"GOMP_SPINCOUNT={SPINS}", f"GOMP_SPINCOUNT = '{SPINS}'"),
+        ({}, BUSY + ASK, "GOMP_SPINCOUNT=0", "GOMP_SPINCOUNT = '0'"),
         ({"OMP_WAIT_POLICY": "passive"}, ASK, "OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY = 'PASSIVE'"),
         ({"GOMP_SPINCOUNT": "7"}, ASK, "GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT = '7'"),
         ({}, "import llama_cpp\n" + ASK, "OpenMP's default, it was loaded before", "GOMP_SPINCOUNT = '300000'"),
     ],
-    ids=["ours", "theirs", "their count", "too late"],
+    ids=["idle", "busy", "theirs", "their count", "too late"],
 )
 def test_openmp_takes_what_is_said_to_be_its_policy(
     given: dict[str, str], code: str, policy: str, taken: str, monkeypatch: pytest.MonkeyPatch
@@ -92,6 +96,27 @@ def test_openmp_takes_what_is_said_to_be_its_policy(
         pytest.skip("this build of llama-cpp-python does not use GNU's OpenMP")
     assert run.stdout.strip() == policy
     assert taken in run.stderr
+
+
+@pytest.mark.model
+def test_with_several_rows_the_number_of_threads_changes_no_bit(smollm2: Path) -> None:
+    """With one row it may: llama.cpp's flash attention divides 512 tokens and more among the threads."""
+
+    def logits(threads: int) -> list[bytes]:
+        model = LoadedModel(smollm2, EngineSettings(threads=threads, rows=2))
+        context = Context(model, 1024)
+        for row in (0, 1):
+            context.evaluate(row, range(100, 400), 0, logits=False)
+            context.evaluate(row, range(400, 700), 300, logits=True)
+        found = [context.logits(299)]
+        for place in (600, 601):
+            context.step(0, [place, place], [[place], [place + 1]])
+            found += [context.logits(0), context.logits(1)]
+        context.close()
+        model.close()
+        return found
+
+    assert logits(1) == logits(2) == logits(3)
 
 
 @pytest.mark.model
