@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -380,6 +383,90 @@ def test_nothing_raises_and_only_known_tools_are_called(dialect: Dialect, text: 
 def test_a_megabyte_of_near_misses_is_read_in_one_pass(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     assert parse_leniently(text, HERMES, TOOLS).calls == ()
+
+
+def cuts() -> Any:
+    """The module of benchmarks/dialect_cuts.py."""
+    path = Path(__file__).parents[3] / "benchmarks" / "dialect_cuts.py"
+    found = importlib.util.spec_from_file_location("dialect_cuts", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules["dialect_cuts"] = module  # where dataclasses look for it
+    found.loader.exec_module(module)
+    return module
+
+
+def test_replies_cut_anywhere_give_the_first_calls_or_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cuts().main(4_000, 1) == 0, capsys.readouterr().out
+
+
+UNREADABLE = {
+    "arguments as a command": (HERMES, '{"name": "shell", "arguments": "ls -la"}'),
+    "arguments as a list": (HERMES, '<tool_call>{"name": "shell", "arguments": ["ls"]}</tool_call>'),
+    "a number that the end cuts": (HERMES, '<tool_call>{"name": "fs_read", "arguments": {"share": 0.'),
+    "a string that the end cuts": (HERMES, '{"name": "fs_read", "arguments": {"path": "a'),
+    "an object that the end cuts": (HERMES, '{"name": "fs_read", "arguments": {"path": "a", '),
+    "an object before its arguments": (HERMES, '{"name": "fs_read"'),
+    "names in prose": (HERMES, 'There are [{"name": "fs_read"}, {"name": "shell"}] to choose from.'),
+    "data that names a tool": (HERMES, '{"name": "fs_read", "version": 3}'),
+    "an answer in JSON": (
+        HARMONY,
+        '<|channel|>final<|message|>{"name": "fs_read", "arguments": {"path": "a"}}<|return|>',
+    ),
+    "code in a value that the end cuts": (
+        QWEN3_CODER,
+        "<tool_call>\n<function=shell>\n<parameter=command>\nfs_read(path='a')\n",
+    ),
+    "a call in a value that the end cuts": (
+        QWEN3_CODER,
+        "<tool_call>\n<function=shell>\n<parameter=command>\n<tool_call>\n<function=fs_read>\n</function>\n</tool_call>\n",
+    ),
+    "a value that shows an argument": (
+        QWEN3_CODER,
+        "<tool_call>\n<function=shell>\n<parameter=command>\n<parameter=path>1</parameter></function>\n</parameter>\n",
+    ),
+    "a value behind another's missing end": (
+        MINIMAX_M2,
+        '<invoke name="shell"><parameter name="command">ls<parameter name="path">a</parameter></invoke>',
+    ),
+    "a value that shows the end of a call": (
+        GLM4,
+        "<tool_call>shell<arg_key>command</arg_key><arg_value>a</arg_value></tool_call> b</arg_value></tool_call>",
+    ),
+}
+
+
+@pytest.mark.parametrize(("dialect", "text"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_is_no_whole_call_runs_nothing_and_is_named(dialect: Dialect, text: str) -> None:
+    schemas = {name: {"type": "object", "properties": {"path": {"type": "string"}}} for name in TOOLS}
+    for parsed in (parse(dialect, text, schemas=schemas), parse_leniently(text, dialect, TOOLS, schemas=schemas)):
+        assert parsed.problems or (not parsed.calls and resemblance(parsed.content, dialect, TOOLS))
+
+
+def test_a_first_call_without_its_marker_is_not_dropped() -> None:
+    text = (
+        "<function=fs_read>\n<parameter=path>\na.txt\n</parameter>\n</function>\n</tool_call>\n"
+        "<tool_call>\n<function=shell>\n</function>\n</tool_call>"
+    )
+    assert parse(QWEN3_CODER, text, schemas=SCHEMAS).problems
+    closed = HERMES.render_call(*READ).removeprefix("<tool_call>") + HERMES.render_call("shell", {})
+    assert "lacks its opening marker" in parse(HERMES, closed).problems[0]
+    parsed = parse_leniently(text, QWEN3_CODER, TOOLS, schemas=SCHEMAS)
+    assert ([call.name for call in parsed.calls], parsed.problems) == (["fs_read", "shell"], ())
+
+
+@pytest.mark.parametrize("name", ['"fs_read"', " fs_read", "'fs_read' "])
+def test_names_with_quotes_or_blanks_are_read(name: str) -> None:
+    text = f"<tool_call>\n<function={name}>\n<parameter=path>\na.txt\n</parameter>\n</function>\n</tool_call>"
+    assert parse(QWEN3_CODER, text, schemas=SCHEMAS).problems
+    parsed = parse_leniently(text, QWEN3_CODER, TOOLS, schemas=SCHEMAS)
+    assert [(call.name, dict(call.arguments)) for call in parsed.calls] == [READ]
+
+
+def test_a_brace_too_few_before_the_closing_marker_is_forgiven() -> None:
+    text = '<tool_call>\n{"name": "fs_read", "arguments": {"path": "a.txt"}\n</tool_call>'
+    assert [(call.name, dict(call.arguments)) for call in parse_leniently(text, HERMES, TOOLS).calls] == [READ]
 
 
 def test_odd_values_are_read_as_python_reads_them() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.dialects.lenient import parse_leniently
+from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import leaks_template, resemblance
 from pytest_agentcore.trial.modes import Resemblance
 
@@ -92,3 +94,16 @@ def test_a_call_cut_off_leaks_nothing(dialect: Dialect) -> None:
     call = dialect.render_calls([("shell", {"command": "ls"}), ("fs_read", {"path": "a"})])
     assert not leaks_template(call)
     assert not leaks_template(call[: call.index("ls")])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_markers_that_gave_no_call_are_always_named(dialect: Dialect) -> None:
+    for other in DIALECTS:
+        for sign in other.signs:
+            text = f"I would {sign} now."
+            strict, lenient = parse(dialect, text), parse_leniently(text, dialect, ["fs_read"])
+            fenced = sign.startswith("```") and not strict.problems  # which any code may be
+            for parsed in (strict, lenient):
+                assert fenced or parsed.calls or parsed.problems or resemblance(parsed.content, dialect, ["fs_read"])
+    for marker in FOREIGN_CALL_MARKERS:
+        assert resemblance(f"I would {marker} now.", dialect, ["fs_read"])

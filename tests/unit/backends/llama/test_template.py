@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Habits, Results, Turn
-from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate, compile_template
+from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate, compile_template, open_template
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.tools.base import ToolSpec
@@ -156,3 +157,52 @@ def test_what_other_renderers_offer_templates_is_there() -> None:
         "{% generation %}{{ tools | map(attribute='name') | tojson(ensure_ascii=False) }}{%- endgeneration %}", TODAY
     )
     assert render(tools=[{"name": "ä"}]) == '["ä"]'
+
+
+KIMI = """\
+{%- for m in messages %}{% if m.role == 'tool' %}<|im_system|>tool<|im_middle|>## Return of {{ m.tool_call_id }}
+{{ m.content }}<|im_end|>
+{%- elif m.role == 'assistant' %}<|im_assistant|>assistant<|im_middle|>{{ m.content }}
+{%- if m.tool_calls %}<|tool_calls_section_begin|>{% for c in m.tool_calls -%}
+<|tool_call_begin|>{{ c['id'] }}<|tool_call_argument_begin|>{{ c.function.arguments | tojson }}<|tool_call_end|>
+{%- endfor %}<|tool_calls_section_end|>{% endif %}<|im_end|>
+{%- else %}<|im_user|>{{ m.role }}<|im_middle|>{{ m.content }}<|im_end|>{% endif %}{% endfor %}
+{%- if tools %}{% endif %}{% if add_generation_prompt %}<|im_assistant|>assistant<|im_middle|>{% endif %}"""
+"""In the form of Kimi K2's own template, which prints the ids of calls and results."""
+
+
+def test_a_family_that_prints_ids_gets_its_own() -> None:
+    template = open_template(KIMI, None, frozenset())
+    calls = tuple(ToolCall(id=f"call_1_{n}", name=name, arguments={}) for n, name in enumerate(("a", "b"), 1))
+    later = ToolCall(id="call_2_1", name="a", arguments={})
+    turns = [
+        Turn(Message(role="user", content="Go.")),
+        Turn(Message(role="assistant", content="", tool_calls=calls)),
+        *(Turn(Message(role="tool", content="ok", tool_call_id=call.id, name=call.name)) for call in calls),
+        Turn(Message(role="assistant", content="", tool_calls=(later,))),
+        Turn(Message(role="tool", content="ok", tool_call_id="call_2_1", name="a")),
+    ]
+    told = template.prompt(turns, [READ], str)
+    assert re.findall(r"begin\|>(functions[^<]*)", told) == ["functions.a:0", "functions.b:1", "functions.a:2"]
+    assert re.findall(r"Return of (\S+)", told) == ["functions.a:0", "functions.b:1", "functions.a:2"]
+
+
+PLAIN = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|a|>{% endif %}"
+)
+
+
+def test_a_template_that_wants_a_list_of_tools_gets_an_empty_one() -> None:
+    template = open_template("{% for t in tools %}{{ t | tojson }}{% endfor %}" + PLAIN, None, frozenset())
+    assert template.habits.tools_listed
+    assert "Go." in template.prompt([Turn(Message(role="user", content="Go."))], [], str)
+
+
+def test_beside_a_template_for_tools_that_cannot_be_rendered_the_default_is_used_and_named() -> None:
+    broken = "{{ raise_exception('never') }}{{ tools }}"
+    template = open_template(PLAIN, broken, frozenset())
+    assert template.source == PLAIN
+    assert "the template for tools is not used" in template.choice.reason
+    assert "the template for tools is not used" in template.warning
+    with pytest.raises(UsageError, match="does not render a single question"):
+        open_template(None, broken, frozenset())
