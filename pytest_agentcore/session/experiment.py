@@ -213,7 +213,7 @@ class Experiment:
         fcntl.flock(self._claim, fcntl.LOCK_EX)
         left = [TrialResult.from_json(line) for line in read_lines(path)]
         for result in left:
-            self._remember(key, result)
+            self.remember(key, result)
         return bool(left)
 
     def limit(self, nodeid: str, seconds: float) -> None:
@@ -232,7 +232,7 @@ class Experiment:
 
     def settle(self, key: TrialKey, result: TrialResult) -> None:
         """Remember how a trial ended: once it is scored or was stopped, whoever asks for it again gets this."""
-        self._remember(key, result)
+        self.remember(key, result)
         if self._claim:
             append(self._claim, result.to_json())
 
@@ -242,7 +242,8 @@ class Experiment:
             self._claim.close()
             self._claim = None
 
-    def _remember(self, key: TrialKey, result: TrialResult) -> None:
+    def remember(self, key: TrialKey, result: TrialResult) -> None:
+        """Know how a trial ended, here or in another process."""
         self.attempts[key] = max(result.attempts, self.attempts.get(key, 0))
         # what was stopped from outside would have all the time it wants if a plugin ran it once more
         if result.scored or result.cause is Cause.interrupted:

@@ -6,6 +6,7 @@ The parts do not know each other's turns. What must come before what is said her
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -102,7 +103,7 @@ class CampaignSession:
         """What stopped a trial from outside."""
         self._again: dict[TrialKey, str] = {}
         """Who asked for a scored trial once more; nothing where an earlier process had scored it."""
-        self._told = -1
+        self._pid, self._told = os.getpid(), -1
         """How many models the last news was about; before the first news not even none."""
 
     # Collection: every task becomes an item per campaign and run.
@@ -175,8 +176,8 @@ class CampaignSession:
         if self.controller is None or broken or runs_nothing(session.config):
             return
         self.controller.screen.warn(self._uncalled)
-        if self._plan:
-            recording, models = self.controller.recording, self._models
+        recording, models = self.controller.recording, self._models
+        if self._plan and not recording.records:  # a plugin may go through all tests once more
             with usage_errors():
                 with shown(session.config) as say:
                     models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
@@ -274,7 +275,7 @@ class CampaignSession:
                 self._experiment.settle(key, result)
                 self._breaker.count(key.model, result)
                 setattr(report, SPAN, self._experiment.spans.of(key))
-                if self.controller:
+                if self.controller and os.getpid() == self._pid:  # a plugin may fork for each test
                     self.controller.screen.erase()
                     self._take(result)
         elif key and recorded:
@@ -352,11 +353,10 @@ class CampaignSession:
         """Record the result that came with a report, if it is news, and let the report say what the record says."""
         assert self.controller is not None
         key = TrialKey(self._experiment.label_of(result), result.task, result.run)
-        counts = self._experiment.recorded.get(key, result)
-        if from_worker:
-            if span := getattr(report, SPAN, None):
-                self._experiment.spans.take(key, *span)
-            counts = self._take(result)
+        if span := getattr(report, SPAN, None):
+            self._experiment.spans.take(key, *span)
+        counts = self._take(result)
+        self._experiment.remember(key, counts)
         if follow(report, counts):
             setattr(report, RECORDED, getattr(report, RECORDED, "") or ("pytest-xdist" if from_worker else "a plugin"))
         if asker := getattr(report, RECORDED, ""):
