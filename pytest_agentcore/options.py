@@ -5,6 +5,7 @@ pytest loads this module in every run, so it imports nothing of ours and builds 
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
@@ -109,10 +110,18 @@ class Option(Generic[Value]):
         extra: dict[str, Any] = {} if self.kind is bool else {"metavar": self.metavar or None, "type": str}
         if self.kind in (int, float) and not (self.listed or self.or_auto):
             extra["type"] = self.kind
-        elif self.choices and not self.listed:
-            extra["choices"] = self.choices
+        elif self.choices:
+            extra |= {"type": self._checked, "metavar": self.metavar or f"{{{','.join(self.choices)}}}"}
         default = f" (default: {self.shown})" if self.shown else ""
         add(*spellings, dest=self.dest, action=action, default=None, help=self.help + default, **extra)
+
+    def _checked(self, given: str) -> str:
+        for word in given.split(",") if self.listed else [given]:
+            if word.strip() not in self.choices:
+                from pytest_agentcore.errors import instead  # noqa: PLC0415 - only for whoever mistypes
+
+                raise argparse.ArgumentTypeError(f"no {word!r}; {instead(word, self.choices)}")
+        return given
 
     @property
     def shown(self) -> str:

@@ -240,7 +240,7 @@ def test_an_interrupted_group_is_continued(pytester: pytest.Pytester, suite: Pat
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("--tool-calls=native,loose", "*'loose': is no choice; there are native, lenient, constrained*"),
+        ("--tool-calls=native,loose", "*--tool-calls: no 'loose'; there are native, lenient, constrained*"),
         ("--tool-calls=native,native", "*native stands there twice*"),
         ("--agentcore-context-load=0,many", "*'many': must be a whole number*"),
         ("--agentcore-context-load=20", "*--agentcore-context-load 20: must be 0 or at least 300*"),
