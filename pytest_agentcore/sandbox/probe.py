@@ -118,7 +118,7 @@ def refusal(problem: str) -> str:
     last, said, cured = missing[-1], problem, "see what it said"
     if last is not None:
         said, cured = f"no {last.need} ({last.said})", cure(last)
-        if (by_root := missing[0]) and by_root != last:
+        if (by_root := missing[0]) and by_root.said != last.said:
             said += f", nor with the rights of root: no {by_root.need} ({by_root.said})"
     return (
         f"tools run in a sandbox and bubblewrap does not work here: {said}; {cured}, or choose `--sandbox process`, "
@@ -137,22 +137,17 @@ def cure(finding: Finding) -> str:
         return "install the package `bubblewrap` (Debian, Ubuntu, Fedora, Arch)"
     if "nexpected capabilities" in finding.said:
         return "start the container without `--cap-add` for a user other than root"
-    told = [
-        f"run `sudo sysctl -w {knob}={good}` on the host (it is {bad})"
-        for knob, (bad, good, _) in KNOBS.items()
-        if _setting(knob) == bad
-    ]
-    container = f"start the container with {FLAGS}"
+    container = f"in a container: start it with {FLAGS}"
     if finding.need == PROC:
-        container = f"the container's own mounts below /proc forbid another one: start it with {PROC_FLAGS}"
+        container = f"a container's own mounts below /proc forbid another one: start it with {PROC_FLAGS}"
     elif finding.need == "user id map" and os.geteuid() == 0:
         container += ", as another user than a root without capabilities (`--user 1000`)"
-    if any(map(os.path.exists, IN_CONTAINER)) or (finding.need == PROC and not told):
-        return "; ".join([*told, container])
-    if told:
-        return "; ".join(told)
-    knobs = ", ".join(f"{knob}={good} ({where})" for knob, (_, good, where) in KNOBS.items())
-    return f"the kernel must allow user namespaces (sysctl {knobs}), and in a container: {container}"
+    here = [(knob, bad, good) for knob, (bad, good, _) in KNOBS.items() if _setting(knob) == bad]
+    told = [f"run `sudo sysctl -w {knob}={good}` on the host (it is {bad})" for knob, bad, good in here]
+    if not told and finding.need != PROC:
+        knobs = ", ".join(f"{knob}={good} ({where})" for knob, (_, good, where) in KNOBS.items())
+        told = [f"the kernel must allow user namespaces (sysctl {knobs})"]
+    return "; ".join([*told, container] if not here or any(map(os.path.exists, IN_CONTAINER)) else told)
 
 
 def _setting(knob: str) -> str:
