@@ -64,6 +64,11 @@ AGAIN = (
 NEWS = "agentcore_news"
 """Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
 
+ENDING = pytest.StashKey[pytest.ExitCode]()
+"""On the item for which a worker ends the session: the exit code that the main process is to return."""
+ENDED = "agentcore_ended"
+"""Attribute of its report with the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Controller:
@@ -93,6 +98,8 @@ class CampaignSession:
         self._plan: list[PlanLine] = []
         self._at_start, self._uncalled = implemented(config, AT_START), list[str]()
         """Who implements hooks of the start; sentences about implementations that nobody is going to call."""
+        self._ended: int | None = None
+        """The exit code for which a worker has ended the session."""
         self._session: pytest.Session | None = None
         """Once it is over."""
         self._asked: dict[TrialKey, pytest.Item] = {}
@@ -246,6 +253,8 @@ class CampaignSession:
                 raise
             if self.controller is None:  # xdist takes a worker that exits for a broken one, but listens to this
                 item.session.shouldstop = str(error)
+                is_usage = isinstance(error, UsageError)
+                item.stash[ENDING] = pytest.ExitCode.USAGE_ERROR if is_usage else pytest.ExitCode.INTERNAL_ERROR
                 pytest.fail(str(error), pytrace=False)
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
@@ -269,6 +278,8 @@ class CampaignSession:
         if finished and not item.config.getoption("fulltrace", False):  # an option of the terminal's plugin
             hide_harness(call, finished.job.task.module)
         report = yield
+        if ENDING in item.stash:
+            setattr(report, ENDED, int(item.stash[ENDING]))
         recorded = self._experiment.recorded.get(key) if key else None
         if key and finished and not finished.attempt.verdict:
             if result := judge(report, call, item, self._secrets):
@@ -309,6 +320,7 @@ class CampaignSession:
         """Record what a worker's report carries, and let others show what is on the record."""
         data, from_worker, controller = getattr(report, RESULT, None), hasattr(report, "node"), self.controller
         if controller:
+            self._ended = getattr(report, ENDED, self._ended)
             controller.screen.erase()  # before pytest writes its letter
             if news := getattr(report, NEWS, None):
                 with record_errors():
@@ -425,6 +437,8 @@ class CampaignSession:
 
         All of it is done before the terminal's summary, which pytest's reporter writes in a wrapper further out.
         """
+        if self._ended and session.exitstatus == pytest.ExitCode.INTERRUPTED:  # all that xdist knows of it
+            session.exitstatus = self._ended
         has_summary = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # there may be none else
         self._trials.abandon()  # nobody is going to ask for what is left
         if self.controller:

@@ -392,3 +392,14 @@ def test_an_interrupted_session_says_that_nothing_was_decided(pytester: pytest.P
     result = pytester.runpytest_inprocess(*words, no_reraise_ctrlc=True)
     said = "gate: not decided · exit code 2: the session was interrupted, or a module could not be collected"
     assert result.outlines[-1] == said
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_model_that_cannot_be_opened_is_a_usage_error_in_every_process(
+    pytester: pytest.Pytester, suite: Path, words: tuple[str, ...]
+) -> None:
+    pytester.makeconftest("def pytest_agentcore_backends(config): return {'echo': lambda entry, engine: 1 / 0}")
+    options = ("--model=echo:x", "--runs=1", "--agentcore-preflight=off", "--sandbox=process", "--min-pass-rate=1")
+    result = pytester.runpytest(*options, *words, suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.outlines[-1] == "gate: not decided · exit code 4: what was asked for cannot be done"
