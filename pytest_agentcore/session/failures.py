@@ -27,6 +27,8 @@ from pytest_agentcore.untrusted import ELLIPSIS, clip, columns, visible
 TURNS_SHOWN, TURNS_IN_SHORT = 3, 2
 ERROR_ROWS, SENTENCE_ROWS = 3, 4
 """With headline, source, verdict, two turns and address they make twelve, a worker's name included."""
+SHORT_STYLES = ("auto", "short", "line")
+"""Of `--tb`; `auto` is what pytest takes without the option."""
 MIN_ROOM = 40
 """Columns that a verdict takes at least, however long the place of the assertion is."""
 WIDTH = 120
@@ -66,7 +68,7 @@ class Failure:
     def of(
         cls, report: pytest.TestReport, result: TrialResult, folder: CampaignFolder, config: pytest.Config
     ) -> Failure:
-        """Take what a report carries; a style of tracebacks that was asked for is kept to, and `-v` shows all."""
+        """Take what a report carries; `-v` shows all, and so do the long styles of `--tb`."""
         pack, module = relative_to(folder.path, config.invocation_params.dir), report.nodeid.partition("::")[0]
         return cls(
             shown=report.longrepr,
@@ -74,7 +76,7 @@ class Failure:
             module="" if (config.rootpath / module).is_file() else module,
             transcript=folder.transcript(result.attempt),
             address=visible(str(pack / address_of(result, result.turns))),
-            is_short=config.get_verbosity() <= 0 and config.getoption("tbstyle", "auto") == "auto",
+            is_short=config.get_verbosity() <= 0 and config.getoption("tbstyle", "auto") in SHORT_STYLES,
         )
 
     @property
@@ -197,19 +199,14 @@ _TAKE_LINKS = {
 """Terminals that say who they are, and show OSC 8 (Egmont Koblinger's list of implementations)."""
 _LINKING = ("WT_SESSION", "KONSOLE_VERSION", "DOMTERM")
 """Variables that only such terminals set."""
-_VTE = 5000
-"""The first version of GNOME's terminal library with links."""
+_VTE = 5001
+"""GNOME's terminal library has links since 0.50, whose first release crashed on them."""
 
 
 def takes_links(tw: Any, environ: Mapping[str, str]) -> bool:
     """Whether it is a terminal, colours are on, and it is one that is known to show links (OSC 8)."""
-    term = environ.get("TERM", "")
-    if (
-        not tw.hasmarkup
-        or not tw._file.isatty()
-        or environ.get("NO_COLOR")
-        or term.startswith(("dumb", "screen", "tmux"))
-    ):
+    term, plain = environ.get("TERM", ""), environ.get("NO_COLOR") or not (tw.hasmarkup and tw._file.isatty())
+    if plain or term.startswith(("dumb", "screen", "tmux")):
         return False
     version = environ.get("VTE_VERSION", "")
     known = any(environ.get(name) in words for name, words in _TAKE_LINKS.items())

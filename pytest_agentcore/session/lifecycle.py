@@ -504,8 +504,8 @@ class CampaignSession:
         """Let a gate speak last, with the exit code as it stands."""
         yield
         if self.controller and self._session and not runs_nothing(self.config):
-            gates = self.controller.gates
-            self.controller.screen.conclude(gates.verdicts, gates.conclude(int(self._session.exitstatus)))
+            gates, code = self.controller.gates, int(self._session.exitstatus)
+            self.controller.screen.conclude(gates.verdicts, gates.conclude(code), code)
 
 
 def runs_nothing(config: pytest.Config) -> bool:

@@ -59,6 +59,9 @@ REDRAW_SECONDS = 1.0
 SPEED_SECONDS = 5.0
 """Tokens a second are those of the last seconds."""
 
+_OF_CODE = {0: "green", 1: "red"}
+"""Colour of an exit code; others are neither the model's success nor its failure."""
+
 _WORDS = {
     "wrong_answer": ("failed", "w", "red"),
     "gave_up_mid_plan": ("failed", "g", "red"),
@@ -279,16 +282,16 @@ class Screen:
         for title, compared in self._groups:
             self._write_section(terminal, title, compared)
 
-    def conclude(self, verdicts: Sequence[GateVerdict], last: str) -> None:
+    def conclude(self, verdicts: Sequence[GateVerdict], last: str, code: int) -> None:
         """Say why gates are not open and how much that is worth, then the last line, if there is one.
 
-        It stands without pytest's reporter too: somebody who gates wants to know.
+        Its colour follows the exit `code`. It stands without pytest's reporter too: somebody who gates wants to know.
         """
         if not last:
             return
         shut = [one for verdict in verdicts for one in verdict.why_not]
-        notes = [one for verdict in verdicts for one in verdict.notes]
-        lines = [*((f"  {one}", "red") for one in shut), *((f"  {one}", "") for one in notes), (last, "bold")]
+        notes, colour = [one for verdict in verdicts for one in verdict.notes], _OF_CODE.get(code, "yellow")
+        lines = [*((f"  {one}", "red") for one in shut), *((f"  {one}", "") for one in notes), (last, colour)]
         for text, mark in lines:
             if self._terminal:
                 self._terminal.write_line(visible(text), **{mark: True} if mark else {})

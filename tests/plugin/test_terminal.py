@@ -206,7 +206,7 @@ def test_failures_that_differ_are_told_apart_and_verbosity_shows_all(pytester: p
     heads = [line for line in short.outlines if re.match("_+ test_hello", line)]
     assert [re.findall(r"run\d", line) for line in heads] == [["run1"], ["run3"]]
     short.stdout.fnmatch_lines(["*.jsonl#turn=1  also run2"])
-    for style in ("-v", "--tb=long", "--tb=short"):
+    for style in ("-v", "--tb=long", "--tb=native"):
         whole = pytester.runpytest(*words, style)
         assert len([line for line in whole.outlines if re.match("_+ test_hello", line)]) == 3
         whole.stdout.fnmatch_lines(["*- verdict -*", "*- last turns -*", "*- transcript -*"])

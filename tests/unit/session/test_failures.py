@@ -25,6 +25,7 @@ class _Terminal(io.StringIO):
         ({"TERM": "xterm-256color", "WT_SESSION": "1"}, True),
         ({"TERM": "xterm-256color"}, False),
         ({"TERM": "xterm-256color", "VTE_VERSION": "4205"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "5000"}, False),
         ({"TERM": "xterm-256color", "VTE_VERSION": "²"}, False),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),
         ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, False),
