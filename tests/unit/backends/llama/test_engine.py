@@ -105,18 +105,17 @@ def test_with_several_rows_the_number_of_threads_changes_no_bit(smollm2: Path) -
     def logits(threads: int) -> list[bytes]:
         model = LoadedModel(smollm2, EngineSettings(threads=threads, rows=2))
         context = Context(model, 1024)
-        for row in (0, 1):
-            context.evaluate(row, range(100, 400), 0, logits=False)
-            context.evaluate(row, range(400, 700), 300, logits=True)
-        found = [context.logits(299)]
-        for place in (600, 601):
-            context.step(0, [place, place], [[place], [place + 1]])
+        context.evaluate(0, range(100, 612), 0, logits=False)
+        context.evaluate(0, range(612, 632), 512, logits=True)
+        found = [context.logits(19)]
+        for place in (0, 1):
+            context.step(0, [532 + place, place], [[place], [place + 1]])
             found += [context.logits(0), context.logits(1)]
         context.close()
         model.close()
         return found
 
-    assert logits(1) == logits(2) == logits(3)
+    assert logits(1) == logits(2)
 
 
 @pytest.mark.model
