@@ -91,14 +91,16 @@ def find_suite(name: str, home: Path = Path()) -> Path:
     """The folder of a shipped suite's name, or of a directory, relative to `home`.
 
     Raises:
-        UsageError: neither; gives the nearest shipped name.
+        UsageError: neither; gives the nearest shipped name or directory.
     """
-    shipped = shipped_suites()
+    shipped, folder = shipped_suites(), home / Path(name).expanduser()
     if name in shipped:
         return shipped[name]
-    if (home / Path(name).expanduser()).is_dir():
-        return (home / Path(name).expanduser()).resolve()
-    raise UsageError(f"no suite and no directory {name!r}; {instead(name, shipped)}")
+    if folder.is_dir():
+        return folder.resolve()
+    beside = sorted(path.name for path in folder.parent.glob("[!.]*") if path.is_dir())
+    near = instead(folder.name, (*shipped, *beside), f"shipped suites: {', '.join(shipped)}")
+    raise UsageError(f"no suite and no directory {name!r}; {near}")
 
 
 def overshadowed(name: str, home: Path = Path()) -> str:

@@ -74,6 +74,11 @@ def test_a_name_is_a_shipped_suite_or_a_folder(folder: Path) -> None:
     assert (find_suite("agentic-core-v1") / "suite.toml").is_file()
     with pytest.raises(UsageError, match="did you mean 'agentic-core-v1'"):
         find_suite("agentic-core-v", folder.parent)
+    (folder.parent / "agent_tasks").mkdir()
+    with pytest.raises(UsageError, match="did you mean 'agent_tasks'"):
+        find_suite("agent_task", folder.parent)
+    with pytest.raises(UsageError, match="shipped suites: agentic-core-v1"):
+        find_suite("nothing/like/it", folder.parent)
 
 
 def test_a_folder_with_a_shipped_name_is_told_if_it_holds_something_else(folder: Path) -> None:
