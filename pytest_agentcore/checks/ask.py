@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
+import reprlib
 import sys
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from types import FrameType
 
 import pytest
 
@@ -88,13 +91,90 @@ def is_rejection(error: BaseException) -> bool:
 
 
 def describe(task: Task, error: BaseException) -> str:
-    """An assertion's message; without one, and for any other exception, the line of the module that raised it too."""
-    if is_rejection(error) and str(error):
-        return COLOUR.sub("", str(error))
+    """An assertion's message; without one what it compared, or its line, as it is for any other exception too.
+
+    The words are the same whatever pytest was told to show: its own explanation depends on `-v`, on CI, on colours, on
+    other plugins, and in sets on the process.
+    """
+    said = COLOUR.sub("", str(error))
+    innermost = next(iter([*traceback.walk_tb(error.__traceback__)][::-1]), None)
+    if is_rejection(error) and said:
+        asserted = _assertion(*innermost) if innermost and isinstance(error, AssertionError) else None
+        message, explained, _ = said.rpartition("\nassert ")
+        if asserted and asserted.msg and explained:
+            said = _message(asserted.msg, innermost[0], message) if innermost else message
+        elif asserted and not asserted.msg and said.startswith("assert "):
+            # of a comparison pytest shows first what `compared` gave it
+            is_comparison = isinstance(asserted.test, ast.Compare)
+            said = said.partition("\n")[0] if is_comparison else f"assert {ast.unparse(asserted.test)}"
+        return inert(task, said)
     text = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
     ours = task.checker.__code__.co_filename
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ours]
-    if not frames:
-        return text
-    line = frames[-1].lineno or 0
-    return f"{text} at line {line}: {linecache.getline(str(task.module), line).strip()}".strip()
+    if frames:
+        line = frames[-1].lineno or 0
+        text = f"{text} at line {line}: {linecache.getline(str(task.module), line).strip()}".strip()
+    return inert(task, text)
+
+
+def compared(op: str, left: object, right: object) -> str:
+    """The line that stands for a comparison which failed, the same in every process."""
+    return f"{_shown(left)} {op} {_shown(right)}"
+
+
+def inert(task: Task, words: str) -> str:
+    """Words without what another run of the same would say otherwise: places on this machine, addresses in memory."""
+    home = f"{task.module.parent}/"
+    return _ADDRESS.sub("", _SCRATCH.sub("/workspace", words)).replace(home, "")
+
+
+_SCRATCH = re.compile(r"[^\s'\"`(=]*/agentcore-process-[^/\s]+(?:/[^/\s]+)*?/workspace\b")
+"""A trial's workspace as the checker's process sees it."""
+_ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-f]+(?=>)")
+
+
+class _Shown(reprlib.Repr):
+    """Values in a bounded length, sets in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 120
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 10
+
+    def repr_instance(self, x: object, level: int) -> str:  # noqa: ARG002 - its signature
+        try:
+            text = repr(x)
+        except Exception:  # noqa: BLE001 - a checker's own class
+            return f"<{type(x).__name__}>"
+        return text if len(text) <= self.maxother else f"{text[: self.maxother]}..."
+
+
+def _shown(value: object) -> str:
+    text = _Shown().repr(value)
+    return " ".join(text.split()) if "\n" in text else text
+
+
+def _assertion(frame: FrameType, line: int) -> ast.Assert | None:
+    """The assert statement that a frame stands at."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except SyntaxError:
+        return None
+    asserts = (node for node in ast.walk(tree) if isinstance(node, ast.Assert))
+    return next((node for node in asserts if node.lineno <= line <= (node.end_lineno or 0)), None)
+
+
+_PURE = frozenset({"dict", "len", "list", "repr", "set", "sorted", "str", "tuple"})
+
+
+def _message(expression: ast.expr, frame: FrameType, said: str) -> str:
+    """An assertion's message; one that is no text is shown anew, since pytest cuts it where `-v` is not given."""
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
+    if any(not isinstance(call.func, ast.Name) or call.func.id not in _PURE for call in calls):
+        return said
+    try:
+        code = compile(ast.Expression(expression), "<message>", "eval")
+        value = eval(code, {**frame.f_globals, **frame.f_locals})  # noqa: S307 - the checker's own words
+    except Exception:  # noqa: BLE001
+        return said
+    return said if isinstance(value, str) else _shown(value)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import pytest
 
-from pytest_agentcore.checks.ask import require_assertions
+from pytest_agentcore.checks.ask import compared, require_assertions
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.plugin import EXAMINING
 from pytest_agentcore.session.experiment import RegisteredTools
@@ -125,6 +125,11 @@ class _Session(Generic[T]):
             except UsageError as error:
                 raise collector.CollectError(str(error)) from error
         return made
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str]:
+        """Show of a comparison what a run shows."""
+        return [compared(op, left, right)]
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember the tasks' items before `-k` and the like leave some out."""

@@ -21,7 +21,7 @@ import pytest_agentcore
 from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.checks.ask import require_assertions
+from pytest_agentcore.checks.ask import compared, require_assertions
 from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.manifest import PlannedTrial
@@ -110,6 +110,8 @@ class CampaignSession:
         """What stopped a trial from outside."""
         self._again: dict[TrialKey, str] = {}
         """Who asked for a scored trial once more; nothing where an earlier process had scored it."""
+        self._checking = False
+        """Whether the test that runs is a checker."""
         self._pid, self._told = os.getpid(), -1
         """How many models the last news was about; before the first news not even none."""
 
@@ -267,7 +269,21 @@ class CampaignSession:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Call the checker in pytest's place."""
         key = key_of(pyfuncitem)
+        self._checking = key is not None
         return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # whoever else explains comparisons
+    def pytest_assertrepr_compare(
+        self, op: str, left: object, right: object
+    ) -> Generator[None, list[list[str]], list[list[str]]]:
+        """Begin the explanation of a checker's comparison, whoever gives it, with the line that is recorded."""
+        try:
+            explained = yield
+        except AssertionError:  # pytest asks the terminal for its colours, and under `-p no:terminal` there is none
+            explained = []
+        if not self._checking:
+            return explained
+        return [[compared(op, left, right), *next(filter(None, explained), [])[1:]]]
 
     @pytest.hookimpl(wrapper=True)  # pytest makes the report, and what it makes is changed
     def pytest_runtest_makereport(

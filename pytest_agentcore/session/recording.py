@@ -31,6 +31,7 @@ from pytest_agentcore.pack.record import CampaignRecord
 from pytest_agentcore.pack.resume import Choice, choose, resume
 from pytest_agentcore.pack.transcript import judge_crashed, read_transcript
 from pytest_agentcore.session.experiment import Experiment
+from pytest_agentcore.session.items import key_of_id
 from pytest_agentcore.session.trials import PREFLIGHT
 from pytest_agentcore.setup import Setup
 from pytest_agentcore.tasks.suite import Suite, task_ids
@@ -355,11 +356,12 @@ class Recording:
 
         Where it died after the checker had spoken, that verdict stands, though no report has brought it.
         """
-        for record in self.records.values():
+        key = key_of_id(nodeid, self.records)
+        for record in [self.records[key.model]] if key else []:
             cited = {result.attempt for result in record.campaign.results}
             for path in record.folder.transcripts.glob("*.jsonl"):
                 events = [] if path.stem in cited else read_transcript(path)
-                if events and events[0].get("nodeid") == nodeid:
+                if events and key and (events[0].get("task"), events[0].get("run")) == (key.task, key.run):
                     attempt = read_attempt(events)
                     judged = bool(attempt.verdict)
                     return attempt.result() if judged else judge_crashed(record.folder, attempt, detail, cause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -300,10 +301,11 @@ class Trials:
     def _job(self, key: TrialKey, item: pytest.Item) -> Job:
         task, setup, settings = task_of(item), self._experiment.setups[key.model], self._experiment.settings
         assert task is not None
+        suite = _suite_of(task.module)
         return Job(
             key=key,
             task=task,
-            suite=_suite_of(task.module),
+            suite=suite,
             sandbox=self._experiment.sandbox,
             tools=self._experiment.tools,
             limit=setup.limit,
@@ -311,7 +313,8 @@ class Trials:
             policy=setup.policy.value,
             load=self._models.loads.get((key.model, key.task)),
             seed=mix_seed(settings.seed, key.task, key.run),
-            nodeid=item.nodeid,
+            # as pytest names it from the suite's folder: whatever its rootdir is, the record is the same
+            nodeid=f"{os.path.relpath(task.module.resolve(), suite.path.resolve())}::{item.name}",
             attempts=self._experiment.attempts.get(key, 0),
             retries=settings.retries,
         )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import pytest_agentcore
-from pytest_agentcore.checks.ask import COLOUR, describe, is_rejection
+from pytest_agentcore.checks.ask import COLOUR, describe, inert, is_rejection
 from pytest_agentcore.errors import InfrastructureError, is_foreign
 from pytest_agentcore.pack.csv import to_milliseconds, to_ratio
 from pytest_agentcore.pack.read import Campaign
@@ -166,7 +166,8 @@ def judge(
         if finished.signal:
             result = finished.interrupt()
         else:
-            result = finished.judge(None if cause else error is None, secrets.hide(detail), cause)
+            said = secrets.hide(inert(finished.job.task, detail))
+            result = finished.judge(None if cause else error is None, said, cause)
     put_properties(item, attach(result, report, item.config))
     return result
 

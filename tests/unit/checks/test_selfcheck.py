@@ -107,7 +107,7 @@ WEAK: dict[str, tuple[str, str, list[str]]] = {
     "rejects the oracle, without a word": (
         CHECK,
         'assert trial.text("out.json") == "2"',
-        ["""oracle right: rejected: assert '{"n": 2}' == '2' - 2 + {"n": 2}; a right solution must be accepted"""],
+        ["""oracle right: rejected: assert '{"n": 2}' == '2'; a right solution must be accepted"""],
     ),
     "rejects an alternative": (
         CHECK,

@@ -98,7 +98,7 @@ def test_conftests_are_executed_once(suite: Path) -> None:
     assert len(executed) == len(set(executed)) == 3
 
 
-def test_a_checker_says_what_it_says_in_a_run(suite: Path) -> None:
+def test_a_checker_says_what_a_run_records_whoever_explains_comparisons(suite: Path) -> None:
     class Trial:
         def line(self, path: str) -> str:
             return "HELLO"
@@ -110,7 +110,7 @@ def test_a_checker_says_what_it_says_in_a_run(suite: Path) -> None:
     def words(found: Collected) -> str:
         return ask(found.tasks[0][1], Trial()).words  # type: ignore[arg-type]
 
-    assert collect(["tiny/test_task_01_hello.py"], words) == "assert HELLO is not hello"
+    assert collect(["tiny/test_task_01_hello.py"], words) == "assert 'HELLO' == 'hello'"
 
 
 def test_warnings_are_errors_where_they_are_in_a_run(suite: Path) -> None:
