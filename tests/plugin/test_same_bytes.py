@@ -87,7 +87,7 @@ def run(home: Path, results: str, words: str, environment: Mapping[str, str], he
     done = subprocess.run(
         [*command, f"--results={home / 'results' / results}", os.path.relpath(home / "suite", home / here)],
         cwd=home / here,
-        env=kept | environment,
+        env={**kept, **environment},
         capture_output=True,
         check=False,
     )
@@ -96,7 +96,7 @@ def run(home: Path, results: str, words: str, environment: Mapping[str, str], he
 
 TIMES = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}(?= \(|`|\.\.\.)"  # an attempt
-    r"|\d{4}-\d\d-\d\d[T ][\d:.+]+|\b\d+\.\d+\b"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.+]+|\d+\.\d+"
 )
 """What documented fields may differ in between two runs of the same: attempts, moments, seconds and what follows."""
 
