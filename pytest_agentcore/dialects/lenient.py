@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -61,6 +61,8 @@ def parse_leniently(
         else:
             parts.append(part)
     strict = fold(dialect, text, parts)
+    if not any(name in text for name in tool_names):
+        return strict
     mending = _Mending(text, dialect, frozenset(tool_names), schemas)
     marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), None)
     for at, part in enumerate(parts[:marked] if marked is not None else ()):
@@ -126,6 +128,8 @@ class _Mending:
     dialect: Dialect
     tool_names: frozenset[str]
     schemas: Schemas
+    found: dict[tuple[int, int], re.Match[str] | None] = field(default_factory=dict)
+    """The first marker of another dialect, by the stretch in which it was looked for."""
 
     def parse(self, parts: Sequence[Segment], find: Callable[[Segment], Sequence[_NearMiss]]) -> Parsed:
         """The reply with the near misses that `find` finds in its stretches."""
@@ -157,9 +161,8 @@ class _Mending:
         """The text that begins a call in another form and does not end it; empty where none does."""
         if part.part is not Part.content:
             return ""
-        signs = _SIGNS.finditer(self.text, part.start, part.end)
-        if foreign := next((one.group() for one in signs if one.group() not in self.dialect.signs), ""):
-            return foreign
+        if foreign := self._foreign(part.start, part.end):
+            return foreign.group()
         said = self.text[part.start : part.end]
         try:
             for found in islice(re.finditer(self._named(), said), MAX_TRIES):
@@ -196,7 +199,7 @@ class _Mending:
 
     def in_content(self, part: Segment) -> Sequence[_NearMiss]:
         """The calls in text that holds none in the dialect: another dialect's, then objects, tags and code."""
-        if part.part is not Part.content or not any(name in self.text for name in self.tool_names):
+        if part.part is not Part.content:
             return ()
         if found := list(self._other_dialects(part)):
             return found
@@ -223,6 +226,13 @@ class _Mending:
         repairs = (f"Read a call of {call.name} inside reasoning that nothing closes." for call in parsed.calls)
         return [_NearMiss(part.start, part.end, parsed.calls, tuple(repairs))] if parsed.calls else ()
 
+    def _foreign(self, start: int, end: int) -> re.Match[str] | None:
+        """The first marker of another dialect in a stretch."""
+        if (start, end) not in self.found:
+            signs = _SIGNS.finditer(self.text, start, end)
+            self.found[start, end] = next((one for one in signs if one.group() not in self.dialect.signs), None)
+        return self.found[start, end]
+
     def _names(self) -> str:
         return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
 
@@ -235,8 +245,7 @@ class _Mending:
     ) -> Iterator[_NearMiss]:
         """The calls that `read` makes of the places which the pattern finds, up to the first that it cannot read."""
         at, search, own = part.start, re.compile(pattern).search, read == self._unmarked
-        signs = _SIGNS.finditer(self.text, part.start, part.end)
-        foreign = next((one for one in signs if not own or one.group() not in self.dialect.signs), None)
+        foreign = self._foreign(part.start, part.end)
         raw = None if own else _RAW_TAG.search(self.text, part.start, part.end)
         sign = min((one.start() for one in (foreign, raw) if one), default=part.end)
         for _try in range(MAX_TRIES):
@@ -367,13 +376,12 @@ class _Mending:
 
     def _other_dialects(self, part: Segment) -> Iterator[_NearMiss]:
         """The calls of the dialect whose marker stands first, and the markers around them, which hold nothing."""
-        text = self.text[part.start : part.end]
-        first = _SIGNS.search(text)
+        text, first = self.text[part.start : part.end], self._foreign(part.start, part.end)
         for other in (one for one in DIALECTS if one.name != self.dialect.name):
             bare = (
                 re.search(other.bare, text[: first.start() if first else None]) if other.bare and other.listed else None
             )
-            opens = bare or (first and text.startswith(tuple(other.open_markers) or "\0", first.start()))
+            opens = bare or (first and self.text.startswith(other.open_markers or "\0", first.start()))
             parts = [*segments(other, text, schemas=self.schemas)] if opens else []
             broken = next((at for at, one in enumerate(parts) if one.part is Part.broken), len(parts))
             known = [

@@ -106,18 +106,18 @@ class XmlCodec(Codec):
 
     def _value(self, text: str, head: re.Match[str]) -> tuple[Any, int]:
         """The value of the argument that `head` begins, and the index behind its end."""
-        start, shown = head.end(), repr(head["key"][:40])
-        cdata = text.startswith(_CDATA[0], start)  # which hides the closing tag, too
+        start, cdata = head.end(), text.startswith(_CDATA[0], head.end())  # which hides the closing tag, too
         end = text.find(self.after_value, text.find(_CDATA[1], start) if cdata else start)
-        if end < 0 or (cdata and _CDATA[1] not in text[start:end]):
-            raise MalformedCall(
-                f"the value of {shown} is not closed by {self.after_value}", head.start(), unclosed=True
-            )
         value: Any = text[start:end]
+        if end < 0 or (cdata and _CDATA[1] not in value):
+            problem = f"the value of {head['key'][:40]!r} is not closed by {self.after_value}"
+            raise MalformedCall(problem, head.start(), unclosed=True)
         if cdata:
             value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
-        elif self._head.search(value):  # text has no escapes, so nobody can tell which of the two was meant
-            raise MalformedCall(f"the value of {shown} is not closed, or shows an argument", head.start(), lost=True)
+        elif self.before_key in value and self._head.search(value):
+            # Text has no escapes, so nobody can tell which of the two was meant.
+            problem = f"the value of {head['key'][:40]!r} is not closed, or shows an argument"
+            raise MalformedCall(problem, head.start(), lost=True)
         if self.kinds and head["raw"] is None:
             value = _json(value, start)
         elif self.newlines:
@@ -168,9 +168,9 @@ _BEGINS_VALUE = frozenset("-0123456789[{tTfFnN")
 
 
 def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
-    if not isinstance(text, str):
+    if not isinstance(text, str) or (text[:1] > " " and text[0] not in _BEGINS_VALUE):
         return text
-    kinds, written = kinds_of(schema, root), text.strip()
+    kinds, written = kinds_of(schema, root) if schema else frozenset[str](), text.strip()
     if written[:1] not in _BEGINS_VALUE or kinds == {"string"} or (not kinds and written != text):
         return text
     if isinstance(schema, Mapping) and text in schema.get("enum", ()):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from family_templates import DERIVED, TEMPLATES
 
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.dialects.families import DIALECTS
@@ -31,3 +34,14 @@ def test_the_output_on_the_page_is_what_the_command_prints(capsys: pytest.Captur
     shown = PAGE.read_text().partition("$ agentcore dialect smollm2-135m\n")[2].partition("\n```\n")[0]
     assert main(["dialect", "smollm2-135m"]) == 0
     assert capsys.readouterr().out.rstrip("\n") == shown
+
+
+def test_the_rows_of_the_small_templates_are_what_the_command_prints(tmp_path: Path) -> None:
+    for family, source in (DERIVED | TEMPLATES).items():
+        (tmp_path / f"{family}.jinja").write_text(source)
+    command = [sys.executable, str(PAGE.parents[1] / "benchmarks" / "dialect_cases.py"), str(tmp_path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line for line in printed.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(DERIVED | TEMPLATES)
+    assert "\n".join(rows) in PAGE.read_text()
+    assert all(re.search(r"\| (\d+)/\1 \| \d+/\d+ \| 0 \|", row) for row in rows)
