@@ -61,6 +61,8 @@ AGAIN = (
     "{asker} asked again for trials that were over: each kept its first result, and no model was asked; "
     "--runs=N makes more trials"
 )
+ASKED = "agentcore_asked"
+"""Attribute of a report: the campaign's label, and who asked for a trial that was over."""
 NEWS = "agentcore_news"
 """Attribute of a report: what the process that runs trials tells the one that records, as `Recording` takes it."""
 
@@ -108,8 +110,8 @@ class CampaignSession:
         """Tests, by node id and worker, whose verdict others were shown since their last teardown."""
         self._stopped: dict[TrialKey, BaseException] = {}
         """What stopped a trial from outside."""
-        self._again: dict[TrialKey, str] = {}
-        """Who asked for a scored trial once more; nothing where an earlier process had scored it."""
+        self._again = ""
+        """Who asked once more for the scored trial at hand; nothing where an earlier process had scored it."""
         self._checking = False
         """Whether the test that runs is a checker."""
         self._pid, self._told = os.getpid(), -1
@@ -218,9 +220,9 @@ class CampaignSession:
         if before and before.attempt.verdict:
             del item.stash[FINISHED]
         again = self._experiment.claim(key) or key in self._asked
-        if key in self._experiment.recorded:
-            self._again[key] = asked_by(cast("pytest.Function", item), self._asked.get(key)) if again else ""
-        else:
+        is_over = key in self._experiment.recorded
+        self._again = asked_by(cast("pytest.Function", item), self._asked.get(key)) if again and is_over else ""
+        if not is_over:
             self._breaker.pass_over(key.model)
         self._asked[key] = item
 
@@ -306,9 +308,11 @@ class CampaignSession:
                     self.controller.screen.erase()
                     self._take(result)
         elif key and recorded:
-            report_recorded(report, recorded, item, self._again.get(key, ""))
+            report_recorded(report, recorded, item, self._again)
         elif finished:
             report.duration = 0.0  # junit's time is the trial's
+        if key and recorded and self._again:
+            setattr(report, ASKED, (key.model, self._again))
         if report.when == "teardown":
             self._experiment.release()
         # The plan goes along once, and what models said of themselves whenever one was opened.
@@ -345,7 +349,12 @@ class CampaignSession:
                     controller.recording.describe(news["models"])
                 controller.screen.warn(self._never_called(news))
             if data is not None:
-                self._put_on_record(report, TrialResult.from_json(data), from_worker=from_worker)
+                self._put_on_record(report, TrialResult.from_json(data))
+            if asked := getattr(report, ASKED, None):
+                label, sentence = asked[0], AGAIN.format(asker=asked[1])
+                with record_errors():
+                    controller.recording.warn(label, sentence)
+                controller.screen.warn([sentence])
             controller.screen.count(report)
             controller.gates.count(report)
         with self._one_testcase(report):
@@ -377,7 +386,7 @@ class CampaignSession:
         if report.when == "teardown":
             self._shown.discard(test)
 
-    def _put_on_record(self, report: pytest.TestReport, result: TrialResult, *, from_worker: bool) -> None:
+    def _put_on_record(self, report: pytest.TestReport, result: TrialResult) -> None:
         """Record the result that came with a report, if it is news, and let the report say what the record says."""
         assert self.controller is not None
         key = TrialKey(self._experiment.label_of(result), result.task, result.run)
@@ -386,12 +395,8 @@ class CampaignSession:
         counts = self._take(result)
         self._experiment.remember(key, counts)
         if follow(report, counts):
-            setattr(report, RECORDED, getattr(report, RECORDED, "") or ("pytest-xdist" if from_worker else "a plugin"))
-        if asker := getattr(report, RECORDED, ""):
-            sentence = AGAIN.format(asker=asker)
-            with record_errors():
-                self.controller.recording.warn(key.model, sentence)
-            self.controller.screen.warn([sentence])
+            setattr(report, RECORDED, True)
+            vars(report).setdefault(ASKED, (key.model, "a plugin"))
         if report.failed and not counts.passed:
             report.longrepr = cast("Any", Failure.of(report, counts, self._experiment.folders[key.model], self.config))
 

@@ -32,7 +32,7 @@ RESULT = "agentcore_result"
 SPAN = "agentcore_span"
 """Attribute beside it: when the trial began and ended, in seconds since 1970."""
 RECORDED = "agentcore_recorded"
-"""Attribute beside it where the trial was scored before: who asked for it again, or nothing for an earlier process."""
+"""Attribute beside it where the trial was over before."""
 
 _PROPERTIES = (
     *("model", "task", "run", "attempt", "outcome", "failure_mode", "cause", "attribution", "stop_reason"),
@@ -176,7 +176,7 @@ def report_recorded(report: pytest.TestReport, result: TrialResult, item: pytest
     """Put onto the reports of a trial that is not run again what was recorded of it, and who asked for it `again`."""
     report.duration = result.seconds if report.when == "setup" and not again else 0.0
     if report.when == "call":
-        setattr(report, RECORDED, again)
+        setattr(report, RECORDED, True)
         put_properties(item, [*attach(result, report, item.config), ("recorded", "true")])
         if not result.scored:
             report.when = "setup"  # an error, as it was
