@@ -298,23 +298,8 @@ class CampaignSession:
         report = yield
         if ENDING in item.stash:
             setattr(report, ENDED, int(item.stash[ENDING]))
-        recorded = self._experiment.recorded.get(key) if key else None
-        if key and finished and not finished.attempt.verdict:
-            if result := judge(report, call, item, self._secrets):
-                self._experiment.settle(key, result)
-                self._breaker.count(key.model, result)
-                setattr(report, SPAN, self._experiment.spans.of(key))
-                if self.controller and os.getpid() == self._pid:  # a plugin may fork for each test
-                    self.controller.screen.erase()
-                    self._take(result)
-        elif key and recorded:
-            report_recorded(report, recorded, item, self._again)
-        elif finished:
-            report.duration = 0.0  # junit's time is the trial's
-        if key and recorded and self._again:
-            setattr(report, ASKED, (key.model, self._again))
-        if report.when == "teardown":
-            self._experiment.release()
+        if key:
+            self._judge(report, call, item, key)
         # The plan goes along once, and what models said of themselves whenever one was opened.
         described, is_first = self._models.described, self._told < 0
         if self._plan and len(described) != self._told:
@@ -327,6 +312,26 @@ class CampaignSession:
             setattr(report, NEWS, plan | hooks | json.loads(json.dumps(news, default=dict)))
         hide_secrets(report, item.config, self._secrets)
         return report
+
+    def _judge(self, report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, key: TrialKey) -> None:
+        """Judge the trial in the phase that decides; one that is over already gets what was recorded."""
+        finished, recorded = item.stash.get(FINISHED, None), self._experiment.recorded.get(key)
+        if finished and not finished.attempt.verdict:
+            if result := judge(report, call, item, self._secrets):
+                self._experiment.settle(key, result)
+                self._breaker.count(key.model, result)
+                setattr(report, SPAN, self._experiment.spans.of(key))
+                if self.controller and os.getpid() == self._pid:  # a plugin may fork for each test
+                    self.controller.screen.erase()
+                    self._take(result)
+        elif recorded:
+            report_recorded(report, recorded, item, self._again)
+            if self._again:
+                setattr(report, ASKED, (key.model, self._again))
+        elif finished:
+            report.duration = 0.0  # junit's time is the trial's
+        if report.when == "teardown":
+            self._experiment.release()
 
     def _specs(self) -> list[dict[str, Any]]:
         """Describe every tool that the plan's tasks name."""
