@@ -40,16 +40,27 @@ class _Reason:
     """Stands for pytest's `reprcrash` where no place in a file goes with the reason."""
 
     message: str
+    path: str = ""
+    lineno: int = 0
 
     def __str__(self) -> str:
         return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class _NoTraceback:
+    """Stands for pytest's `reprtraceback` of a text: who finds a `reprcrash` takes the other for granted."""
+
+    reprentries: Sequence[Any] = ()
+    extraline: str | None = None
+    style: str = "value"
 
 
 @dataclass(kw_only=True)
 class Failure:
     """Stands on a report in the place of what pytest made of the exception, which it holds. Main process only.
 
-    `toterminal` and `reprcrash` are all that pytest asks for; `str` is what junit writes and other plugins keep.
+    `toterminal` and `reprcrash` are what pytest asks for, `str` is what junit writes; all else is as pytest made it.
     """
 
     shown: Any
@@ -78,6 +89,15 @@ class Failure:
             address=visible(str(pack / address_of(result, result.turns))),
             is_short=config.get_verbosity() <= 0 and config.getoption("tbstyle", "auto") in SHORT_STYLES,
         )
+
+    def __getattr__(self, name: str) -> Any:
+        """Give other plugins what they look for in pytest's own; a text has neither traceback nor sections."""
+        without = {"reprtraceback": _NoTraceback(), "sections": []} if isinstance(vars(self).get("shown"), str) else {}
+        if name in without:
+            return without[name]
+        if name.startswith("_") or "shown" not in vars(self):  # asked while it is copied
+            raise AttributeError(name)
+        return getattr(self.shown, name)
 
     @property
     def reprcrash(self) -> Any:

@@ -287,3 +287,35 @@ def test_paths_are_links_where_the_terminal_takes_them(
         assert all(any(target.endswith(kind) for target in opened) for kind in kinds)
     plain = pytester.runpytest(*words, "--color=yes")
     assert "\x1b]8" not in plain.stdout.str()
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_other_plugins_find_what_pytest_would_have_put_there(
+    pytester: pytest.Pytester, suite: Path, script: Script, words: tuple[str, ...]
+) -> None:
+    """They read the crash, then take its traceback for granted; or they write the report down as xdist does."""
+    pytester.makeconftest(
+        """
+        import copy, json
+        def pytest_runtest_logreport(report):
+            if report.failed and not hasattr(report, "seen"):
+                crash, entries = report.longrepr.reprcrash, report.longrepr.reprtraceback.reprentries
+                place = entries[-1].reprfileloc.lineno if len(entries) > 1 else crash.lineno
+                data = json.dumps(copy.copy(report)._to_json(), default=str)
+                print("read", crash.message, crash.path, place, len(report.longreprtext) > 40, crash.message in data)
+        """
+    )
+    (suite / "test_task_02_count.py").write_text(COUNT.replace("trial.int", "trial.no_such_reader"))
+    (suite / "test_task_03_down.py").write_text(HELLO)
+    (suite / "test_task_04_idle.py").write_text(HELLO.replace(ASSERT, "assert trial.answer"))
+    bot = script(
+        task_01=[write("hello.txt", "x"), say("done")],
+        task_02=[write("count.txt", "x"), say("done")],
+        task_03=[{"error": "unreachable"}],
+        task_04=[say("nothing done")],
+    )
+    command = (f"--model=scripted:{bot}", "--runs=1", "--agentcore-retries=0", "-s", *words)
+    for _ in range(2):  # the second time what has a score is recorded, and its failure is a text
+        result = pytester.runpytest(*command, suite)
+        result.assert_outcomes(failed=2, errors=2)
+        assert len([line for line in result.outlines if "read " in line and line.endswith("True True")]) == 4
