@@ -154,6 +154,14 @@ class Leases(Protocol):
 
 
 @runtime_checkable
+class Counts(Protocol):
+    """A backend that counts what its replies took."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Tokens since it was opened: `prompt_tokens_evaluated`, `prompt_tokens_distinct`, `drafted`, `accepted`."""
+
+
+@runtime_checkable
 class CountsTokens(Protocol):
     """A backend that can say how long a prompt would be, without asking the model."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_agentcore.analysis.compare import DIGEST_SHOWN
 from pytest_agentcore.analysis.rank import AGENTS
-from pytest_agentcore.format import count, duration, joined
+from pytest_agentcore.format import count, duration, joined, percent, score, thousands
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 
@@ -76,9 +76,21 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
         yield _stated("rechecked", text, "rechecked")
     if manifest.merged:
         yield _stated("merged", f"of {count(len(manifest.merged), 'campaign')}", "merged")
+    yield from counts(manifest)
     yield _stated("harness", f"pytest-agentcore {manifest.harness}", "harness")
     yield _stated("started", manifest.started, "started")
     yield _stated("finished", manifest.finished or "not yet, or it was killed", "finished")
+
+
+def counts(manifest: Manifest) -> Iterator[Statement]:
+    """Say what a model in this process had to evaluate, and what came of drafts."""
+    counted = manifest.backend.get("counts") or {}
+    if distinct := counted.get("prompt_tokens_distinct"):
+        evaluated = counted["prompt_tokens_evaluated"]
+        text = f"{thousands(evaluated)} tokens evaluated for {thousands(distinct)} distinct ones"
+        yield _stated("prompts", f"{text} ({percent(evaluated / distinct)})", "backend")
+    if drafted := counted.get("drafted"):
+        yield _stated("drafts", f"{score(counted['accepted'], drafted)} tokens taken as drafted", "backend")
 
 
 def _stated(label: str, text: str, key: str) -> Statement:
@@ -132,6 +144,9 @@ def warnings(campaign: Campaign) -> Iterator[Statement]:
     if manifest.parallel > 1:
         text = f"up to {manifest.parallel} trials ran at the same time: seconds tell of the load too"
         yield _stated("CAUTION", text, "parallel")
+    if manifest.parallel > 1 and "not on this build" in str(manifest.backend.get("batching")):
+        text = "on this build a row's logits depend on the others: trials that overlapped cannot be repeated bit by bit"
+        yield _stated("CAUTION", text, "backend")
     yield from cautions(campaign)
     scored, distinct = overall.rates.scored, overall.distinct.n
     if distinct < scored and manifest.model not in AGENTS:

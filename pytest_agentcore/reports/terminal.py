@@ -25,7 +25,7 @@ from pytest_agentcore.format import (
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import Turn
-from pytest_agentcore.reports.facts import cautions, facts, named
+from pytest_agentcore.reports.facts import cautions, counts, facts, named
 from pytest_agentcore.reports.tables import failure_notes
 from pytest_agentcore.stats.counting import NOT_RUN, by_task, mean
 from pytest_agentcore.trial.modes import FailureMode, StopReason
@@ -94,6 +94,7 @@ def summary_lines(campaign: Campaign, folder: Path, width: int = 80, *, doubts: 
         ("", f"{others} for other tasks like these"),
         ("distinct", f"{count(rates.scored, 'scored trial')}, {figures.overall.distinct.n} distinct"),
         ("failures", joined(modes)),
+        *((stated.label, stated.text) for stated in counts(campaign.manifest)),
     ]
     if figures.causes:
         lines.append(("causes", joined(f"{n} {cause}" for (_, cause), n in figures.causes.items())))

@@ -478,7 +478,7 @@ class CampaignSession:
         self._models.close()
         if self.controller:
             self._count_broken(session)
-            self.controller.recording.close(int(session.exitstatus))
+            self.controller.recording.close(int(session.exitstatus), self._models.counted)
             self._end_campaigns(session)
             if has_summary:
                 self.controller.screen.fold()

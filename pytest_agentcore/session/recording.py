@@ -375,13 +375,15 @@ class Recording:
             except RecordError as error:
                 self.lost.append(str(error))
 
-    def close(self, exit_status: int) -> None:
-        """Close the campaigns with the exit status that pytest is going to return."""
+    def close(self, exit_status: int, counted: Mapping[str, Mapping[str, int]]) -> None:
+        """Close the campaigns with the exit status that pytest is going to return, and what their models `counted`."""
         for label, choice in self.choices.items():
             if label not in self.records:
                 choice.release()
-        for record in self.records.values():
+        for label, record in self.records.items():
             try:
+                if label in counted:
+                    record.revise(backend={**record.manifest.backend, "counts": dict(counted[label])})
                 record.finish(exit_status=exit_status, finished=datetime.now(UTC))
             except RecordError as error:
                 self.lost.append(str(error))

@@ -18,7 +18,7 @@ from pytest_agentcore.agent.context_load import ContextLoad, build_load, check_l
 from pytest_agentcore.agent.loop import Asking, mix_seed, opening, run_model
 from pytest_agentcore.agent.retries import Retries
 from pytest_agentcore.agent.session import Session
-from pytest_agentcore.backends.base import Backend, ChecksRoom, Leases, Say, open_with, say_nothing
+from pytest_agentcore.backends.base import Backend, ChecksRoom, Counts, Leases, Say, open_with, say_nothing
 from pytest_agentcore.catalogue.entry import ENDPOINT, SCRIPTED, ModelEntry
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.catalogue.resolve import api_key_of, fetch
@@ -72,6 +72,8 @@ class Models:
         """Earlier conversations, by label and task's id."""
         self.described: dict[str, Mapping[str, Any]] = {}
         """The descriptions that opened models gave of themselves, by label."""
+        self.counted: dict[str, Mapping[str, int]] = {}
+        """What models that were closed have counted, by label."""
         self.broken: list[str] = []
         """Sentences about backends that broke where no trial can bear it."""
 
@@ -224,9 +226,12 @@ class Models:
 
     def close(self) -> None:
         """Free the loaded model; one that breaks at that has done its work, and what was measured stands."""
-        backend = self._loaded[1] if self._loaded else None
-        self._loaded = None
+        loaded, self._loaded = self._loaded, None
+        backend = loaded[1] if loaded else None
         try:
+            if isinstance(backend, Counts):
+                mine = [label for label, other in self._setups.items() if loaded and other.same_model(loaded[0])]
+                self.counted |= dict.fromkeys(mine, backend.counts())
             if backend:
                 backend.close()
         except Exception as error:  # a backend may be anybody's

@@ -34,12 +34,22 @@ def test_replies_are_those_of_the_trial_and_the_rows(pytester: pytest.Pytester, 
     # auto: four trials, four rows; all at once
     result = run(pytester, "all", suite)
     result.assert_outcomes(failed=4)
-    result.stdout.fnmatch_lines(["rows  * 4 conversations decoded together (auto: as many as trials)*"])
+    result.stdout.fnmatch_lines(
+        [
+            "rows  * 4 conversations decoded together (auto: as many as trials)*",
+            "*batch-invariant: proven for 4 rows*",
+            "prompts *tokens evaluated for *distinct ones*",
+        ]
+    )
     all_at_once = digests(pytester, "all")
     assert len(all_at_once) == 4
     said = manifest(pytester, "all")
     assert (said["rows"], said["rows_reason"]) == (4, "auto: as many as trials")
     assert said["parallel"] > 1
+    assert said["backend"]["batching"] == "batch-invariant: proven for 4 rows"
+    counts = said["backend"]["counts"]
+    assert counts["prompt_tokens_distinct"] <= counts["prompt_tokens_evaluated"]
+    assert counts["prompt_tokens_evaluated"] <= 1.05 * counts["prompt_tokens_distinct"]
 
     # an explicit number is so many rows, however few trials there are
     run(pytester, "one", "--parallel=4", "-k", "task_02 and run2", suite).assert_outcomes(failed=1, deselected=3)

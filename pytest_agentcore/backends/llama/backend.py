@@ -54,6 +54,9 @@ from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
 
+PREFIX_BYTES = 2**30
+"""Kept of prompts' beginnings, or as much as one row takes where that is more; but no more than a quarter of what is
+free."""
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 
 
@@ -78,8 +81,8 @@ def open_backend(entry: ModelEntry, settings: EngineSettings, say: Say = say_not
     model = LoadedModel(entry.path, settings, done=partial(say, "loading the model"))
     footprint, n_ctx = Footprint.of(header, settings), settings.n_ctx or default_ctx(header)
     try:
-        # beginnings of prompts take as much memory as one row at most, and a quarter of what is free
-        prefix_bytes = min(footprint.state + footprint.cache(n_ctx) // settings.rows, memory_available() // 4)
+        one_row = footprint.state + footprint.cache(n_ctx) // settings.rows
+        prefix_bytes = min(max(one_row, PREFIX_BYTES), memory_available() // 4)
         backend = LlamaCppBackend(model, n_ctx, prefix_bytes=prefix_bytes, dialect=entry.dialect)
     except UsageError:
         model.close()
@@ -132,7 +135,7 @@ class LlamaCppBackend:
         own = [token for token in vocabulary.special if token in self._template.source]
         self._prompter = Prompter(self._template, PromptEncoder(vocabulary, own))
         self._context, self.slots = Context(model, n_ctx), model.settings.rows
-        self._scheduler = Scheduler(self._context, prefix_bytes=prefix_bytes, drafts=self.slots > 1)
+        self._scheduler = Scheduler(self._context, prefix_bytes=prefix_bytes)
         self._grammars: dict[str, Any] = {}
 
     def complete(self, request: Request) -> Reply:
@@ -206,16 +209,23 @@ class LlamaCppBackend:
         return GrammarSampler(self._context, request.sampling, request.seed, self._grammars[key])
 
     def check_room(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> None:
-        """Refuse a context that is too small for the first request of a task.
+        """Refuse a context that is too small for the first request of a task, and rows that the model cannot do.
 
         Raises:
             UsageError: says how many tokens the prompt takes.
         """
-        taken = self.count_tokens(messages, tools, policy)
+        prompt = self._prompter.first(messages, offered(tools, policy))
+        taken = len(prompt.tokens)
         if taken + MIN_ROOM > self._context.n_ctx:
             raise UsageError(
                 f"a context of {self._context.n_ctx} tokens is too small: the task's first prompt takes {taken} and a "
                 f"reply needs {MIN_ROOM}; raise n_ctx"
+            )
+        proof = self._scheduler.prove(prompt)
+        if self._model.forgets_only_all and not proof.rows:
+            raise UsageError(
+                f"--agentcore-parallel {self.slots}: among other conversations the recurrent state of "
+                f"{self._model.path.name} is another; leave the option out, and they run one at a time"
             )
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> int:
@@ -254,6 +264,7 @@ class LlamaCppBackend:
             "device": ", ".join(model.log.devices() if model.gpu_layers else ()) or cpu,
             "gpu_build": model.gpu_build,
             "warning": "; ".join(filter(None, warnings)),
+            **self._batching(),
             "engine": {key: getattr(model.settings, key) for key in settings_of(EngineSettings)} | context.chosen,
             "llama_cpp_python": version("llama-cpp-python"),
             **self.facts,
@@ -267,6 +278,24 @@ class LlamaCppBackend:
             },
             "penalty_window": PENALTY_WINDOW,
         }
+
+    def counts(self) -> Mapping[str, int]:
+        """See `Counts.counts`."""
+        done, prefixes = self._scheduler, self._scheduler.prefixes
+        return {
+            "prompt_tokens_evaluated": prefixes.evaluated,
+            "prompt_tokens_distinct": prefixes.distinct,
+            "drafted": done.drafted,
+            "accepted": done.accepted,
+        }
+
+    def _batching(self) -> dict[str, Any]:
+        """Facts that were proved of the rows; none where there is only one."""
+        if self.slots == 1:
+            return {}
+        proof = self._scheduler.prove()
+        verdict = f"proven for {self.slots} rows" if proof.rows else "not on this build"
+        return {"batching": f"batch-invariant: {verdict}", "drafts": bool(proof.drafts)}
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,70 @@ class Context:
             self.library.llama_batch_free(self._batch)
             self.library.llama_free(self.pointer)
             self.pointer = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The outcome of decoding a few tokens among others, for this build, model and machine."""
+
+    rows: bool
+    """A row's logits are the same alone and among others, in which row they be, evaluated there or restored."""
+    drafts: tuple[int, ...]
+    """So they are where only so many neighbours are decoded, and more tokens of each."""
+
+
+_SAMPLE, _COMPARED = 8, 4
+"""Tokens of the prompt that is proved with, and those decoded behind it."""
+
+
+def prove(context: Context, fill: Callable[[], int]) -> Proof:
+    """Compare the logits of a few tokens, decoded in several ways in a context that holds nothing; it is left so.
+
+    Args:
+        context: with several rows.
+        fill: evaluates a long prompt in row 0 and says how many tokens that holds; kernels may choose their way by the
+            longest row.
+
+    Raises:
+        BackendError: llama.cpp failed.
+    """
+    rows, last, held = context.rows, context.rows - 1, [0] * context.rows
+    text = [(7919 * i + 1009) % context.model.vocabulary.size for i in range(_SAMPLE + _COMPARED + rows)]
+
+    def decoded(row: int, count: int) -> list[bytes]:
+        """The logits behind the tokens that follow in `row`, among so many neighbours that decode others."""
+        found: list[bytes] = []
+        first, each = min(row, rows - count), rows // count
+        while len(found) < _COMPARED:
+            at = held[row]
+            begins = [at + other - row for other in range(first, first + count)]
+            tokens = [[text[(begin + place) % len(text)] for place in range(each)] for begin in begins]
+            context.step(first, held[first : first + count], tokens)
+            found += [context.logits((row - first) * each + place) for place in range(each)]
+            held[row] += each
+            for other in (other for other in range(first, first + count) if other != row):
+                held[other] = held[other] if context.cut(other, held[other], held[other] + each) else 0
+        return found[:_COMPARED]
+
+    context.evaluate(0, text[:_SAMPLE], 0, logits=False)
+    held[0], saved = _SAMPLE, context.save(0)
+    alone = decoded(0, rows)
+    context.cut(0, 0, held[0])
+    held[0] = fill()
+    context.evaluate(last, text[:_SAMPLE], 0, logits=False)
+    held[last] = _SAMPLE
+    ways = [decoded(last, rows)]
+    shapes = [] if context.model.forgets_only_all else [count for count in range(1, rows) if rows % count == 0]
+    for count in (rows, *shapes):
+        context.restore(last, saved)
+        held[last] = _SAMPLE
+        ways.append(decoded(last, count))
+    for row in range(rows):
+        context.cut(row, 0, held[row])
+    same = [way == alone for way in ways]
+    is_proven = all(same[:2])
+    drafts = [count for count, equal in zip(shapes, same[2:], strict=True) if equal and is_proven]
+    return Proof(is_proven, tuple(drafts))
 
 
 def default_threads() -> int:

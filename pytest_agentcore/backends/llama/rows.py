@@ -94,11 +94,11 @@ class Row:
         Raises:
             BackendError: it cannot be restored.
         """
-        for length in reversed(self._shared(prompt)):
-            if length > len(self.held) and (saved := self.prefixes.find(prompt.tokens[:length])):
-                self.context.restore(self.index, saved)
-                self.held = prompt.tokens[:length]
-                break
+        found = {length: self.prefixes.find(prompt.tokens[:length]) for length in self._shared(prompt)}
+        length = max((length for length, saved in found.items() if saved is not None), default=0)
+        if length > len(self.held):
+            self.context.restore(self.index, found[length])
+            self.held = prompt.tokens[:length]
 
     def is_ready(self, prompt: Prompt) -> bool:
         """Whether the prompt is evaluated, but for the last token where that is decoded among the other rows."""

@@ -11,11 +11,14 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from pytest_agentcore.backends.base import FinishReason
-from pytest_agentcore.backends.llama.engine import Context, usable_cores
+from pytest_agentcore.backends.llama.engine import Context, Proof, prove, usable_cores
 from pytest_agentcore.backends.llama.prompt import Prompt
 from pytest_agentcore.backends.llama.rows import Prefixes, Row
 from pytest_agentcore.errors import BackendError
 from pytest_agentcore.trial.result import TrialKey
+
+LONG, LEAST = 272, 32
+"""Tokens of a row that is proved with: llama.cpp looks at cells by 256; and those that are left of its context."""
 
 
 class Draws(Protocol):
@@ -83,21 +86,17 @@ class Lookup:
 class Scheduler:
     """Owns a context and the one thread that uses it, from the first request to `close`."""
 
-    def __init__(self, context: Context, *, prefix_bytes: int, drafts: bool) -> None:
-        """Take over a context; begin nothing yet.
-
-        Args:
-            context: with one row for each conversation.
-            prefix_bytes: most that is kept of prompts' beginnings.
-            drafts: rows that are free carry drafted tokens of those that are not.
-        """
-        self._context, self.drafts = context, drafts
+    def __init__(self, context: Context, *, prefix_bytes: int) -> None:
+        """Take over a context with one row for each conversation, and keep so much of prompts' beginnings at most."""
+        self._context = context
+        self.proof = Proof(rows=True, drafts=()) if context.rows == 1 else None
+        """What is known of the rows; None before the first request, where nobody asked."""
         self.prefixes = Prefixes(prefix_bytes)
         self.rows = [Row(context, self.prefixes, index) for index in range(context.rows)]
         self.drafted = self.accepted = 0
         """Tokens that were drafted, and those of them that were drawn too."""
-        self._asked: SimpleQueue[Generation | TrialKey | None] = SimpleQueue()
         self._waiting: list[Generation] = []
+        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._live: list[Generation] = []
         """In rows, in the order of their beginning."""
         self._begun = 0
@@ -112,7 +111,7 @@ class Scheduler:
         Raises:
             BackendError: the engine failed.
         """
-        self._asked.put(generation)
+        self._asked.put(partial(self._waiting.append, generation))
         if self._closed:
             raise BackendError("the engine has stopped")
         try:
@@ -125,7 +124,27 @@ class Scheduler:
 
     def release(self, trial: TrialKey) -> None:
         """Free the row of a trial that has ended."""
-        self._asked.put(trial)
+        self._asked.put(partial(self._release, trial))
+
+    def prove(self, prompt: Prompt | None = None) -> Proof:
+        """Prove what rows do to each other, unless that is done; the beginning of a prompt that will come is held.
+
+        Raises:
+            BackendError: the engine failed.
+        """
+        done: Future[None] = Future()
+
+        def attempt() -> None:
+            try:
+                self._prove(prompt)
+                done.set_result(None)
+            except BackendError as error:
+                done.set_exception(error)
+
+        self._asked.put(attempt)
+        done.result()
+        assert self.proof
+        return self.proof
 
     def close(self) -> None:
         """End the thread; no reply may be in the making."""
@@ -145,8 +164,8 @@ class Scheduler:
         finally:
             self._closed = True
             while not self._asked.empty():
-                asked = self._asked.get()
-                self._waiting += [asked] if isinstance(asked, Generation) else []
+                if asked := self._asked.get():
+                    asked()
             for generation in [*self._waiting, *self._live]:
                 self._fail(generation, failure)
 
@@ -156,13 +175,33 @@ class Scheduler:
             asked = self._asked.get()
             if asked is None:
                 return False
-            if isinstance(asked, Generation):
-                self._waiting.append(asked)
-            else:
-                for row in self.rows:
-                    if row.trial == asked:
-                        row.release()
+            asked()
         return True
+
+    def _release(self, trial: TrialKey) -> None:
+        for row in self.rows:
+            if row.trial == trial:
+                row.release()
+
+    def _prove(self, prompt: Prompt | None) -> None:
+        """Prove what rows do to each other, before the first of them is used."""
+        if self.proof:
+            return
+        row = self.rows[0]
+
+        def fill() -> int:
+            """Evaluate what the first trial needs anyway, and as much more as makes it long."""
+            if prompt and prompt.fork:
+                row.begin(prompt)
+                while len(row.held) < prompt.fork:
+                    row.evaluate(prompt)
+            missing = min(LONG, self._context.n_ctx - LEAST) - len(row.held)
+            if missing > 0:
+                self._context.evaluate(0, [0] * missing, len(row.held), logits=False)
+            return len(row.held) + max(missing, 0)
+
+        self.proof = prove(self._context, fill)
+        row.release()
 
     def _round(self) -> None:
         """One token for every conversation that is under way."""
@@ -207,7 +246,7 @@ class Scheduler:
         if own in busy:
             return None
         free = next((row for row in self.rows if row.trial is None), None)
-        if own and free and free.index < own.index and self.drafts:
+        if own and free and free.index < own.index and self.proof and self.proof.drafts:
             own.move_to(free)
             return free
         if own or free:
@@ -218,6 +257,8 @@ class Scheduler:
     def _begin(self, generation: Generation, row: Row) -> None:
         self._waiting.remove(generation)
         self._begun += 1
+        if self.proof is None:
+            self._prove(generation.prompt)
         if row.trial != generation.trial:
             row.release()
         row.trial, row.used, generation.row = generation.trial, self._begun, row
@@ -282,8 +323,8 @@ class Scheduler:
     def _neighbours(self, live: Sequence[int]) -> tuple[int, int]:
         """First and count of the rows to decode: the fewest neighbours that hold all live ones and divide all rows."""
         most, low, high = self._context.rows, min(live), max(live)
-        fits = (n for n in range(high - low + 1, most + 1) if most % n == 0)
-        count = next(fits) if self.drafts else most
+        proven = (*self.proof.drafts, most) if self.proof else (most,)
+        count = next(count for count in proven if count > high - low)
         return min(low, most - count), count
 
     def _draw(self, generation: Generation) -> list[int | None]:

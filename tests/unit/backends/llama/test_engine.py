@@ -6,12 +6,23 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_agentcore.backends.llama import engine
-from pytest_agentcore.backends.llama.engine import SPINS, Context, LoadedModel, cpu_quota, default_threads, usable_cores
+from pytest_agentcore.backends.llama.engine import (
+    SPINS,
+    Context,
+    LoadedModel,
+    Proof,
+    cpu_quota,
+    default_threads,
+    prove,
+    usable_cores,
+)
 from pytest_agentcore.catalogue.entry import EngineSettings
 
 
@@ -142,3 +153,71 @@ def test_models_may_be_closed_in_any_order(smollm2: Path, capfd: pytest.CaptureF
     assert fourth.log.lines
     fourth.close()
     assert capfd.readouterr() == ("", "")
+
+
+class Stub:
+    """A context of an engine whose logits depend on a row's own tokens, and on what it is told besides."""
+
+    n_ctx = 1024
+
+    def __init__(self, rows: int, depends_on: str = "") -> None:
+        self.rows, self._depends_on = rows, depends_on
+        self.model = SimpleNamespace(vocabulary=SimpleNamespace(size=1000), forgets_only_all=False)
+        self.cells: list[list[int]] = [[] for _ in range(rows)]
+        self._logits: list[bytes] = []
+
+    def evaluate(self, row: int, tokens: Sequence[int], at: int, *, logits: bool) -> None:
+        assert (at, logits) == (len(self.cells[row]), False)
+        self.cells[row] += tokens
+
+    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
+        assert sum(map(len, tokens)) == self.rows
+        assert [len(row) for row in self.cells[first : first + len(tokens)]] == list(held)
+        besides = {"others": tokens, "the longest row": max(held) // 256, "the shape": len(tokens)}
+        self._logits = []
+        for row, own in enumerate(tokens, first):
+            for token in own:
+                self.cells[row].append(token)
+                seen = row if self._depends_on == "row" else besides.get(self._depends_on)
+                self._logits.append(repr((self.cells[row], seen)).encode())
+
+    def logits(self, place: int) -> bytes:
+        return self._logits[place]
+
+    def cut(self, row: int, length: int, held: int) -> bool:
+        assert len(self.cells[row]) == held
+        del self.cells[row][length:]
+        return length > 0
+
+    def save(self, row: int) -> list[int]:
+        return list(self.cells[row])
+
+    def restore(self, row: int, saved: list[int]) -> None:
+        self.cells[row] = [1, *saved[1:]] if self._depends_on == "restoring" else list(saved)
+
+
+@pytest.mark.parametrize("rows", [2, 4, 6, 8, 32])
+@pytest.mark.parametrize(
+    ("depends_on", "proven", "drafts"),
+    [
+        ("", True, True),
+        ("others", False, False),
+        ("row", False, False),
+        ("the longest row", False, False),
+        ("the shape", True, False),
+        ("restoring", False, False),
+    ],
+)
+def test_an_engine_whose_logits_depend_on_the_batch_is_found_out(
+    rows: int, depends_on: str, proven: bool, drafts: bool
+) -> None:
+    context = Stub(rows, depends_on)
+
+    def fill() -> int:
+        context.cells[0] = [5] * 272
+        return 272
+
+    proof = prove(context, fill)  # type: ignore[arg-type]
+    shapes = tuple(count for count in range(1, rows) if rows % count == 0)
+    assert proof == Proof(rows=proven, drafts=shapes if drafts else ())
+    assert context.cells == [[] for _ in range(rows)]

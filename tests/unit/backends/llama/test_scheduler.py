@@ -12,7 +12,7 @@ import pytest
 from backends.conformance import Conformance, Watch, following, request
 from pytest_agentcore.backends.base import FinishReason, Message
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend
-from pytest_agentcore.backends.llama.engine import LoadedModel
+from pytest_agentcore.backends.llama.engine import LoadedModel, Proof
 from pytest_agentcore.backends.llama.scheduler import Lookup
 from pytest_agentcore.catalogue.entry import EngineSettings, Policy
 from pytest_agentcore.trial.result import TrialKey
@@ -71,13 +71,14 @@ def test_replies_do_not_depend_on_what_else_runs(
 def test_drafts_were_taken_and_changed_nothing(batched: LlamaCppBackend, alone: list[Replies]) -> None:
     scheduler = batched._scheduler
     assert 0 < scheduler.accepted <= scheduler.drafted
-    scheduler.drafts = False
+    proof, before = scheduler.proof, scheduler.drafted
+    assert proof == Proof(rows=True, drafts=(1, 2))
+    scheduler.proof = Proof(rows=True, drafts=())
     try:
-        before = scheduler.drafted
         assert [converse(batched, number) for number in (1, 2)] == alone[1:3]
         assert scheduler.drafted == before
     finally:
-        scheduler.drafts = True
+        scheduler.proof = proof
 
 
 def test_a_trial_that_runs_a_tool_holds_nobody_up(batched: LlamaCppBackend) -> None:
