@@ -115,7 +115,7 @@ def refusal(problem: str) -> str:
         problem: how a Python failed in the sandbox.
     """
     missing = [next((one for one in probe(as_root=way) if one.stands_in_the_way), None) for way in ways()]
-    last, said, cured = missing[-1], problem, "see what it said"
+    last, said, cured = missing[-1], problem, "all that bubblewrap itself needs is there"
     if last is not None:
         said, cured = f"no {last.need} ({last.said})", cure(last)
         if (by_root := missing[0]) and by_root.said != last.said:

@@ -135,6 +135,16 @@ def test_capabilities_of_a_user_who_is_not_root_are_named(bwrap: Path) -> None:
 
 
 @pytest.mark.sandbox
+def test_where_every_need_is_met_and_no_python_starts_its_words_are_the_reason(bwrap: Path) -> None:
+    real = shutil.which("bwrap", path=os.environ["PATH"].partition(":")[2])
+    write(bwrap, 'case "$*" in *python3*) echo "no python today"; exit 3;; esac', f'exec {real} "$@"')
+    with pytest.raises(
+        UsageError, match=r"does not work here: .*no python today.*all that bubblewrap itself needs is there"
+    ):
+        open_sandbox("bubblewrap")
+
+
+@pytest.mark.sandbox
 def test_a_host_name_that_may_not_be_set_is_a_weaker_sandbox_that_says_so(bwrap: Path) -> None:
     real = shutil.which("bwrap", path=os.environ["PATH"].partition(":")[2])
     refused = 'case "$*" in *--hostname*) echo "bwrap: Can\'t set hostname to agent" >&2; exit 1;; esac'
