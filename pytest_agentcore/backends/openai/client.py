@@ -71,7 +71,8 @@ class EndpointClient:
         self._openai = openai
         # a proxy of the environment is for the world outside, and it would not find this machine's servers
         local, plain = is_local(base_url), base_url.startswith("http:")
-        self._proxy = "" if local else _proxy_of(base_url)
+        proxy = "" if local else _proxy_of(base_url)
+        self._way = f" (through the proxy {redact_address(proxy)} of the environment)" if proxy else ""
         self._secrets = secrets
         address = urlsplit(base_url)
         user, _, password = map(unquote, address.netloc.rpartition("@")[0].partition(":"))
@@ -85,11 +86,10 @@ class EndpointClient:
                 follow_redirects=not plain,
                 auth=(user, password) if user or password else None,
             )
-        except (ValueError, ImportError) as error:
-            said = self.words(str(error))
-            raise UsageError(
-                f"the proxy {redact_address(self._proxy)} of the environment cannot be used: {said}"
-            ) from None
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - its package has errors of its own for what it cannot use
+            raise UsageError(f"no client can be made{self._way}: {self.words(str(error))}") from None
         self._client = openai.OpenAI(
             base_url=urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", "")),
             default_query=dict(parse_qsl(address.query)),  # the package would put its paths behind it
@@ -174,7 +174,7 @@ class EndpointClient:
         with contextlib.suppress(ValueError):
             wait = max(0.0, float(header))
         status, to = int(error.status_code), headers.get("location")
-        more = f"; it points to {self.words(to)}" if to else ""
+        more = f"; it points to {self.words(to)}" if to else self._way if status >= 407 else ""  # noqa: PLR2004
         body = body or error.response.reason_phrase or error.message
         return self.fault(f"the endpoint answers {status}", body, status, wait, more)
 
@@ -192,11 +192,8 @@ class EndpointClient:
                 said = "it speaks no TLS there; is its address one with http:// instead of https://?"
                 return EndpointFault(f"the endpoint cannot be reached: {said}", Charge.blocked)
         refused = any(type(cause).__name__ == "ProxyError" for cause in chain)
-        if self._proxy:
-            said = f"{said} (through the proxy {redact_address(self._proxy)} of the environment)"
-        return EndpointFault(
-            f"the endpoint cannot be reached: {said}", Charge.blocked if refused else Charge.unreachable
-        )
+        said = f"the endpoint cannot be reached: {said}{self._way}"
+        return EndpointFault(said, Charge.blocked if refused else Charge.unreachable)
 
     def fault(
         self, what: str, body: Any, status: int | None = None, retry_after: float | None = None, more: str = ""
