@@ -168,6 +168,7 @@ class OpenAIBackend:
                     if stop:
                         break
         except EndpointFault as fault:
+            fault.wrote = collected.text + fault.wrote
             if fault.charge is not Charge.context or not collected.pieces:
                 raise
             return collected, FinishReason.context  # it says in the middle of a reply that this has filled the context

@@ -56,12 +56,12 @@ _SAID: tuple[tuple[Charge, str], ...] = (
     (Charge.context, r"maximum (?:model|prompt|input) length|(?:prompt|input) is too long|prompt too long"),
     (Charge.context, r"too many tokens|token count.{0,40}exceed|exceeded model token limit|range of input length"),
     (Charge.context, r"reduce the length of the (?:messages|prompt|input)|exceeds token limit|n_keep.{0,40}n_ctx"),
+    (Charge.context, r"max_tokens must be at least 1, got -"),  # vLLM's, of what a prompt leaves
     # before the rate limits that it is worded like: no waiting mends it
     (
         Charge.refused,
-        r"insufficient[_ ](?:quota|balance|credits)|exceeded your current quota|credit balance is too low",
+        r"insufficient[_ ](?:quota|balance|credits)|credit balance is too low|request too large for model",
     ),
-    (Charge.refused, r"request too large for model"),
     (Charge.overloaded, r"rate[_ -]?limit|too many requests|overloaded|insufficient_system_resource|model is loading"),
     (Charge.overloaded, r"loading model|server (?:is )?busy|at capacity|try again later|resource_exhausted"),
 )

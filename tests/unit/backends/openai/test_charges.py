@@ -38,6 +38,7 @@ SAID = {
     "Please reduce the length of the messages or completion.": Charge.context,
     "Cannot truncate prompt with n_keep (15028) >= n_ctx (7424)": Charge.context,
     "Trying to keep the first 111490 tokens. However, the model is loaded with context length of 32768": Charge.context,
+    "max_tokens must be at least 1, got -100.": Charge.context,
     # a reply's ceiling: Groq, DeepSeek, OpenAI, Anthropic
     "`max_tokens` must be less than or equal to `8192`, less than the `context_window`": Charge.ceiling,
     "max_tokens must be less than 4096": Charge.ceiling,

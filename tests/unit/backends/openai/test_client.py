@@ -874,7 +874,7 @@ GROQ = {"error": {"message": "Failed to call a function.", "code": "tool_use_fai
     ("fault", "wrote"),
     [
         (status(500, OLLAMA), '{"name": "fs_read", '),
-        (raw({"error": {"message": OLLAMA}}), '{"name": "fs_read", '),
+        (raw(chunk(content="I "), {"error": {"message": OLLAMA}}), 'I {"name": "fs_read", '),
         (answer(400, GROQ), "<fs_read"),
         (raw(chunk(content="I call"), ended("malformed_function_call")), "I call"),
     ],
