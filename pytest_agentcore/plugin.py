@@ -77,7 +77,7 @@ def _words(args: Sequence[str]) -> Iterator[str]:
     """Yield the command line's words, and in the place of an `@file` those in it, one per line as pytest reads them."""
     for word in args:
         if word.startswith("@"):
-            yield from _words(Path(word[1:]).read_text().splitlines())
+            yield from _words(Path(word[1:]).read_text(encoding="utf-8").splitlines())
         else:
             yield word
 

@@ -26,7 +26,7 @@ from typing import BinaryIO
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Workspace
-from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
+from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, require_locale, walk
 
 FROZEN_BYTES = 256 * MIB
 """The most that a frozen copy, or an uncompressed archive, holds; the sandbox's cap on disk is the same."""
@@ -68,6 +68,7 @@ def workspace_in(folder: Path) -> Workspace:
 def write_files(root: Path, files: Mapping[str, str | bytes]) -> None:
     """Create each file below `root`, text as UTF-8."""
     for path, content in files.items():
+        require_locale(path)
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -135,6 +136,7 @@ def copyable(root: Path, room: int, skipped: dict[str, str]) -> Iterator[tuple[E
     """
     outside = linked_outside(root)
     for entry in walk(root):
+        require_locale(entry.path)
         if entry.kind is Kind.folder:
             yield entry, None
         elif entry.kind is not Kind.file:

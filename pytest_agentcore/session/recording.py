@@ -143,10 +143,10 @@ def _git(file: Path, *words: str) -> str | None:
     """Ask git where the file lies; None where it fails. A file-system monitor is not started for one question."""
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(file.parent.resolve()), *words]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=False, text=True)
+        done = subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
 
 
 PlanLine = tuple[str, str, int, tuple[str, ...]]

@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_agentcore.errors import SandboxError, ToolError
 from pytest_agentcore.sandbox.base import MIB
-from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
+from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of, require_locale
 from pytest_agentcore.sandbox.workspace import linked_outside
 from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
 from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, harmless
@@ -63,6 +63,7 @@ class FsRead:
                     os.close(fd)
                 listed = []
                 for name, status in statuses.items():
+                    require_locale(name)
                     kind = kind_of(status.st_mode)
                     size = f"{status.st_size} bytes" if kind is Kind.file else f"({kind})"
                     listed.append(f"{name}/" if kind is Kind.folder else f"{name}  {size}")
@@ -174,6 +175,7 @@ def place(context: ToolContext, path: str, *, create: bool = False) -> Iterator[
 def _parts(context: ToolContext, path: str) -> list[str]:
     if "\0" in path:
         raise ToolError("a path cannot contain a NUL character")
+    require_locale(path)
     try:
         os.fsencode(path)
     except UnicodeEncodeError:
