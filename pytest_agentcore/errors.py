@@ -17,6 +17,7 @@ import difflib
 import signal
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from traceback import walk_tb
 
@@ -144,6 +145,9 @@ def is_foreign(error: BaseException) -> bool:
         own += (pytest.fail.Exception, pytest.skip.Exception)
     if not isinstance(error, own):
         return True
-    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
-    codes = {getattr(getattr(each, "__func__", each), "__code__", None) for each in handlers}
+    codes = set()
+    for handler in map(signal.getsignal, signal.valid_signals()):
+        function: object = handler.func if isinstance(handler, partial) else handler
+        method = getattr(function, "__func__", function)
+        codes.add(getattr(method, "__code__", None) or getattr(type(method).__call__, "__code__", None))
     return any(frame.f_code in codes for frame, _ in walk_tb(error.__traceback__))

@@ -147,7 +147,7 @@ def record(campaign: Campaign, rechecked: Sequence[Rechecked], suite_digest: str
         **{change.value: counts[change] for change in (Change.up, Change.down, Change.otherwise)},
     )
     manifest = replace(campaign.manifest, rechecked=(*campaign.manifest.rechecked, note))
-    writer = CampaignRecord(campaign.folder, manifest, results=campaign.results)
+    writer = CampaignRecord(campaign.folder, manifest)
     for one in rechecked:
         if one.after and one.change is not Change.same:
             writer.judge_again(one.after)

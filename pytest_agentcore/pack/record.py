@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from io import BufferedWriter
@@ -16,7 +16,7 @@ from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign, make_fir
 from pytest_agentcore.pack.identity import remarks, summarise
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append
 from pytest_agentcore.pack.manifest import Manifest, manifest_bytes, name_for, utc
-from pytest_agentcore.pack.read import Campaign, in_order
+from pytest_agentcore.pack.read import Campaign, in_order, read_results
 from pytest_agentcore.pack.resume import Choice, leftovers
 from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.trial.result import TrialKey, TrialResult
@@ -30,7 +30,6 @@ class CampaignRecord:
         folder: CampaignFolder,
         manifest: Manifest,
         lock: BufferedWriter | None = None,
-        results: Iterable[TrialResult] = (),
         kept: Mapping[str, bytes] | None = None,
     ) -> None:
         """Take the lock unless it is held already, and write the manifest.
@@ -39,7 +38,6 @@ class CampaignRecord:
             folder: of the campaign.
             manifest: as it is now.
             lock: where it is held already.
-            results: those that lie there.
             kept: further files for the pack, by name; they are there before the manifest.
 
         Raises:
@@ -55,7 +53,8 @@ class CampaignRecord:
         self.seals, self._lines = Seals(folder), open_to_append(folder.results)
         sync_folder(folder.results.parent)
         self._campaign: Campaign | None = None
-        self._results = {result.key: result for result in results}
+        # read here, so that whoever opens a record need not be trusted with what it holds
+        self._results = {result.key: result for result in read_results(folder)}
         put(folder, kept or {}, self.seals)
         self._write_manifest()
 
@@ -96,7 +95,7 @@ class CampaignRecord:
             finished=None,
             exit_status=None,
         )
-        record = cls(folder, goes_on, choice.lock, earlier.results)
+        record = cls(folder, goes_on, choice.lock)
         for verdict in verdicts:
             record.add(verdict)
         set_aside(folder, replaced)

@@ -166,7 +166,7 @@ def test_a_line_that_a_kill_prevented_is_said_to_be(tmp_path: Path) -> None:
 
     assert main(["report", str(record.folder.path)]) == 0
     assert examine(record.folder).problems == []
-    again = CampaignRecord(record.folder, record.manifest, results=[FIRST])
+    again = CampaignRecord(record.folder, record.manifest)
     again.add(SECOND)
     again.finish(exit_status=0, finished=FINISHED)
 
@@ -207,7 +207,7 @@ def test_after_what_the_disk_did_not_take_nothing_is_promised(tmp_path: Path) ->
         record.finish(exit_status=0, finished=FINISHED)
 
     assert examine(record.folder).problems == []
-    again = CampaignRecord(record.folder, record.manifest, results=[FIRST])
+    again = CampaignRecord(record.folder, record.manifest)
     again.add(SECOND)
     again.finish(exit_status=0, finished=FINISHED)
     assert examine(record.folder).problems == []
@@ -226,7 +226,7 @@ def test_a_table_that_the_disk_did_not_take_is_written_by_the_next_process(tmp_p
     table.rmdir()
 
     assert examine(record.folder).problems == []
-    again = CampaignRecord(record.folder, record.manifest, results=[FIRST])
+    again = CampaignRecord(record.folder, record.manifest)
     again.add(SECOND)
     again.finish(exit_status=0, finished=FINISHED)
     assert examine(record.folder).problems == []

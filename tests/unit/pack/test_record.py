@@ -15,6 +15,7 @@ from written import create_campaign
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.csv import TABLES, write_tables
 from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.jsonl import append, open_to_append
 from pytest_agentcore.pack.manifest import read_manifest
 from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord
@@ -94,6 +95,42 @@ def test_of_two_lines_about_a_trial_the_last_counts_and_a_torn_one_is_forgotten(
             file.write(b'{"schema":1,"mod')
 
     assert read_results(folder) == [result(run=1, attempts=2)]
+
+
+def test_a_second_score_is_refused_by_the_store(tmp_path: Path) -> None:
+    """Whoever opens it, whatever they knew, and whatever they bring."""
+    record = CampaignRecord.begin(tmp_path, manifest(PLAN))
+    other = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+    record.add(result("task_01", 1, attempt=other, **LOST))
+    first = result("task_01", 1, **WRONG)
+    record.add(first)
+    folder, lines = record.folder, record.folder.results.read_bytes()
+    record.abandon()
+    for late in (
+        result("task_01", 1),
+        result("task_01", 1, attempt=other),
+        result("task_01", 1, attempt=other, **LOST),
+    ):
+        folder.transcript(late.attempt).touch()
+        record = CampaignRecord(folder, read_manifest(folder))
+        record.add(late)
+        assert record.refuse(late) == first
+        assert record.campaign.results == (first,)
+        with pytest.raises(ValueError, match="is not the attempt that was judged before"):
+            record.judge_again(result("task_01", 1, attempt=other))
+        record.close()
+    assert folder.results.read_bytes() == lines
+    assert [path.stem for path in folder.attempts.iterdir()] == [other]
+
+
+def test_of_two_scores_on_the_disk_the_first_counts(tmp_path: Path) -> None:
+    """Lines that somebody else wrote."""
+    folder, other = create_campaign(tmp_path, "c"), "0" * 8 + "-0000-0000-0000-" + "0" * 12
+    lines = [result(run=1, **WRONG), result(run=1, attempt=other), result(run=1, **GAVE_UP)]
+    with open_to_append(folder.results) as file:
+        for line in lines:
+            append(file, line.to_json())
+    assert read_results(folder) == [lines[2]]  # of the first attempt, judged again
 
 
 def _rows(folder: CampaignFolder, table: str) -> list[dict[str, str]]:
