@@ -73,7 +73,9 @@ class Project:
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GITHUB_STEP_SUMMARY": str(self.summary),
         }
-        self.run("pytest agent_tasks --model oracle --runs 5 --results=made && mv made/* baseline", {})
+        # what a baseline needs, and no more
+        self.run("pytest agent_tasks --model oracle --runs 5 --results=made && mkdir -p baseline/data", {})
+        self.run("cp made/*/manifest.json baseline && cp made/*/data/results.jsonl baseline/data && rm -r made", {})
 
     def run(self, command: str, variables: Mapping[str, str]) -> int:
         """The exit code, as the runners of both services start a step: a shell that ends at the first failure."""
@@ -100,6 +102,30 @@ def github_steps(job: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[
     for step in job["steps"]:
         if "run" in step and (step.get("if") != "matrix.shard == 1" or values["matrix.shard"] == "1"):
             yield re.sub(r"\$\{\{ *(.*?) *\}\}", lambda match: values[match[1]], step["run"])
+
+
+def test_the_sandbox_is_allowed_and_tried_before_the_trials_and_the_gate_is_the_last_command() -> None:
+    jobs = yaml.safe_load(GITHUB.read_text(encoding="utf-8"))["jobs"]
+    commands = [step["run"] for name in ("trials", "gate") for step in jobs[name]["steps"] if "run" in step]
+    order = ("apparmor_restrict_unprivileged_userns=0", "agentcore sandbox", "selfcheck", "pytest ", "merge", "gate ")
+    places = [next(at for at, command in enumerate(commands) if words in command) for words in order]
+    assert places == sorted(places)
+    assert places[-1] == len(commands) - 1
+
+
+def test_caches_are_saved_before_anything_can_fail_and_campaigns_whatever_fails() -> None:
+    said = yaml.safe_load(GITHUB.read_text(encoding="utf-8"))
+    assert said[True]["push"]["branches"] == ["main"]  # YAML reads `on` so; a pull request reads the default branch's
+    trials, gate = (said["jobs"][name]["steps"] for name in ("trials", "gate"))
+    first = next(at for at, step in enumerate(trials) if "pytest " in step.get("run", ""))
+    saves = [at for at, step in enumerate(trials) if "cache/save" in step.get("uses", "")]
+    assert len(saves) == 2
+    assert max(saves) < first
+    uploads = [step for step in (*trials, *gate) if "upload-artifact" in step.get("uses", "")]
+    assert [step["if"] for step in uploads] == ["always()", "always()"]
+    pipeline = yaml.safe_load(GITLAB.read_text(encoding="utf-8"))
+    assert [cache["when"] for cache in pipeline[".agentcore"]["cache"]] == ["always", "always"]
+    assert [pipeline[name]["artifacts"]["when"] for name in ("trials", "gate")] == ["always", "always"]
 
 
 @pytest.mark.sandbox
