@@ -97,8 +97,10 @@ class Secrets:
 
     def hide(self, value: Any) -> Any:
         """JSON without them and otherwise as it is: what only looks like a secret may be a model's own words."""
+        if self._pattern is None:
+            return value
         if isinstance(value, str):
-            return self._pattern.sub(REDACTED, value) if self._pattern else value
+            return self._pattern.sub(REDACTED, value)
         if isinstance(value, Mapping):
             return {self.hide(key): self.hide(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -177,8 +177,7 @@ class OpenAIBackend:
             if not collected.choices:  # some servers fail in the middle of a stream and say why only without one
                 self._client.ask({key: value for key, value in sent.items() if not key.startswith("stream")})
             collected.complete = pump.complete
-            shown = self._client.words(str(collected.finish))
-            return collected, _finish(collected, request.max_reply_tokens, self._context, shown)
+            return collected, _finish(collected, request.max_reply_tokens, self._context, self._client.words)
         # a deadline that passed while the endpoint sent next to nothing is not the model's; nor is the endpoint blamed
         # for a reply that was begun shortly before the trial's end
         spent, came = time.monotonic() - began, len(collected.pieces)
@@ -249,38 +248,42 @@ def _refuse_lost(left_out: Collection[str], request: Request, said: str = "") ->
         )
 
 
-def _finish(collected: Collected, ceiling: int, context: int | None, shown: str) -> FinishReason:
-    """How a stream that came to its end ended; `shown` is its finish reason, fit to be shown.
+def _finish(collected: Collected, ceiling: int, context: int | None, words: Callable[[str], str]) -> FinishReason:
+    """How a stream that came to its end ended; `words` makes a server's words fit to be shown.
 
     Raises:
         EndpointFault: it held no reply, or broke off.
     """
     if not collected.choices:
         raise EndpointFault("the endpoint's reply has no choices", Charge.failed)
-    counted, empty = collected.counted(), not collected.text.strip()
+    empty = not collected.text.strip()
     if collected.finish is None and (empty or not collected.complete):
         raise EndpointFault("the endpoint's reply broke off", Charge.unreachable)
     charge = Charge.answered if collected.finish is None else charge_of_finish(collected.finish)
     if charge in (Charge.answered, Charge.called) and empty and collected.counts_none:
         raise EndpointFault("the endpoint's reply is empty, and no token of the model's went into it", Charge.failed)
     if (charge is Charge.malformed and not collected.calls) or (charge is Charge.context and empty):
-        raise EndpointFault(f"the endpoint's word for it is '{shown}'", charge, wrote=collected.text)
+        said = f"the endpoint's word for it is '{words(str(collected.finish))}'"
+        raise EndpointFault(said, charge, wrote=collected.text)
     if charge is Charge.refused:
         raise EndpointFault("the endpoint's content filter cut the reply off", charge)
     if charge.cause:
-        raise EndpointFault(f"the endpoint ended its reply with finish_reason '{shown}'", charge)
-    if charge in (Charge.answered, Charge.called) and _is_cut(collected, counted, ceiling, context):
+        raise EndpointFault(f"the endpoint ended its reply with finish_reason '{words(str(collected.finish))}'", charge)
+    if charge in (Charge.answered, Charge.called) and _is_cut(collected, ceiling, context):
         charge = Charge.length
+    counted = collected.counted() if charge is Charge.length else None
     # fewer tokens than were allowed: the context is what was full. A server that counts nothing is believed, since its
     # pieces are no tokens: a character of several tokens comes as one piece
-    if charge is Charge.context or (charge is Charge.length and counted and counted.reply_tokens < ceiling):
+    if charge is Charge.context or (counted and counted.reply_tokens < ceiling):
         return FinishReason.context
     return FinishReason.length if charge is Charge.length else FinishReason.stop
 
 
-def _is_cut(collected: Collected, counted: Usage | None, ceiling: int, context: int | None) -> bool:
+def _is_cut(collected: Collected, ceiling: int, context: int | None) -> bool:
     """Whether a reply was cut off although its server says that it ended by itself, as some do of one cut in a call."""
-    if counted is None or (collected.finish is not None and collected.calls.are_whole):
+    if collected.finish is not None and collected.calls.are_whole:
+        return False
+    if (counted := collected.counted()) is None:
         return False
     return counted.reply_tokens >= ceiling or 0 < (context or 0) <= counted.prompt_tokens + counted.reply_tokens
 
