@@ -84,6 +84,11 @@ def number_calls(calls: Sequence[RawCall], turn: int) -> tuple[ToolCall, ...]:
     )
 
 
+def may_finish(request: Request) -> bool:
+    """Whether a constrained reply may end the trial: small models would finish at once instead of trying."""
+    return request.turn > 1 or request.messages[-1].role == "tool"
+
+
 def finished(reply: Reply, request: Request) -> Reply:
     """The reply; of a constrained one that calls `finish` the answer is its content, and other calls are run first.
 

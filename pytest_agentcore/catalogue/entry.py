@@ -159,6 +159,9 @@ class EndpointSettings:
     slowest: float = _setting(
         0.1, "pieces of text a second, below which a trial that runs out of time is the endpoint's fault", most=1000
     )
+    grammar: bool = _setting(
+        False, "constrained: llama.cpp's server gets a grammar of ours, and the generic dialect asks for calls"
+    )
 
 
 AnySettings = Sampling | EngineSettings | EndpointSettings

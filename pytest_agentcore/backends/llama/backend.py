@@ -43,7 +43,7 @@ from pytest_agentcore.backends.llama.sampler import PENALTY_WINDOW, GrammarSampl
 from pytest_agentcore.backends.llama.scheduler import Generation, Scheduler
 from pytest_agentcore.backends.llama.template import open_template
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
-from pytest_agentcore.backends.reading import number_calls, offered, read_text
+from pytest_agentcore.backends.reading import may_finish, number_calls, offered, read_text
 from pytest_agentcore.catalogue.entry import EngineSettings, ModelEntry, Policy, settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.dialects.dialect import Dialect
@@ -193,13 +193,14 @@ class LlamaCppBackend:
     def _sampler(self, request: Request, *, reasoning_open: bool) -> Sampler:
         if request.policy is not Policy.constrained:
             return Sampler(self._context, request.sampling, request.seed)
-        # barred from the first reply of a task: small models would finish at once instead of trying
-        may_finish = request.turn > 1 or request.messages[-1].role == "tool"
-        key = json.dumps([may_finish, reasoning_open, [asdict(spec) for spec in request.tools]], sort_keys=True)
+        key = json.dumps(
+            [may_finish(request), reasoning_open, [asdict(spec) for spec in request.tools]], sort_keys=True
+        )
         if key not in self._grammars:  # parsed once, since parsing takes longer than a token
             try:
+                finish = may_finish(request)
                 gbnf = call_grammar(
-                    request.tools, dialect=self._dialect, allow_finish=may_finish, reasoning_open=reasoning_open
+                    request.tools, dialect=self._dialect, allow_finish=finish, reasoning_open=reasoning_open
                 )
             except ValueError as error:
                 raise BackendError(f"the tools cannot be made into a grammar: {error}") from error

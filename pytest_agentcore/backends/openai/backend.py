@@ -19,12 +19,16 @@ from pytest_agentcore.backends.openai.charges import Charge, EndpointFault, char
 from pytest_agentcore.backends.openai.client import EndpointClient, Pump, refuses_key
 from pytest_agentcore.backends.openai.protocol import FIELDS, OPTIONAL, Collected, body, count_of, lost_by, table_of
 from pytest_agentcore.backends.openai.reading import read_reply
-from pytest_agentcore.backends.reading import offered
-from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry
+from pytest_agentcore.backends.reading import offered, read_text
+from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry, Policy
 from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url, secrets_of
+from pytest_agentcore.dialects.families import GENERIC
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.trial.modes import Cause, StopReason
 from pytest_agentcore.trial.result import TrialKey, Usage
+
+LLAMA_SERVER = "llama.cpp server"
+"""The engine that llama.cpp's own server is called in manifests."""
 
 
 class OpenAIBackend:
@@ -55,6 +59,9 @@ class OpenAIBackend:
             elif error.cause is Cause.backend_unreachable and error.transient:
                 sentence += "; start the server, or correct --agentcore-base-url"
             raise UsageError(sentence) from None
+        if settings.grammar and self._facts.get("engine") != LLAMA_SERVER:
+            self._client.close()
+            raise UsageError(f"{entry.name}: grammar=true is for llama.cpp's own server; {self._shown} is none")
         self.slots = settings.slots or slots or 64  # where it does not say how many it takes
         self._context = settings.n_ctx or context or entry.context  # None: its refusal ends a trial
         self._growth = PromptGrowth()
@@ -91,6 +98,9 @@ class OpenAIBackend:
         usage = collected.counted() or Usage(reply_tokens=len(collected.pieces))
         self._growth.check(request, usage)
         self._reasoning_field = self._reasoning_field or collected.reasoning_field
+        if request.policy is Policy.constrained and self._settings.grammar:
+            reply = replace(read_text(collected.content, request, GENERIC), text=collected.text)
+            return replace(reply, reasoning=reply.reasoning or collected.reasoning, finish=finish, usage=usage)
         return replace(read_reply(collected, request, finish), finish=finish, usage=usage)
 
     def _without_secrets(self, reply: Reply) -> Reply:
@@ -150,7 +160,8 @@ class OpenAIBackend:
         """
         left_out = self._left_out.union(self._never_sent)
         thoughts = "" if self._reasoning_field in left_out else self._reasoning_field
-        sent = body(request, self._model, reasoning_field=thoughts, left_out=left_out)
+        grammar = self._settings.grammar
+        sent = body(request, self._model, reasoning_field=thoughts, left_out=left_out, grammar=grammar)
         names = [tool.name for tool in offered(request.tools, request.policy)]
         collected, began = Collected(StreamedCalls(names)), time.monotonic()
         stop: FinishReason | None = None
@@ -198,7 +209,7 @@ class OpenAIBackend:
             "endpoint": self._shown,
             "context": self._context,
             "device": f"endpoint {self._shown}",
-            "dialect": "the endpoint's",
+            "dialect": "generic, under the constrained policy" if self._settings.grammar else "the endpoint's",
             "slots": self.slots,
             "idle_timeout": self._settings.idle_timeout,
             "slowest": self._settings.slowest,
@@ -227,7 +238,7 @@ def _said_of(model: str, base_url: str, client: EndpointClient) -> tuple[int | N
         context = count_of(table_of(props.get("default_generation_settings")).get("n_ctx"))
         file, server = PurePosixPath(str(props.get("model_path") or "")).name, str(props.get("build_info") or "")
         told = {key: client.words(value) for key, value in (("file", file), ("server", server)) if value}
-        return context or None, count_of(props.get("total_slots")), {"engine": "llama.cpp server", **told}
+        return context or None, count_of(props.get("total_slots")), {"engine": LLAMA_SERVER, **told}
     if names and model not in names:
         listed_names = client.words(", ".join(names[:5]) + (" …" if names[5:] else ""))
         return None, None, {"warning": f"the endpoint lists no model {model!r}; it has {listed_names}"}

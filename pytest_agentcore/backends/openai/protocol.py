@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentcore.backends.base import Message, Request
+from pytest_agentcore.backends.llama.messages import Habits, Turn, as_dicts
 from pytest_agentcore.backends.openai.calls import StreamedCalls
 from pytest_agentcore.backends.openai.charges import Charge, EndpointFault, charge_of_finish
-from pytest_agentcore.backends.reading import offered, short_id, tool_dicts
+from pytest_agentcore.backends.reading import may_finish, offered, short_id, tool_dicts
 from pytest_agentcore.catalogue.entry import Policy, Sampling, settings_of
+from pytest_agentcore.dialects.families import GENERIC
+from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.trial.result import Usage
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -26,7 +29,9 @@ OPTIONAL = (*_SETTING_OF, "seed", "parallel_tool_calls", "stream_options")
 """Fields that a server may refuse to know."""
 
 
-def body(request: Request, model: str, *, reasoning_field: str = "", left_out: Collection[str] = ()) -> dict[str, Any]:
+def body(
+    request: Request, model: str, *, reasoning_field: str = "", left_out: Collection[str] = (), grammar: bool = False
+) -> dict[str, Any]:
     """The JSON of `POST …/chat/completions`.
 
     Args:
@@ -34,15 +39,22 @@ def body(request: Request, model: str, *, reasoning_field: str = "", left_out: C
         model: what the endpoint calls the model.
         reasoning_field: the field in which earlier reasoning is given back; empty: it is not.
         left_out: keys of `OPTIONAL` that the server refused, and `max_tokens` where it wants the newer name.
+        grammar: constrained replies keep to a grammar of the generic dialect instead of the server's own.
     """
     ceiling = "max_completion_tokens" if "max_tokens" in left_out else "max_tokens"
+    messages = [message_json(message, reasoning_field) for message in request.messages]
     tools = tool_dicts(offered(request.tools, request.policy))
     asked: dict[str, Any] = {"tools": tools, "tool_choice": "auto"} if tools else {}
     if request.policy is Policy.constrained:
         asked |= {"tool_choice": "required", "parallel_tool_calls": False}
+    if request.policy is Policy.constrained and grammar:
+        # without `tools`, beside which llama.cpp's server takes no grammar: told and given back in words
+        specs, turns = offered(request.tools, request.policy), [Turn(message) for message in request.messages]
+        messages = as_dicts(turns, specs, Habits(), GENERIC, _sound)
+        asked = {"grammar": call_grammar(request.tools, dialect=GENERIC, allow_finish=may_finish(request))}
     whole: dict[str, Any] = {
         "model": model,
-        "messages": [message_json(message, reasoning_field) for message in request.messages],
+        "messages": messages,
         **asked,
         **{name: getattr(request.sampling, key) for name, key in _SETTING_OF.items()},
         "seed": request.seed,

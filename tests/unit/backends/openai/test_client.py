@@ -1037,6 +1037,27 @@ def test_odd_properties_of_a_server_are_unknown_ones(server: FaultServer, props:
         assert (backend.describe()["context"], backend.slots) == (None, 64)
 
 
+def test_a_grammar_of_our_own_goes_to_llama_cpps_server_instead_of_tools(server: FaultServer) -> None:
+    call = '<tool_call>{"name": "fs_read", "arguments": {"path": "a.txt"}}</tool_call>'
+    server.owner, server.say = "llamacpp", lambda _request: Said(content=f"I look.\n{call}")
+    with opened(server, grammar=True) as backend:
+        reply = backend.complete(request(max_reply_tokens=99, policy=Policy.constrained))
+        native = backend.complete(request(max_reply_tokens=99, policy=Policy.lenient))
+    assert [(call.name, call.arguments) for call in reply.tool_calls] == [("fs_read", {"path": "a.txt"})]
+    assert (reply.content, reply.problems) == ("I look.", ())
+    assert [call.name for call in native.tool_calls] == ["fs_read"]
+    constrained, lenient = server.requests[-2:]
+    assert "root ::= thought? call" in constrained["grammar"]
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(constrained)
+    assert "To call a tool, write one JSON object between the two markers" in constrained["messages"][0]["content"]
+    assert "grammar" not in lenient
+
+
+def test_a_server_that_takes_no_grammar_is_refused_before_anything_is_asked(server: FaultServer) -> None:
+    with pytest.raises(UsageError, match="grammar=true is for llama"), opened(server, grammar=True):
+        pass
+
+
 @pytest.mark.parametrize("counted_from", ["the cache is told", "the cache is told, and more is new", "nothing is told"])
 def test_prompts_that_are_counted_without_the_cache_are_not_truncated(
     server: FaultServer, backend: OpenAIBackend, counted_from: str
