@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from backends.conformance import Conformance, Watch, following, request
 from pytest_agentcore.backends.base import FinishReason, Message
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend
 from pytest_agentcore.backends.llama.engine import LoadedModel, Proof
+from pytest_agentcore.backends.llama.sampler import Sampler
 from pytest_agentcore.backends.llama.scheduler import Lookup
-from pytest_agentcore.catalogue.entry import EngineSettings, Policy
+from pytest_agentcore.catalogue.entry import EngineSettings, Policy, Sampling
 from pytest_agentcore.trial.result import TrialKey
 
 pytestmark = pytest.mark.model
@@ -28,12 +31,43 @@ def batched(smollm2: Path) -> Iterator[LlamaCppBackend]:
     backend.close()
 
 
+@pytest.fixture(scope="module")
+def pair(smollm2: Path) -> Iterator[LlamaCppBackend]:
+    backend = LlamaCppBackend(LoadedModel(smollm2, EngineSettings(threads=1, rows=2)), 1024)
+    yield backend
+    backend.close()
+
+
 class TestConformance(Conformance):
-    """Over SmolLM2 in several rows, of which one is live: the others carry drafts."""
+    """Over SmolLM2 in two rows, of which one is live: the other carries drafts."""
 
     @pytest.fixture
-    def backend(self, batched: LlamaCppBackend) -> LlamaCppBackend:
-        return batched
+    def backend(self, pair: LlamaCppBackend) -> LlamaCppBackend:
+        return pair
+
+
+def picked(batched: LlamaCppBackend, probabilities: Mapping[int, float], top_p: float) -> set[int]:
+    """Tokens drawn under fifty seeds where only these tokens are likely at all."""
+    logits = np.full(batched._model.vocabulary.size, -30.0, dtype=np.float32)
+    logits[list(probabilities)] = np.log(list(probabilities.values()))
+    drawn = set()
+    for seed in range(50):
+        with closing(Sampler(batched._context, Sampling(temperature=1.0, top_p=top_p), seed)) as sampler:
+            drawn.add(sampler._pick(logits, top_p))
+    return drawn
+
+
+def test_top_p_takes_the_fewest_tokens_that_have_it_together(batched: LlamaCppBackend) -> None:
+    likely = {9000: 0.3, 7: 0.4, 500: 0.2, 1: 0.1}
+    assert picked(batched, likely, 0.0001) == {7}
+    assert picked(batched, likely, 0.69) == {7, 9000}
+    assert picked(batched, likely, 0.71) == {7, 9000, 500}
+    assert picked(batched, likely, 0.95) == set(likely)
+
+
+def test_top_p_of_equally_likely_tokens(batched: LlamaCppBackend) -> None:
+    size = batched._model.vocabulary.size
+    assert max(picked(batched, dict.fromkeys(range(size), 1 / size), 0.5)) <= size // 2 + 1
 
 
 Replies = list[tuple[int, ...]]
