@@ -41,7 +41,7 @@ def wait_policy() -> str:
     return _load()[1]
 
 
-SPINS = 1000
+SPINS = 500
 """How often a waiting thread looks again before it sleeps (libgomp, `GOMP_SPINCOUNT`).
 
 libgomp's own 300,000 take some milliseconds, at every layer: on a busy machine a thread that spins keeps the one that
