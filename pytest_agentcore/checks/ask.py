@@ -81,7 +81,9 @@ def ask(task: Task, trial: Trial) -> Opinion:
     except BaseException as error:  # a checker may raise anything, and that is its answer
         if is_foreign(error):
             raise
-        return Opinion(Said.rejected if is_rejection(error) else Said.broken, describe(task, error))
+        # where tasks are only examined, pytest's explanation of a comparison begins with what `compared` made of it
+        comparison = COLOUR.sub("", str(error)).partition("\n")[0].removeprefix("assert ")
+        return Opinion(Said.rejected if is_rejection(error) else Said.broken, describe(task, error, comparison))
     return Opinion(Said.accepted)
 
 
@@ -90,7 +92,7 @@ def is_rejection(error: BaseException) -> bool:
     return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
-def describe(task: Task, error: BaseException) -> str:
+def describe(task: Task, error: BaseException, comparison: str = "") -> str:
     """An assertion's message; without one what it compared, or its line, as it is for any other exception too.
 
     The words are the same whatever pytest was told to show: its own explanation depends on `-v`, on CI, on colours, on
@@ -104,9 +106,9 @@ def describe(task: Task, error: BaseException) -> str:
         if asserted and asserted.msg and explained:
             said = _message(asserted.msg, innermost[0], message) if innermost else message
         elif asserted and not asserted.msg and said.startswith("assert "):
-            # of a comparison pytest shows first what `compared` gave it
             is_comparison = isinstance(asserted.test, ast.Compare)
-            said = said.partition("\n")[0] if is_comparison else f"assert {ast.unparse(asserted.test)}"
+            said = f"assert {ast.unparse(asserted.test)}"
+            said = f"assert {comparison}" if comparison and is_comparison else said
         return inert(task, said)
     text = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
     ours = task.checker.__code__.co_filename
@@ -133,6 +135,10 @@ _SCRATCH = re.compile(r"[^\s'\"`(=]*/agentcore-process-[^/\s]+(?:/[^/\s]+)*?/wor
 _ADDRESS = re.compile(r"(?<=\w) at 0x[0-9a-f]+(?=>)")
 
 
+_SIDE = 200
+"""Characters of one side of a comparison."""
+
+
 class _Shown(reprlib.Repr):
     """Values in a bounded length, sets in order."""
 
@@ -151,7 +157,8 @@ class _Shown(reprlib.Repr):
 
 def _shown(value: object) -> str:
     text = _Shown().repr(value)
-    return " ".join(text.split()) if "\n" in text else text
+    text = " ".join(text.split()) if "\n" in text else text
+    return text if len(text) <= _SIDE else f"{text[: _SIDE // 2]}...{text[-_SIDE // 2 :]}"
 
 
 def _assertion(frame: FrameType, line: int) -> ast.Assert | None:

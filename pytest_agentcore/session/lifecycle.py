@@ -112,8 +112,8 @@ class CampaignSession:
         """What stopped a trial from outside."""
         self._again = ""
         """Who asked once more for the scored trial at hand; nothing where an earlier process had scored it."""
-        self._checking = False
-        """Whether the test that runs is a checker."""
+        self._compared = ""
+        """The comparison by which an assertion failed last."""
         self._pid, self._told = os.getpid(), -1
         """How many models the last news was about; before the first news not even none."""
 
@@ -271,21 +271,18 @@ class CampaignSession:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Call the checker in pytest's place."""
         key = key_of(pyfuncitem)
-        self._checking = key is not None
         return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # whoever else explains comparisons
     def pytest_assertrepr_compare(
         self, op: str, left: object, right: object
     ) -> Generator[None, list[list[str]], list[list[str]]]:
-        """Begin the explanation of a checker's comparison, whoever gives it, with the line that is recorded."""
+        """Keep what a checker compared as it is recorded, and leave to others what is shown."""
+        self._compared = compared(op, left, right)
         try:
-            explained = yield
+            return (yield)
         except AssertionError:  # pytest asks the terminal for its colours, and under `-p no:terminal` there is none
-            explained = []
-        if not self._checking:
-            return explained
-        return [[compared(op, left, right), *next(filter(None, explained), [])[1:]]]
+            return []
 
     @pytest.hookimpl(wrapper=True)  # pytest makes the report, and what it makes is changed
     def pytest_runtest_makereport(
@@ -317,7 +314,7 @@ class CampaignSession:
         """Judge the trial in the phase that decides; one that is over already gets what was recorded."""
         finished, recorded = item.stash.get(FINISHED, None), self._experiment.recorded.get(key)
         if finished and not finished.attempt.verdict:
-            if result := judge(report, call, item, self._secrets):
+            if result := judge(report, call, item, self._secrets, self._compared):
                 self._experiment.settle(key, result)
                 self._breaker.count(key.model, result)
                 setattr(report, SPAN, self._experiment.spans.of(key))

@@ -136,11 +136,12 @@ def hide_secrets(report: pytest.TestReport | pytest.CollectReport, config: pytes
 
 
 def judge(
-    report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, secrets: Secrets
+    report: pytest.TestReport, call: pytest.CallInfo[None], item: pytest.Item, secrets: Secrets, comparison: str
 ) -> TrialResult | None:
     """Judge a trial in the phase that decides, put the verdict on its report and return it; None in another phase.
 
-    An assertion is the model's failure, and a checker that raises anything else is broken.
+    An assertion is the model's failure, and a checker that raises anything else is broken. The `comparison` is the one
+    that an assertion failed by, if it did.
     """
     finished = item.stash[FINISHED]
     report.duration = finished.attempt.seconds if report.when == "setup" else 0.0  # junit's time: the trial's
@@ -152,7 +153,7 @@ def judge(
         cause = Cause.interrupted if report.skipped and not is_expected else Cause.checker_broken
         detail = f"the checker was not asked: {type(error).__name__}: {error}"
     elif error is not None and is_rejection(error):
-        detail = describe(finished.job.task, error)
+        detail = describe(finished.job.task, error, comparison)
     elif error is not None:
         detail, cause = f"the checker is broken: {type(error).__name__}: {error}", Cause.checker_broken
     if call.excinfo and isinstance(error, InfrastructureError):

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_agentcore.pack.manifest import PlannedTrial
@@ -23,6 +23,7 @@ def spread(counts: Counter[object], of: int) -> int:
     return max(counts.values()) - (min(counts.values()) if len(counts) == of else 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(grid(7, 6)), unique=True, min_size=1), st.integers(1, 9))
 def test_every_trial_is_in_one_shard_whatever_their_order(trials: list[PlannedTrial], of: int) -> None:
     shards = [divide(trials, number, of) for number in range(1, of + 1)]
