@@ -226,7 +226,7 @@ class LlamaCppBackend:
         if self._model.forgets_only_all and not proof.rows:
             raise UsageError(
                 f"--agentcore-parallel {self.slots}: among other conversations the recurrent state of "
-                f"{self._model.path.name} is another; leave the option out, and they run one at a time"
+                f"{self._model.path.name} is another; --agentcore-parallel=1 runs them one at a time"
             )
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +68,8 @@ def gpu_share(footprint: Footprint, settings: EngineSettings, devices: Devices) 
     return min(on_gpu or 0, footprint.layers) / footprint.layers if split else 1.0
 
 
+RECURRENT = re.compile("a?rwkv|mamba")
+"""Architectures that keep a state throughout, and whose files do not say so layer by layer."""
 MOST_ROWS = {True: 8, False: 4}
 """Conversations at a time where nobody says how many: on a GPU, and on a CPU."""
 
@@ -83,8 +86,8 @@ def choose_rows(header: Header, settings: EngineSettings, trials: int) -> tuple[
         UsageError: llama-cpp-python or psutil is missing.
     """
     devices = Devices.for_model(settings)
-    if Footprint.of(header, settings).state:
-        return 1, "auto: a recurrent state cannot take back what it was not to hold"
+    if any(_recurrent(header, header.number("block_count"))) or RECURRENT.match(header.architecture):
+        return 1, "auto: a recurrent state cannot take back a token that it should not hold"
     most, place = MOST_ROWS[devices.is_gpu], "a GPU" if devices.is_gpu else "a CPU"
     rows, why = (trials, "as many as trials") if trials <= most else (most, f"at most {most} on {place}")
     footprint, n_ctx = Footprint.of(header, replace(settings, rows=rows)), settings.n_ctx or default_ctx(header)

@@ -164,8 +164,9 @@ LLAMA = {"backend": "llama_cpp", "sha256": "a" * 64, "template": {"sha256": "c" 
             ("verdicts", "as they were given", "given anew by harness 0.1.0, classification 2"),
             True,
         ),
+        ({"rows": 8}, ("rows", "-", "8"), False),
     ],
-    ids=["weights", "template", "engine", "engine-asked", "bindings", "tools", "sandbox", "rechecked"],
+    ids=["weights", "template", "engine", "engine-asked", "bindings", "tools", "sandbox", "rechecked", "rows"],
 )
 def test_what_has_the_same_name_and_is_not_the_same_is_told(
     tmp_path: Path, changes: dict[str, Any], expected: tuple[str, str, str], confounds: bool

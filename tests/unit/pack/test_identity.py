@@ -26,6 +26,7 @@ OTHER: list[tuple[dict[str, Any], str]] = [
     ({"engine": {"type_k": "q8_0"}}, "cache of keys: default → q8_0"),
     ({"engine": {"type_v": "Q4_0"}}, "cache of values: default → q4_0"),
     ({"engine": {"split_mode": "row"}}, "split: default → row"),
+    ({"rows": 8}, "rows: none → 8"),
     ({"context_load": 4000}, "context load: 0 → 4000"),
     ({"budget": {**BASE.budget, "turns": 20}}, "limit of turns: 15 → 20"),
     ({"sandbox": {"name": "process"}}, "sandbox: bubblewrap → process"),
@@ -49,6 +50,11 @@ def test_each_of_these_makes_another_experiment(changes: dict[str, Any], line: s
 )
 def test_none_of_these_does(changes: dict[str, Any]) -> None:
     assert differences(BASE, replace(BASE, **changes)) == ()
+
+
+def test_a_command_that_asks_for_no_rows_takes_those_that_are_there() -> None:
+    assert differences(replace(BASE, rows=4), BASE) == ()
+    assert differences(replace(BASE, rows=4), replace(BASE, rows=2)) == ("rows: 4 → 2",)
 
 
 def test_what_can_still_move_a_number_is_a_remark() -> None:

@@ -47,3 +47,19 @@ def test_what_casts_doubt_on_the_numbers_is_said(tmp_path: Path) -> None:
         "2 scored trials are 1 distinct ones",
     ):
         assert sentence in text
+
+
+def test_rows_are_stated_with_what_was_proved_and_counted(tmp_path: Path) -> None:
+    batching = {"batching": "batch-invariant: not on this build"}
+    counted = {"prompt_tokens_evaluated": 1030, "prompt_tokens_distinct": 1000, "drafted": 40, "accepted": 10}
+    plan = manifest([("task_01", 1)], rows=4, rows_reason="as asked", parallel=4)
+    said = replace(plan, backend={**plan.backend, **batching, "counts": counted})
+
+    stated = {fact.label: fact.text for fact in facts(said)}
+    assert stated["rows"] == "4 conversations decoded together (as asked) · batch-invariant: not on this build"
+    assert stated["prompts"] == "1,030 tokens evaluated for 1,000 distinct ones (103.0%)"
+    assert stated["drafts"] == "10/40 (25.0%) tokens taken as drafted"
+
+    write_pack(tmp_path / "c", said, [])
+    doubts = " ".join(warning.text for warning in warnings(read_campaign(tmp_path / "c")))
+    assert "trials that overlapped cannot be repeated bit by bit" in doubts

@@ -22,6 +22,7 @@ from pytest_agentcore.backends.llama.fit import (
     check_cache_types,
     check_fit,
     check_processes,
+    choose_rows,
     ggml_devices,
     kv_bytes,
     memory_available,
@@ -327,3 +328,39 @@ def test_the_manifest_has_memory_before_and_after(llama: LlamaCppBackend) -> Non
     assert memory["foretold"] > 90_000_000
     assert memory["used_after"] - memory["used_before"] > memory["kv_cache"]
     assert memory["free_before"] > 0 < memory["free_after"]
+
+
+@pytest.mark.parametrize(
+    ("where", "trials", "rows", "why"),
+    [
+        (replace(CPU, free=64 * GIB), 30, 4, "at most 4 on a CPU"),
+        (replace(L4, free=64 * GIB), 30, 8, "at most 8 on a GPU"),
+        (replace(L4, free=64 * GIB), 3, 3, "as many as trials"),
+        (replace(CPU, free=64 * GIB), 1, 1, "as many as trials"),
+        (replace(CPU, free=600 * 2**20), 30, 2, "no more caches of 8192 tokens fit on CPU"),
+        (replace(CPU, free=1), 30, 1, "no more caches of 8192 tokens fit on CPU"),
+    ],
+)
+def test_auto_takes_what_memory_holds_within_limits(
+    *, where: Devices, trials: int, rows: int, why: str, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Devices, "for_model", lambda _settings: where)
+    found = choose_rows(read_header(smollm2), EngineSettings(), trials)
+    assert found == (rows, f"auto: {why}")
+    if rows > 1:  # what is chosen is never refused, and one more is where memory was the bound
+        check_fit(read_header(smollm2), EngineSettings(rows=rows), where)
+    if "fit on" in why and rows > 1:
+        with pytest.raises(UsageError, match=f"--agentcore-parallel={rows}"):
+            check_fit(read_header(smollm2), EngineSettings(rows=rows + 1), where)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "facts"),
+    [("mamba", {}), ("rwkv7", {}), ("qwen35", {}), ("lfm2", {"attention.head_count_kv": [0, 2]})],
+)
+def test_a_recurrent_state_runs_one_at_a_time_unless_asked(
+    architecture: str, facts: dict[str, int | Sequence[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Devices, "for_model", lambda _settings: replace(CPU, free=64 * GIB))
+    found = choose_rows(header(architecture, {**ATTENTION, "block_count": 2, **facts}), EngineSettings(), 30)
+    assert found == (1, "auto: a recurrent state cannot take back a token that it should not hold")
