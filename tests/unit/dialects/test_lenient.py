@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from cuts import cuts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -383,18 +381,6 @@ def test_nothing_raises_and_only_known_tools_are_called(dialect: Dialect, text: 
 def test_a_megabyte_of_near_misses_is_read_in_one_pass(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     assert parse_leniently(text, HERMES, TOOLS).calls == ()
-
-
-def cuts() -> Any:
-    """The module of benchmarks/dialect_cuts.py."""
-    path = Path(__file__).parents[3] / "benchmarks" / "dialect_cuts.py"
-    found = importlib.util.spec_from_file_location("dialect_cuts", path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules["dialect_cuts"] = module  # where dataclasses look for it
-    found.loader.exec_module(module)
-    return module
 
 
 def test_replies_cut_anywhere_give_the_first_calls_or_a_problem(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import pytest
+from cuts import cuts
 from family_templates import DERIVED, TEMPLATES
 from gbnf import Grammar
 
@@ -105,6 +107,11 @@ def test_the_grammar_accepts_the_layout_of_the_template(family: str, given: dict
     grammar = call_grammar([TOOL], dialect=dialect, allow_finish=False, thought_characters=0)
     assert "\0" not in grammar
     assert Grammar(grammar).accepts(text), text
+
+
+def test_replies_cut_anywhere_give_the_first_calls_or_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    derived = [replace(chat(source).choice.dialect, name=family) for family, source in DERIVED.items()]
+    assert cuts().main(2_000, 1, derived) == 0, capsys.readouterr().out
 
 
 NOT_FOUND = {"granite": "shows no calls", "lfm2": "shows no calls", "harmony": "names its channels"}
