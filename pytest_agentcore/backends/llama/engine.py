@@ -269,13 +269,15 @@ class Context:
         self._batch = self.library.llama_batch_init(params.n_batch, 0, 1)
 
     def evaluate(self, row: int, tokens: Sequence[int], at: int, *, logits: bool) -> None:
-        """Evaluate up to `n_batch` tokens of one row behind the `at` that it holds; `logits` asks for the last one's.
+        """Evaluate tokens of a row, `n_batch` a call, behind the `at` that it holds; `logits` asks for the last one's.
 
         Raises:
             BackendError: llama.cpp failed.
         """
         last = at + len(tokens) - 1
-        self._decode([(token, place, row, logits and place == last) for place, token in enumerate(tokens, at)])
+        placed = [(token, place, row, logits and place == last) for place, token in enumerate(tokens, at)]
+        for start in range(0, len(placed), self.n_batch):
+            self._decode(placed[start : start + self.n_batch])
 
     def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
         """Decode as many tokens as there are rows, equally many of each of some neighbours; all give logits.

@@ -201,7 +201,7 @@ class Scheduler:
             return len(row.held) + max(missing, 0)
 
         self.proof = prove(self._context, fill)
-        row.release()
+        row.cut(0, 1)
 
     def _round(self) -> None:
         """One token for every conversation that is under way."""
@@ -257,13 +257,12 @@ class Scheduler:
     def _begin(self, generation: Generation, row: Row) -> None:
         self._waiting.remove(generation)
         self._begun += 1
-        if self.proof is None:
-            self._prove(generation.prompt)
         if row.trial != generation.trial:
             row.release()
         row.trial, row.used, generation.row = generation.trial, self._begun, row
         self._live.append(generation)
         try:
+            self._prove(generation.prompt)
             row.begin(generation.prompt)
             generation.cached = len(row.held)
             self._set_tokens(generation)

@@ -160,3 +160,13 @@ def test_a_draft_is_what_followed_the_last_time() -> None:
     assert text.draft(3) == []
     text.tokens += [2, 3, 4]
     assert text.draft(9) == [5, 7, 2, 3, 4]
+
+
+def test_small_batches_are_proved_with_too(smollm2: Path) -> None:
+    backend = LlamaCppBackend(LoadedModel(smollm2, EngineSettings(threads=1, rows=2, n_batch=3, n_ubatch=3)), 512)
+    try:
+        first = backend.complete(request("Hi.", max_reply_tokens=3, tools=()))
+        assert backend.complete(request("Hi.", max_reply_tokens=3, tools=())).token_ids == first.token_ids
+        assert backend.describe()["batching"] == "batch-invariant: proven for 2 rows"
+    finally:
+        backend.close()
