@@ -17,6 +17,7 @@ import pytest
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.errors import InfrastructureError, UsageError, is_foreign
 from pytest_agentcore.tasks.task import Task
+from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.untrusted import clip
 
 SHOWN = 300
@@ -76,8 +77,10 @@ def ask(task: Task, trial: Trial) -> Opinion:
     """
     try:
         task.refuse_verdict(task.checker(trial))  # type: ignore[func-returns-value]
-    except InfrastructureError:
-        raise
+    except InfrastructureError as error:
+        if error.cause is not Cause.checker_broken:
+            raise
+        return Opinion(Said.broken, inert(task, str(error)))
     except BaseException as error:  # a checker may raise anything, and that is its answer
         if is_foreign(error):
             raise

@@ -222,7 +222,8 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        return from_json(cls, {"shard": None, **data})  # older campaigns are of whole plans
+        # older campaigns are of whole plans, and nobody counted their rows
+        return from_json(cls, {"shard": None, "rows": None, "rows_reason": "", **data})
 
 
 def name_for(manifest: Manifest) -> str:
