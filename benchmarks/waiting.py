@@ -1,6 +1,6 @@
 """Tokens a second by the number of threads and by how these wait for each other, on an idle and on a busy machine.
 
-    python benchmarks/waiting.py [MODEL] [--rows 1,4] [--loads 0,4] [--rounds 3] [--tokens 64]
+    python benchmarks/waiting.py [MODEL] [--rows 1,4] [--loads 0,4] [--rounds 3] [--tokens 64] [--spins N,...]
 
 Each cell is the median over the rounds, which take the ways in turns; a load of 4 is four processes that compute
 without end. `ours` is what the engine does where the environment says nothing (GOMP_SPINCOUNT); the others are GNU
@@ -32,7 +32,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("model", nargs="?", default="smollm2-135m")
-    for name, default in (("rows", [1, 4]), ("loads", [0, 4])):
+    for name, default in (("rows", [1, 4]), ("loads", [0, 4]), ("spins", [])):
         parser.add_argument(f"--{name}", type=lambda text: [int(word) for word in text.split(",")], default=default)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
@@ -44,6 +44,7 @@ def main() -> None:
         f"{many} threads, passive": (many, {"OMP_WAIT_POLICY": "passive"}),
         "1 thread": (1, {}),
     }
+    ways |= {f"{many} threads, {spins} spins": (many, {"GOMP_SPINCOUNT": str(spins)}) for spins in options.spins}
     print(f"{Path(path).name}, {many} cores\n")
     print("| load | rows |" + "".join(f" {way} |" for way in ways) + "\n|---:|---:|" + "---:|" * len(ways))
     for load in options.loads:

@@ -107,6 +107,8 @@ def calls(turns: int, reply_tokens: int) -> Solver:
             state.metadata["tokens"] += output.usage.output_tokens if output.usage else 0
             state.messages.append(output.message)
             made = output.message.tool_calls or []
+            if output.stop_reason == "max_tokens":  # ends a trial of ours too
+                break
             if not made or any(call.function == "finish" for call in made):
                 break
             results, _ = await execute_tools(state.messages, offered)
