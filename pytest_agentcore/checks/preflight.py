@@ -159,7 +159,7 @@ class _Subject:
         heard = count(1)
 
         def watch(_piece: str) -> bool:
-            self.say(f"{self.doing}, {next(heard)} tokens", None)
+            self.say(f"{self.doing}, token {next(heard)}", None)
             return False
 
         def request() -> Request:

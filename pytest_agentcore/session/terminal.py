@@ -132,7 +132,8 @@ class Screen:
     def say(self, words: str, part: float | None) -> None:
         """Show what is done before a model's first trial can begin."""
         doing = f"{words}, {part:.0%}" if part is not None else words
-        self._show(words, lambda width: clip(visible(doing), width), PLAIN_SECONDS_BEFORE)
+        about = words.partition(",")[0]  # behind a comma stands how far it is
+        self._show(about, lambda width: clip(visible(doing), width), PLAIN_SECONDS_BEFORE)
 
     def on_piece(self, key: TrialKey) -> None:
         """A model wrote something, in whatever thread: count it, and show it where nobody else can while it writes."""

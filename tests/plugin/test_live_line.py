@@ -117,7 +117,7 @@ CHECKS = ("structured_call", "tool_result", "call_without_text", "nested_argumen
 BEFORE = ["a: loading the model, 25%", "a: loading the model, 75%"]
 for number, check in enumerate(CHECKS, 1):
     told = f"a: preflight {number}/5 {check}"
-    BEFORE += [told, *(f"{told}, {tokens} tokens" for tokens in (1, 2, 3))]
+    BEFORE += [told, *(f"{told}, token {number}" for number in (1, 2, 3))]
 TURN = re.compile(r"task_01_hello run 1/1 · turn 1( · (\d) tokens?, [\d.e+]+ a second)?( · 0/1 done)? · \d+s elapsed")
 
 
