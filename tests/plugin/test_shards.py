@@ -158,11 +158,20 @@ def test_groups_of_pytest_split_are_campaigns_of_their_own(
         assert f"new: differs from {first.name} in trials that plugins selected" in said
 
 
+DYING = """
+import os
+
+def pytest_collection(session):
+    if hasattr(session.config, "workerinput"):  # not by the environment, which this test's own worker has too
+        os._exit(1)
+"""
+
+
 @pytest.mark.parametrize("dies", ["first trial", "collection"])
 def test_a_worker_that_dies_at_once_leaves_the_plan(pytester: pytest.Pytester, suite: Path, dies: str) -> None:
     bot = pytester.makepyfile(bot="import os\ndef reply(request):\n    os._exit(1)\n")
     if dies == "collection":
-        (suite / "conftest.py").write_text("import os\nif 'PYTEST_XDIST_WORKER' in os.environ:\n    os._exit(1)\n")
+        (suite / "conftest.py").write_text(DYING)
 
     result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", "-n", "1", "--max-worker-restart=0", suite)
 
