@@ -64,6 +64,7 @@ def test_a_container_s_share_of_the_cpu_counts(
     assert cpu_quota(tmp_path) == quota
     monkeypatch.setattr(engine, "cpu_quota", lambda: cpu_quota(tmp_path))
     monkeypatch.setattr(engine, "usable_cores", lambda: 2)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)  # where this test's own session has workers
     assert default_threads() == (2 if quota >= 2 else 1)
 
 
