@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
@@ -184,20 +185,7 @@ def run_attempt(
 ) -> Finished:
     """Make one try at a trial, the `number`th: a fresh workspace, the agent over it, a frozen copy of what it left."""
     # The data of this run, in a folder that goes when the trial has its verdict.
-    broken: InfrastructureError | None = None
-    try:
-        instance = job.instance()
-        instance.digest()
-    except TaskDeclarationError as error:
-        instance, broken = Instance({}), InfrastructureError(str(error), Cause.task_broken)
-    except BaseException as error:  # a function of the task's
-        if is_foreign(error):
-            raise
-        frames = traceback.extract_tb(error.__traceback__)
-        raised = [frame for frame in frames if frame.filename == str(job.task.module)]
-        where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
-        sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
-        instance, broken = Instance({}), InfrastructureError(sentence, Cause.task_broken)
+    instance, broken = _instance(job)
     folders, home = ExitStack(), Path("nowhere")
     try:
         home = Path(folders.enter_context(scratch("trial")))
@@ -216,25 +204,7 @@ def run_attempt(
         record=record,
         cancel=cancel or threading.Event(),
     )
-    session.begin(
-        {
-            "attempt": attempt_id or str(uuid.uuid4()),
-            "number": number,
-            "nodeid": job.nodeid,
-            "model": job.model or job.key.model,
-            "task": job.key.task,
-            "run": job.key.run,
-            "policy": job.policy,
-            "sandbox": job.sandbox.name,
-            "seed": job.seed,
-            "instance": instance.digest(),
-            "system": job.suite.system_prompt,
-            "prompt": job.task.prompt,
-            "tools": [asdict(spec) for spec in toolbox.specs],
-            "budget": asdict(job.budget),
-            **({"load": job.load.to_json()} if job.load else {}),
-        }
-    )
+    session.begin(_conditions(job, instance, toolbox, attempt_id=attempt_id, number=number))
     # The agent works until something ends the trial. Only a failing infrastructure leaves it without an end of its own.
     failure: InfrastructureError | None = None
     signal: BaseException | None = None
@@ -264,6 +234,45 @@ def run_attempt(
         record=record,
         folders=folders,
     )
+
+
+def _instance(job: Job) -> tuple[Instance, InfrastructureError | None]:
+    """The task's data for this run, or none and why the task cannot make them."""
+    try:
+        instance = job.instance()
+        instance.digest()
+    except TaskDeclarationError as error:
+        return Instance({}), InfrastructureError(str(error), Cause.task_broken)
+    except BaseException as error:  # a function of the task's
+        if is_foreign(error):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        raised = [frame for frame in frames if frame.filename == str(job.task.module)]
+        where = f" ({job.task.module.name}, line {raised[-1].lineno})" if raised else ""
+        sentence = f"the task cannot make its files: {type(error).__name__}: {error}{where}"
+        return Instance({}), InfrastructureError(sentence, Cause.task_broken)
+    return instance, None
+
+
+def _conditions(job: Job, instance: Instance, toolbox: Toolbox, *, attempt_id: str, number: int) -> dict[str, Any]:
+    """Everything that decides what the agent meets, as the transcript begins with it."""
+    return {
+        "attempt": attempt_id or str(uuid.uuid4()),
+        "number": number,
+        "nodeid": job.nodeid,
+        "model": job.model or job.key.model,
+        "task": job.key.task,
+        "run": job.key.run,
+        "policy": job.policy,
+        "sandbox": job.sandbox.name,
+        "seed": job.seed,
+        "instance": instance.digest(),
+        "system": job.suite.system_prompt,
+        "prompt": job.task.prompt,
+        "tools": [asdict(spec) for spec in toolbox.specs],
+        "budget": asdict(job.budget),
+        **({"load": job.load.to_json()} if job.load else {}),
+    }
 
 
 def words_of(signal: BaseException) -> str:

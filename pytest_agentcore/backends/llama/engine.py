@@ -95,6 +95,7 @@ class EngineLog:
         self._callback = library.llama_log_callback(self._take)
         self._before = library.llama_log_callback()
         self._before_data = ctypes.c_void_p()
+        self._open = True
         library.llama_log_get(ctypes.byref(self._before), ctypes.byref(self._before_data))
         library.llama_log_set(self._callback, ctypes.c_void_p(0))
 
@@ -126,6 +127,9 @@ class EngineLog:
 
         Another model may have taken the log in the meantime and will give it back to this one: then it stays alive.
         """
+        if not self._open:
+            return
+        self._open = False
         current, data = self._library.llama_log_callback(), ctypes.c_void_p()
         self._library.llama_log_get(ctypes.byref(current), ctypes.byref(data))
         if len({ctypes.cast(callback, ctypes.c_void_p).value for callback in (current, self._callback)}) == 1:
@@ -183,7 +187,7 @@ class LoadedModel:
             raise stopped[0]
         if not self.pointer:
             problem = self.log.problem()
-            self.log.close()
+            self.close()
             raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
         buffer = ctypes.create_string_buffer(256)
         library.llama_model_desc(self.pointer, buffer, 256)
@@ -213,11 +217,11 @@ class LoadedModel:
         return buffer.value.decode("utf-8", errors="replace")
 
     def close(self) -> None:
-        """Free the weights; every context of the model must be closed before."""
+        """Free the weights, if there are any, and the log; every context of the model must be closed before."""
         if self.pointer:
             self.library.llama_model_free(self.pointer)
             self.pointer = None
-            self.log.close()
+        self.log.close()
 
 
 class Context:
@@ -253,7 +257,7 @@ class Context:
             )
         self.n_ctx = int(self.library.llama_n_ctx_seq(self.pointer))
         self._memory = self.library.llama_get_memory(self.pointer)
-        self.n_batch = min(settings.n_batch, self.n_ctx)
+        self.n_batch = min(settings.n_batch, n_ctx)  # no more than the batch holds, also where n_ctx was rounded up
         self.chosen: dict[str, Any] = {
             "n_ctx": self.n_ctx,
             "n_batch": self.n_batch,

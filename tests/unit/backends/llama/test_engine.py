@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import subprocess
@@ -20,6 +21,7 @@ from pytest_agentcore.backends.llama.engine import (
     Proof,
     cpu_quota,
     default_threads,
+    load_library,
     prove,
     usable_cores,
 )
@@ -140,8 +142,17 @@ def test_loading_tells_how_far_it_is_and_can_be_interrupted(smollm2: Path) -> No
     def interrupt(_part: float) -> None:
         raise KeyboardInterrupt
 
+    before = _who_has_the_log()
     with pytest.raises(KeyboardInterrupt):
         LoadedModel(smollm2, EngineSettings(), done=interrupt)
+    assert _who_has_the_log() == before  # else llama.cpp would call what Python has freed
+
+
+def _who_has_the_log() -> int | None:
+    library, data = load_library(), ctypes.c_void_p()
+    callback = library.llama_log_callback()
+    library.llama_log_get(ctypes.byref(callback), ctypes.byref(data))
+    return ctypes.cast(callback, ctypes.c_void_p).value
 
 
 @pytest.mark.needs("llama_cpp")
