@@ -96,7 +96,7 @@ def run(home: Path, results: str, words: str, environment: Mapping[str, str], he
 
 TIMES = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}(?= \(|`|\.\.\.)"  # an attempt
-    r"|\d{4}-\d\d-\d\d[T ][\d:.+]+|\d+\.\d+"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.+]+|\d+(\.\d+(e-\d+)?|e-\d+)"
 )
 """What documented fields may differ in between two runs of the same: attempts, moments, seconds and what follows."""
 
