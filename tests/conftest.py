@@ -20,7 +20,7 @@ LOADED_ONCE = (
     *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
     *("pytest_agentcore.reports.rendering", "xdist.dsession"),
 )
-"""pytester forgets what a run of its own imported; numpy and openai do not survive a second import, the others cost time."""
+"""pytester forgets what a run of its own imported; numpy and openai do not survive that, the others cost time."""
 BLOCKED = ("anyio", "flaky", "hypothesispytest", "pytest-split", "repeat", "rerunfailures", "timeout")
 """Plugins that other packages of the environment bring along, or that single tests ask for by `-p`."""
 
