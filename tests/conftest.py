@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED_ONCE = (
-    *("email.parser", "jinja2", "jsonschema", "numpy", "openai", "pandas", "scipy.special", "scipy.stats"),
+    *("email.parser", "httpcore", "httpcore2", "jinja2", "jsonschema", "numpy", "openai", "pandas"),
+    *("scipy.special", "scipy.stats"),
     *("pytest_agentcore.backends.scripted", "pytest_agentcore.pack.validate", "pytest_agentcore.session.activate"),
     *("pytest_agentcore.reports.rendering", "xdist.dsession"),
 )
-"""pytester forgets what a run of its own imported; numpy and openai do not survive that, the others cost time."""
+"""pytester forgets what a run of its own imported; numpy and httpcore do not survive that, the others cost time."""
 BLOCKED = ("anyio", "flaky", "hypothesispytest", "pytest-split", "repeat", "rerunfailures", "timeout")
 """Plugins that other packages of the environment bring along, or that single tests ask for by `-p`."""
 
