@@ -329,13 +329,6 @@ class _Mending:
             return None
         if any(re.search(begun, self.text[:start]) for begun in (function_lines(self.tool_names), self._named())):
             raise MalformedCall("it may be the inside of a value", start)
-        # The remains of an opening marker that stand before it go away with it.
-        remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
-        before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
-        if start > 0 and not before and self.text[start - 1] not in " \t\r\n>|]:.;,}=":
-            return None
-        if any(re.search(begun, self.text[:start]) for begun in (function_lines(self.tool_names), self._named())):
-            raise MalformedCall("it may be the inside of a value", start)
         stop = self.text.find(close, start) if close else -1
         error = MalformedCall("no call stands here", start)
         for way in _tolerant(self.dialect.codec):
