@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.jsonl import append, drop_torn_line, open_to_append, parse_line, read_lines, whole_lines
-from pytest_agentcore.trial.fold import Attempt, Event, read_attempt, verdict_event
+from pytest_agentcore.trial.fold import Attempt, Event, verdict_event
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult, Usage
 
@@ -130,14 +130,6 @@ def set_aside(folder: CampaignFolder, transcripts: Iterable[Path]) -> None:
         if path.is_file():
             folder.attempts.mkdir(exist_ok=True)
             path.replace(folder.attempts / path.name)
-
-
-def open_attempts(folder: CampaignFolder) -> list[Attempt]:
-    """Attempts with a start event and no verdict, by task and run: still running, or their process died."""
-    found = (read_transcript(path) for path in folder.transcripts.glob("*.jsonl"))
-    # a kill may leave less than the first line
-    attempts = (read_attempt(events) for events in found if events and events[0].get("event") == "start")
-    return sorted((attempt for attempt in attempts if attempt.verdict is None), key=lambda attempt: attempt.key)
 
 
 def judge_crashed(

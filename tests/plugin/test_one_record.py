@@ -14,11 +14,11 @@ from pytest_agentcore.checks.recheck import Rechecked, recheck
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_campaign
 from pytest_agentcore.pack.resume import leftovers
-from pytest_agentcore.pack.transcript import judge_crashed, open_attempts, read_transcript
+from pytest_agentcore.pack.transcript import judge_crashed, read_transcript
 from pytest_agentcore.pack.validate import examine
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.session.collect import Collected, collect
-from pytest_agentcore.trial.fold import fold
+from pytest_agentcore.trial.fold import fold, read_attempt
 from pytest_agentcore.trial.result import TrialResult
 
 LAST_WORD = HELLO.replace('assert trial.line("hello.txt") == "hello"', 'assert trial.answer == "done"')
@@ -69,7 +69,8 @@ def test_the_four_ways_to_a_result(pack: CampaignFolder, suite: Path) -> None:
     for one in ran:
         path = killed.transcript(one.attempt)
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]) + b'{"event":"verd')
-    crashed = [judge_crashed(killed, attempt, "it died") for attempt in open_attempts(killed)]
+    left = [read_attempt(read_transcript(killed.transcript(one.attempt))) for one in ran]
+    crashed = [judge_crashed(killed, attempt, "it died") for attempt in left]
     assert [without_judgement(one) for one in crashed] == [without_judgement(one) for one in ran]
     assert {(one.cause, one.detail) for one in crashed} == {("backend_crashed", "it died")}
 

@@ -15,13 +15,12 @@ from pytest_agentcore.pack.transcript import (
     TranscriptWriter,
     address_of,
     judge_crashed,
-    open_attempts,
     read_outline,
     read_transcript,
     set_aside,
     turns,
 )
-from pytest_agentcore.trial.fold import fold, verdict_event
+from pytest_agentcore.trial.fold import fold, read_attempt, verdict_event
 from pytest_agentcore.trial.modes import Cause, FailureMode, StopReason
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
@@ -90,7 +89,6 @@ def test_a_superseded_attempt_moves_out_of_the_way(folder: CampaignFolder) -> No
     moved = folder.attempts / f"{trial.attempt}.jsonl"
     assert read_transcript(moved)[0]["attempt"] == trial.attempt
     assert not folder.transcript(trial.attempt).exists()
-    assert open_attempts(folder) == []
 
 
 def test_an_attempt_whose_process_died_is_found_with_what_it_did(folder: CampaignFolder) -> None:
@@ -99,7 +97,7 @@ def test_an_attempt_whose_process_died_is_found_with_what_it_did(folder: Campaig
     with path.open("ab") as file:
         file.write(b'{"event":"reply","turn":3,"te')
 
-    (found,) = open_attempts(folder)
+    found = read_attempt(read_transcript(path))
     assert found.end is None
     lost = judge_crashed(folder, found, "the process died")
 
@@ -115,16 +113,12 @@ def test_an_attempt_whose_process_died_is_found_with_what_it_did(folder: Campaig
     assert (lost.prompt_tokens, lost.reply_tokens) == (200, 40)
     assert (lost.model_seconds, lost.tool_seconds, lost.seconds) == (3.0, 0.75, 3.75)
     assert fold(read_transcript(path)) == lost
-    assert open_attempts(folder) == []
 
 
-def test_a_judged_attempt_is_not_open_and_one_without_a_whole_start_is_none(folder: CampaignFolder) -> None:
-    judged = _written(folder, result(run=1), turns_done=1)
-    with judged.open("ab") as file:
-        file.write(b'{"event":"verdict"}\n')
+def test_a_transcript_without_a_whole_line_holds_nothing(folder: CampaignFolder) -> None:
     folder.transcript("torn").write_bytes(b'{"event":"sta')
 
-    assert open_attempts(folder) == []
+    assert read_transcript(folder.transcript("torn")) == []
 
 
 def _written(folder: CampaignFolder, trial: TrialResult, turns_done: int) -> Path:
