@@ -68,7 +68,8 @@ class InProcess:
         self._pool: ThreadPoolExecutor | None = None
         # removing folders takes longer than judging: it is done while the next trial is judged
         self._cleaner: ThreadPoolExecutor | None = None
-        self._submitted: dict[TrialKey, tuple[Future[Finished], threading.Event]] = {}
+        self._cancels: dict[TrialKey, threading.Event] = {}
+        self._submitted: dict[TrialKey, Future[Finished]] = {}
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue them; the first begin at once."""
@@ -81,14 +82,15 @@ class InProcess:
             self._turns.put((key, turn))
 
         for job in jobs:
-            cancel = threading.Event()
-            self._submitted[job.key] = self._pool.submit(self._run, job, cancel, note), cancel
+            # known before it is queued: Ctrl-C may come in between, and what nobody can end would run on for ever
+            cancel = self._cancels[job.key] = threading.Event()
+            self._submitted[job.key] = self._pool.submit(self._run, job, cancel, note)
 
     def result(self, job: Job) -> Finished:
         """Wait for it, showing how far the others are; what was not submitted runs in the thread that asks."""
         if job.key not in self._submitted:
             return self._run(job, threading.Event(), self._on_turn)
-        future, _ = self._submitted[job.key]
+        future = self._submitted[job.key]
         last = None  # of the turns that began, of whichever trial
         try:
             while not future.done():
@@ -127,16 +129,19 @@ class InProcess:
 
     def abandon(self) -> Collection[Finished]:
         """Wait until all threads are done."""
-        self._cancel(self._submitted)
-        for pool in filter(None, (self._pool, self._cleaner)):
-            pool.shutdown(wait=True)
+        self._cancel(self._cancels)
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._cleaner:
+            self._cleaner.shutdown(wait=True)
         self._pool = self._cleaner = None
-        futures = [future for future, _ in self._submitted.values() if not future.cancelled()]
+        futures = [future for future in self._submitted.values() if not future.cancelled()]
         self._submitted.clear()
+        self._cancels.clear()
         return [future.result() for future in futures if future.exception() is None]
 
     def _cancel(self, keys: Iterable[TrialKey]) -> None:
         for key in keys:
-            future, cancel = self._submitted[key]
-            cancel.set()
-            future.cancel()
+            self._cancels[key].set()
+            if key in self._submitted:
+                self._submitted[key].cancel()

@@ -181,7 +181,23 @@ def test_what_was_started_ahead_counts_as_not_run_after_the_first_failure(
 
 def test_ctrl_c_cancels_what_was_started_ahead(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
     bot = script(**{"*": [{"text": "at last", "delay": 600}]})
+    # the session has submitted all and waits for the first trial: the interrupt is to end that one
+    pytester.makeconftest("""
+        import threading
+        from pathlib import Path
+
+        from pytest_agentcore.session.parallel import InProcess
+
+        ask = InProcess.result
+
+        def result(self, job):
+            Path("asked").touch()
+            return ask(self, job)
+
+        InProcess.result = result
+    """)
     command = [sys.executable, "-m", "pytest", f"--model=scripted:{bot}", "--runs=4", "--parallel=3", str(suite)]
+    asked = pytester.path / "asked"
 
     def listen() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -189,7 +205,8 @@ def test_ctrl_c_cancels_what_was_started_ahead(pytester: pytest.Pytester, suite:
     process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, text=True, preexec_fn=listen)  # noqa: PLW1509
     try:
         deadline = time.monotonic() + 120
-        while len(list(pytester.path.glob("agentcore-results/*/data/transcripts/*.jsonl"))) < 3:
+        transcripts_there = "agentcore-results/*/data/transcripts/*.jsonl"
+        while not (asked.exists() and len(list(pytester.path.glob(transcripts_there))) == 3):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

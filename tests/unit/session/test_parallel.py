@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
@@ -114,6 +115,29 @@ def test_what_was_begun_and_not_asked_for_comes_back_cut_off_and_the_rest_never_
     work.go_on.set()
     assert executor.result(job(9)).attempt.stop_reason is StopReason.final_answer
     executor.abandon()
+
+
+@pytest.mark.parametrize("at", [2, 3], ids=["taken by a thread", "waiting for one"])
+def test_what_was_queued_when_the_session_was_interrupted_is_ended_too(
+    at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C may come after a job was queued and before anybody holds its future."""
+    work = Work()
+    executor = InProcess(work, silent, 2)
+    queue = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, run: Callable[..., Any], made: Job, *rest: Any) -> Future[Any]:
+        future = queue(pool, run, made, *rest)
+        if made.key.run == at:
+            raise KeyboardInterrupt
+        return future
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        executor.submit([job(run) for run in range(1, 6)])
+    executor.abandon()
+    assert not any(thread.is_alive() for thread in work.threads)
+    assert {key.run for key in work.began} <= {1, 2}
 
 
 def test_a_campaign_that_is_cancelled_takes_no_other_along() -> None:
