@@ -218,7 +218,8 @@ def check_comparable(campaign: Campaign, digest: str, title: str, *, force: bool
         how = "ran" if judge == mine.digest else "was judged anew by"
         raise UsageError(
             f"{campaign.folder.id} {how} {mine.title} with digest {judge[:12]}, the other {title} with digest "
-            f"{digest[:12]}: these are not the same tasks (agentcore compare --force compares them all the same)"
+            f"{digest[:12]}: these are not the same tasks, since prompts, files or checkers are others (agentcore "
+            "compare --force compares them all the same)"
         )
 
 

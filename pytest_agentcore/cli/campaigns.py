@@ -183,8 +183,16 @@ def run_recheck(options: argparse.Namespace) -> None:
             said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
             raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
         suites = {suite.path: suite for suite, _ in found.tasks}
+        mine, today = campaign.manifest.suite, next(iter(suites.values()))
+        if today.version != mine.version:
+            raise UsageError(
+                f"{campaign.folder.id} ran {mine.title} with digest {mine.digest[:DIGEST_SHOWN]}, and {place} is "
+                f"{today.title} with digest {today.digest[:DIGEST_SHOWN]}: verdicts of another version's checkers "
+                f"would be about other tasks, so nothing is judged again; --suite names a folder of version "
+                f"{mine.version}"
+            )
         sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
-        then, now = campaign.manifest.suite.digest, next(iter(suites.values())).digest
+        then, now = mine.digest, today.digest
         changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
         write_lines([f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
         write_lines([f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])

@@ -14,6 +14,10 @@ NOTES = (
     "Score is passed of planned trials. Effective is passed of scored ones, and the interval is for that rate on the "
     "same tasks again. Seconds are the mean of a trial and depend on the machine. Equal scores share a rank."
 )
+APART = (
+    "Another suite, or another version or digest of one, has a ranking of its own: its tasks have other prompts, files "
+    "or checkers, so scores cannot be held against each other."
+)
 
 COLUMNS: Mapping[str, Callable[[str, Standing], Cell]] = {
     "ranking": lambda title, _: title,
@@ -67,6 +71,8 @@ def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore]
         yield from (*pipes(table_of(STANDING, ranking.standings)).splitlines(), "")
     # below the last table only: the notes are the same for all
     yield NOTES if board.rankings else "No campaign to rank."
+    if len({(ranking.terms.suite, ranking.terms.digest) for ranking in board.rankings}) > 1:
+        yield APART
     if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
         yield "Seconds with a star: trials ran at the same time."
     for why in dict.fromkeys(why for _, why in board.left_out):

@@ -30,7 +30,7 @@ class Suite:
     name: str
     version: str
     title: str
-    """How reports name it, e.g. `agentic-core-v1 (open rebuild 1.0)`."""
+    """How reports name it, e.g. `agentic-core-v1 (open rebuild 1.1)`."""
     system_prompt: str
 
     @cached_property

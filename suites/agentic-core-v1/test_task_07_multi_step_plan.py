@@ -15,6 +15,7 @@ from pytest_agentcore import Actor, Instance, Trial, task
 STEPS = tuple(f"steps/step{number}.txt" for number in (1, 2, 3, 4))
 PORTS = ("Málaga", "Århus", "Gijón", "Göteborg", "Mérida", "Besançon", "Tromsø", "Cádiz", "Lübeck", "São Paulo")
 GOODS = ("jalapeños", "müsli", "crème brûlée", "piñatas", "pâté", "éclairs", "smørrebrød", "açaí", "rosé", "purée")
+TIMES = ("", " today", " at noon", " on Monday", " before dusk")
 
 
 def four_lines(random: Random) -> Instance:
@@ -22,7 +23,7 @@ def four_lines(random: Random) -> Instance:
     lines = []
     for port in random.sample(PORTS, 4):
         goods = " and ".join(random.sample(GOODS, random.randint(1, 2)))
-        lines.append(f"{port}: {random.randint(8, 1200)} boxes of {goods}")
+        lines.append(f"{port}: {random.randint(8, 1200)} boxes of {goods}{random.choice(TIMES)}")
     return Instance({"plan.txt": "\n".join(lines) + "\n"}, {"lines": lines})
 
 

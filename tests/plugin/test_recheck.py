@@ -61,6 +61,23 @@ def test_changes_are_told_and_nothing_is_written(pack: Path, changed: Path, caps
     assert {path: path.read_bytes() for path in pack.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("words", [(), ("--record",)])
+def test_another_version_of_the_suite_judges_nothing(
+    pack: Path, suite: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    (suite / "suite.toml").write_text('version = "1.1"\ntitle = "tiny (1.1)"\n')
+    before = {path: path.read_bytes() for path in pack.rglob("*") if path.is_file()}
+
+    assert command(pack, suite, *words) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"agentcore: error: {pack.name} ran tiny with digest ")
+    assert f"and {suite} is tiny (1.1) with digest " in line
+    assert line.endswith("so nothing is judged again; --suite names a folder of version 0")
+    assert {path: path.read_bytes() for path in pack.rglob("*") if path.is_file()} == before
+    assert main(["validate", str(pack)]) == main(["show", str(pack)]) == main(["report", str(pack)]) == 0
+
+
 def test_recording_puts_new_lines_behind_the_old(pack: Path, changed: Path) -> None:
     old = result_lines(pack)
 

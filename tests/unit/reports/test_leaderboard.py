@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,21 @@ def test_rankings_that_only_differ_in_what_the_tasks_are_have_titles_of_their_ow
     ]
     rows = csv.DictReader(io.StringIO(leaderboard_csv(leaderboard(made))))
     assert len({row["ranking"] for row in rows}) == 3
+
+
+def test_versions_of_a_suite_are_ranked_apart_and_it_is_said_why(tmp_path: Path) -> None:
+    old = manifest().suite
+    new = replace(old, version="1.1", title="agentic-core-v1 (open rebuild 1.1)", digest="cd" * 32)
+    first = [campaign(tmp_path / "a", 3), campaign(tmp_path / "b", 9)]
+    second = campaign(tmp_path / "c", 6, suite=new)
+
+    lines = list(leaderboard_markdown(leaderboard([*first, second])))
+
+    titles = [line for line in lines if line.startswith("## ")]
+    assert ["1.0" in title for title in titles] == [True, False]
+    assert [line.split(" | ")[1] for line in lines if line.startswith("| 1 |")] == ["b", "c"]
+    assert "or another version or digest of one, has a ranking of its own" in lines[-1]
+    assert "has a ranking of its own" not in "\n".join(leaderboard_markdown(leaderboard(first)))
 
 
 def test_every_column_of_the_issue(tmp_path: Path) -> None:
