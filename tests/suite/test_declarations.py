@@ -14,6 +14,9 @@ NUMBERS = range(1, 11)
 VARYING = {3, 4, 7, 8, 10}
 """Those whose answer could be learnt by heart."""
 
+CODE = {1, 2, 5}
+"""Those whose artifact is a given file, changed."""
+
 RUNS = range(1, 6)
 
 
@@ -78,6 +81,11 @@ def test_prompt_is_short(task: Task) -> None:
 @pytest.mark.parametrize("run", RUNS)
 def test_instance_is_the_same_every_time(task: Task, run: int) -> None:
     assert task.instance(SUITE.version, run).digest() == task.instance(SUITE.version, run).digest()
+
+
+def test_what_must_be_written_is_not_given(number: int, task: Task) -> None:
+    if number not in CODE:
+        assert not {*task.artifacts} & {*task.instance(SUITE.version, 1).files}
 
 
 def test_answers_that_could_be_learnt_by_heart_vary(number: int, task: Task) -> None:
