@@ -268,7 +268,7 @@ def _conditions(job: Job, instance: Instance, toolbox: Toolbox, *, attempt_id: s
         "seed": job.seed,
         "instance": instance.digest(),
         "system": job.suite.system_prompt,
-        "prompt": job.task.prompt,
+        "prompt": job.task.prompt_of(instance),
         "tools": [asdict(spec) for spec in toolbox.specs],
         "budget": asdict(job.budget),
         **({"load": job.load.to_json()} if job.load else {}),

@@ -204,7 +204,8 @@ class Models:
             if backend is None:
                 solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
                 return run_solution(solution, instance.facts, session)
-            return run_model(session, backend, asking, opening(job.suite.system_prompt, job.task.prompt, load))
+            prompt = job.task.prompt_of(instance)
+            return run_model(session, backend, asking, opening(job.suite.system_prompt, prompt, load))
 
         with self._experiment.spans.running(job.key):
             finished = run_trial(job, agent, folder, cancel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ IGNORED = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache
 _LEFT_BEHIND = ("*.pyc", "*~", "*.sw[m-p]", "#*#", ".#*", "._*", "*___jb_*___", ".nfs*", "Thumbs.db", "desktop.ini")
 """Patterns of what interpreters, editors, desktops and file systems leave beside files."""
 
+_WORD = re.compile(r"\{(\w+)\}")
+"""Where a prompt takes one of an instance's words."""
+
 LONGEST_NAME, LONGEST_PATH = 255, 1024
 """Bytes that every file system takes, the path below the workspace."""
 
@@ -40,10 +44,13 @@ class Instance:
     """Content by workspace path (posix, relative); text is written as UTF-8."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """JSON-able values for checker and oracle (`trial.facts`, `agent.facts`); never shown to the model."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the model reads in the task's prompt where that says `{name}`, by name."""
 
     def digest(self) -> str:
-        """sha256 over files and facts."""
-        sha = hashlib.sha256(json.dumps(dict(self.facts), sort_keys=True).encode())
+        """sha256 over files, facts and, where there are any, words."""
+        told = [dict(self.facts), dict(self.words)] if self.words else dict(self.facts)
+        sha = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for path, content in sorted(self.files.items()):
             sha.update(f"\0{path}\0".encode() + (content.encode() if isinstance(content, str) else content))
         return sha.hexdigest()
@@ -93,6 +100,11 @@ class Task:
         """Whether each run index is another instance."""
         return callable(self.files)
 
+    def prompt_of(self, instance: Instance) -> str:
+        """What the model is asked in an instance: the prompt, with its words in place."""
+        # Not str.format: a prompt may show JSON or code in braces.
+        return _WORD.sub(lambda found: instance.words.get(found[1], found[0]), self.prompt)
+
     def instance(self, suite_version: str, run: int) -> Instance:
         """The data of one run index, drawn from (suite version, task, run index): the same for every model.
 
@@ -109,7 +121,7 @@ class Task:
         elif not isinstance(drawn.facts, Mapping):
             problem = files_problem(drawn.files) or f"facts must be a dict, and are {kind_of(drawn.facts)}"
         else:
-            problem = files_problem(drawn.files)
+            problem = files_problem(drawn.files) or self._words_problem(drawn.words)
             try:
                 json.dumps(dict(drawn.facts), sort_keys=True)
             except (TypeError, ValueError) as error:
@@ -118,6 +130,16 @@ class Task:
                 return drawn
         name = getattr(self.files, "__name__", "the function")
         raise TaskDeclarationError(self.module, "files", f"{name}: {problem}")
+
+    def _words_problem(self, words: object) -> str:
+        if not isinstance(words, Mapping):
+            return f"words must be a dict, and are {kind_of(words)}"
+        for name, word in words.items():
+            if not isinstance(word, str) or not is_utf8(word):
+                return f"words: {name!r} must be text, and is {kind_of(word)}"
+            if name not in _WORD.findall(self.prompt):
+                return f"words: no {{{name}}} stands in the prompt"
+        return ""
 
     def refuse_verdict(self, returned: object) -> None:
         """Raise InfrastructureError for anything that the checker returned: it neither accepts nor rejects."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from backends.openai.fault_server import FaultServer, Said, dropped, status
-from tiny import campaign, result_lines
+from tiny import COUNT, campaign, result_lines
 
 from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
@@ -205,6 +205,20 @@ def test_a_server_that_comes_back_is_waited_for(pytester: pytest.Pytester, suite
     results[0].assert_outcomes(passed=1)
     failed = [event for event in events(campaign(pytester)) if event["event"] == "request_failed"]
     assert {event["cause"] for event in failed} == {"backend_unreachable"}
+
+
+def test_each_run_is_asked_in_the_words_of_its_instance(
+    pytester: pytest.Pytester, suite: Path, server: FaultServer
+) -> None:
+    varied = COUNT.replace('{"lines": n})', '{"lines": n}, {"most": str(n + 5)})').replace(
+        " into", ", at most {most}, into"
+    )
+    (suite / "test_task_02_count.py").write_text(varied)
+    run(pytester, server, "--runs=3")
+    asked = {request["messages"][1]["content"] for request in server.requests if "messages" in request}
+    assert {event["prompt"] for event in events(campaign(pytester)) if "prompt" in event} == asked
+    assert len(asked) == 1 + 3
+    assert not any("{" in prompt for prompt in asked)
 
 
 def test_a_server_that_stays_away_leaves_the_rest_not_run(

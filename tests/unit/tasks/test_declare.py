@@ -181,6 +181,9 @@ DRAWN: list[tuple[object, str]] = [
     (Instance({"a": 5}), "'a' must hold text or bytes"),  # type: ignore[dict-item]
     (Instance({}, {"a": {1}}), "facts must be what JSON can hold"),
     (Instance({}, [1]), "facts must be a dict, and are of type list"),  # type: ignore[arg-type]
+    (Instance({}, words=["n"]), "words must be a dict, and are of type list"),  # type: ignore[arg-type]
+    (Instance({}, words={"n": 7}), "words: 'n' must be text, and is of type int"),  # type: ignore[dict-item]
+    (Instance({}, words={"n": "7"}), "words: no {n} stands in the prompt"),
     (Instance([]), "must be contents by path"),  # type: ignore[arg-type]
     ({"a": "x"}, "must return an Instance, and returned of type dict"),
     (None, "must return an Instance, and returned nothing"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from pytest_agentcore import Instance, database, read_folder
+from pytest_agentcore import Instance, Trial, database, read_folder, task
 from pytest_agentcore.tasks.task import Task
 
 
@@ -28,11 +28,21 @@ def test_a_database_is_built_and_the_same_on_every_machine(tmp_path: Path) -> No
     assert made[96:100] == bytes(4)  # where SQLite writes its own version
 
 
-def test_the_digest_is_over_files_and_facts_in_any_order() -> None:
+def test_the_digest_is_over_files_facts_and_words_in_any_order() -> None:
     digest = Instance({"a": "x", "b": b"y"}, {"n": 1}).digest()
     assert Instance({"b": b"y", "a": b"x"}, {"n": 1}).digest() == digest
     assert Instance({"a": "x", "b": b"y"}, {"n": 2}).digest() != digest
     assert Instance({"a": "xb", "b": b"y"}, {"n": 1}).digest() != digest
+    assert Instance({"a": "x", "b": b"y"}, {"n": 1}, {"w": "z"}).digest() != digest
+
+
+def test_words_of_the_instance_stand_in_the_prompt_and_other_braces_stay() -> None:
+    @task(prompt='Write {"n": {n}} for {who} and {nobody}.')
+    def test_it(trial: Trial) -> None:
+        assert trial.answer
+
+    drawn = Instance({}, words={"n": "7", "who": "{n}"})
+    assert test_it.agentcore.prompt_of(drawn) == 'Write {"n": 7} for {n} and {nobody}.'
 
 
 def test_a_module_that_moved_with_its_compiled_code_is_where_it_lies(tmp_path: Path) -> None:
