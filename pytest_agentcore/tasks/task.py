@@ -45,7 +45,7 @@ class Instance:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """JSON-able values for checker and oracle (`trial.facts`, `agent.facts`); never shown to the model."""
     words: Mapping[str, str] = field(default_factory=dict)
-    """What the model reads in the task's prompt where that says `{name}`, by name."""
+    """Texts that take the place of `{name}` in the prompt, by name."""
 
     def digest(self) -> str:
         """sha256 over files, facts and, where there are any, words."""
