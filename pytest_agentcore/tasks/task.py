@@ -101,7 +101,7 @@ class Task:
         return callable(self.files)
 
     def prompt_of(self, instance: Instance) -> str:
-        """What the model is asked in an instance: the prompt, with its words in place."""
+        """The prompt of an instance: the declared one, with its words in place."""
         # Not str.format: a prompt may show JSON or code in braces.
         return _WORD.sub(lambda found: instance.words.get(found[1], found[0]), self.prompt)
 
