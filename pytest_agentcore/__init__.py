@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
+    from pytest_agentcore.checking.plain import plain_lines
     from pytest_agentcore.checking.trial import Trial
     from pytest_agentcore.tasks.declare import task
     from pytest_agentcore.tasks.task import Budget, Instance, database, read_folder
     from pytest_agentcore.tools.base import Fault
 
 
-__all__ = ["Actor", "Budget", "Fault", "Instance", "Trial", "__version__", "database", "read_folder", "task"]
+__all__ = [
+    "Actor",
+    "Budget",
+    "Fault",
+    "Instance",
+    "Trial",
+    "__version__",
+    "database",
+    "plain_lines",
+    "read_folder",
+    "task",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Actor": "pytest_agentcore.agent.actor",
     "Trial": "pytest_agentcore.checking.trial",
+    "plain_lines": "pytest_agentcore.checking.plain",
     "task": "pytest_agentcore.tasks.declare",
 }
 

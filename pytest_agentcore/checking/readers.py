@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_agentcore.checking.plain import plain_lines
 from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.tree import Kind, kind_of, walk
 from pytest_agentcore.sandbox.workspace import clear, scratch
@@ -24,6 +25,8 @@ from pytest_agentcore.untrusted import clip
 
 MOST_BYTES = 4 * 1024 * 1024
 """The largest file that is read as text."""
+LONGEST_PROSE = 20_000
+"""Characters of the longest text that is taken for something to read."""
 EXCERPT = 60
 """Columns of the model's text that an assertion quotes."""
 
@@ -60,6 +63,16 @@ class Files:
             return content.decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             raise AssertionError(f"{path} is not UTF-8 text: byte {error.start} cannot be decoded") from None
+
+    def plain_lines(self, path: str) -> list[str]:
+        """The lines of a text of at most 20 000 characters that are not blank, without Markdown, HTML and typography.
+
+        For what they are, see `pytest_agentcore.plain_lines`, the same function over any text.
+        """
+        text = self.text(path)
+        if len(text) > LONGEST_PROSE:
+            raise AssertionError(f"{path} has {len(text)} characters: nobody reads that")
+        return plain_lines(text)
 
     def line(self, path: str) -> str:
         """The one line of a file that has exactly one which is not blank, stripped."""

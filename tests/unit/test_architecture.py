@@ -270,6 +270,7 @@ def test_public_names() -> None:
         "Trial",
         "__version__",
         "database",
+        "plain_lines",
         "read_folder",
         "task",
     ]
