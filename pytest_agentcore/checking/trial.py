@@ -11,16 +11,18 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Self, TypeVar
+from random import Random
+from typing import Any, Self
 
 from pytest_agentcore.checking import readers
+from pytest_agentcore.checking.calls import Call, Outcome, difference, questions, varied
 from pytest_agentcore.checking.inside.signing import signed_report
-from pytest_agentcore.checking.inside.wire import MOST_BYTES, WireError, decode, encode
-from pytest_agentcore.checking.readers import Diff, Files, diff, excerpt
+from pytest_agentcore.checking.inside.wire import MOST_BYTES
+from pytest_agentcore.checking.readers import Diff, Files, diff
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Command, Completed, Limits, Sandbox, Workspace
 from pytest_agentcore.sandbox.reaper import NOT_FOUND
-from pytest_agentcore.sandbox.workspace import freeze, remove_workspace, scratch
+from pytest_agentcore.sandbox.workspace import create_workspace, freeze, remove_workspace, scratch
 from pytest_agentcore.tasks.task import Instance, Task
 from pytest_agentcore.trial.modes import StopReason
 from pytest_agentcore.trial.result import CallRecord
@@ -28,14 +30,11 @@ from pytest_agentcore.untrusted import clip, visible_lines
 
 Lines = frozenset[tuple[str, int]]
 """Path and line number counted from 1."""
-Calls = Sequence[tuple[Sequence[Any], Mapping[str, Any]]]
-"""Positional and named arguments of each call."""
 
 CALL_SECONDS = 20.0
 SHELL_SECONDS = 30.0
 TEST_SECONDS = 60.0
 
-T = TypeVar("T")
 INSIDE = Path(__file__).parent / "inside"
 GRACE = 10.0
 """Seconds on top of what the code gets: for starting processes and reporting."""
@@ -150,40 +149,87 @@ class Trial(Files):
         Arguments and values are plain data; expected values never enter the process. A function that ends its process,
         does not answer within 20 seconds or cannot be loaded is an AssertionError.
         """
-        return self._answers(target, [(args, kwargs)], CALL_SECONDS)[0][0]
+        return self._answers([Call(target, args, kwargs)], CALL_SECONDS)[0][0]
 
     def call_each(
-        self, target: str, arguments: Iterable[Sequence[Any]], seconds: float = CALL_SECONDS
+        self,
+        target: str,
+        arguments: Iterable[Sequence[Any]],
+        seconds: float = CALL_SECONDS,
+        files: Mapping[str, str] | None = None,
     ) -> list[Outcome]:
-        """Like `call` for each tuple of arguments, in one process and in order."""
-        return [outcome for outcome, _lines in self._answers(target, [(args, {}) for args in arguments], seconds)]
+        """Like `call` for each tuple of arguments, in one process and in order.
+
+        With `files`, contents by path, the workspace of this run holds these and nothing else.
+        """
+        calls = [Call(target, args) for args in arguments]
+        return [outcome for outcome, _lines in self._answers(calls, seconds, files=files)]
+
+    def vary(self, examples: Iterable[Sequence[Any]], count: int = 100) -> list[tuple[Any, ...]]:
+        """Inputs for `compare`: the examples, which are tuples of arguments, and up to `count` changed copies of them.
+
+        Boundary values, other spellings, parts left out, doubled, and taken from another example; a part keeps its
+        type. They are the same for every model, and others for each run index.
+        """
+        return varied([tuple(example) for example in examples], Random(f"{self.task.id}/{self.run}"), count)
+
+    def compare(
+        self,
+        calls: Mapping[str, Iterable[Sequence[Any]]],
+        *,
+        reference: Mapping[str, str] = {},
+        exact: bool = False,
+        seconds: float = CALL_SECONDS,
+    ) -> None:
+        """Assert that modules of the workspace behave like a reference.
+
+        Each call is made by the workspace's code and by the reference's, in a process of its own that sees nothing of
+        the other. Compared are values, exceptions (one of a subclass is as good), and how arguments are left. Every
+        public name of the reference's modules must be there: constants with the same value, functions and classes with
+        the same parameters, to which keyword-only ones may be added that can be left out.
+
+        Args:
+            calls: tuples of arguments by function (`src/price.py:total`). All public functions of a module, if one is.
+            reference: contents by path, laid over the given files; with none, the code must behave as it did before.
+            exact: whether types must be the same and numbers equal to the last digit. Without it, 1 is as good as 1.0,
+                and numbers may differ by one in 10**9; True and False are no numbers.
+            seconds: for all calls of either side.
+
+        Raises:
+            AssertionError: the first difference, in one sentence.
+            ValueError: a public function has no calls, or the reference gives no plain data: the checker's mistake.
+        """
+        given = {path: content.decode() for path, content in self._given.items() if path.endswith(".py")}
+        texts = {**given, **reference}
+        asked = questions(texts, calls)
+        right = self._answers(asked, seconds, files=texts)
+        mine = self._answers(asked, seconds)
+        for call, (wanted, _), (found, _) in zip(asked, right, mine, strict=True):
+            if said := difference(call, wanted, found, exact=exact):
+                raise AssertionError(said)
 
     def trace(self, target: str, *args: Any, **kwargs: Any) -> Lines:
         """The lines of the workspace that one call executes."""
-        return self._answers(target, [(args, kwargs)], CALL_SECONDS, trace=True)[0][1]
+        return self._answers([Call(target, args, kwargs)], CALL_SECONDS, trace=True)[0][1]
 
     def _answers(
-        self, target: str, calls: Calls, seconds: float, *, trace: bool = False
+        self,
+        calls: Sequence[Call],
+        seconds: float,
+        *,
+        trace: bool = False,
+        files: Mapping[str, str] | None = None,
     ) -> list[tuple[Outcome, Lines]]:
-        """Call a function of the workspace several times, in one process: each outcome, and the lines it ran if traced.
+        """Make calls in one process: each outcome, and the lines it ran if traced; over `files` alone if given.
 
         Raises:
-            AssertionError: it cannot be loaded, or its process ended or fell silent before all calls were answered.
+            AssertionError: a target cannot be loaded, or the process ended or fell silent before it had answered.
             TypeError: an argument is no plain data.
-            ValueError: the target is not of the form `src/price.py:total`: the checker's own mistake.
+            ValueError: a target is not of the form `src/price.py:total`: the checker's own mistake.
         """
-        file, colon, name = target.partition(":")
-        if not colon or not name or not file.endswith(".py") or file.startswith("/") or ".." in file.split("/"):
-            raise ValueError(f"{target!r} is not `path/in/workspace.py:function`")
         token = b"agentcore-answer "  # a mark, no secret: the code could only say what it could have returned
-        order = {
-            "token": token.decode(),
-            "file": file,
-            "name": name,
-            "calls": [[_plain(list(args)), _plain(dict(kwargs))] for args, kwargs in calls],
-            "trace": trace,
-        }
-        done = self._run(["direct"], order, seconds=seconds)
+        order = {"token": token.decode(), "calls": [call.order() for call in calls], "trace": trace}
+        done = self._run(["direct"], order, seconds=seconds, files=files)
         answers: dict[int, Mapping[str, Any]] = {}
         for line in io.BytesIO(done.output):
             try:
@@ -198,8 +244,8 @@ class Trial(Files):
                 answers.setdefault(message["n"], message)
         for number in range(len(calls)):
             if number not in answers:
-                raise AssertionError(_unanswered(target, number, len(calls), done, seconds))
-        return [_answer(answers[number]) for number in range(len(calls))]
+                raise AssertionError(_unanswered(calls, number, done, seconds))
+        return [(Outcome.read(answers[n]), _lines(answers[n].get("lines"))) for n in range(len(calls))]
 
     def run_tests(self, path: str, seconds: float = TEST_SECONDS) -> TestRun:
         """Run a given unittest file, or all below a folder, as given, against the workspace's code.
@@ -247,11 +293,13 @@ class Trial(Files):
         seconds: float,
         output_bytes: int = MOST_BYTES,
         pristine: Mapping[str, bytes] = {},
+        files: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run a command over a fresh copy of the workspace in which the files of `pristine` are as given.
 
-        A second copy of the same is shown read-only as `/checker/given`. With an order, the command is a part of
-        `inside`, which gets the order and the places of the workspace and of the given files.
+        With `files`, the workspace holds these and nothing else. A second copy of the same is shown read-only as
+        `/checker/given`. With an order, the command is a part of `inside`, which gets the order and the places of the
+        workspace and of the given files.
 
         Raises:
             SandboxError: the copies cannot be made, or nothing can be started.
@@ -259,7 +307,8 @@ class Trial(Files):
         try:
             with scratch("check") as folder:
                 home = Path(folder)
-                copy = freeze(self._frozen, home / "copy").workspace
+                over = create_workspace(home / "over", files) if files is not None else self._frozen
+                copy = freeze(over, home / "copy").workspace
                 checker = home / "checker"
                 shutil.copytree(INSIDE, checker / "inside", ignore=shutil.ignore_patterns("__pycache__"))
                 for path, content in pristine.items():
@@ -301,80 +350,18 @@ def _ended(done: Completed, seconds: float) -> str:
     return f"was stopped at its limit ({done.killed_for or 'killed'})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opaque:
-    """A value that is no plain data. It equals nothing, itself included, and says nothing but what it looked like."""
-
-    type_name: str
-    repr: str
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    def __ne__(self, other: object) -> bool:
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of one call of the code under test: a value or an exception."""
-
-    value: Any
-    """Plain data, or an `Opaque`; also an `Opaque` when the call raised."""
-    raised: str = ""
-    """The exception's class name; empty when it returned."""
-    message: str = ""
-    """The exception's own text."""
-
-    def returned(self, kind: type[T]) -> T:
-        """The value, which must be of this type, so that a checker can calculate with it.
-
-        `float` takes integers too; `bool` is no integer.
-
-        Raises:
-            AssertionError: it raised, or returned something else.
-        """
-        if self.raised:
-            raise AssertionError(f"raised {clip(self.raised, 40)} ({excerpt(self.message)})")
-        # Beyond 53 bits a float no longer holds every integer.
-        fits = type(self.value) is kind or (kind is float and type(self.value) is int and abs(self.value) < 1 << 53)
-        if not fits:
-            raise AssertionError(f"returned {excerpt(repr(self.value))}, not {kind.__name__}")
-        return kind(self.value)  # type: ignore[call-arg]
-
-
-def _plain(value: Any) -> Any:
-    def refuse(value: Any) -> Any:
-        raise TypeError(f"{type(value).__name__} cannot be passed to code under test: arguments are plain data")
-
-    return encode(value, refuse, containers=True)
-
-
-def _answer(message: Mapping[str, Any]) -> tuple[Outcome, Lines]:
-    said = message.get("lines")
-    lines = frozenset(
+def _lines(said: Any) -> Lines:
+    """The lines in a worker's reply, which the code under test may have written itself."""
+    return frozenset(
         (pair[0], pair[1])
         for pair in (said if isinstance(said, list) else ())
         if isinstance(pair, list) and [type(part) for part in pair] == [str, int]
     )
-    if "raised" in message:
-        name = str(message["raised"])
-        return Outcome(Opaque("exception", name), name or "unnamed", str(message.get("message", ""))), lines
-    try:
-        value = decode(
-            message.get("value"),
-            lambda other: Opaque(str(other.get("type", ""))[:200], str(other.get("repr", ""))[:200]),
-        )
-    except WireError:
-        value = Opaque("unreadable", "")
-    return Outcome(value), lines
 
 
-def _unanswered(target: str, number: int, count: int, done: Completed, seconds: float) -> str:
-    which = f"call {number + 1} of {count} to {target}" if count > 1 else f"a call to {target}"
+def _unanswered(calls: Sequence[Call], number: int, done: Completed, seconds: float) -> str:
+    target = calls[number].target
+    which = f"call {number + 1} of {len(calls)} to {target}" if len(calls) > 1 else f"a call to {target}"
     if done.exit_code is None:
         return f"{which} {_ended(done, seconds)}"
     if done.dropped_bytes:

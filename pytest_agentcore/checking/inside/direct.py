@@ -1,8 +1,9 @@
-"""A worker that calls one function of the model's code several times and prints what it gave.
+"""A worker that calls functions of the model's code and prints what they gave.
 
-Reads one JSON object from standard input: `token`, `workspace`, `file`, `name`, `calls` (each `[args, kwargs]`) and
-`trace`. Prints a line per call, begun with the token. The code could print such lines itself; all it could say with
-them is what it could have returned.
+Reads one JSON object from standard input: `token`, `workspace`, `calls` (each `[file, name, args, kwargs]`) and
+`trace`. Where `args` is null, what has the name is described instead: its parameters, or its value. Prints a line per
+call, begun with the token. The code could print such lines itself; all it could say with them is what it could have
+returned, how it could have been written, and that it left its arguments alone, which a copy of them would have done.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from types import FrameType, ModuleType
 from typing import Any
 
 from .wire import WireError, decode, encode, say, silence_stdio
+
+PARAMETERS = "parameters"
+"""Begins the description of a callable."""
 
 
 def main() -> None:
@@ -31,16 +37,29 @@ def main() -> None:
         say(out, token + json.dumps(reply).encode())
 
     try:
-        function = functools.reduce(getattr, order["name"].split("."), load_file(order["workspace"], order["file"]))
+        wanted = dict.fromkeys((file, name) for file, name, _args, _kwargs in order["calls"])
+        modules = {file: load_file(order["workspace"], file) for file, _name in wanted}
+        things = {(file, name): find(modules[file], file, name) for file, name in wanted}
     except Unusable as problem:
         answer({"unusable": str(problem)})
-    except AttributeError:
-        answer({"unusable": f"{order['file']} has no {order['name']}"})
     else:
-        for number, (args, kwargs) in enumerate(order["calls"]):
-            given = decode(args, refuse), decode(kwargs, refuse)
-            answer({"n": number, **call(function, *given, order["workspace"], trace=order["trace"])})
+        for number, (file, name, args, kwargs) in enumerate(order["calls"]):
+            thing = things[file, name]
+            reply = describe(thing) if args is None else call(thing, args, kwargs, order["workspace"], order["trace"])
+            answer({"n": number, **reply})
     os._exit(0)
+
+
+def find(module: ModuleType, file: str, name: str) -> Any:
+    """Look up a dotted name in a module.
+
+    Raises:
+        Unusable: it is not there.
+    """
+    try:
+        return functools.reduce(getattr, name.split("."), module)
+    except BaseException as error:
+        raise Unusable(f"{file} has no {name}") from error
 
 
 def refuse(_data: Any) -> Any:
@@ -48,8 +67,24 @@ def refuse(_data: Any) -> Any:
     raise WireError("no plain value")
 
 
-def call(function: Any, args: Any, kwargs: Any, workspace: str, *, trace: bool) -> dict[str, Any]:
-    """The reply to one call, with the workspace lines that it executed if they are to be traced."""
+def describe(thing: Any) -> dict[str, Any]:
+    """The reply that tells a callable's parameters (name, kind, whether it may be left out, default), or a value."""
+    try:
+        if not callable(thing):
+            return {"value": encode(thing, opaque, containers=True)}
+        parameters = inspect.signature(thing).parameters.values()
+        told = [
+            [str(p.name), p.kind.name, p.default is not p.empty, None if p.default is p.empty else p.default]
+            for p in parameters
+        ]
+        return {"value": encode((PARAMETERS, *told), opaque, containers=True)}
+    except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+        return {"value": encode((PARAMETERS, message_of(error)), opaque, containers=True)}
+
+
+def call(function: Any, sent_args: Any, sent_kwargs: Any, workspace: str, trace: bool) -> dict[str, Any]:
+    """The reply to one call: what it gave, how it left its arguments if it changed them, and the lines it executed."""
+    args, kwargs = decode(sent_args, refuse), decode(sent_kwargs, refuse)
     lines: set[tuple[str, int]] = set()
     home = os.path.join(os.path.realpath(workspace), "")  # noqa: PTH118
 
@@ -77,8 +112,19 @@ def call(function: Any, args: Any, kwargs: Any, workspace: str, *, trace: bool) 
             threading.settrace(None)
         reply = {"value": encode(value, opaque, containers=True)}
     except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+        kinds = type.__getattribute__(type(error), "__mro__")
         reply = {"raised": str(type(error).__name__)[:200], "message": message_of(error)}
+        reply["kinds"] = [qualified(kind) for kind in kinds]
+    left = [encode(part, opaque, containers=True) for part in (args, kwargs)]
+    if json.dumps(left) != json.dumps([sent_args, sent_kwargs]):
+        reply["left"] = left
     return {**reply, "lines": sorted(lines)}
+
+
+def qualified(kind: type) -> str:
+    """A class's name, with its module's unless it is built in."""
+    module, name = str(kind.__module__)[:200], str(kind.__qualname__)[:200]
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def opaque(value: Any) -> dict[str, Any]:
@@ -116,9 +162,13 @@ def load_file(workspace: str, file: str) -> ModuleType:
     try:
         parts = stem.removesuffix("/__init__").split("/")
         if parts[0] not in sys.stdlib_module_names and all(part.isidentifier() for part in parts):
-            module = importlib.import_module(".".join(parts))
-            if os.path.realpath(getattr(module, "__file__", None) or "") == os.path.realpath(place):
-                return module
+            package = ".".join(parts[:-1])
+            found = PathFinder.find_spec(
+                ".".join(parts), importlib.import_module(package).__path__ if package else None
+            )
+            if found is not None and os.path.realpath(found.origin or "") == os.path.realpath(place):
+                # Whatever it gives: a module may put something else in its place, and its users get that.
+                return importlib.import_module(".".join(parts))
         # A name that belongs to another file (it is called like a standard module), or that is none: the file alone.
         name = "workspace_" + "".join(c if c.isalnum() else "_" for c in stem)
         spec = importlib.util.spec_from_file_location(name, place)
@@ -127,7 +177,7 @@ def load_file(workspace: str, file: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
-        return module
+        return sys.modules[name]
     except BaseException as error:
         raise Unusable(f"{file} cannot be imported: {type(error).__name__}: {message_of(error)}") from error
 

@@ -6,7 +6,7 @@ import pytest
 from confined import BUBBLEWRAP, NAMESPACE, PROCESS
 
 from checking.conftest import Finish
-from pytest_agentcore.checking.trial import Opaque, Outcome
+from pytest_agentcore.checking.calls import Opaque, Outcome
 
 PRICE = '''
 from src.rates import rate
