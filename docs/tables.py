@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_agentcore.analysis import frames
 from pytest_agentcore.options import OPTIONS, Option
 
 PAGES = Path(__file__).parent
@@ -35,7 +36,20 @@ def _values(option: Option[Any]) -> str:
     return f"{kind} {zero}{least.strip()}{most}".strip()
 
 
-TABLES: Mapping[tuple[str, str], Callable[[], str]] = {("options.md", "options"): options}
+def columns(of: tuple[frames.Column, ...]) -> str:
+    """The columns of a DataFrame, their dtypes and meanings."""
+    rows = ["| column | dtype | |", "|---|---|---|"]
+    return "\n".join([*rows, *(f"| `{column.name}` | `{column.dtype}` | {column.meaning} |" for column in of)])
+
+
+TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("options.md", "options"): options,
+    ("results-in-python.md", "campaigns"): lambda: columns(frames.CAMPAIGNS),
+    ("results-in-python.md", "tasks"): lambda: columns(frames.TASKS),
+    ("results-in-python.md", "trials"): lambda: columns(frames.TRIALS),
+    ("results-in-python.md", "turns"): lambda: columns(frames.TURNS),
+    ("results-in-python.md", "calls"): lambda: columns(frames.CALLS),
+}
 """By page and by the name in the comments around the table."""
 
 

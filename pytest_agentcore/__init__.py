@@ -1,4 +1,7 @@
-"""Agentic tasks as parametrized tests. These are the names a task file imports; nothing heavy is loaded by them."""
+"""Agentic tasks as parametrized tests: names for task files, and for reading results in Python.
+
+Each is loaded when it is first used, so that the plugin's start-up and a task file load nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
+    from pytest_agentcore.analysis.frames import Results, compare, figures, read
     from pytest_agentcore.checking.plain import plain_lines
     from pytest_agentcore.checking.trial import Trial
     from pytest_agentcore.tasks.declare import task
@@ -19,10 +23,14 @@ __all__ = [
     "Budget",
     "Fault",
     "Instance",
+    "Results",
     "Trial",
     "__version__",
+    "compare",
     "database",
+    "figures",
     "plain_lines",
+    "read",
     "read_folder",
     "task",
 ]
@@ -31,6 +39,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Actor": "pytest_agentcore.agent.actor",
+    **dict.fromkeys(("Results", "compare", "figures", "read"), "pytest_agentcore.analysis.frames"),
     "Trial": "pytest_agentcore.checking.trial",
     "plain_lines": "pytest_agentcore.checking.plain",
     "task": "pytest_agentcore.tasks.declare",
