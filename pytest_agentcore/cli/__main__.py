@@ -20,6 +20,7 @@ CUT_OFF = 141
 """As a shell counts SIGINT and SIGPIPE: 128 and the signal's number."""
 
 COMMANDS = {
+    "audit": ("suites", "let known attackers try to pass the tasks of a suite without doing the work"),
     "compare": ("decide", "two campaigns side by side, and whether they differ by more than chance"),
     "dialect": ("dialect", "which tool-call dialect a model speaks, why, and what its prompt looks like"),
     "preflight": ("models", "try whether a model's tool calls get through, and show what was sent and what came back"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, write_lines
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.tasks.suite import find_suite, suite_at, task_ids
+from pytest_agentcore.tasks.suite import AUDIT, find_suite, suite_at, task_ids
 
 
 def add_selfcheck(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,14 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
         "Whether checkers can be trusted: the oracle passes, doing nothing fails, every counterexample is rejected, "
         "every alternative accepted, and no spoilt artifact breaks them. The exit code is 1 when a checker is weak."
     )
+    _add_places(parser)
+    parser.add_argument(
+        "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
+    )
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Add what is examined, and where its code runs."""
     parser.add_argument(
         "places",
         nargs="*",
@@ -24,9 +32,6 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
         help="a shipped suite's name, a folder, a task file",
     )
     add_sandbox_choice(parser)
-    parser.add_argument(
-        "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
-    )
 
 
 def run_selfcheck(options: argparse.Namespace) -> int:
@@ -48,6 +53,52 @@ def run_selfcheck(options: argparse.Namespace) -> int:
         return int(bool(found.errors) or not examined or any(each.problems for each in examined))
 
     return collect(options.places, examine_all)
+
+
+def add_audit(parser: argparse.ArgumentParser) -> None:
+    """Add the places to attack, where their code runs, and what becomes of the outcome."""
+    parser.description = (
+        "Whether a suite's checkers can be fooled: each attacker of a library works on each task by one known trick "
+        "(hooks, early exits, patched unittest, forged output, links …), and none may pass. The exit code is 1 when "
+        "one does, or breaks a checker so that its trial has no verdict."
+    )
+    _add_places(parser)
+    parser.add_argument(
+        "--list", action="store_true", help="show the attackers and what each tries, and attack nothing"
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the outcome beside the tasks, as audit.json, from which campaigns take it",
+    )
+
+
+def run_audit(options: argparse.Namespace) -> int:
+    """Return 1 when an attacker passes or leaves a trial without a verdict, or a file cannot be used, else 0."""
+    from pytest_agentcore.checks.attackers import library
+    from pytest_agentcore.checks.audit import Outcome, audit, record, record_bytes, summary, table
+    from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.session.collect import Collected, collect
+
+    if options.list:
+        width = max(len(each.name) for each in library())
+        write_lines(f"{each.name:<{width}}  {each.kind:<16}  {each.tries}" for each in library())
+        return 0
+
+    def attack_all(found: Collected) -> int:
+        write_lines(f"error: {line}" for line in found.errors)
+        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
+        write_lines([f"sandbox {sandbox.name}"])
+        attacks = [*audit(found.tasks, sandbox=sandbox, tools=found.tools)]
+        write_lines([*table(attacks), summary(attacks)])
+        whole = {suite.path: suite for suite, _ in found.tasks}
+        for suite in whole.values() if options.record else ():
+            if len(whole) > 1 or {task.id for _, task in found.tasks} != {*task_ids(suite.path)}:
+                raise UsageError(f"--record: name one whole suite; a part of {suite.name} says nothing of the rest")
+            (suite.path / AUDIT).write_bytes(record_bytes(record(suite, attacks, sandbox)))
+        return int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
+
+    return collect(options.places, attack_all)
 
 
 def add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -180,6 +180,8 @@ class Manifest:
     """The campaigns that were joined to make this one."""
     rechecked: tuple[Recheck, ...] = ()
     """Each time that verdicts were given anew; the result lines before them are kept."""
+    audit: Mapping[str, Any] | None = None
+    """None: the suite was not audited, or not as it is. Else what `agentcore audit --record` wrote about it."""
     selection: Selection | None = None
     """None: a campaign that counts. Else its trials were picked by their outcome, and it counts nowhere."""
 
@@ -222,8 +224,8 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        # older campaigns are of whole plans, and nobody counted their rows
-        return from_json(cls, {"shard": None, "rows": None, "rows_reason": "", **data})
+        # older campaigns are of whole plans and of suites that nobody audited, and nobody counted their rows
+        return from_json(cls, {"shard": None, "rows": None, "rows_reason": "", "audit": None, **data})
 
 
 def name_for(manifest: Manifest) -> str:

@@ -33,6 +33,7 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     dialect, python = backend.get("dialect"), manifest.sandbox.get("python")
     yield _stated("campaign", manifest.campaign, "campaign")
     yield _stated("suite", joined([suite.title, f"digest {suite.digest[:DIGEST_SHOWN]}"]), "suite")
+    yield _stated("audit", _audited(manifest), "audit")
     yield _stated("model", joined([manifest.model, *named(backend, "file", "quant", "architecture")]), "backend")
     yield _stated("context", f"{backend['context']} tokens" if backend.get("context") else "not known", "backend")
     yield _stated("device", str(backend.get("device") or "none"), "backend")
@@ -95,6 +96,16 @@ def counts(manifest: Manifest) -> Iterator[Statement]:
 
 def _stated(label: str, text: str, key: str) -> Statement:
     return Statement(label=label, text=text, file=f"{MANIFEST}#{key}")
+
+
+def _audited(manifest: Manifest) -> str:
+    """Say what came of the attacks on the suite, if anybody attacked it as it is."""
+    audit = manifest.audit
+    if audit is None:
+        return "not audited"
+    outcome = f"{audit['passed']} of {count(audit['attacks'], 'attack')} passed"
+    voided = f"{audit['voided']} left no verdict" if audit["voided"] else ""
+    return joined([outcome, voided, f"attackers {audit['attackers'][:DIGEST_SHOWN]}", f"sandbox {audit['sandbox']}"])
 
 
 def named(described: Mapping[str, Any], *keys: str) -> list[str]:

@@ -232,6 +232,7 @@ class Recording:
         is_predicted = filed and not self._asked["selection"] and _concerns(filed.predictions, setup)
         return Manifest(
             suite=SuiteFacts.of(self._experiment.suite),
+            audit=self._experiment.suite.audit,
             model=setup.slug,
             requested=entry.name,
             # the registry's entry without the paths of this machine

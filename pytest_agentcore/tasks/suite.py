@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ You are an agent that works in a folder of files through tools. Do what the user
 nothing is done unless a tool does it. When the work is finished, answer with one short sentence and no tool call.
 """
 """For suites without a `system.txt` of their own."""
+AUDIT = "audit.json"
+"""The file in a suite's folder that holds the outcome of its audit; no part of its digest."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class Suite:
         for path, content in sorted(contents(self.path).items()):
             sha.update(f"{path}\0{len(content)}\0".encode() + content)
         return sha.hexdigest()
+
+    @cached_property
+    def audit(self) -> dict[str, Any] | None:
+        """The outcome that `agentcore audit --record` wrote; None where it is of other contents, or there is none."""
+        try:
+            facts = json.loads((self.path / AUDIT).read_bytes())
+        except (OSError, ValueError):
+            return None
+        is_whole = isinstance(facts, dict) and facts.keys() >= {"attackers", "sandbox", "attacks", "passed", "voided"}
+        return facts if is_whole and facts.get("suite") == self.digest else None
 
     @classmethod
     def load(cls, path: Path) -> Suite:
