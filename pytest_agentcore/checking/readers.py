@@ -33,7 +33,14 @@ EXCERPT = 60
 Size = int
 """For annotations where a reader is called `int`."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:([,\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3}){0,4})")
+"""Groups of three may be separated, by one comma or one space that breaks no line, all alike."""
+_AROUND = (*("```", "``", "`", "**", "*", '"', "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb"))
+"""Code, emphasis and quotes around all of an answer: what is the same at both ends, or both ends."""
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Characters that nobody sees, and that are no white space to Python."""
+LONGEST_ANSWER = 300
+"""Characters of a line that is taken apart."""
 _WORDS = {dict: "an object", list: "a list", str: "a text", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -75,8 +82,11 @@ class Files:
         return plain_lines(text)
 
     def line(self, path: str) -> str:
-        """The one line of a file that has exactly one which is not blank, stripped."""
-        lines = [line.strip() for line in self.text(path).split("\n") if line.strip()]
+        """The one line of a file that has exactly one which is not blank, and nothing around it (see `bare`)."""
+        lines = [line for line in map(bare, self.text(path).split("\n")) if line]
+        match lines:
+            case [opening, inside, "```"] if opening.startswith("```"):
+                lines = [inside]
         if not lines:
             raise AssertionError(f"{path} is empty; one line was asked for")
         if len(lines) > 1:
@@ -84,11 +94,26 @@ class Files:
         return lines[0]
 
     def int(self, path: str) -> int:
-        """The decimal integer, of at most 18 digits, that is all a file holds."""
+        """The decimal integer, of at most 18 digits, that is all a file holds; see `bare`."""
         line = self.line(path)
-        if not _INTEGER.fullmatch(line):
+        found = _INTEGER.fullmatch(bare(line.removesuffix(".")))
+        if not found:
             raise AssertionError(f"{path} holds {excerpt(line)}; one integer and nothing else was asked for")
-        return int(line)
+        return int(found[0].replace(found[1] or ",", ""))
+
+    def fields(self, path: str, form: str) -> tuple[str, ...]:
+        """What stands in place of each `{}` in a file's one line: `trial.fields("answer.txt", "cause={}")`.
+
+        A field has no white space in it. Capitals in the form, white space beside its punctuation, a full stop at the
+        end and whatever `bare` takes off the line or a field are of no account.
+        """
+        line = self.line(path)
+        literals = (re.sub(r"\W", lambda mark: rf"\s*{re.escape(mark[0])}\s*", part) for part in form.split("{}"))
+        pattern, answer = r"(\S+)".join(literals), bare(line.removesuffix("."))
+        found = re.fullmatch(pattern, answer, re.IGNORECASE) if len(answer) <= LONGEST_ANSWER else None
+        if not found:
+            raise AssertionError(f"{path} holds {excerpt(line)}; one line {form.replace('{}', '…')} was asked for")
+        return tuple(bare(field) for field in found.groups())
 
     def json(self, path: str, shape: Any = None) -> Any:
         """The JSON in a file (RFC 8259, so no NaN), of a shape.
@@ -144,6 +169,19 @@ class Files:
             if kind not in (None, Kind.folder):
                 raise AssertionError(f"{path} is missing: {above} is {kind}")
         return self._frozen.root / path
+
+
+def bare(line: str) -> str:
+    """A line as a person reads it: without white space, quotes, backticks or asterisks around all of it."""
+    line, before = line.translate(_UNSEEN).strip(), ""
+    while before != line:
+        before = line
+        for pair in _AROUND:
+            first, last = pair if isinstance(pair, tuple) else (pair, pair)
+            inner = line.removeprefix(first).removesuffix(last)
+            if inner and first not in inner and last not in inner and line == first + inner + last:
+                line = inner.strip()
+    return line
 
 
 def _require_shape(value: Any, shape: Any, where: str) -> None:

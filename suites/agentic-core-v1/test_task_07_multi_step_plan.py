@@ -1,14 +1,16 @@
 """task_07 multi-step plan: four files in order, each of which needs what the write before it reported.
 
+Judged are the writes that made the final contents, so placeholders in the right order are worth nothing and an honest
+correction costs nothing.
+
 canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
-import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
-from typing import Any
 
 from pytest_agentcore import Actor, Instance, Trial, task
 
@@ -38,7 +40,8 @@ def four_lines(random: Random) -> Instance:
 
         Each file is one line. Make one call at a time and read its result before you write the next file. For example,
         if line 2 is `Oslo: 5 boxes of tea` and `fs_write` reported 24 bytes for `steps/step1.txt`, then
-        `steps/step2.txt` is `Oslo: 5 boxes of tea 24`.
+        `steps/step2.txt` is `Oslo: 5 boxes of tea 24`. You may correct a file; what counts is that the files got their
+        final contents in this order.
     """,
     files=four_lines,
     tools=("fs_read", "fs_write"),
@@ -46,26 +49,46 @@ def four_lines(random: Random) -> Instance:
     protected=("plan.txt",),
 )
 def test_multi_step_plan(trial: Trial) -> None:
-    turns = first_writes((c.turn, c.arguments) for c in trial.calls if c.name == "fs_write" and c.outcome == "ok")
-    order = [step for step in turns if step in STEPS]
-    assert order == list(STEPS), f"the steps were first written in the order {order}"
+    writes = final_writes(trial)
+    for step in STEPS:
+        assert step in writes, f"{step} was not written with fs_write"
+        assert trial.text(step) == writes[step].content.removeprefix("\ufeff"), f"{step} is not what fs_write wrote"
+    order = [step for step in writes if step in STEPS]
+    assert order == list(STEPS), f"the final contents were written in the order {order}"
     for before, step in pairwise(STEPS):
-        assert turns[before] < turns[step], f"{step} was written before the result of {before} could be read"
+        known = writes[before].turn < writes[step].turn
+        assert known, f"{step} got its final content before the result of {before} could be read"
 
     expected = trial.facts["lines"]
     assert trial.line(STEPS[0]) == expected[0], f"{STEPS[0]} is not line 1 of plan.txt"
     for (before, step), line in zip(pairwise(STEPS), expected[1:], strict=True):
-        size = len(trial.text(before).encode())
+        size = writes[before].size
         assert trial.line(step) == f"{line} {size}", f"{step} should be `{line} {size}`: {before} has {size} bytes"
 
 
-def first_writes(writes: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, int]:
-    """The turn of each file's first write, in order; a path may be absolute in the workspace."""
-    first: dict[str, int] = {}
-    for turn, arguments in writes:
-        path = posixpath.join("/workspace", arguments["path"])
-        first.setdefault(posixpath.relpath(path, "/workspace"), turn)
-    return first
+@dataclass(frozen=True)
+class Write:
+    """A call of `fs_write` that changed a file."""
+
+    turn: int
+    content: str
+    size: int
+    """Bytes, as the tool reported them."""
+
+
+def final_writes(trial: Trial) -> dict[str, Write]:
+    """The write that made each file's final content, by path and in order: the last one that changed it."""
+    made: dict[str, Write] = {}
+    for call in trial.calls:
+        # The tool's own words name the file in one way, however the call spelt its path.
+        said = re.fullmatch(r"wrote (\d+) bytes to (.+)", call.result)
+        if call.name != "fs_write" or call.outcome != "ok" or not said:
+            continue
+        write = Write(call.turn, call.arguments["content"], int(said[1]))
+        if (last := made.get(said[2])) is None or last.content != write.content:
+            made.pop(said[2], None)  # so that the order is that of the last changes
+            made[said[2]] = write
+    return made
 
 
 def reported(result: str) -> str:
@@ -102,6 +125,25 @@ def correct_a_step_before_going_on(agent: Actor) -> None:
         tail = reported(agent.fs_write(step, f"{line} {tail}"))
 
 
+@test_multi_step_plan.alternative
+def correct_the_second_step_and_all_after_it(agent: Actor) -> None:
+    first, second, *rest = agent.facts["lines"]
+    size = reported(agent.fs_write(STEPS[0], first))
+    for step, line in zip(STEPS[1:], (second, *rest), strict=True):
+        agent.fs_write(step, f"{line} 0")
+    for step, line in zip(STEPS[1:], (second, *rest), strict=True):
+        size = reported(agent.fs_write(step, f"{line} {size}"))
+
+
+@test_multi_step_plan.alternative
+def make_empty_files_first_and_write_the_first_step_twice(agent: Actor) -> None:
+    for step in reversed(STEPS):
+        agent.fs_write(step, "")
+    follow_the_reports(agent)
+    agent.fs_write(f"/workspace/{STEPS[0]}", agent.facts["lines"][0])
+    agent.fs_read(STEPS[0])
+
+
 @test_multi_step_plan.counterexample
 def plan_in_prose(agent: Actor) -> str:
     agent.fs_read("plan.txt")
@@ -117,14 +159,55 @@ def count_characters_instead(agent: Actor) -> None:
         agent.fs_write(step, text)
 
 
+def in_the_head(lines: list[str]) -> dict[str, str]:
+    """The right contents by path, computed without a report."""
+    texts = [lines[0]]
+    for line in lines[1:]:
+        texts.append(f"{line} {len(texts[-1].encode())}")
+    return dict(zip(STEPS, texts, strict=True))
+
+
 @test_multi_step_plan.counterexample
 def write_backwards(agent: Actor) -> None:
-    """The right content, computed in the head, from the last file to the first."""
-    texts = [agent.facts["lines"][0]]
-    for line in agent.facts["lines"][1:]:
-        texts.append(f"{line} {len(texts[-1].encode())}")
-    for step, text in reversed(list(zip(STEPS, texts, strict=True))):
+    for step, text in reversed(in_the_head(agent.facts["lines"]).items()):
         agent.fs_write(step, text)
+
+
+@test_multi_step_plan.counterexample
+def write_backwards_and_then_the_same_in_order(agent: Actor) -> None:
+    write_backwards(agent)
+    follow_the_reports(agent)
+
+
+@test_multi_step_plan.counterexample
+def correct_the_first_step_when_all_is_done(agent: Actor) -> None:
+    """With a mistake of the same length: the numbers are right, and were reported for something else."""
+    texts = in_the_head(agent.facts["lines"])
+    agent.fs_write(STEPS[0], texts[STEPS[0]].replace("boxes", "crate"))
+    for step in (*STEPS[1:], STEPS[0]):
+        agent.fs_write(step, texts[step])
+
+
+def put_placeholders_first(name: str, text: str, order: tuple[int, ...]) -> Callable[[Actor], None]:
+    """A solution that writes this text into the files in order, and then their contents in another order."""
+
+    def solution(agent: Actor) -> None:
+        texts = in_the_head(agent.facts["lines"])
+        for step in STEPS:
+            agent.fs_write(step, text)
+        for number in order:
+            agent.fs_write(STEPS[number - 1], texts[STEPS[number - 1]])
+
+    solution.__name__ = f"put_placeholders_first_and_then_{name}"
+    return solution
+
+
+for name, text, order in (
+    ("write_backwards", "", (4, 3, 2, 1)),
+    ("write_the_last_two_first", "to be done\n", (3, 4, 1, 2)),
+    ("swap_two", "...", (1, 3, 2, 4)),
+):
+    test_multi_step_plan.counterexample(put_placeholders_first(name, text, order))
 
 
 @test_multi_step_plan.counterexample

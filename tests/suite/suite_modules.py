@@ -5,13 +5,24 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pytest_agentcore import Instance
+from pytest_agentcore.agent.session import Limit, Session
+from pytest_agentcore.backends.base import ToolCall
+from pytest_agentcore.runner import Job, run_attempt
+from pytest_agentcore.sandbox.base import Sandbox
+from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.tools.toolbox import builtin_tools
+from pytest_agentcore.trial.fold import Attempt
+from pytest_agentcore.trial.modes import StopReason
+from pytest_agentcore.trial.result import TrialKey
 
 SUITE = Suite.load(Path(__file__).parents[2] / "suites" / "agentic-core-v1")
 RUNS = range(1, 21)
@@ -47,3 +58,40 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder, without leaving caches there."""
     argv = [sys.executable, "-B", *arguments]
     return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+
+
+Call = tuple[str, dict[str, Any]]
+"""A tool's name and its arguments."""
+
+
+def verdict(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: Sandbox | None = None) -> str:
+    """Make these calls, turn by turn, and give what the checker objects to; empty where it accepts."""
+    task = declared(task_module(number))
+    job = Job(
+        key=TrialKey("test", task.id, run),
+        task=task,
+        suite=SUITE,
+        sandbox=sandbox or open_sandbox("process"),
+        tools={tool.spec.name: tool for tool in builtin_tools()},
+        limit=Limit(),
+    )
+
+    def play(_drawn: Instance, session: Session) -> Attempt:
+        for calls in turns:
+            session.begin_turn()
+            for index, (name, arguments) in enumerate(calls):
+                session.act(ToolCall(id=f"call_{index}", name=name, arguments=arguments), index)
+        return session.finish(StopReason.final_answer, answer="Done.")
+
+    with closing(run_attempt(job, play, lambda _event: None)) as finished:
+        assert finished.failure is None
+        try:
+            task.checker(finished.trial)
+        except AssertionError as error:
+            return str(error)
+        return ""
+
+
+def write(path: str, content: str) -> Call:
+    """A call that writes a file."""
+    return "fs_write", {"path": path, "content": content}

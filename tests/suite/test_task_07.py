@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from suite_modules import RUNS, SUITE, declared, instance, task_module
+from suite_modules import RUNS, Call, declared, instance, task_module, verdict, write
 
-from pytest_agentcore import Instance
-from pytest_agentcore.agent.session import Limit, Session
-from pytest_agentcore.backends.base import ToolCall
-from pytest_agentcore.runner import Job, run_attempt
-from pytest_agentcore.sandbox.open import open_sandbox
-from pytest_agentcore.tools.toolbox import builtin_tools
-from pytest_agentcore.trial.fold import Attempt
-from pytest_agentcore.trial.modes import StopReason
-from pytest_agentcore.trial.result import CallOutcome, TrialKey
+STEPS = task_module(7).STEPS
 
 
 def chain(lines: list[str], ending: str, size: Any) -> list[int]:
@@ -45,44 +37,79 @@ def test_the_step_chain_cannot_be_known_beforehand() -> None:
         assert max(position.count(size) for size in position) <= len(chains) // 4
 
 
-def test_first_writes_keep_order_and_turn() -> None:
-    first_writes = task_module(7).first_writes
-    writes = [(2, "./b.txt"), (3, "a/../a.txt"), (3, "/workspace/c.txt"), (5, "b.txt")]
+def script(run: int, *turns: str) -> list[list[Call]]:
+    """Calls from words: `1` is the right content of step 1, `2x` is no content of step 2, `3-` empties step 3."""
+    lines = instance(7, run).facts["lines"]
+    texts = [lines[0]]
+    for line in lines[1:]:
+        texts.append(f"{line} {len(texts[-1].encode())}")
 
-    assert list(first_writes((turn, {"path": path}) for turn, path in writes).items()) == [
-        ("b.txt", 2),
-        ("a.txt", 3),
-        ("c.txt", 3),
-    ]
+    def call(step: str, what: str = "") -> Call:
+        text = texts[int(step) - 1]
+        return write(STEPS[int(step) - 1], {"": text, "x": f"something else for {step}", "-": ""}[what])
 
-
-def batch(drawn: Instance, session: Session) -> Attempt:
-    """Write all four steps in one turn, with the right numbers."""
-    session.begin_turn()
-    tail = ""
-    for index, (step, line) in enumerate(zip(task_module(7).STEPS, drawn.facts["lines"], strict=True)):
-        arguments = {"path": step, "content": line + tail}
-        session.act(ToolCall(id=f"call_{index}", name="fs_write", arguments=arguments), index)
-        tail = f" {len((line + tail).encode())}"
-    return session.finish(StopReason.final_answer)
+    return [[call(*word) for word in turn.split()] for turn in turns]
 
 
-def test_steps_written_in_one_turn_are_rejected_whatever_they_hold() -> None:
-    task = declared(task_module(7))
-    job = Job(
-        key=TrialKey("batch", task.id, 1),
-        task=task,
-        suite=SUITE,
-        sandbox=open_sandbox("process"),
-        tools={tool.spec.name: tool for tool in builtin_tools()},
-        limit=Limit(),
-    )
-    finished = run_attempt(job, batch, lambda event: None)
-    try:
-        assert [call.outcome for call in finished.attempt.calls] == [CallOutcome.ok] * 4
-        with pytest.raises(
-            AssertionError, match=r"step2.txt was written before the result of .*step1.txt could be read"
-        ):
-            task.checker(finished.trial)
-    finally:
-        finished.close()
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ("1", "2", "3", "4"),
+        ("1x", "1", "2", "3", "4"),
+        ("1", "2x", "2", "3x", "3", "4"),
+        ("1", "2", "3", "4x", "4"),
+        ("1", "2", "3x", "4x", "3", "4"),
+        ("1x", "2x", "3x", "4x", "1", "2", "3", "4"),
+        ("4-", "3-", "2-", "1-", "1", "2", "3", "4"),
+        ("1- 2- 3- 4-", "1", "2", "3", "4"),
+        ("1", "2", "3", "4", "1"),
+        ("1", "2", "3", "4", "4", "3", "2", "1"),
+        ("1", "1", "2", "2", "3", "1", "4"),
+        ("1 1x 1", "2", "3", "4"),
+    ],
+)
+def test_contents_that_came_in_order_are_accepted(turns: tuple[str, ...]) -> None:
+    assert verdict(7, 1, script(1, *turns)) == ""
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ("1 2 3 4",),
+        ("1", "2 3 4"),
+        ("1 2", "3 4"),
+        ("1", "2", "3 4"),
+        ("4", "3", "2", "1"),
+        ("1", "3", "2", "4"),
+        ("1-", "2-", "3-", "4-", "4", "3", "2", "1"),
+        ("1-", "2-", "3-", "4-", "1", "3", "2", "4"),
+        ("1x", "2x", "3x", "4x", "1 2 3 4"),
+        ("1x", "2", "3", "4", "1"),
+        ("1", "2", "3", "4", "2x", "2"),
+        ("1", "2", "3", "4", "1-", "1"),
+        ("4 3 2 1", "1", "2", "3", "4"),
+        ("1 2 3 4", "1", "2", "3", "4"),
+        ("1", "2", "3", "4x"),
+        ("1", "2", "3", "4", "4-"),
+        ("1", "2", "3"),
+        ("1x", "2", "3", "4"),
+    ],
+)
+def test_contents_that_came_otherwise_are_rejected(turns: tuple[str, ...]) -> None:
+    assert verdict(7, 1, script(1, *turns)) != ""
+
+
+@pytest.mark.parametrize("around", ["{}\n", "\ufeff{}", "{}\r\n", " {} ", "\n{}\n\n", "`{}`", '"{}"\n'])
+def test_the_number_is_what_was_reported_for_the_file_as_it_is(around: str) -> None:
+    lines, turns, size = instance(7, 1).facts["lines"], [], 0
+    for step, line in zip(STEPS, lines, strict=True):
+        content = around.format(f"{line} {size}" if size else line)
+        turns.append([write(f"/workspace/./{step}", content)])
+        size = len(content.encode())
+
+    assert verdict(7, 1, turns) == ""
+
+
+@pytest.mark.parametrize("tool", ["shell", "sql_query"])
+def test_nothing_but_fs_write_can_write(tool: str) -> None:
+    assert tool not in declared(task_module(7)).tools
