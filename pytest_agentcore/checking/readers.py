@@ -33,12 +33,8 @@ EXCERPT = 60
 Size = int
 """For annotations where a reader is called `int`."""
 
-_INTEGER = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:([,\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3}){0,4})")
-"""Groups of three may be separated, by one comma or one space that breaks no line, all alike."""
-_AROUND = (*("```", "``", "`", "**", "*", '"', "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("\u00ab", "\u00bb"))
-"""Code, emphasis and quotes around all of an answer: what is the same at both ends, or both ends."""
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
-"""Characters that nobody sees, and that are no white space to Python."""
+_INTEGER = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:([, ])[0-9]{3})(?:\1[0-9]{3}){0,4})")
+"""Groups of three may be separated, all alike."""
 LONGEST_ANSWER = 300
 """Characters of a line that is taken apart."""
 _WORDS = {dict: "an object", list: "a list", str: "a text", int: "an integer", float: "a number", bool: "true or false"}
@@ -76,44 +72,38 @@ class Files:
 
         For what they are, see `pytest_agentcore.plain_lines`, the same function over any text.
         """
-        text = self.text(path)
-        if len(text) > LONGEST_PROSE:
-            raise AssertionError(f"{path} has {len(text)} characters: nobody reads that")
-        return plain_lines(text)
+        return _plain_lines(path, self.text(path))
 
     def line(self, path: str) -> str:
-        """The one line of a file that has exactly one which is not blank, and nothing around it (see `bare`)."""
-        lines = [line for line in map(bare, self.text(path).split("\n")) if line]
-        match lines:
-            case [opening, inside, "```"] if opening.startswith("```"):
-                lines = [inside]
-        if not lines:
-            raise AssertionError(f"{path} is empty; one line was asked for")
-        if len(lines) > 1:
-            raise AssertionError(f"{path} has {len(lines)} lines, one was asked for; it begins {excerpt(lines[0])}")
-        return lines[0]
+        """The one line of a file that has exactly one which is not blank, stripped."""
+        return _only([line.strip() for line in self.text(path).split("\n") if line.strip()], path)
 
     def int(self, path: str) -> int:
-        """The decimal integer, of at most 18 digits, that is all a file holds; see `bare`."""
-        line = self.line(path)
-        found = _INTEGER.fullmatch(bare(line.removesuffix(".")))
+        """The decimal integer, of at most 18 digits, that is all a file holds, in any form of `plain_lines`.
+
+        Quotes around it, a full stop behind it and groups of three are of no account.
+        """
+        line = _only(self.plain_lines(path), path)
+        found = _INTEGER.fullmatch(_unquoted(line))
         if not found:
             raise AssertionError(f"{path} holds {excerpt(line)}; one integer and nothing else was asked for")
         return int(found[0].replace(found[1] or ",", ""))
 
     def fields(self, path: str, form: str) -> tuple[str, ...]:
-        """What stands in place of each `{}` in a file's one line: `trial.fields("answer.txt", "cause={}")`.
+        """The text in place of each `{}` in a file's one line: `trial.fields("answer.txt", "cause={}")`.
 
-        A field has no white space in it. Capitals in the form, white space beside its punctuation, a full stop at the
-        end and whatever `bare` takes off the line or a field are of no account.
+        A field has no white space in it. Of no account are forms of `plain_lines`, quotes around the line or a field, a
+        full stop at the end, capitals in the form, and white space beside its punctuation.
         """
-        line = self.line(path)
         literals = (re.sub(r"\W", lambda mark: rf"\s*{re.escape(mark[0])}\s*", part) for part in form.split("{}"))
-        pattern, answer = r"(\S+)".join(literals), bare(line.removesuffix("."))
-        found = re.fullmatch(pattern, answer, re.IGNORECASE) if len(answer) <= LONGEST_ANSWER else None
-        if not found:
-            raise AssertionError(f"{path} holds {excerpt(line)}; one line {form.replace('{}', '…')} was asked for")
-        return tuple(bare(field) for field in found.groups())
+        pattern, text = re.compile(r"(\S+)".join(literals), re.IGNORECASE), self.text(path)
+        # An underscore is a letter of a name, as in `__init__.py`, and emphasis only where it can be nothing else.
+        for reading in (re.sub(r"\\?_", r"\\_", text), text):
+            line = _only(_plain_lines(path, reading), path)
+            answer = _unquoted(line)
+            if len(answer) <= LONGEST_ANSWER and (found := pattern.fullmatch(answer)):
+                return tuple(_unquoted(field) for field in found.groups())
+        raise AssertionError(f"{path} holds {excerpt(line)}; one line {form.replace('{}', '…')} was asked for")
 
     def json(self, path: str, shape: Any = None) -> Any:
         """The JSON in a file (RFC 8259, so no NaN), of a shape.
@@ -171,17 +161,24 @@ class Files:
         return self._frozen.root / path
 
 
-def bare(line: str) -> str:
-    """A line as a person reads it: without white space, quotes, backticks or asterisks around all of it."""
-    line, before = line.translate(_UNSEEN).strip(), ""
-    while before != line:
-        before = line
-        for pair in _AROUND:
-            first, last = pair if isinstance(pair, tuple) else (pair, pair)
-            inner = line.removeprefix(first).removesuffix(last)
-            if inner and first not in inner and last not in inner and line == first + inner + last:
-                line = inner.strip()
-    return line
+def _plain_lines(path: str, text: str) -> list[str]:
+    if len(text) > LONGEST_PROSE:
+        raise AssertionError(f"{path} has {len(text)} characters: nobody reads that")
+    return plain_lines(text)
+
+
+def _only(lines: Sequence[str], path: str) -> str:
+    if not lines:
+        raise AssertionError(f"{path} is empty; one line was asked for")
+    if len(lines) > 1:
+        raise AssertionError(f"{path} has {len(lines)} lines, one was asked for; it begins {excerpt(lines[0])}")
+    return lines[0]
+
+
+def _unquoted(text: str) -> str:
+    """A plain line without quotes around all of it and a full stop at its end."""
+    found = re.fullmatch(r"""(["']?)\s*([^"']*?)\s*\.?\s*\1\s*\.?""", text)
+    return found[2] if found else text
 
 
 def _require_shape(value: Any, shape: Any, where: str) -> None:

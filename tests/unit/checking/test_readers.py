@@ -22,6 +22,8 @@ READERS: dict[str, Callable[[Trial, str], Any]] = {
     "text": Trial.text,
     "line": Trial.line,
     "int": Trial.int,
+    "key=value": lambda trial, path: trial.fields(path, "key={}"),
+    "path:name": lambda trial, path: trial.fields(path, "{}:{}"),
     "json": Trial.json,
     "csv": Trial.csv,
     "sqlite": lambda trial, path: trial.sqlite(path).query("SELECT * FROM t"),
@@ -94,7 +96,28 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("int", "٣٥".encode(), "answer holds `٣٥`"),
     ("int", b"9" * 5000, "one integer and nothing else"),
     ("int", b"35 or 36", "answer holds `35 or 36`"),
-    ("int", b"\x1b[31m35", r"answer holds `\x1b[31m35`"),
+    ("int", b"\x1b[31m35", "answer holds `[31m35`"),
+    ("int", b"12,34", "answer holds `12,34`"),
+    ("int", b"1,234,56", "answer holds `1,234,56`"),
+    ("int", b"1.234", "answer holds `1.234`"),
+    ("int", b"12 34", "answer holds `12 34`"),
+    ("int", b"12,345 678", "answer holds `12,345 678`"),
+    ("int", b"35.0", "answer holds `35.0`"),
+    ("int", b"(35)", "answer holds `(35)`"),
+    ("int", b'35", "36', "one integer and nothing else"),
+    ("int", b"| 35 | 36 |", "answer holds `35 | 36`"),
+    ("int", b"35\n\n36", "answer has 2 lines"),
+    ("int", b"```\n35\n36\n```", "answer has 2 lines"),
+    ("int", b"```", "answer is empty"),
+    ("key=value", b"7", "answer holds `7`; one line key=… was asked for"),
+    ("key=value", b"key=", "answer holds `key=`"),
+    ("key=value", b"key=7 or key=8", "answer holds `key=7 or key=8`"),
+    ("key=value", b"key: 7", "answer holds `key: 7`"),
+    ("key=value", b"monkey=7", "answer holds `monkey=7`"),
+    ("key=value", b"key=" + b"7" * 400, "answer holds `key="),
+    ("path:name", b"a:" * 2_000_000, "answer has 4000000 characters: nobody reads that"),
+    ("path:name", b"a:" * 9_000, "answer holds `a:a:"),
+    ("path:name", b"a.py", "answer holds `a.py`; one line …:… was asked for"),
     ("json", b"", "answer is not JSON"),
     ("json", b"{'a': 1}", "answer is not JSON"),
     ("json", b'{"a": NaN}', "answer is not JSON (NaN is no JSON)"),
@@ -151,6 +174,17 @@ GOOD: list[tuple[str, bytes, Any]] = [
     ("int", b"35", 35),
     ("int", b" -7\r\n", -7),
     ("int", b"+0\n\n", 0),
+    ("int", b"1,234,567", 1234567),
+    ("int", "12\u202f345".encode(), 12345),
+    ("int", "\uff13\uff15".encode(), 35),
+    ("key=value", b"key=7", ("7",)),
+    ("key=value", b"\tKEY = 7.\r\n", ("7",)),
+    ("key=value", b'key="7"', ("7",)),
+    ("path:name", b"./a/b.py : NAME", ("./a/b.py", "NAME")),
+    ("path:name", b"`a.py`:`NAME`", ("a.py", "NAME")),
+    ("path:name", b"__init__.py:__all__", ("__init__.py", "__all__")),
+    ("path:name", b"a/__main__.py:_A_B_", ("a/__main__.py", "_A_B_")),
+    ("path:name", rb"a.py:A\_B\_C", ("a.py", "A_B_C")),
     ("json", b'\n{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}),
     ("csv", b'day,revenue\r\n\r\n"1, or 2","5\n6"\r\n', [["day", "revenue"], ["1, or 2", "5\n6"]]),
     (
@@ -164,6 +198,29 @@ GOOD: list[tuple[str, bytes, Any]] = [
 @pytest.mark.parametrize(("reader", "content", "value"), GOOD)
 def test_good_content_is_a_value(finish: Finish, reader: str, content: bytes, value: Any) -> None:
     assert READERS[reader](finish({"answer": content}), "answer") == value
+
+
+AROUND = (
+    *("`{}`", "``{}``", '"{}"', "'{}'", "**{}**", "*{}*", "_{}_", "\u201c{}\u201d", "\u2018{}\u2019"),
+    *("\u00ab {} \u00bb", "**`{}`**", "`'{}'`", "\u00a0{}\u2003", "\u200b{}\ufeff", "\ufeff\ufeff{}"),
+    *("\ufeff{}\r\n", "\n\n{}\n\n", "```\n{}\n```\n", "```text\n  {}\n```", "# {}", "- {}", "| {} |"),
+    *("<code>{}</code>", "<p>{}</p>\n"),
+)
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_what_is_around_an_answer_is_of_no_account(finish: Finish, around: str) -> None:
+    def left(answer: str) -> Trial:
+        return finish({"answer": around.format(answer)})
+
+    assert left("35").int("answer") == left("35.").int("answer") == 35
+    assert left("key=7").fields("answer", "key={}") == left("Key = 7.").fields("answer", "key={}") == ("7",)
+    assert ":".join(left("a/b.py:A_B").fields("answer", "{}:{}")).strip("_") == "a/b.py:A_B"
+
+
+@pytest.mark.parametrize("line", ["'a', 'b'", '"a"', "**a** **b**", "# a", "say 'a'", "a`", "''", "*"])
+def test_a_line_is_read_as_it_stands(finish: Finish, line: str) -> None:
+    assert finish({"answer": f"{line}\n"}).line("answer") == line
 
 
 FITTING: list[tuple[str, Any]] = [
