@@ -223,7 +223,7 @@ class LlamaCppBackend:
                 f"reply needs {MIN_ROOM}; raise n_ctx"
             )
         proof = self._scheduler.prove(prompt)
-        if self._model.forgets_only_all and not proof.rows:
+        if self._model.forgets_only_all and not proof.shapes:
             raise UsageError(
                 f"--agentcore-parallel {self.slots}: among other conversations the recurrent state of "
                 f"{self._model.path.name} is another; --agentcore-parallel=1 runs them one at a time"
@@ -295,8 +295,8 @@ class LlamaCppBackend:
         if self.slots == 1:
             return {}
         proof = self._scheduler.prove()
-        verdict = f"proven for {self.slots} rows" if proof.rows else "not on this build"
-        return {"batching": f"batch-invariant: {verdict}", "drafts": bool(proof.drafts)}
+        verdict = f"proven for {self.slots} rows" if proof.shapes else "not on this build"
+        return {"batching": f"batch-invariant: {verdict}", "drafts": proof.drafts}
 
     def close(self) -> None:
         """See `Backend.close`."""

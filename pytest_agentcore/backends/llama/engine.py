@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -122,6 +123,11 @@ class EngineLog:
         said = (line.partition("using device ")[2] for _, line in self.lines)
         return [text.split(" - ")[0].strip() for text in said if text]
 
+    def weights(self) -> set[str]:
+        """The types of a model's weights and where they are, e.g. `q4_1`, `CPU_REPACK`, as llama.cpp said it."""
+        said = "\n".join(line for _, line in self.lines)
+        return {*re.findall(r"- type +(\w+): .* tensors", said), *re.findall(r": +(\w+) model buffer size", said)}
+
     def close(self) -> None:
         """Give the log back to whoever had it before.
 
@@ -200,6 +206,8 @@ class LoadedModel:
         recurrent = library.llama_model_is_recurrent(self.pointer) or library.llama_model_is_hybrid(self.pointer)
         self.forgets_only_all = bool(recurrent)
         """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
+        self.takes_tokens_singly = bool(weights := self.log.weights()) and weights <= SINGLY
+        """Whether a call may hold any number of tokens, as far as its weights go."""
         decodes = library.llama_model_has_decoder(self.pointer) and not library.llama_model_has_encoder(self.pointer)
         if not (vocab_only or decodes):
             self.close()
@@ -283,37 +291,39 @@ class Context:
         for start in range(0, len(placed), self.n_batch):
             self._decode(placed[start : start + self.n_batch])
 
-    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
-        """Decode as many tokens as there are rows, equally many of each of some neighbours; all give logits.
+    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int | None]]) -> None:
+        """Decode equally many tokens of each of some neighbours, in a call that was proven.
 
         Args:
             first: the neighbour with the lowest number.
             held: how many tokens each of them holds.
-            tokens: those to decode of each. The logits lie in their order.
+            tokens: those to decode of each; None is any token. The logits lie in their order, those behind None only
+                where the number of logits may change bits.
 
         Raises:
             BackendError: llama.cpp failed.
         """
-        assert sum(map(len, tokens)) == self.rows
-        self._decode(
-            [
-                (token, held[i] + place, first + i, True)
-                for i in range(len(tokens))
-                for place, token in enumerate(tokens[i])
-            ]
-        )
+        every = not self.model.takes_tokens_singly
+        placed = [
+            (token or 0, held[i] + place, first + i, every or token is not None)
+            for i in range(len(tokens))
+            for place, token in enumerate(tokens[i])
+        ]
+        assert len(placed) <= self.rows
+        self._decode(placed)
 
     def _decode(self, tokens: Sequence[tuple[int, int, int, bool]]) -> None:
         """Evaluate tokens, each with its position, its row and whether its logits are wanted."""
         batch = self._batch
-        batch.n_tokens = len(tokens)
+        batch.n_tokens, wanted = len(tokens), -1
         for i, (token, position, row, logits) in enumerate(tokens):
             batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, row
+            wanted = i if logits else wanted
         if code := self.library.llama_decode(self.pointer, batch):
             raise BackendError(f"llama_decode returned {code}: {self.model.log.problem() or 'no reason given'}")
-        if tokens[-1][3]:  # puts the outputs into the order of the batch, which no two threads may do at a time
-            self.library.llama_get_logits_ith(self.pointer, len(tokens) - 1)
+        if wanted >= 0:  # puts the outputs into the order of the batch, which no two threads may do at a time
+            self.library.llama_get_logits_ith(self.pointer, wanted)
 
     def logits(self, place: int) -> bytes:
         """The logits behind a token of the last call, bit by bit."""
@@ -362,12 +372,20 @@ class Context:
 class Proof:
     """The outcome of decoding a few tokens among others, for this build, model and machine."""
 
-    rows: bool
-    """A row's logits are the same alone and among others, in which row they be, evaluated there or restored."""
-    drafts: tuple[int, ...]
-    """So they are where only so many neighbours are decoded, and more tokens of each."""
+    shapes: tuple[tuple[int, int], ...]
+    """Calls in which a row's logits are the same alone and among others, in which row it be, evaluated there or
+    restored: how many neighbours, and how many tokens of each. The first is one token of every row."""
+
+    @property
+    def drafts(self) -> bool:
+        """Whether a call may hold several tokens of a row."""
+        return any(each > 1 for _, each in self.shapes)
 
 
+SINGLY = frozenset(("f32", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "CPU", "CPU_Mapped"))
+"""Weights, and places for them, with which ggml does the same arithmetic for a token however many there are. With
+K-quants it does not, and that shows in one token of four: some that come out alike would prove nothing. (f32 are the
+norms, which are no matrices.)"""
 _SAMPLE, _COMPARED = 8, 4
 """Tokens of the prompt that is proved with, and those decoded behind it."""
 
@@ -381,45 +399,97 @@ def prove(context: Context, fill: Callable[[], int]) -> Proof:
             longest row.
 
     Raises:
-        BackendError: llama.cpp failed.
+        BackendError: the engine failed.
     """
-    rows, last, held = context.rows, context.rows - 1, [0] * context.rows
-    text = [(7919 * i + 1009) % context.model.vocabulary.size for i in range(_SAMPLE + _COMPARED + rows)]
+    probe = _Probe(context)
+    alone = probe.alone()
+    among, again = probe.among(fill)
+    same = [[step[row][0] for step in among] == alone for row in range(max(context.rows - 2, 1), context.rows)]
+    shapes = [(context.rows, 1)] if all(same) and again == alone[0] else []
+    if shapes and not context.model.forgets_only_all:
+        shapes += [shape for shape in _other_shapes(context) if probe.is_same(shape, among)]
+    for row in range(context.rows):
+        context.cut(row, 0, probe.begins[row] + probe.steps[row])
+    return Proof(tuple(shapes))
 
-    def decoded(row: int, count: int) -> list[bytes]:
-        """The logits behind the tokens that follow in `row`, among so many neighbours that decode others."""
-        found: list[bytes] = []
-        first, each = min(row, rows - count), rows // count
-        while len(found) < _COMPARED:
-            at = held[row]
-            begins = [at + other - row for other in range(first, first + count)]
-            tokens = [[text[(begin + place) % len(text)] for place in range(each)] for begin in begins]
-            context.step(first, held[first : first + count], tokens)
-            found += [context.logits((row - first) * each + place) for place in range(each)]
-            held[row] += each
-            for other in (other for other in range(first, first + count) if other != row):
-                held[other] = held[other] if context.cut(other, held[other], held[other] + each) else 0
-        return found[:_COMPARED]
 
-    context.evaluate(0, text[:_SAMPLE], 0, logits=False)
-    held[0], saved = _SAMPLE, context.save(0)
-    alone = decoded(0, rows)
-    context.cut(0, 0, held[0])
-    held[0] = fill()
-    context.evaluate(last, text[:_SAMPLE], 0, logits=False)
-    held[last] = _SAMPLE
-    ways = [decoded(last, rows)]
-    shapes = [] if context.model.forgets_only_all else [count for count in range(1, rows) if rows % count == 0]
-    for count in (rows, *shapes):
-        context.restore(last, saved)
-        held[last] = _SAMPLE
-        ways.append(decoded(last, count))
-    for row in range(rows):
-        context.cut(row, 0, held[row])
-    same = [way == alone for way in ways]
-    is_proven = all(same[:2])
-    drafts = [count for count, equal in zip(shapes, same[2:], strict=True) if equal and is_proven]
-    return Proof(is_proven, tuple(drafts))
+def _other_shapes(context: Context) -> list[tuple[int, int]]:
+    """Calls worth a try: as many tokens as rows, of fewer rows; and less where the number of tokens may not matter."""
+    rows, powers = context.rows, [2**power for power in range(context.rows.bit_length())]
+    found = {(count, rows // count) for count in range(1, rows) if rows % count == 0}
+    if context.model.takes_tokens_singly:
+        found |= {(count, each) for count in range(1, rows) for each in powers if count * each <= rows}
+    return sorted(found)
+
+
+class _Probe:
+    """Decodes tokens in the rows of a context: each row its own, but for the last two, which decode the same."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.rows, self.last = context, context.rows, context.rows - 1
+        self.begins, self.steps = [_SAMPLE] * self.rows, [0] * self.rows
+        """Tokens of each row that were evaluated, and that were decoded since."""
+        self._prompt = [(7919 * place + 1009) % context.model.vocabulary.size for place in range(_SAMPLE)]
+        self._saved: Any = None
+
+    def alone(self) -> list[bytes]:
+        """The logits of what the last row will decode, in the first one, beside rows that hold nothing."""
+        self.context.evaluate(0, self._prompt, 0, logits=False)
+        self._saved, found = self.context.save(0), []
+        for step in range(_COMPARED):
+            words = [self._words(self.last, step, 1), *[[0]] * self.last]
+            self.context.step(0, [_SAMPLE + step, *[0] * self.last], words)
+            found.append(self.context.logits(0))
+            for row in range(1, self.rows):
+                self.context.cut(row, 0, 1)
+        self.context.cut(0, 0, _SAMPLE + _COMPARED)
+        return found
+
+    def among(self, fill: Callable[[], int]) -> tuple[list[list[list[bytes]]], bytes]:
+        """The logits of all rows at each step: one long, one evaluated (the last), the others restored.
+
+        And those of the last row when it is restored and begins again, while the others go on.
+        """
+        self.begins[0] = fill()
+        for row in range(1, self.last):
+            self.context.restore(row, self._saved)
+        self.context.evaluate(self.last, self._prompt, 0, logits=False)
+        found = []
+        for _ in range(_COMPARED):
+            found.append(self._decoded(0, self.rows, 1))
+            self.steps = [step + 1 for step in self.steps]
+        self.context.restore(self.last, self._saved)
+        self.steps[self.last] = 0
+        again = self._decoded(0, self.rows, 1)[self.last][0]
+        self.steps = [step + 1 for step in self.steps]
+        return found, again
+
+    def is_same(self, shape: tuple[int, int], among: Sequence[list[list[bytes]]]) -> bool:
+        """Whether a call of another shape gives the same logits, of the first rows and of the last ones."""
+        count, each = shape
+        for row in range(self.rows):
+            self.context.cut(row, self.begins[row], self.begins[row] + self.steps[row])
+        self.steps, same = [0] * self.rows, True
+        for first in sorted({0, self.rows - count}):
+            for row, logits in enumerate(self._decoded(first, count, each), first):
+                same &= logits[:_COMPARED] == [step[row][0] for step in among[: len(logits)]]
+                self.context.cut(row, self.begins[row], self.begins[row] + each)
+        return same
+
+    def _decoded(self, first: int, count: int, each: int) -> list[list[bytes]]:
+        """The logits of a call, by row."""
+        there = range(first, first + count)
+        tokens: list[list[int | None]] = [[*self._words(row, self.steps[row], each)] for row in there]
+        if 1 < count * each < self.rows:
+            tokens[-1][-1] = None  # a smaller call may hold what nobody asks for
+        self.context.step(first, [self.begins[row] + self.steps[row] for row in there], tokens)
+        places = [(i, j) for i in range(count) for j in range(each) if tokens[i][j] is not None]
+        found = {place: self.context.logits(place[0] * each + place[1]) for place in places}
+        return [[found[place] for place in places if place[0] == i] for i in range(count)]
+
+    def _words(self, row: int, step: int, count: int) -> list[int]:
+        size = self.context.model.vocabulary.size
+        return [(7907 * max(self.last - row, 1) + 31 * (step + place)) % size for place in range(count)]
 
 
 def default_threads() -> int:

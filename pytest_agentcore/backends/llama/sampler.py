@@ -16,38 +16,44 @@ PENALTY_WINDOW = 64
 
 _CANDIDATE = [("id", "i4"), ("logit", "f4"), ("p", "f4")]
 """llama.cpp's `llama_token_data`."""
+_BLOCKS = 512
+_MARGIN = 1e-5
+"""How near to top_p a sum of probabilities is too near: llama.cpp's exponential may round the last bit otherwise."""
 
 
 class Sampler:
     """Draws tokens from a context's last logits. Made for one reply, then closed.
 
-    Penalties, then top_k, top_p and min_p, then temperature, then the draw; temperature 0 takes the likeliest.
-
-    Among several rows sampling must not take longer than decoding. What costs is top_p over a whole vocabulary, which
-    llama.cpp sorts by and by: here only tokens are sorted that can be among those which together have that probability.
+    Penalties, then top_k, top_p and min_p, then temperature, then the draw; temperature 0 takes the likeliest. Tokens
+    are those that llama.cpp's chain draws from the whole vocabulary. Looking at all of that may take as long as
+    decoding, so here the chain is given only tokens that can come through its first filter.
     """
 
     def __init__(self, context: Context, sampling: Sampling, seed: int) -> None:
         import numpy as np  # noqa: PLC0415 - slow to import; llama_cpp has loaded it already
 
         self._numpy, self._size = np, context.model.vocabulary.size
-        self._library, self._context = context.library, context
-        library, links = context.library, []
+        self._library = library = context.library
+        self._context, links = context, []
         penalties = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
-        plain = penalties == (1.0, 0.0, 0.0)
-        is_narrow = plain and sampling.top_k == 0 and 0 < sampling.top_p < 1 and sampling.temperature > 0
-        self._top_p = sampling.top_p if is_narrow and context.rows > 1 else None
+        plain, lifting = penalties == (1.0, 0.0, 0.0), penalties[0] < 1 or min(penalties[1:]) < 0
+        most = 1 if sampling.temperature == 0 else sampling.top_k
+        self._most = most + (0 if plain else PENALTY_WINDOW) if most > 0 and not lifting else 0
+        """So many of the likeliest tokens are enough, penalties or not; 0 where that is not known."""
+        self._top_p, self._nucleus = sampling.top_p, None
         if not plain:
-            size = context.model.vocabulary.size
-            links.append(library.llama_sampler_init_penalties(size, PENALTY_WINDOW, *penalties))
+            links.append(library.llama_sampler_init_penalties(self._size, PENALTY_WINDOW, *penalties))
         if sampling.temperature == 0:
             links.append(library.llama_sampler_init_greedy())
         else:
             # top_k first: the others sort only what it leaves; and a filter that is off would cost time all the same
             links += [library.llama_sampler_init_top_k(sampling.top_k)] if sampling.top_k > 0 else []
-            links += (
-                [library.llama_sampler_init_top_p(sampling.top_p, 1)] if sampling.top_p < 1 and not self._top_p else []
-            )
+            if sampling.top_p < 1:
+                nucleus = library.llama_sampler_init_top_p(sampling.top_p, 1)
+                if plain and not most and sampling.top_p > 0:
+                    self._nucleus = nucleus
+                else:
+                    links.append(nucleus)
             links += [library.llama_sampler_init_min_p(sampling.min_p, 1)] if sampling.min_p > 0 else []
             links += [library.llama_sampler_init_temp(sampling.temperature), library.llama_sampler_init_dist(seed)]
         params = library.llama_sampler_chain_default_params()
@@ -58,9 +64,7 @@ class Sampler:
 
     def draw(self, place: int = -1) -> int | None:
         """The token behind one of the last call's, counted as accepted; None when there is none that may come."""
-        if self._top_p is None:
-            return int(self._library.llama_sampler_sample(self._chain, self._context.pointer, place))
-        token = self._pick(self._logits(place), self._top_p)
+        token = self._pick(self._logits(place))
         self._library.llama_sampler_accept(self._chain, token)
         return token
 
@@ -68,27 +72,56 @@ class Sampler:
         logits = self._library.llama_get_logits_ith(self._context.pointer, place)
         return self._numpy.ctypeslib.as_array(logits, (self._size,))
 
-    def _pick(self, logits: Any, top_p: float) -> int:
-        """The token that the chain selects of the likeliest ones that together have the probability `top_p`."""
+    def _pick(self, logits: Any) -> int:
+        """The token that the chain selects; nothing is accepted yet."""
+        ids = self._few(logits) if self._most else self._likely(logits) if self._nucleus else None
+        kept, array = self._candidates(logits, ids)
+        if self._nucleus and ids is None:
+            self._library.llama_sampler_apply(self._nucleus, ctypes.byref(array))
+        array.sorted = bool(self._nucleus)
+        self._library.llama_sampler_apply(self._chain, ctypes.byref(array))
+        return int(kept["id"][array.selected])
+
+    def _candidates(self, logits: Any, ids: Any = None) -> tuple[Any, Any]:
+        """Tokens (None: all of them) as samplers take them: as an array of numpy and as one of llama.cpp over it."""
+        kept = self._numpy.zeros(self._size if ids is None else len(ids), dtype=_CANDIDATE)
+        kept["id"] = self._numpy.arange(self._size) if ids is None else ids
+        kept["logit"] = logits if ids is None else logits[ids]
+        data = ctypes.cast(kept.ctypes.data, self._library.llama_token_data_p)
+        return kept, self._library.llama_token_data_array(data=data, size=len(kept), selected=-1, sorted=False)
+
+    def _few(self, logits: Any) -> Any:
+        """The likeliest tokens, as many as can come through top_k and some more; None: all may.
+
+        How llama.cpp sorts equals depends on all that it sorts.
+        """
+        np, width = self._numpy, self._size // _BLOCKS
+        if self._most > _BLOCKS or not width:
+            return None
+        # so many blocks have a token that is no less than this, so no token below it is among so many
+        largest = logits[: _BLOCKS * width].reshape(_BLOCKS, width).max(axis=1)
+        ids = np.flatnonzero(logits >= np.partition(largest, -self._most)[-self._most])
+        return ids if self._most == 1 or len(np.unique(logits[ids])) == len(ids) else None
+
+    def _likely(self, logits: Any) -> Any:
+        """The fewest likeliest tokens that together have the probability top_p, in order; None: it cannot be told."""
         np = self._numpy
         weights = np.exp(logits - logits.max())
-        total = weights.sum(dtype=np.float64)
+        total = np.add.accumulate(weights)[-1]  # one after the other, as llama.cpp rounds
         # tokens below this weight have less than 1 - top_p together, so none of them is needed
-        likely = np.flatnonzero(weights >= (1 - top_p) * total / self._size)
-        likely = likely[np.argsort(-weights[likely], kind="stable")]
-        needed = np.searchsorted(np.cumsum(weights[likely], dtype=np.float64), top_p * total) + 1
-        candidates = np.zeros(min(needed, len(likely)), dtype=_CANDIDATE)
-        candidates["id"] = likely[:needed]
-        candidates["logit"] = logits[candidates["id"]]
-        size = len(candidates)
-        data = (self._library.llama_token_data * size).from_buffer(candidates)
-        array = self._library.llama_token_data_array(data=data, size=size, selected=-1, sorted=True)
-        self._library.llama_sampler_apply(self._chain, ctypes.byref(array))
-        return int(array.data[array.selected].id)
+        ids = np.flatnonzero(weights >= (1 - self._top_p) * total / self._size)
+        ids = ids[np.argsort(-logits[ids], kind="stable")]
+        sums = np.add.accumulate(weights[ids] / total)
+        needed = int(np.searchsorted(sums, np.float32(self._top_p))) + 1
+        around = np.abs(sums[max(needed - 2, 0) : needed] - self._top_p)
+        equals = not np.diff(logits[ids[: needed + 1]]).all()
+        return None if needed > len(ids) or around.min() < _MARGIN or equals else ids[:needed]
 
     def close(self) -> None:
         """Free it."""
         self._library.llama_sampler_free(self._chain)
+        if self._nucleus:
+            self._library.llama_sampler_free(self._nucleus)
 
 
 def parse_grammar(context: Context, gbnf: str) -> Any:
@@ -113,48 +146,26 @@ class GrammarSampler(Sampler):
 
     def __init__(self, context: Context, sampling: Sampling, seed: int, grammar: Any) -> None:
         super().__init__(context, sampling, seed)
-        np = self._numpy
         self._grammar = self._library.llama_sampler_clone(grammar)
-        # the whole vocabulary with its logits, in the layout that samplers work on
-        self._data = (self._library.llama_token_data * self._size)()
-        self._view = np.frombuffer(self._data, dtype=_CANDIDATE)
-        self._ids = np.arange(self._size, dtype=np.int32)
-        self._all = self._library.llama_token_data_array()
-        self._one = (self._library.llama_token_data * 1)()
 
     def draw(self, place: int = -1) -> int | None:
         """See `Sampler.draw`."""
-        apply = self._library.llama_sampler_apply
-        if self._top_p is None:
-            self._fill(place)
-            token = self._choose()
-        else:
-            token = self._pick(self._logits(place), self._top_p)
-        self._one[0].id, self._one[0].logit, self._one[0].p = token, 0.0, 0.0
-        one = self._library.llama_token_data_array(data=self._one, size=1, selected=-1, sorted=False)
-        apply(self._grammar, ctypes.byref(one))
-        if self._one[0].logit == -math.inf:  # the grammar refuses it
-            self._fill(place)
-            apply(self._grammar, ctypes.byref(self._all))
-            if self._view["logit"].max() == -math.inf:
+        logits = self._logits(place)
+        token = self._pick(logits)
+        if self._allowed(logits, [token])[0] == -math.inf:
+            allowed = self._allowed(logits)
+            if allowed.max() == -math.inf:
                 return None
-            token = self._choose()
+            token = self._pick(allowed)
         self._library.llama_sampler_accept(self._grammar, token)
         self._library.llama_sampler_accept(self._chain, token)
         return token
 
-    def _fill(self, place: int) -> None:
-        """Make every token a candidate again, by the logits behind a token of the last call."""
-        self._view["logit"] = self._logits(place)
-        self._view["id"], self._view["p"] = self._ids, 0.0
-        self._all.data, self._all.size, self._all.selected, self._all.sorted = self._data, self._size, -1, False
-
-    def _choose(self) -> int:
-        """The token that the chain selects of the candidates; nothing is accepted yet."""
-        if self._top_p is not None:
-            return self._pick(self._view["logit"], self._top_p)
-        self._library.llama_sampler_apply(self._chain, ctypes.byref(self._all))
-        return int(self._all.data[self._all.selected].id)
+    def _allowed(self, logits: Any, ids: Any = None) -> Any:
+        """The logits of tokens, minus infinity where the grammar refuses one."""
+        kept, array = self._candidates(logits, ids)
+        self._library.llama_sampler_apply(self._grammar, ctypes.byref(array))
+        return kept["logit"].copy()
 
     def close(self) -> None:
         """Free it."""

@@ -19,6 +19,8 @@ from pytest_agentcore.trial.result import TrialKey
 
 LONG, LEAST = 272, 32
 """Tokens of a row that is proved with: llama.cpp looks at cells by 256; and those that are left of its context."""
+CALL = 1.5
+"""What a call costs besides its tokens, in tokens: the weights are read once for all (benchmarks/batching.py)."""
 
 
 class Draws(Protocol):
@@ -51,6 +53,8 @@ class Generation:
     """Of the first one's logits in the last call."""
     decoded: int = 0
     """Tokens that the last call decoded of its row."""
+    trust: int = 1
+    """How many drafts are worth a larger call: few where the last ones were wrong."""
     text: Lookup = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,7 +93,7 @@ class Scheduler:
     def __init__(self, context: Context, *, prefix_bytes: int) -> None:
         """Take over a context with one row for each conversation, and keep so much of prompts' beginnings at most."""
         self._context = context
-        self.proof = Proof(rows=True, drafts=()) if context.rows == 1 else None
+        self.proof = Proof(((1, 1),)) if context.rows == 1 else None
         """What is known of the rows; None before the first request, where nobody asked."""
         self.prefixes = Prefixes(prefix_bytes)
         self.rows = [Row(context, self.prefixes, index) for index in range(context.rows)]
@@ -294,21 +298,21 @@ class Scheduler:
     def _decode(self, ready: Sequence[Generation]) -> bool:
         """Decode the drawn tokens; False when the engine failed, and all of these replies with it."""
         busy = {generation.row: generation for generation in ready if generation.row}
-        first, count = self._neighbours([row.index for row in busy])
-        each = self._context.rows // count
+        drafts = {generation: generation.text.draft(self._context.rows - 1) for generation in ready}
+        trusted = [min(len(drafted), generation.trust) for generation, drafted in drafts.items()]
+        first, count, each = self._shape([row.index for row in busy], trusted)
         rows, tokens = self.rows[first : first + count], []
         for place, row in enumerate(rows):
-            generation = busy.get(row)
-            if generation:
-                drafts = generation.text.draft(each - 1) if each > 1 else []
-                self.drafted += len(drafts)
-                generation.tokens += drafts
+            own: list[int | None] = []
+            if generation := busy.get(row):
+                drafted = drafts[generation][: each - 1]
+                self.drafted += len(drafted)
+                generation.tokens += drafted
                 generation.place, generation.decoded = place * each, each
-            own = generation.tokens if generation else []
-            tokens.append(own + [0] * (each - len(own)))  # a row that is free, or knows no draft, decodes anything
-        held = [len(row.held) for row in rows]
+                own += generation.tokens
+            tokens.append(own + [None] * (each - len(own)))  # a row that is free, or knows no draft, decodes anything
         try:
-            self._context.step(first, held, tokens)
+            self._context.step(first, [len(row.held) for row in rows], tokens)
         except BackendError as error:
             for generation in ready:
                 self._fail(generation, error)
@@ -319,12 +323,20 @@ class Scheduler:
                     row.cut(len(row.held), len(row.held) + each)
         return True
 
-    def _neighbours(self, live: Sequence[int]) -> tuple[int, int]:
-        """First and count of the rows to decode: the fewest neighbours that hold all live ones and divide all rows."""
+    def _shape(self, live: Sequence[int], drafts: Sequence[int]) -> tuple[int, int, int]:
+        """The first row, the number of rows and the tokens of each, for a call that is proven and holds all live ones.
+
+        The one that may give most tokens for what it costs; of those that cost the same the one with the fewest rows.
+        """
         most, low, high = self._context.rows, min(live), max(live)
-        proven = (*self.proof.drafts, most) if self.proof else (most,)
-        count = next(count for count in proven if count > high - low)
-        return min(low, most - count), count
+        proven = (self.proof and self.proof.shapes) or ((most, 1),)
+
+        def worth(shape: tuple[int, int]) -> float:
+            count, each = shape
+            return sum(1 + min(each - 1, trusted) for trusted in drafts) / (CALL + count * each)
+
+        count, each = max(sorted(shape for shape in proven if shape[0] > high - low), key=worth)
+        return min(low, most - count), count, each
 
     def _draw(self, generation: Generation) -> list[int | None]:
         """The next token, and those behind drafts for as long as these are what is drawn."""
@@ -343,6 +355,8 @@ class Scheduler:
             reason = generation.take(drawn[taken])
             taken += 1
         self.accepted += taken - 1
+        if len(generation.tokens) > 1:
+            generation.trust = 2 * taken - 1
         # what was decoded stays up to the token before the last one taken: so much a row without drafts would hold
         before = len(row.held)
         row.held += generation.tokens[:taken]

@@ -172,9 +172,9 @@ class Stub:
 
     n_ctx = 1024
 
-    def __init__(self, rows: int, depends_on: str = "") -> None:
-        self.rows, self._depends_on = rows, depends_on
-        self.model = SimpleNamespace(vocabulary=SimpleNamespace(size=1000), forgets_only_all=False)
+    def __init__(self, rows: int, depends_on: str = "", *, singly: bool = False) -> None:
+        self.rows, self._depends_on, vocabulary = rows, depends_on, SimpleNamespace(size=1000)
+        self.model = SimpleNamespace(vocabulary=vocabulary, forgets_only_all=False, takes_tokens_singly=singly)
         self.cells: list[list[int]] = [[] for _ in range(rows)]
         self._logits: list[bytes] = []
 
@@ -182,14 +182,20 @@ class Stub:
         assert (at, logits) == (len(self.cells[row]), False)
         self.cells[row] += tokens
 
-    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
-        assert sum(map(len, tokens)) == self.rows
+    def step(self, first: int, held: Sequence[int], tokens: Sequence[Sequence[int | None]]) -> None:
+        number = sum(map(len, tokens))
+        assert number <= self.rows if self.model.takes_tokens_singly else number == self.rows
         assert [len(row) for row in self.cells[first : first + len(tokens)]] == list(held)
-        besides = {"others": tokens, "the longest row": max(held) // 256, "the shape": len(tokens)}
+        besides = {
+            "others": tokens,
+            "the longest row": max(held) // 256,
+            "the shape": len(tokens),
+            "the number": number,
+        }
         self._logits = []
         for row, own in enumerate(tokens, first):
             for token in own:
-                self.cells[row].append(token)
+                self.cells[row].append(token or 0)
                 seen = row if self._depends_on == "row" else besides.get(self._depends_on)
                 self._logits.append(repr((self.cells[row], seen)).encode())
 
@@ -208,6 +214,16 @@ class Stub:
         self.cells[row] = [1, *saved[1:]] if self._depends_on == "restoring" else list(saved)
 
 
+def proof_of(context: Stub) -> Proof:
+    def fill() -> int:
+        context.cells[0] = [5] * 272
+        return 272
+
+    found = prove(context, fill)  # type: ignore[arg-type]
+    assert context.cells == [[] for _ in range(context.rows)]
+    return found
+
+
 @pytest.mark.parametrize("rows", [2, 4, 6, 8, 32])
 @pytest.mark.parametrize(
     ("depends_on", "proven", "drafts"),
@@ -217,19 +233,34 @@ class Stub:
         ("row", False, False),
         ("the longest row", False, False),
         ("the shape", True, False),
+        ("the number", True, True),
         ("restoring", False, False),
     ],
 )
 def test_an_engine_whose_logits_depend_on_the_batch_is_found_out(
     rows: int, depends_on: str, proven: bool, drafts: bool
 ) -> None:
-    context = Stub(rows, depends_on)
+    shapes = [(rows, 1)] if proven else []
+    shapes += [(count, rows // count) for count in range(1, rows) if rows % count == 0] if drafts else []
+    assert proof_of(Stub(rows, depends_on)).shapes == tuple(shapes)
+    if depends_on:
+        of_any_size = proof_of(Stub(rows, depends_on, singly=True)).shapes
+        assert set(of_any_size) <= {(rows, 1), *((count, each) for count, each in shapes if count * each == rows)}
 
-    def fill() -> int:
-        context.cells[0] = [5] * 272
-        return 272
 
-    proof = prove(context, fill)  # type: ignore[arg-type]
-    shapes = tuple(count for count in range(1, rows) if rows % count == 0)
-    assert proof == Proof(rows=proven, drafts=shapes if drafts else ())
-    assert context.cells == [[] for _ in range(rows)]
+def test_calls_may_be_small_where_their_size_does_not_matter() -> None:
+    small = [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (3, 1)]
+    assert proof_of(Stub(4, singly=True)) == Proof(((4, 1), *small))
+    assert proof_of(Stub(4, "the number", singly=True)) == Proof(((4, 1), (1, 4), (2, 2)))
+    assert not Proof(((4, 1), (3, 1))).drafts
+
+
+@pytest.mark.model
+def test_weights_that_are_multiplied_in_groups_are_known(smollm2: Path) -> None:
+    model = LoadedModel(smollm2, EngineSettings(n_gpu_layers=0))
+    assert model.log.weights() == {"f32", "q4_1", "q8_0", "CPU_Mapped"}
+    assert model.takes_tokens_singly
+    model.log.lines.append((2, "llama_model_loader: - type q4_K:  140 tensors"))
+    model.log.lines.append((2, "load_tensors:   CPU_REPACK model buffer size =    12.66 MiB"))
+    assert model.log.weights() == {"f32", "q4_1", "q8_0", "q4_K", "CPU_Mapped", "CPU_REPACK"}
+    model.close()
