@@ -9,7 +9,7 @@ from pytest_agentcore.backends.base import Message, Reply, Request
 from pytest_agentcore.backends.llama.messages import Turn
 from pytest_agentcore.backends.llama.template import ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
-from pytest_agentcore.tools.base import ToolSpec
+from pytest_agentcore.tools.base import ToolSpec, object_schema
 from pytest_agentcore.trial.result import TrialKey
 
 
@@ -20,9 +20,10 @@ class Prompt:
     text: str
     """As the template wrote it."""
     tokens: list[int]
-    fork: int | None
-    """At the beginning of a trial: how many first tokens do not depend on the task's own prompt. They hold the system
-    message, the tools and, under a context load, the earlier conversation."""
+    forks: tuple[int, ...] | None
+    """At the beginning of a trial: how many first tokens other trials may have too. All but the last are where tasks
+    with other tools may part; the last holds what does not depend on the task's own prompt: system message, tools and,
+    under a context load, the earlier conversation."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Conversation:
     """Each with whether its own words may stand for it."""
 
 
+_NOBODYS = ToolSpec(name="0", description="", parameters=object_schema(()))
 REMEMBERED = 64
 """Trials whose last prompts and replies are kept; nobody runs as many at a time in one process."""
 
@@ -78,10 +80,10 @@ class Prompter:
                     left -= marked[at] != cut
                     at += 1
                 rest = self._encoder.encode(marked[at:], cut, begins=False)
-                return Prompt(text=text, tokens=said.tokens + rest, fork=None)
+                return Prompt(text=text, tokens=said.tokens + rest, forks=None)
         # the template has rewritten history (Gemma 4 and Qwen3 drop old reasoning): it wins, and what it changed is
         # evaluated again
-        return Prompt(text=text, tokens=self._encoder.encode(marked, cut, begins=True), fork=None)
+        return Prompt(text=text, tokens=self._encoder.encode(marked, cut, begins=True), forks=None)
 
     def first(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> Prompt:
         """The prompt that a trial begins with; nothing is remembered."""
@@ -93,9 +95,13 @@ class Prompter:
             self.tokens([replace(m, content=task) if index == last else m for index, m in enumerate(messages)], specs)
             for task in ("0", "1")
         )
-        return Prompt(
-            text=marked.replace(cut, ""), tokens=tokens, fork=min(common_prefix(one, other), common_prefix(one, tokens))
-        )
+        fork = min(common_prefix(one, other), common_prefix(one, tokens))
+        # the same with other tools behind the first ones: with none, and with one that nobody has
+        brief = [message for message in messages if message.role == "system"] + [Message(role="user", content="0")]
+        ways = [[*specs[:count], *more] for count in range(len(specs) + 1) for more in ([], [_NOBODYS])]
+        parts = {common_prefix(tokens, self.tokens(brief, way)) for way in ways if way != [*specs]}
+        forks = (*sorted(length for length in parts if 0 < length < fork), fork)
+        return Prompt(text=marked.replace(cut, ""), tokens=tokens, forks=forks)
 
     def tokens(self, messages: Sequence[Message], specs: Sequence[ToolSpec]) -> list[int]:
         """Tokens of the prompt that a trial with these messages begins with; nothing is remembered."""

@@ -2,7 +2,7 @@
 
 What a call holds decides the last bits of its numbers, so the way in which a prompt is cut into calls must not depend
 on what ran before. A trial therefore begins from nothing, and its first prompt is cut where others may have the same:
-behind its *fork* (system message and tools, the same for all tasks) and, among several rows, before its last token.
+at its *forks* (behind the system message, the tools and each of them) and, among several rows, before its last token.
 Within a trial only the trial's own history counts.
 """
 
@@ -24,25 +24,38 @@ class Prefixes:
     def __init__(self, room: int) -> None:
         """Keep at most so many bytes."""
         self._room = room
-        self._saved: dict[tuple[int, ...], Any] = {}
+        self._saved: dict[tuple[int, ...], tuple[Any, Sequence[int]]] = {}
         self._firsts: set[tuple[int, ...]] = set()
         self.evaluated = 0
         """Prompt tokens that were evaluated."""
         self.distinct = 0
         """Prompt tokens that had to be: a beginning that several prompts share counts once."""
 
-    def find(self, tokens: Sequence[int]) -> Any:
-        """Give what was saved of exactly these tokens; None when there is nothing."""
-        key = tuple(tokens)
-        found = self._saved.pop(key, None)
-        if found is not None:
-            self._saved[key] = found  # last in the order of use
-        return found
+    def find(self, tokens: Sequence[int], cuts: Sequence[int], *, whole: bool) -> tuple[int, Any, list[int]]:
+        """The longest beginning of a prompt that was evaluated in the same calls as it would be itself.
 
-    def keep(self, tokens: Sequence[int], saved: Any) -> None:
-        """Save a beginning, in place of those that were not asked for the longest."""
-        self._saved[tuple(tokens)] = saved
-        while self._saved and sum(map(len, self._saved.values())) > self._room:
+        Args:
+            tokens: the prompt's.
+            cuts: where it is cut.
+            whole: whether what is saved can only be taken as it is, and not be cut back.
+
+        Returns its length, what was saved, and the tokens of that; 0, None and none where there is nothing.
+        """
+        best: tuple[int, tuple[int, ...]] = (0, ())
+        for held, (_, calls) in self._saved.items():
+            same = common_prefix(calls, cuts)
+            shared = common_prefix(held, tokens) if same and calls[same - 1] > best[0] else 0
+            lengths = [cut for cut in calls[:same] if cut <= shared and (cut == len(held) or not whole)]
+            best = max(best, (max(lengths, default=0), held))
+        if not best[0]:
+            return 0, None, []
+        saved = self._saved[best[1]] = self._saved.pop(best[1])  # last in the order of use
+        return best[0], saved[0], [*best[1]]
+
+    def keep(self, tokens: Sequence[int], cuts: Sequence[int], saved: Any) -> None:
+        """Save a beginning that was cut so, in place of those that were not asked for the longest."""
+        self._saved[tuple(tokens)] = saved, [cut for cut in cuts if cut <= len(tokens)]
+        while self._saved and sum(len(state) for state, _ in self._saved.values()) > self._room:
             del self._saved[next(iter(self._saved))]
 
     def count(self, prompt: Prompt, known: int) -> None:
@@ -52,7 +65,7 @@ class Prefixes:
         """
         tokens = tuple(prompt.tokens)
         known = known or len(tokens)
-        if prompt.fork is not None:
+        if prompt.forks is not None:
             known = max((common_prefix(tokens, other) for other in self._firsts), default=0)
             self._firsts.add(tokens)
         self.distinct += len(tokens) - known
@@ -84,7 +97,7 @@ class Row:
             self.context.restore(self.index, saved)
             self.held, self._parked = held, None
         # the last token is always evaluated again: the logits behind it are what is sampled from
-        own = 0 if prompt.fork is not None else common_prefix(self.held, prompt.tokens[:-1])
+        own = 0 if prompt.forks is not None else common_prefix(self.held, prompt.tokens[:-1])
         self.prefixes.count(prompt, own)
         self.cut(own, len(self.held))
 
@@ -94,11 +107,12 @@ class Row:
         Raises:
             BackendError: it cannot be restored.
         """
-        found = {length: self.prefixes.find(prompt.tokens[:length]) for length in self._shared(prompt)}
-        length = max((length for length, saved in found.items() if saved is not None), default=0)
+        unable = self.context.model.forgets_only_all
+        length, saved, held = self.prefixes.find(prompt.tokens, self._cuts(prompt), whole=unable)
         if length > len(self.held):
-            self.context.restore(self.index, found[length])
-            self.held = prompt.tokens[:length]
+            self.context.restore(self.index, saved)
+            self.held = held
+            self.cut(length, len(held))
 
     def is_ready(self, prompt: Prompt) -> bool:
         """Whether the prompt is evaluated, but for the last token where that is decoded among the other rows."""
@@ -110,8 +124,8 @@ class Row:
         Raises:
             BackendError: the engine failed; nothing is held any more.
         """
-        start, shared = len(self.held), self._shared(prompt)
-        stop = next(end for end in (*shared, self._end(prompt)) if end > start)
+        start, cuts = len(self.held), self._cuts(prompt)
+        stop = next(end for end in (*cuts, self._end(prompt)) if end > start)
         tokens = prompt.tokens[start : min(start + self.context.n_batch, stop)]
         try:
             self.context.evaluate(self.index, tokens, start, logits=start + len(tokens) == len(prompt.tokens))
@@ -120,8 +134,8 @@ class Row:
             raise
         self.held += tokens
         self.prefixes.evaluated += len(tokens)
-        if len(self.held) in shared:
-            self.prefixes.keep(self.held, self.context.save(self.index))
+        if prompt.forks is not None and len(self.held) in {prompt.forks[-1], *cuts[-1:]}:
+            self.prefixes.keep(self.held, cuts, self.context.save(self.index))
 
     def cut(self, length: int, evaluated: int) -> None:
         """Keep the first `length` tokens of as many as were evaluated, or none where that is all the model can."""
@@ -153,9 +167,9 @@ class Row:
     def _end(self, prompt: Prompt) -> int:
         return len(prompt.tokens) - (self.context.rows > 1)
 
-    def _shared(self, prompt: Prompt) -> list[int]:
-        """How long the beginnings of the prompt are that others may have too, the shorter one first."""
-        if prompt.fork is None:
+    def _cuts(self, prompt: Prompt) -> list[int]:
+        """How long the beginnings of the prompt are that others may have too, in order."""
+        if prompt.forks is None:
             return []
         whole = [len(prompt.tokens) - 1] if self.context.rows > 1 else []
-        return sorted({length for length in (min(prompt.fork, len(prompt.tokens) - 1), *whole) if length > 0})
+        return sorted({length for fork in (*prompt.forks, *whole) if (length := min(fork, len(prompt.tokens) - 1)) > 0})

@@ -195,9 +195,9 @@ class Scheduler:
 
         def fill() -> int:
             """Evaluate what the first trial needs anyway, and as much more as makes it long."""
-            if prompt and prompt.fork:
+            if prompt and prompt.forks:
                 row.begin(prompt)
-                while len(row.held) < prompt.fork:
+                while len(row.held) < prompt.forks[-1]:
                     row.evaluate(prompt)
             missing = min(LONG, self._context.n_ctx - LEAST) - len(row.held)
             if missing > 0:

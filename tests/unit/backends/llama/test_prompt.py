@@ -19,6 +19,7 @@ from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.tools.base import ToolSpec
 
 HERMES = """\
 {%- if tools %}<|im_start|>system
@@ -36,6 +37,7 @@ HERMES = """\
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
 ODD = '<tool_call>\n{"name":"fs_read","arguments":{"path":"a.txt"}}\n</tool_call>'
 CALL = ToolCall(id="call_1_1", name="fs_read", arguments={"path": "a.txt"})
+WRITE = replace(READ, name="fs_write")
 RESULT = Message(role="tool", content="text", tool_call_id="call_1_1", name="fs_read")
 
 
@@ -107,15 +109,26 @@ def test_another_trial_starts_afresh(vocabulary: Vocabulary) -> None:
     second_turn(asking, reply)
     again = asking.prompt(request("Read it."), (READ,))
     assert again == prompter(vocabulary, CHATML).prompt(request("Read it."), (READ,))
-    assert again.fork is not None
+    assert again.forks is not None
 
 
-def test_the_fork_is_what_all_tasks_share(vocabulary: Vocabulary) -> None:
+def test_the_last_fork_is_what_all_tasks_share(vocabulary: Vocabulary) -> None:
     one, other = (prompter(vocabulary, CHATML).first(request(q).messages, (READ,)) for q in ("Read it.", "Sum up."))
-    assert one.fork == other.fork
-    assert one.fork is not None
-    assert one.tokens[: one.fork] == other.tokens[: one.fork]
-    assert vocabulary.text(one.tokens[: one.fork]).rstrip().endswith("<|im_start|>user")
+    assert one.forks == other.forks
+    assert one.forks
+    assert one.tokens[: one.forks[-1]] == other.tokens[: one.forks[-1]]
+    assert vocabulary.text(one.tokens[: one.forks[-1]]).rstrip().endswith("<|im_start|>user")
+
+
+@pytest.mark.parametrize("fewer", [(READ,), (WRITE,), (WRITE, READ)])
+def test_tasks_with_other_tools_part_at_forks_of_both(fewer: tuple[ToolSpec, ...], vocabulary: Vocabulary) -> None:
+    one, other = (prompter(vocabulary, HERMES).first(request("Read it.").messages, s) for s in ((READ, WRITE), fewer))
+    shared = common_prefix(one.tokens, other.tokens)
+    assert one.forks
+    assert other.forks
+    common = [fork for fork in one.forks if fork <= shared]
+    assert common == [fork for fork in other.forks if fork <= shared]
+    assert max(common) >= shared - 4  # both names may begin with `fs_`
 
 
 def test_earlier_conversation_belongs_to_the_fork_and_keeps_replies_as_sampled(vocabulary: Vocabulary) -> None:
@@ -129,12 +142,11 @@ def test_earlier_conversation_belongs_to_the_fork_and_keeps_replies_as_sampled(v
     one, other = (request(question) for question in ("Read it.", "Sum up."))
     asked, others = (replace(r, messages=(r.messages[0], *earlier, *r.messages[1:])) for r in (one, other))
     first = asking.prompt(asked, (READ,))
-    assert first.fork is not None
-    shared = vocabulary.text(first.tokens[: first.fork])
+    assert first.forks
+    fork = first.forks[-1]
+    shared = vocabulary.text(first.tokens[:fork])
     assert "It rained." in shared
-    assert (
-        first.tokens[: first.fork] == prompter(vocabulary, CHATML).first(others.messages, (READ,)).tokens[: first.fork]
-    )
+    assert first.tokens[:fork] == prompter(vocabulary, CHATML).first(others.messages, (READ,)).tokens[:fork]
     asking.remember(asked, first, reply, whole=True)
     second = asking.prompt(following(asked, reply, RESULT), (READ,))
     assert second.tokens[: len(first.tokens) + len(reply.token_ids)] == [*first.tokens, *reply.token_ids]

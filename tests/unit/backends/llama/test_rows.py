@@ -58,8 +58,8 @@ def read(row: Row, prompt: Prompt) -> None:
         row.evaluate(prompt)
 
 
-def first(*tokens: int, fork: int = 2) -> Prompt:
-    return Prompt(text="", tokens=list(tokens), fork=fork)
+def first(*tokens: int, forks: tuple[int, ...] = (2,)) -> Prompt:
+    return Prompt(text="", tokens=list(tokens), forks=forks)
 
 
 def test_a_prompt_is_cut_by_itself_alone() -> None:
@@ -88,24 +88,49 @@ def test_what_tasks_and_runs_share_is_evaluated_once() -> None:
     assert (one.prefixes.evaluated, one.prefixes.distinct) == (4, 6)  # last tokens are counted when they are decoded
 
 
+def test_tasks_with_fewer_tools_share_what_is_before_them() -> None:
+    context = Cells(3)
+    one, two, three = rows(context)
+    read(one, first(1, 2, 3, 4, 5, forks=(1, 2, 3)))
+    read(two, first(1, 2, 8, 9, forks=(1, 2, 3)))
+    # what was not evaluated in the calls that this one is evaluated in is not taken over
+    read(three, first(1, 2, 8, 7, forks=(2, 3)))
+    assert context.calls == [[1], [2], [3], [4], [8], [1, 2], [8]]
+    assert context.cells == [[1, 2, 3, 4], [1, 2, 8], [1, 2, 8]]
+
+
+def test_a_state_that_cannot_be_cut_is_shared_as_it_is() -> None:
+    context = Cells(2, forgets_only_all=True)
+    one, two = rows(context)
+    read(one, first(1, 2, 3, 4, forks=(1, 2)))
+    read(two, first(1, 9, 9, forks=(1, 2)))
+    assert context.calls == [[1], [2], [3], [1], [9]]
+    read(two, first(1, 2, 5, 5, forks=(1, 2)))
+    assert context.calls[5:] == [[5]]
+
+
 def test_prefixes_that_were_not_asked_for_make_room() -> None:
     prefixes = Prefixes(room=5)
-    prefixes.keep([1, 2], b"12")
-    prefixes.keep([3, 4], b"34")
-    assert prefixes.find([1, 2]) == b"12"
-    prefixes.keep([5, 6], b"56")
-    assert prefixes.find([3, 4]) is None
-    assert prefixes.find([1, 2]) == b"12"
-    prefixes.keep([7], b"more than there is room for")
-    assert prefixes.find([7]) is None
+
+    def found(*tokens: int) -> object:
+        return prefixes.find(tokens, [len(tokens)], whole=False)[1]
+
+    prefixes.keep([1, 2], [2], b"12")
+    prefixes.keep([3, 4], [2], b"34")
+    assert found(1, 2) == b"12"
+    prefixes.keep([5, 6], [2], b"56")
+    assert found(3, 4) is None
+    assert found(1, 2) == b"12"
+    prefixes.keep([7], [1], b"more than there is room for")
+    assert found(7) is None
 
 
 def test_a_trial_goes_on_from_its_own_history() -> None:
     context = Cells()
     (row,) = rows(context)
     read(row, first(1, 2, 3))
-    read(row, Prompt(text="", tokens=[1, 2, 3, 4, 5], fork=None))
-    read(row, Prompt(text="", tokens=[1, 2, 3, 9], fork=None))
+    read(row, Prompt(text="", tokens=[1, 2, 3, 4, 5], forks=None))
+    read(row, Prompt(text="", tokens=[1, 2, 3, 9], forks=None))
     assert context.calls == [[1, 2], [3], [4, 5], [9]]
 
 
@@ -113,7 +138,7 @@ def test_nothing_is_reused_after_a_failure_of_the_engine() -> None:
     context = Cells(fails_at=1)
     (row,) = rows(context)
     with pytest.raises(BackendError):
-        read(row, Prompt(text="", tokens=[1, 2, 3, 4, 5, 6], fork=0))
+        read(row, Prompt(text="", tokens=[1, 2, 3, 4, 5, 6], forks=(0,)))
     assert row.held == context.cells[0] == []
 
 
@@ -126,6 +151,6 @@ def test_a_state_that_cannot_be_cut_is_put_aside_between_replies() -> None:
     assert context.cells[0] == []
     row.move_to(other)
     assert [each.trial for each in (row, other)] == [None, TrialKey("m", "t", 1)]
-    read(other, Prompt(text="", tokens=[1, 2, 3, 4], fork=None))
+    read(other, Prompt(text="", tokens=[1, 2, 3, 4], forks=None))
     assert context.cells[1] == [1, 2, 3]
     assert context.calls == [[1, 2], [3]]
