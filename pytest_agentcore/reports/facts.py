@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from math import inf
 from typing import Any
 
 from pytest_agentcore.analysis.compare import DIGEST_SHOWN
 from pytest_agentcore.analysis.rank import AGENTS
-from pytest_agentcore.format import count, duration, joined, percent, score, thousands
+from pytest_agentcore.format import count, duration, fraction, joined, percent, score, thousands
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.trial.result import TrialResult
 
 MANIFEST = "manifest.json"
 TRIALS = "verification/trials.csv"
+LISTED = 10
+"""Trials that are named in a sentence, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,19 @@ def counts(manifest: Manifest) -> Iterator[Statement]:
         yield _stated("drafts", f"{score(counted['accepted'], drafted)} tokens taken as drafted", "backend")
 
 
+def overlapping(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """The trials during which another one may have run, as far as whole seconds tell, in the order of their begin."""
+    begun = sorted(results, key=lambda result: result.started)
+    begins = [datetime.fromisoformat(result.started).timestamp() for result in begun]
+    found, latest = [], 0.0  # when the last of those before was over
+    for begin, after, result in zip(begins, [*begins[1:], inf], begun, strict=True):
+        end = begin + 1 + result.seconds
+        if begin < latest or after < end:
+            found.append(result)
+        latest = max(latest, end)
+    return found
+
+
 def _stated(label: str, text: str, key: str) -> Statement:
     return Statement(label=label, text=text, file=f"{MANIFEST}#{key}")
 
@@ -155,8 +173,13 @@ def warnings(campaign: Campaign) -> Iterator[Statement]:
     if manifest.parallel > 1:
         text = f"up to {manifest.parallel} trials ran at the same time: seconds tell of the load too"
         yield _stated("CAUTION", text, "parallel")
-    if manifest.parallel > 1 and "not on this build" in str(manifest.backend.get("batching")):
-        text = "on this build a row's logits depend on the others: trials that overlapped cannot be repeated bit by bit"
+    is_unproven = manifest.parallel > 1 and "not on this build" in str(manifest.backend.get("batching"))
+    if met := overlapping(campaign.results) if is_unproven else []:
+        those = ", ".join(f"{result.task}:{result.run}" for result in met[:LISTED]) + ", …" * (len(met) > LISTED)
+        text = (
+            f"on this build a row's logits depend on the others: {fraction(len(met), len(campaign.results))} trials "
+            f"overlapped and cannot be repeated bit by bit: {those}"
+        )
         yield _stated("CAUTION", text, "backend")
     yield from cautions(campaign)
     scored, distinct = overall.rates.scored, overall.distinct.n

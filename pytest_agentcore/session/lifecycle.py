@@ -39,7 +39,7 @@ from pytest_agentcore.session.items import arrange, check_declared, key_of, para
 from pytest_agentcore.session.parallel import Executor
 from pytest_agentcore.session.recording import PlanLine, Recording
 from pytest_agentcore.session.terminal import Screen, outcome_word, shown
-from pytest_agentcore.session.trials import FINISHED, Models, Trials
+from pytest_agentcore.session.trials import COUNTED, FINISHED, Models, Trials
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import (
     RECORDED,
@@ -473,6 +473,8 @@ class CampaignSession:
         self._session = session
         yield
         self._models.close()
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[COUNTED] = {label: dict(each) for label, each in self._models.counted.items()}
         if self.controller:
             self._count_broken(session)
             self.controller.recording.close(int(session.exitstatus), self._models.counted)

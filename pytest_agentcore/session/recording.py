@@ -330,7 +330,8 @@ class Recording:
             record = self.records.get(label)
             if record and label not in self._described:
                 self._described.add(label)
-                backend = dict(facts)
+                earlier = record.manifest.backend.get("counts")
+                backend = {**facts, **({"counts": earlier} if earlier else {})}
                 made = backend.pop(PREFLIGHT, None)
                 caution = "" if made is None or made["passed"] else f"the preflight {made['verdict']}"
                 said = [*record.manifest.warnings, *filter(None, [facts.get("warning"), caution])]
@@ -384,7 +385,9 @@ class Recording:
         for label, record in self.records.items():
             try:
                 if label in counted:
-                    record.revise(backend={**record.manifest.backend, "counts": dict(counted[label])})
+                    counts: Counter[str] = Counter(record.manifest.backend.get("counts"))  # of earlier sessions
+                    counts.update(counted[label])
+                    record.revise(backend={**record.manifest.backend, "counts": dict(counts)})
                 record.finish(exit_status=exit_status, finished=datetime.now(UTC))
             except RecordError as error:
                 self.lost.append(str(error))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -42,6 +43,8 @@ FINISHED = pytest.StashKey[Finished]()
 """On an item: its trial, run and waiting to be judged."""
 PREFLIGHT = "preflight"
 """Key of the verdict among what a model said of itself."""
+COUNTED = "agentcore_counted"
+"""Key of what a worker's models counted, among what it hands in at its end."""
 
 _suite_of = cache(Suite.of)
 
@@ -72,8 +75,8 @@ class Models:
         """Earlier conversations, by label and task's id."""
         self.described: dict[str, Mapping[str, Any]] = {}
         """The descriptions that opened models gave of themselves, by label."""
-        self.counted: dict[str, Mapping[str, int]] = {}
-        """What models that were closed have counted, by label."""
+        self.counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """What models that were closed have counted, by label; those of workers too."""
         self.broken: list[str] = []
         """Sentences about backends that broke where no trial can bear it."""
 
@@ -232,7 +235,8 @@ class Models:
         try:
             if isinstance(backend, Counts):
                 mine = [label for label, other in self._setups.items() if loaded and other.same_model(loaded[0])]
-                self.counted |= dict.fromkeys(mine, backend.counts())
+                for label in mine:
+                    self.counted[label].update(backend.counts())
             if backend:
                 backend.close()
         except Exception as error:  # a backend may be anybody's

@@ -17,7 +17,7 @@ from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of_id, refuse_empty
 from pytest_agentcore.session.lifecycle import Controller, runs_nothing
 from pytest_agentcore.session.terminal import shown
-from pytest_agentcore.session.trials import Models
+from pytest_agentcore.session.trials import COUNTED, Models
 from pytest_agentcore.session.usage import record_errors, usage_errors
 from pytest_agentcore.session.verdicts import RESULT, attach
 from pytest_agentcore.trial.modes import Cause
@@ -106,6 +106,11 @@ class Distributing:
             report.when, report.duration = "setup", result.seconds
             setattr(report, CRASHED, True)
             report.user_properties.extend(attach(result, report, self.config))
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker that has ended tells what its model counted; one that died does not."""
+        for label, counts in getattr(node, "workeroutput", {}).get(COUNTED, {}).items():
+            self.models.counted[label].update(counts)
 
     @pytest.hookimpl(trylast=True)  # after junit has opened the test case
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

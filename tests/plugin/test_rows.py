@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import campaign, result_lines
+from tiny import Script, campaign, result_lines, say
 
 pytestmark = pytest.mark.model
 SMALL = (
@@ -67,6 +67,35 @@ def test_replies_are_those_of_the_trial_and_the_rows(pytester: pytest.Pytester, 
     # another number of rows is another experiment
     result = run(pytester, "cut", "--parallel=2", f"--agentcore-resume={campaign(pytester, 'cut')}", suite)
     result.stderr.fnmatch_lines(["*cannot be resumed*rows: 4 → 2"])
+
+
+COUNTING = """
+from pytest_agentcore.backends.scripted import ScriptedBackend
+
+ScriptedBackend.counts = lambda self: {"prompt_tokens_evaluated": 7, "prompt_tokens_distinct": 5, "drafted": 0}
+"""
+
+
+@pytest.mark.parametrize(("words", "models"), [((), 1), (("-n", "2"), 2)])
+def test_what_models_counted_adds_up(
+    pytester: pytest.Pytester, suite: Path, script: Script, words: tuple[str, ...], models: int
+) -> None:
+    pytester.makeconftest(COUNTING)
+    model = f"--model=scripted:{script(task_01=[say('done')], task_02=[say('done')])}"
+
+    def counted(*more: str) -> dict[str, int]:
+        pytester.runpytest_subprocess(model, "--runs=2", "--results=r", *words, *more, suite)
+        found: dict[str, int] = manifest(pytester, "r")["backend"]["counts"]
+        return found
+
+    first = counted("-k", "run1")
+    opened = first["prompt_tokens_evaluated"] // 7
+    assert 1 <= opened <= models  # a worker without a trial opens none
+    assert first == {"prompt_tokens_evaluated": 7 * opened, "prompt_tokens_distinct": 5 * opened, "drafted": 0}
+    resume = f"--agentcore-resume={campaign(pytester, 'r')}"
+    second = counted(resume)
+    assert second["prompt_tokens_evaluated"] > first["prompt_tokens_evaluated"]
+    assert counted(resume) == second  # nothing was left to run
 
 
 def test_rows_that_memory_does_not_hold_are_refused_with_what_does(pytester: pytest.Pytester, suite: Path) -> None:

@@ -60,6 +60,19 @@ def test_rows_are_stated_with_what_was_proved_and_counted(tmp_path: Path) -> Non
     assert stated["prompts"] == "1,030 tokens evaluated for 1,000 distinct ones (103.0%)"
     assert stated["drafts"] == "10/40 (25.0%) tokens taken as drafted"
 
-    write_pack(tmp_path / "c", said, [])
-    doubts = " ".join(warning.text for warning in warnings(read_campaign(tmp_path / "c")))
-    assert "trials that overlapped cannot be repeated bit by bit" in doubts
+    at = "2026-06-11T08:00:{}+00:00".format
+    ran = {1: ("10", 20.0), 2: ("12", 3.0), 3: ("29", 9.0), 4: ("50", 2.0)}
+    results = [result("task_01", run, started=at(begin), seconds=seconds) for run, (begin, seconds) in ran.items()]
+    packs = {
+        "said": (said, results),
+        "alone": (said, results[-1:]),
+        "one at a time": (replace(said, parallel=1), results),
+        "proven": (replace(said, backend={**plan.backend, "batching": "batch-invariant: proven for 4 rows"}), results),
+    }
+    doubts = {}
+    for name, (plan, lines) in packs.items():
+        write_pack(tmp_path / name, plan, lines)
+        doubts[name] = " ".join(warning.text for warning in warnings(read_campaign(tmp_path / name)))
+    sentence = "3/4 trials overlapped and cannot be repeated bit by bit: task_01:1, task_01:2, task_01:3"
+    assert sentence in doubts.pop("said")
+    assert not [doubt for doubt in doubts.values() if "bit by bit" in doubt]
