@@ -86,7 +86,7 @@ def choose_rows(header: Header, settings: EngineSettings, trials: int) -> tuple[
         UsageError: llama-cpp-python or psutil is missing.
     """
     devices = Devices.for_model(settings)
-    if any(_recurrent(header, header.number("block_count"))) or RECURRENT.match(header.architecture):
+    if any(_recurrent(header, header.number("block_count"))):
         return 1, "auto: a recurrent state cannot take back a token that it should not hold"
     most, place = MOST_ROWS[devices.is_gpu], "a GPU" if devices.is_gpu else "a CPU"
     rows, why = (trials, "as many as trials") if trials <= most else (most, f"at most {most} on {place}")
@@ -126,9 +126,12 @@ class Footprint:
         Sliding windows count in full, because only the full-size cache can reuse a prefix.
         """
         vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0) or header.number("vocab_size")
-        # convolution and state of Mamba-like layers (llama.cpp, `n_embd_r` and `n_embd_s`)
+        # convolution and state of Mamba-like layers, shifted tokens and heads of RWKV (`n_embd_r`, `n_embd_s`)
         inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
         kept = max(header.number("ssm.conv_kernel") - 1, 0) * (inner + 2 * header.number("ssm.group_count") * state)
+        if head := header.number("wkv.head_size"):
+            inner, state = header.number("embedding_length"), head
+            kept = header.number("token_shift_count", 2) * inner
         layers = header.number("block_count")
         return cls(
             weights=sum(part.stat().st_size for part in parts(header)),
@@ -220,6 +223,8 @@ def check_cache_types(header: Header, settings: EngineSettings) -> None:
 
 def _recurrent(header: Header, layers: int) -> list[bool]:
     """Which layers keep a state instead of keys and values."""
+    if RECURRENT.match(header.architecture):
+        return [True] * layers
     if f"{header.architecture}.attention.recurrent_layers" in header.metadata:
         return [bool(value) for value in header.per_layer("attention.recurrent_layers", layers, 0)]
     if header.architecture in ("qwen3next", "qwen35", "qwen35moe"):
