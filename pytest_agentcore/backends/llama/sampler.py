@@ -18,7 +18,7 @@ _CANDIDATE = [("id", "i4"), ("logit", "f4"), ("p", "f4")]
 """llama.cpp's `llama_token_data`."""
 _BLOCKS = 512
 _MARGIN = 1e-5
-"""How near to top_p a sum of probabilities is too near: llama.cpp's exponential may round the last bit otherwise."""
+"""By how much a sum of probabilities may be another than llama.cpp's, whose exponential rounds otherwise."""
 
 
 class Sampler:
@@ -74,12 +74,29 @@ class Sampler:
 
     def _pick(self, logits: Any) -> int:
         """The token that the chain selects; nothing is accepted yet."""
-        ids = self._few(logits) if self._most else self._likely(logits) if self._nucleus else None
+        if not self._nucleus:
+            return self._select(self._chain, logits, self._few(logits) if self._most else None)
+        ids, least, most = self._likely(logits)
+        is_sure = least == most < len(ids) and self._numpy.diff(logits[ids[: most + 1]]).all()
+        if is_sure or self._is_sure(logits, ids, least, most):
+            return self._select(self._chain, logits, ids[:least], is_sorted=True)
+        return self._select(self._chain, logits, None, self._nucleus)
+
+    def _is_sure(self, logits: Any, ids: Any, least: int, most: int) -> bool:
+        """Whether the least and the most of the likely tokens give the same one, and no other is as likely as that."""
+        found = set()
+        for count in (least, most) if most < len(ids) else ():
+            chain = self._library.llama_sampler_clone(self._chain)  # so that the chain's own chance is not used up
+            found.add(self._select(chain, logits, ids[:count], is_sorted=True))
+            self._library.llama_sampler_free(chain)
+        return len(found) == 1 and (logits[ids[: most + 1]] == logits[found.pop()]).sum() == 1
+
+    def _select(self, chain: Any, logits: Any, ids: Any, first: Any = None, *, is_sorted: bool = False) -> int:
         kept, array = self._candidates(logits, ids)
-        if self._nucleus and ids is None:
-            self._library.llama_sampler_apply(self._nucleus, ctypes.byref(array))
-        array.sorted = bool(self._nucleus)
-        self._library.llama_sampler_apply(self._chain, ctypes.byref(array))
+        if first:
+            self._library.llama_sampler_apply(first, ctypes.byref(array))
+        array.sorted = array.sorted or is_sorted
+        self._library.llama_sampler_apply(chain, ctypes.byref(array))
         return int(kept["id"][array.selected])
 
     def _candidates(self, logits: Any, ids: Any = None) -> tuple[Any, Any]:
@@ -103,19 +120,19 @@ class Sampler:
         ids = np.flatnonzero(logits >= np.partition(largest, -self._most)[-self._most])
         return ids if self._most == 1 or len(np.unique(logits[ids])) == len(ids) else None
 
-    def _likely(self, logits: Any) -> Any:
-        """The fewest likeliest tokens that together have the probability top_p, in order; None: it cannot be told."""
-        np = self._numpy
+    def _likely(self, logits: Any) -> tuple[Any, int, int]:
+        """Likely tokens in order, and how many of them have the probability top_p: at least, and at most."""
+        np, top_p = self._numpy, self._top_p
         weights = np.exp(logits - logits.max())
         total = np.add.accumulate(weights)[-1]  # one after the other, as llama.cpp rounds
-        # tokens below this weight have less than 1 - top_p together, so none of them is needed
-        ids = np.flatnonzero(weights >= (1 - self._top_p) * total / self._size)
+        # the likely ones are mostly enough; those below the second weight have less than 1 - top_p together
+        for smallest in (1e-3, (1 - top_p) * total / self._size):
+            ids = np.flatnonzero(weights >= smallest)
+            if weights[ids].sum() > (top_p + 2 * _MARGIN) * total:
+                break
         ids = ids[np.argsort(-logits[ids], kind="stable")]
-        sums = np.add.accumulate(weights[ids] / total)
-        needed = int(np.searchsorted(sums, np.float32(self._top_p))) + 1
-        around = np.abs(sums[max(needed - 2, 0) : needed] - self._top_p)
-        equals = not np.diff(logits[ids[: needed + 1]]).all()
-        return None if needed > len(ids) or around.min() < _MARGIN or equals else ids[:needed]
+        least, most = np.searchsorted(np.add.accumulate(weights[ids] / total), [top_p - _MARGIN, top_p + _MARGIN])
+        return ids, int(least) + 1, int(most) + 1
 
     def close(self) -> None:
         """Free it."""

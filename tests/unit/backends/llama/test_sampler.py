@@ -92,13 +92,18 @@ def test_tokens_are_those_of_the_chain_over_all(sampling: Sampling, size: int, m
         assert drawn == list(of_the_chain(sampling, seed, size))
 
 
-def test_a_sum_that_is_too_near_to_top_p_is_left_to_the_chain() -> None:
+def test_what_cannot_be_told_is_left_to_the_chain() -> None:
     logits = np.full(SMOLLM2, -60, dtype=np.float32)
-    logits[[9, 4]] = np.log([0.75, 0.25])
-    for top_p, few in ((0.75, None), (0.7499, [9]), (0.7501, [9, 4]), (1e-9, [9])):
+    logits[[9, 4, 7]] = np.log([0.5, 0.25, 0.125])
+    for top_p, least, most in ((0.5714, 1, 1), (4 / 7, 1, 2), (0.5715, 2, 2), (6 / 7, 2, 3), (1e-9, 1, 1)):
         with closing(Sampler(context(SMOLLM2), Sampling(temperature=1.0, top_p=top_p), 0)) as sampler:
-            found = sampler._likely(logits)
-            assert found is few is None or list(found) == few
+            ids, *counts = sampler._likely(logits)
+            assert list(ids[:3]) == [9, 4, 7]
+            assert counts == [least, most]
+            assert sampler._is_sure(logits, ids, 2, 2)
+            logits[4] = logits[9]  # one of two that are alike is drawn
+            assert not sampler._is_sure(logits, ids, 2, 2)
+            logits[4] = np.log(0.25)
 
 
 def test_few_tokens_are_looked_at() -> None:
