@@ -1,7 +1,7 @@
 """Tasks of ours in Inspect AI; run by benchmarks/campaign.py in a virtual environment of its own.
 
-Usage: `inspect_campaign.py BASE_URL TASKS_JSON LOG_DIR SLOTS TURNS REPLY_TOKENS RUNS`; prints JSON: how many trials and
-replies there were, and how many tokens these had.
+Usage: `inspect_campaign.py BASE_URL TASKS_JSON LOG_DIR SLOTS TURNS REPLY_TOKENS RUNS TOOL_CHOICE`; prints JSON: how
+many trials and replies there were, and how many tokens these had.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
 from inspect_ai import Task, eval  # noqa: A004 - the library's name
 from inspect_ai.dataset import Sample
@@ -93,7 +94,7 @@ TOOLS = {"fs_read": fs_read, "fs_write": fs_write, "shell": shell, "sql_query": 
 
 
 @solver
-def calls(turns: int, reply_tokens: int) -> Solver:
+def calls(turns: int, reply_tokens: int, choice: Literal["auto", "any"]) -> Solver:
     """Ask for a call, run it, and so on; the first reply may not be the last."""
 
     async def solve(state: TaskState, _generate: Generate) -> TaskState:
@@ -102,7 +103,7 @@ def calls(turns: int, reply_tokens: int) -> Solver:
         state.metadata |= {"replies": 0, "tokens": 0}
         for turn in range(turns):
             offered = [*tools, finish()] if turn else tools
-            output: ModelOutput = await get_model().generate(state.messages, offered, "any", config)
+            output: ModelOutput = await get_model().generate(state.messages, offered, choice, config)
             state.metadata["replies"] += 1
             state.metadata["tokens"] += output.usage.output_tokens if output.usage else 0
             state.messages.append(output.message)
@@ -132,7 +133,9 @@ def main() -> None:
         for number in range(runs)
         for one in json.loads(Path(told).read_text())
     ]
-    task = Task(dataset=samples, solver=calls(turns, reply_tokens), sandbox="local")
+    task = Task(
+        dataset=samples, solver=calls(turns, reply_tokens, "any" if sys.argv[8] == "any" else "auto"), sandbox="local"
+    )
     model = get_model("openai/local", base_url=base_url, api_key="none", responses_api=False)
     words = {"max_samples": slots, "max_connections": slots, "display": "none", "log_dir": log_dir}
     (log,) = eval(task, model=model, fail_on_error=False, **words)
