@@ -7,7 +7,8 @@ canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -34,7 +35,6 @@ GAPS = (
     ("users", "customer {} has no country, leaving it blank"),
 )
 TROUBLES = (
-    *(("WARN", *gap) for gap in GAPS),
     ("WARN", "stock", "replica is {} ms behind"),
     ("WARN", "mailer", "mailbox {} is full"),
     ("INFO", "search", "index rebuilt, {} documents"),
@@ -43,6 +43,13 @@ TROUBLES = (
     ("ERROR", "orders", "draft {} is locked, trying again"),
     ("ERROR", "catalog", "cache node {} did not answer"),
 )
+RARE = (
+    ("WARN", "billing", "invoice {} has no number yet"),
+    ("INFO", "catalog", "picture {} was scaled down"),
+    ("WARN", "stock", "shelf {} is being counted"),
+    ("INFO", "users", "password {} was changed"),
+)
+SERVICES = ("billing", "catalog", "gateway", "mailer", "orders", "search", "stock", "users")
 
 Record = tuple[int, str, str, str]
 """Milliseconds since the start, level, service, text."""
@@ -51,31 +58,50 @@ Event = tuple[str, str, str, str]
 
 
 def make_log(random: Random) -> Instance:
-    """Nearly four thousand records of ten minutes, in the order of time."""
+    """A log in which no way of looking but the right one names the cause."""
+    while True:
+        log, cause = draw_log(random)
+        misleading = readings(log)
+        if cause not in misleading.values():
+            return Instance(files={LOG: log}, facts={"cause": cause, "readings": misleading})
+
+
+def draw_log(random: Random) -> tuple[str, str]:
+    """Nearly four thousand records of ten minutes, in the order of time, and the cause."""
     cause, consequence, suspect, timeout, first, last, *others = (
-        f"E{n}" for n in random.sample(range(1000, 10000), 20)
+        f"E{n}" for n in random.sample(range(1000, 10000), 24)
     )
     failing, early, late, *requests = (f"{n:06x}" for n in random.sample(range(16**5, 16**6), REQUESTS))
-    gap = random.choice(GAPS)
-    usual = [(event, *random.choice(TROUBLES)) for event in others[3:] for _ in range(random.choice((1, 2, 4, 8)))]
+    gap, *alike = random.sample(GAPS, len(GAPS))
+    plain = [(others.pop(), *trouble) for trouble in TROUBLES]
+    rare = [(others.pop(), *trouble) for trouble in RARE]
 
-    # Elsewhere the cause did no harm, so it cannot be recognised by being rare, nor by where it is frequent.
-    alike = [other for other in GAPS if other != gap]
-    gaps = [(event, "WARN", *text) for event, text in zip((cause, *others[:3]), (gap, *alike), strict=True)]
-
+    # Elsewhere the cause did no harm, so it cannot be recognised by being rare, nor by where or how it is logged.
+    gaps = [
+        (event, level, *text)
+        for event, text in zip((cause, *others), (gap, *alike), strict=False)
+        for level in ("INFO", "WARN")
+    ]
+    often = random.sample((1, 2, 3, 5), len(GAPS))
+    usual = [each for n, each in enumerate(gaps) for _ in range(often[n // 2])]
+    usual += [each for each in plain for _ in range(random.choice((1, 3, 6, 12)))]
     records = list(failing_request(random, failing, gap, (cause, consequence, suspect)))
     for request in requests:
-        at = random.randrange(SPAN)
-        events = usual if SPAN / 12 < at < SPAN * 0.8 else [*usual, *12 * gaps]
-        records += ordinary_request(random, request, at, events, timeout)
-    records.append((-9, "ERROR", "billing", f"req={early} event={first} card service answered after 500 ms"))
+        records += ordinary_request(random, request, random.randrange(SPAN), usual, timeout)
+
+    # The first and the last event of every service, level and kind is another one.
+    records.append((-99, "ERROR", "billing", f"req={early} event={first} card service answered after 500 ms"))
     records.append((2 * SPAN, "ERROR", "orders", f"req={late} event={last} order 1500 was closed by its owner"))
-    for at, request, (event, level, service, text) in ((-8, early, gaps[1]), (2 * SPAN - 1, late, gaps[2])):
-        records.append((at, level, service, f"req={request} event={event} {text.format(random.randint(1, 2000))}"))
+    for request, begins, events in (
+        (early, -90, [*gaps[2:], *plain]),
+        (late, 2 * SPAN - 90, [*gaps[2:], *plain, *rare]),
+    ):
+        for at, (event, level, service, text) in enumerate(random.sample(events, len(events)), begins):
+            records.append((at, level, service, f"req={request} event={event} {text.format(random.randint(1, 2000))}"))
 
     start = datetime(2026, 3, random.randint(1, 28), 9, 0, tzinfo=UTC)
     lines = (f"{clock(start, at)} {level:5} {service:7} {text}\n" for at, level, service, text in sorted(records))
-    return Instance(files={LOG: "".join(lines)}, facts={"cause": cause})
+    return "".join(lines), cause
 
 
 def failing_request(
@@ -110,6 +136,53 @@ def ordinary_request(random: Random, request: str, at: int, events: Sequence[Eve
     else:
         response = f"{route} status={random.choice((200, 200, 200, 201, 404))} ms={random.randint(5, 900)}"
         yield at + 9, "INFO", "gateway", f"req={request} {response}"
+
+
+NOTHING = "E0000"
+"""The event of the example in the prompt, for a way of looking that finds none."""
+PLACES: Mapping[str, str] = {
+    "event": "",
+    "error": " ERROR ",
+    "warning": " WARN ",
+    "warning_or_error": " WARN | ERROR ",
+    "info": " INFO ",
+    "status_5xx": " status=5",
+    **{f"status_{status}": f" status={status}" for status in (500, 502, 503, 504)},
+    "line_with_500": "500",
+    "error_without_status": " ERROR (?!.* status=)",
+    "line_about_something_missing": "no |not |none|null|blank|empty|failed|unknown",
+    **{f"event_in_{service}": f" {service} " for service in SERVICES},
+}
+"""Patterns of the records that one may look at."""
+
+
+def readings(log: str) -> dict[str, str]:
+    """The event that each way of looking at a log names, the right way left out."""
+    records = re.findall(r"^((.*) req=(\w+) event=(\w+) .*)$", log, re.MULTILINE)
+    found: dict[str, str] = {}
+
+    def take(what: str, events: Sequence[str]) -> None:
+        counts = Counter(events or [NOTHING]).most_common()
+        found[f"first_{what}"], found[f"last_{what}"] = (events[0], events[-1]) if events else (NOTHING, NOTHING)
+        found[f"most_frequent_{what}"], found[f"rarest_{what}"] = counts[0][0], counts[-1][0]
+
+    for what, pattern in PLACES.items():
+        fits = re.compile(pattern).search
+        take(what, [event for line, _, _, event in records if fits(line)])
+
+    failed = next(request for line, _, request, _ in records if " status=500" in line)
+    own = [line for line, _, request, _ in records if request == failed]
+    take("error_of_the_request", [line.split(" event=")[1][:5] for line in own if " ERROR " in line])
+    before = [event for line, _, request, event in records if request != failed and line < own[1]]
+    after = [event for line, _, request, event in records if request != failed and line > own[1]]
+    found |= {"last_before_the_first_500": before[-1], "first_after_the_first_500": after[0]}
+    found["first_of_another_request_between"] = next(
+        event for line, _, request, event in records if request != failed and line > own[0]
+    )
+    firsts = {request: event for _, _, request, event in reversed(records)}
+    others = [request for line, _, request, _ in records if " status=" in line and request != failed]
+    take("request_with_5xx", [firsts[request] for request in others])
+    return found
 
 
 def clock(start: datetime, milliseconds: int) -> str:
@@ -182,43 +255,13 @@ def take_the_event_beside_the_500(agent: Actor) -> None:
 
 
 @test_investigate_log.counterexample
-def take_the_first_error(agent: Actor) -> None:
-    answer(agent, f"grep -m1 ERROR {LOG} | {EVENT}")
-
-
-@test_investigate_log.counterexample
-def take_the_last_error(agent: Actor) -> None:
-    answer(agent, f"grep ERROR {LOG} | tail -1 | {EVENT}")
-
-
-@test_investigate_log.counterexample
 def take_the_most_frequent_error(agent: Actor) -> None:
     answer(agent, f"grep ERROR {LOG} | {EVENT} | sort | uniq -c | sort -rn | awk 'NR == 1 {{print $2}}'")
 
 
 @test_investigate_log.counterexample
-def take_the_first_error_of_the_request(agent: Actor) -> None:
-    answer(agent, f"grep $({REQUEST}) {LOG} | grep -m1 ERROR | {EVENT}")
-
-
-@test_investigate_log.counterexample
-def take_the_first_line_with_500(agent: Actor) -> None:
-    answer(agent, f"grep -m1 500 {LOG} | {EVENT}")
-
-
-@test_investigate_log.counterexample
 def take_the_last_trouble_before_the_first_500(agent: Actor) -> None:
     answer(agent, f"sed '/status=500/q' {LOG} | grep -v $({REQUEST}) | {EVENT} | tail -1")
-
-
-@test_investigate_log.counterexample
-def take_the_first_warning(agent: Actor) -> None:
-    answer(agent, f"grep -m1 WARN {LOG} | {EVENT}")
-
-
-@test_investigate_log.counterexample
-def take_the_last_warning(agent: Actor) -> None:
-    answer(agent, f"grep WARN {LOG} | tail -1 | {EVENT}")
 
 
 @test_investigate_log.counterexample
@@ -249,3 +292,19 @@ def copy_the_whole_record(agent: Actor) -> None:
 @test_investigate_log.counterexample
 def copy_the_example(agent: Actor) -> None:
     agent.fs_write("answer.txt", "cause=E0000\n")
+
+
+def take(name: str) -> Callable[[Actor], None]:
+    """A solution that looks at the log in this way."""
+
+    def solution(agent: Actor) -> None:
+        agent.fs_write("answer.txt", f"cause={agent.facts['readings'][name]}")
+
+    solution.__name__ = f"take_the_{name}"
+    return solution
+
+
+for way in readings(draw_log(Random("any"))[0]):
+    # The others are like these, and `make_log` sees to all.
+    if not re.search(r"event_in_|status_50[234]|info|_or_", way):
+        test_investigate_log.counterexample(take(way))
