@@ -1,15 +1,18 @@
 """task_04 trace through codebase: a number is renamed three times on its way through the modules; where is it from?
 
-Each instance draws its names, its modules and the way each renaming is written. Other constants have the same number
-or the final name, and one of them is a default that the caller overrides.
+Each instance draws its names, its modules and the way each renaming is written. Other constants have the same number,
+the same expression, the final name or the very name of the right one, are read from the environment, or are a default
+that the caller overrides. Of each kind there is one before and one behind the right one, in whatever order one looks.
 
 canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from string import Template
+from typing import Any
 
 from pytest_agentcore import Actor, Instance, Trial, task
 
@@ -39,7 +42,15 @@ PARTS = Path(__file__).parent / "files" / "task_04"
 
 
 def make_package(random: Random) -> Instance:
-    """A package of seven modules, a `main.py` that prints the number, and what the checker must know."""
+    """A package in which no way of looking but the right one ends at the origin."""
+    while True:
+        files, facts = draw_package(random)
+        if facts["origin"] not in facts["readings"].values():
+            return Instance(files, facts)
+
+
+def draw_package(random: Random) -> tuple[dict[str, str], dict[str, Any]]:
+    """Seven modules and a `main.py` that prints the number, where the number is from, and what misleads."""
     minutes, final = random.randint(2, 90), random.choice(FINAL_NAMES)
     words = [f"{word}_{random.choice(UNITS)}" for word in random.sample(WORDS, 5)]
     names = {
@@ -56,32 +67,69 @@ def make_package(random: Random) -> Instance:
         "minutes": str(minutes),
         "number": str(minutes * 60),
     }
-    spare = random.sample([word for word in WORDS if not any(taken.startswith(word) for taken in words)], 2)
-    names |= {f"cousin{n}": f"{word}_{random.choice(UNITS)}" for n, word in enumerate(spare, 2)}
-    constants = variants("origin")[0].splitlines()
+    spare = random.sample([word for word in WORDS if not any(taken.startswith(word) for taken in words)], 4)
+    more = ("cousin2", "cousin3", "cousin4", "environment")
+    names |= {name: f"{word}_{random.choice(UNITS)}" for name, word in zip(more, spare, strict=True)}
     bodies = {
-        "a": "\n".join(random.sample(constants, len(constants))),
+        "a": constants(random),
         "b": random.choice(variants("second_name")),
         "c": random.choice(variants("third_name")),
         "d": random.choice(variants("final_name")),
-        **dict(zip(("e", "f"), variants("bystander"), strict=True)),
+        "e": variants("bystander")[1],
+        "f": variants("bystander")[0],
         "settings": variants("settings")[0],
     }
     path = {key: f"{names['package']}/{names[key]}.py" for key in bodies}
     docstrings, fillers = random.sample(DOCSTRINGS, len(bodies)), random.sample(variants("filler"), len(bodies))
-    files: dict[str, str | bytes] = {"main.py": Template(MAIN).substitute(names)}
+    files = {"main.py": Template(MAIN).substitute(names)}
     for (key, body), docstring, filler in zip(bodies.items(), docstrings, fillers, strict=True):
         source = f'"""{docstring}"""\n\n{body.strip()}\n\n\n{filler}'
         files[path[key]] = Template(source).substitute(names)
-    return Instance(
-        files=files,
-        facts={
-            "origin": f"{path['a']}:{names['origin']}",
-            "stops": [f"{path['b']}:{names['second']}", f"{path['c']}:{names['third']}", f"{path['d']}:{final}"],
-            "default": f"{path['settings']}:{names['default']}",
-            "neighbours": [f"{path['a']}:{names[name]}" for name in ("sibling", "cousin", "cousin2", "cousin3")],
-        },
-    )
+    places = {
+        "second name": f"{path['b']}:{names['second']}",
+        "third name": f"{path['c']}:{names['third']}",
+        "final name": f"{path['d']}:{final}",
+        "default that is overridden": f"{path['settings']}:{names['default']}",
+        "same name elsewhere": f"{path['f']}:{names['origin']}",
+        "environment": f"{path['f']}:{names['environment']}",
+        **{f"neighbour {name}": f"{path['a']}:{names[name]}" for name in ("sibling", "cousin", "cousin2")},
+        **readings(files, names["number"], names["default"]),
+    }
+    return files, {"origin": f"{path['a']}:{names['origin']}", "readings": places}
+
+
+NUMBER = r"\d[\d *]*"
+
+
+def readings(files: Mapping[str, str], number: str, default: str) -> dict[str, str]:
+    """The first and the last constant of each kind, in the order of paths."""
+    kinds = {
+        "constant": rf"[A-Z_]+ = {NUMBER}",
+        "product": r"[A-Z_]+ = \d+ \* 60",
+        "number": rf"[A-Z_]+ = {number}",
+        "name like the final one": rf"[A-Z_]*{default}[A-Z_]* = {NUMBER}",
+        **{f"name in {unit}": rf"[A-Z]+_{unit} = {NUMBER}" for unit in UNITS},
+    }
+    found = {}
+    for kind, pattern in kinds.items():
+        matches = [
+            f"{path}:{line.split(' ')[0]}"
+            for path, text in sorted(files.items())
+            for line in text.splitlines()
+            if re.fullmatch(pattern, line)
+        ]
+        found[f"first {kind}"], found[f"last {kind}"] = (matches[0], matches[-1]) if matches else ("", "")
+    return found
+
+
+def constants(random: Random) -> str:
+    """The module of the origin, which is neither the first nor the last constant there, nor of those like it."""
+    others, equal = (part.splitlines() for part in variants("origin")[0].split("\n\n"))
+    random.shuffle(equal)
+    equal.insert(random.randrange(1, len(equal)), "$origin = $minutes * 60")
+    for line in random.sample(others, len(others)):
+        equal.insert(random.randrange(len(equal) + 1), line)
+    return "\n".join(equal)
 
 
 def variants(part: str) -> list[str]:
@@ -138,10 +186,9 @@ for path in pathlib.Path(".").glob("*/*.py"):
 
 @test_trace_through_codebase.alternative
 def look_for_what_the_second_name_stands_for(agent: Actor) -> None:
-    second = agent.facts["stops"][0].partition(":")[0]
-    found = re.findall(r"(?:import |\w\.)([A-Z]+_[A-Z]+)\b", agent.shell(f"grep -E 'import|if STRICT' {second}"))[0]
-    where = agent.shell(f"grep -rl '^{found} = ' --include=*.py .").split()[0]
-    agent.shell(f"echo {where}:{found} > answer.txt")
+    second = agent.facts["readings"]["second name"].partition(":")[0]
+    found = re.findall(r"(\w+)(?: import |\.)([A-Z]+_[A-Z]+)\b", agent.shell(f"grep -E 'import|if STRICT' {second}"))[0]
+    agent.shell(f"echo {second.partition('/')[0]}/{found[0]}.py:{found[1]} > answer.txt")
 
 
 def answer(agent: Actor, text: str) -> None:
@@ -154,60 +201,19 @@ def give_the_whole_path(agent: Actor) -> None:
 
 
 @test_trace_through_codebase.counterexample
-def grep_for_the_final_name(agent: Actor) -> None:
-    name = agent.facts["default"].partition(":")[2]
-    agent.shell(f"grep -rn '{name} = ' --include=*.py . | sed -E 's/:[0-9]+:/:/; s/ = .*//' | tail -1 > answer.txt")
-
-
-@test_trace_through_codebase.counterexample
 def grep_for_the_number(agent: Actor) -> None:
     number = re.findall(r"\d+", agent.shell("python3 main.py"))[0]
     agent.shell(f"grep -rn ' = {number}$' --include=*.py . | sed -E 's/:[0-9]+:/:/; s/ = .*//' | head -1 > answer.txt")
 
 
 @test_trace_through_codebase.counterexample
-def take_the_default_that_is_overridden(agent: Actor) -> None:
-    answer(agent, agent.facts["default"])
-
-
-@test_trace_through_codebase.counterexample
-def stop_at_the_second_name(agent: Actor) -> None:
-    answer(agent, agent.facts["stops"][0])
-
-
-@test_trace_through_codebase.counterexample
-def stop_at_the_third_name(agent: Actor) -> None:
-    answer(agent, agent.facts["stops"][1])
-
-
-@test_trace_through_codebase.counterexample
-def stop_at_the_final_name(agent: Actor) -> None:
-    answer(agent, agent.facts["stops"][2])
-
-
-@test_trace_through_codebase.counterexample
-def take_the_neighbour_with_the_same_number(agent: Actor) -> None:
-    answer(agent, agent.facts["neighbours"][0])
-
-
-@test_trace_through_codebase.counterexample
-def take_the_neighbour_with_the_same_expression(agent: Actor) -> None:
-    answer(agent, agent.facts["neighbours"][1])
-
-
-@test_trace_through_codebase.counterexample
-def take_another_neighbour_with_the_same_expression(agent: Actor) -> None:
-    answer(agent, agent.facts["neighbours"][3])
-
-
-@test_trace_through_codebase.counterexample
 def list_several_candidates(agent: Actor) -> None:
-    answer(agent, "\n".join([agent.facts["origin"], agent.facts["default"]]))
+    answer(agent, "\n".join([agent.facts["origin"], agent.facts["readings"]["default that is overridden"]]))
 
 
 @test_trace_through_codebase.counterexample
 def list_several_candidates_on_one_line(agent: Actor) -> None:
-    answer(agent, f"{agent.facts['origin']} or {agent.facts['default']}")
+    answer(agent, f"{agent.facts['origin']} or {agent.facts['readings']['second name']}")
 
 
 @test_trace_through_codebase.counterexample
@@ -229,3 +235,17 @@ def copy_the_example(agent: Actor) -> None:
 def answer_in_the_chat_only(agent: Actor) -> str:
     agent.shell("cat main.py; head -40 */*.py")
     return f"The number comes from {agent.facts['origin']}."
+
+
+def take(name: str) -> Callable[[Actor], None]:
+    """A solution that stops looking here."""
+
+    def solution(agent: Actor) -> None:
+        answer(agent, agent.facts["readings"][name])
+
+    solution.__name__ = "take_the_" + name.replace(" ", "_")
+    return solution
+
+
+for place in draw_package(Random("any"))[1]["readings"]:
+    test_trace_through_codebase.counterexample(take(place))

@@ -62,8 +62,8 @@ def test_what_caused_the_500s_did_no_harm_elsewhere(run: int) -> None:
     cause = instance(3, run).facts["cause"]
     levels = Counter(record.split()[1] for record in log(run) if f" event={cause} " in record)
 
-    assert levels.keys() == {"INFO", "WARN"}
-    assert sum(levels.values()) >= 2
+    assert levels.keys() <= {"INFO", "WARN"}
+    assert levels.total() >= 2
 
 
 def test_cause_cannot_be_told_by_how_often_it_occurs() -> None:

@@ -35,7 +35,9 @@ def printed(folder: Path, files: dict[str, str]) -> str:
 
 def printed_number(run: int) -> str:
     """The number that main prints, as the decoy default spells it."""
-    return assignments(package(run))[instance(4, run).facts["default"]].rpartition(" ")[2]
+    return assignments(package(run))[instance(4, run).facts["readings"]["default that is overridden"]].rpartition(" ")[
+        2
+    ]
 
 
 @pytest.mark.parametrize("run", range(1, 5))
@@ -62,25 +64,35 @@ def test_origin_decides_what_main_prints(tmp_path: Path, run: int) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_searching_for_the_final_name_or_the_number_misleads(run: int) -> None:
+def test_no_other_way_of_looking_ends_at_the_origin(run: int) -> None:
     files, facts = package(run), instance(4, run).facts
-    final = facts["default"].partition(":")[2]
-    named = {place for place in assignments(files) if final in place.partition(":")[2]}
+    origin, ways = facts["origin"], facts["readings"]
+    named = {place for place in assignments(files) if place.endswith(f":{origin.partition(':')[2]}")}
     literal = {place for place, line in assignments(files).items() if line.endswith(f" = {printed_number(run)}")}
-    equal = {place for place, line in assignments(files).items() if line.endswith(" * 60")}
+    product = {place for place, line in assignments(files).items() if line.endswith(" * 60")}
 
-    assert len(named) == 3
+    assert [way for way, place in ways.items() if place == origin] == []
+    assert named == {origin, ways["same name elsewhere"]}
     assert len(literal) >= 4
-    assert len(equal) == 6
-    assert facts["origin"] not in named | literal
-    assert not {*facts["stops"], *facts["neighbours"], facts["default"]} & {facts["origin"]}
+    assert len(product) == 8
+    assert origin in product - literal
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_origin_comes_first_and_last_in_no_order_of_files(run: int, backwards: bool) -> None:
+    files, origin = package(run), instance(4, run).facts["origin"]
+    for ending in ("", " * 60"):
+        places = [place for place, line in assignments(files).items() if line.endswith(ending)]
+        order = sorted(places, key=lambda place: place.partition(":")[0], reverse=backwards)
+        assert origin not in (order[0], order[-1])
 
 
 def test_packages_are_built_differently() -> None:
     shapes = set()
     for run in RUNS:
-        files, facts = package(run), instance(4, run).facts
-        stops = [files[stop.partition(":")[0]] for stop in facts["stops"]]
+        files, ways = package(run), instance(4, run).facts["readings"]
+        stops = [files[ways[f"{name} name"].partition(":")[0]] for name in ("second", "third", "final")]
         words = ("try:", "STRICT", "class Base", "@dataclass", "class Connection", "OPTIONS", "def connect")
         shapes.add(tuple(any(word in text for text in stops) for word in words))
 
