@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("numpy")
 
 from backends.conformance import Watch, following, request
-from backends.llama.recurrent import write_model
+from backends.llama.tiny_models import write_model
 from pytest_agentcore.backends.base import FinishReason, Message, Request
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend
 from pytest_agentcore.backends.llama.engine import Context, LoadedModel, Proof

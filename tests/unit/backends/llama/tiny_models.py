@@ -1,4 +1,4 @@
-"""Tiny models with a recurrent state, written with weights by chance: llama.cpp loads and runs them as any other."""
+"""Tiny models written with weights by chance: llama.cpp loads and runs them as any other."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _UNKNOWN, _CONTROL, _NORMAL, _BYTE = 2, 3, 1, 6
 
 
 def write_model(path: Path, architecture: str) -> Path:
-    """A model of `mamba`, or of `jamba`, where every other layer has attention instead of a state."""
-    hybrid = architecture == "jamba"
-    attention = [hybrid and layer % 2 == 1 for layer in range(LAYERS)]
+    """A model of `llama` (attention in each layer), of `mamba` (a state), or of `jamba` (the two in turns)."""
+    attention = [architecture == "llama" or (architecture == "jamba" and layer % 2 == 1) for layer in range(LAYERS)]
+    hybrid = any(attention)
     values: dict[str, Any] = {
         "context_length": 4096,
         "embedding_length": WIDTH,
