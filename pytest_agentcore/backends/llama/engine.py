@@ -404,10 +404,10 @@ def prove(context: Context, fill: Callable[[], int]) -> Proof:
     probe = _Probe(context)
     alone = probe.alone()
     among, again = probe.among(fill)
-    same = [[step[row][0] for step in among] == alone for row in range(max(context.rows - 2, 1), context.rows)]
+    same = [[step[row] for step in among] == alone for row in range(max(context.rows - 2, 1), context.rows)]
     shapes = [(context.rows, 1)] if all(same) and again == alone[0] else []
     if shapes and not context.model.forgets_only_all:
-        shapes += [shape for shape in _other_shapes(context) if probe.is_same(shape, among)]
+        shapes += [shape for shape in _other_shapes(context) if probe.is_same(*shape, among)]
     for row in range(context.rows):
         context.cut(row, 0, probe.begins[row] + probe.steps[row])
     return Proof(tuple(shapes))
@@ -432,7 +432,7 @@ class _Probe:
         self._prompt = [(7919 * place + 1009) % context.model.vocabulary.size for place in range(_SAMPLE)]
         self._saved: Any = None
 
-    def alone(self) -> list[bytes]:
+    def alone(self) -> list[bytes | None]:
         """The logits of what the last row will decode, in the first one, beside rows that hold nothing."""
         self.context.evaluate(0, self._prompt, 0, logits=False)
         self._saved, found = self.context.save(0), []
@@ -443,9 +443,9 @@ class _Probe:
             for row in range(1, self.rows):
                 self.context.cut(row, 0, 1)
         self.context.cut(0, 0, _SAMPLE + _COMPARED)
-        return found
+        return [*found]
 
-    def among(self, fill: Callable[[], int]) -> tuple[list[list[list[bytes]]], bytes]:
+    def among(self, fill: Callable[[], int]) -> tuple[list[list[bytes | None]], bytes | None]:
         """The logits of all rows at each step: one long, one evaluated (the last), the others restored.
 
         And those of the last row when it is restored and begins again, while the others go on.
@@ -454,38 +454,35 @@ class _Probe:
         for row in range(1, self.last):
             self.context.restore(row, self._saved)
         self.context.evaluate(self.last, self._prompt, 0, logits=False)
-        found = []
-        for _ in range(_COMPARED):
-            found.append(self._decoded(0, self.rows, 1))
-            self.steps = [step + 1 for step in self.steps]
+        found = [self._decoded(0, self.rows, 1, go_on=True) for _ in range(_COMPARED)]
         self.context.restore(self.last, self._saved)
         self.steps[self.last] = 0
-        again = self._decoded(0, self.rows, 1)[self.last][0]
-        self.steps = [step + 1 for step in self.steps]
-        return found, again
+        return found, self._decoded(0, self.rows, 1, go_on=True)[self.last]
 
-    def is_same(self, shape: tuple[int, int], among: Sequence[list[list[bytes]]]) -> bool:
+    def is_same(self, count: int, each: int, among: Sequence[Sequence[bytes | None]]) -> bool:
         """Whether a call of another shape gives the same logits, of the first rows and of the last ones."""
-        count, each = shape
         for row in range(self.rows):
             self.context.cut(row, self.begins[row], self.begins[row] + self.steps[row])
         self.steps, same = [0] * self.rows, True
         for first in sorted({0, self.rows - count}):
-            for row, logits in enumerate(self._decoded(first, count, each), first):
-                same &= logits[:_COMPARED] == [step[row][0] for step in among[: len(logits)]]
+            found = self._decoded(first, count, each)
+            compared = [(row, step) for row in range(count) for step in range(min(each, _COMPARED))]
+            same &= all(found[row * each + step] in (None, among[step][first + row]) for row, step in compared)
+            for row in range(first, first + count):
                 self.context.cut(row, self.begins[row], self.begins[row] + each)
         return same
 
-    def _decoded(self, first: int, count: int, each: int) -> list[list[bytes]]:
-        """The logits of a call, by row."""
+    def _decoded(self, first: int, count: int, each: int, *, go_on: bool = False) -> list[bytes | None]:
+        """The logits behind the tokens of a call; None for one that nobody asks for, as a smaller call may hold."""
         there = range(first, first + count)
         tokens: list[list[int | None]] = [[*self._words(row, self.steps[row], each)] for row in there]
         if 1 < count * each < self.rows:
-            tokens[-1][-1] = None  # a smaller call may hold what nobody asks for
+            tokens[-1][-1] = None
         self.context.step(first, [self.begins[row] + self.steps[row] for row in there], tokens)
-        places = [(i, j) for i in range(count) for j in range(each) if tokens[i][j] is not None]
-        found = {place: self.context.logits(place[0] * each + place[1]) for place in places}
-        return [[found[place] for place in places if place[0] == i] for i in range(count)]
+        if go_on:
+            self.steps = [step + each for step in self.steps]
+        asked = [token is not None for own in tokens for token in own]
+        return [self.context.logits(place) if wanted else None for place, wanted in enumerate(asked)]
 
     def _words(self, row: int, step: int, count: int) -> list[int]:
         size = self.context.model.vocabulary.size
