@@ -41,8 +41,6 @@ LISTED = 10
 """Failed trials of a task, and hits of a detector, that are listed; of the others their number is said, and where."""
 SHOWN = 8
 """Lines of a list on the page that are open; the others are folded."""
-FEW_RUNS = 8
-"""Up to so many the page's map is narrow enough for charts beside it."""
 
 
 def about(report: Report) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
     manifest = report.campaign.manifest
     title = f"{manifest.model} on {manifest.suite.title}"
     transcripts, embedded = embed(report, room)
-    style, script = resource("page.css"), resource("page.js")
+    style, script = resource("page.css"), resource("text.js") + resource("page.js")
     # CSP Level 3: exactly these two inline elements are admitted
     sources = []
     for kind, text in (("script", script), ("style", style)):
@@ -97,7 +95,6 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
         left_out=sum(result.attempt not in embedded for result in report.results),
         signs=SIGNS,
         runs=runs,
-        beside=len(runs) <= FEW_RUNS,
         recorded={(result.task, result.run): result for result in report.results},
         planned={(trial.task, trial.run) for trial in manifest.planned},
         charts=list(charts(report.campaign)),

@@ -233,7 +233,7 @@ def test_it_stands_among_the_campaigns_of_its_results_folder_under_its_own_polic
     assert ranked == [("1", "bot"), ("1", "**bot**"), ("1", "native-rival")]
     assert section.count("| sandbox process |") == 1
     page = (mine / "report.html").read_text()
-    assert page.count("<td>sandbox process</td>") == 1
+    assert page.count(">sandbox process</td>") == 1
 
 
 def test_show_is_the_same_in_the_terminal(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,3 @@
-"use strict";
-
-// Everything a model wrote reaches the page as the text of a node, never as markup.
-
 const data = JSON.parse(document.getElementById("data").textContent);
 const trials = data.rows.map((row) => Object.fromEntries(data.columns.map((name, i) => [name, row[i]])));
 const byId = new Map(trials.flatMap((trial) => [trial.attempt, ...trial.earlier].map((id) => [id, trial])));
@@ -10,49 +6,8 @@ const FILTERS = ["task", "outcome", "cause", "text"];
 
 const $ = (id) => document.getElementById(id);
 
-/** An element with attributes and children; strings become text. */
-function el(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== ""));
-  return made;
-}
-
-// Control characters, marks that turn or hide text, lone surrogates: shown as escapes.
-const INVISIBLE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-
-function shown(text) {
-  const parts = [];
-  let from = 0;
-  for (const found of text.matchAll(INVISIBLE)) {
-    const code = found[0].charCodeAt(0);
-    parts.push(text.slice(from, found.index));
-    const hex = code.toString(16);
-    parts.push(el("span", { class: "escape" }, code < 256 ? "\\x" + hex.padStart(2, "0") : "\\u" + hex.padStart(4, "0")));
-    from = found.index + 1;
-  }
-  parts.push(text.slice(from));
-  return parts.filter((part) => part !== "");
-}
-
-/** A text as it was written; one too long for the page comes as its two ends and a count of what is between. */
-function block(text, label) {
-  const made = el("pre", { tabindex: 0, role: "region", "aria-label": label });
-  if (isCut(text)) made.append(...shown(text.head), el("span", { class: "left-out" }, leftOut(text.left_out)), ...shown(text.tail));
-  else made.append(...shown(typeof text === "string" ? text : JSON.stringify(text, null, 2)));
-  return made;
-}
-
-const isCut = (text) => text !== null && typeof text === "object" && "left_out" in text && "head" in text;
-
-const leftOut = (n) => `… ${n.toLocaleString("en")} characters are not in this page; they are in the transcript file …`;
 const isSaid = (text) => typeof text !== "string" || text.trim() !== "";
-const plain = (n) => n.toLocaleString("en");
 const seconds = (s) => `${s.toFixed(s < 10 ? 2 : 1)}s`;
-const count = (n, noun) => `${plain(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 function badge(outcome) {
   const sign = el("span", { class: `sign ${data.signs[outcome] ? outcome : ""}`, "aria-hidden": "true" }, data.signs[outcome] || "?");
@@ -62,7 +17,11 @@ function badge(outcome) {
 /** A name that may be broken behind each underscore. */
 const breakable = (name) => name.split(/(?<=_)/).flatMap((word) => [word, el("wbr")]);
 
-const address = (trial, turn) => `#trial=${trial.attempt}` + (turn ? `&turn=${turn}` : "");
+/** Of a trial, or a turn of it; the text that is searched for goes along, and is marked there. */
+function address(trial, turn) {
+  const text = $("filter-text").value;
+  return `#trial=${trial.attempt}` + (turn ? `&turn=${turn}` : "") + (text ? `&text=${encodeURIComponent(text)}` : "");
+}
 
 // ---- the list of trials ----
 
@@ -76,9 +35,82 @@ function matches(trial, filter) {
     (!filter.task || trial.task === filter.task) &&
     (!filter.outcome || trial.outcome === filter.outcome) &&
     (!filter.cause || trial.cause === filter.cause) &&
-    (!text || `${trial.task} ${trial.run} ${trial.attempt} ${trial.detail} ${trial.stop}`.toLowerCase().includes(text))
+    (!text || found.has(trial.attempt) || `${trial.task} ${trial.run} ${trial.attempt} ${trial.detail} ${trial.stop}`.toLowerCase().includes(text))
   );
 }
+
+// ---- the search in all turns ----
+
+let found = new Map(); // by attempt, the places of the text that is searched for
+let search = 0; // counts them, so that one that is no longer wanted ends
+const PLACES = 3; // of a trial that are shown in the list
+const AROUND = 50; // characters beside a place
+
+/** Reads every transcript of the page for a text, letter case aside; the list grows while it reads. */
+async function searchTurns(text) {
+  const mine = ++search;
+  const wanted = text.toLowerCase();
+  found = new Map();
+  $("searched").textContent = "";
+  if (!wanted) return showList();
+  const held = trials.filter((trial) => $(`t-${trial.attempt}`));
+  let [told, broken] = [performance.now(), 0];
+  for (const [i, trial] of held.entries()) {
+    let places = [];
+    try {
+      places = placesOf(await transcript(trial.attempt), wanted);
+    } catch (error) { // damaged: the trial says so itself when it is opened
+      if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+      broken += 1;
+    }
+    if (mine !== search) return undefined;
+    if (places.length) found.set(trial.attempt, places);
+    if (performance.now() - told > 300) {
+      told = performance.now();
+      $("searched").textContent = `${plain(i + 1)} of ${count(held.length, "transcript")} searched …`;
+      showList();
+    }
+  }
+  const rest = trials.length - held.length + broken;
+  $("searched").textContent = `In the turns of ${count(found.size, "trial")}` + (rest ? `; ${count(rest, "transcript")} could not be searched, being no part of this page` : "");
+  return showList();
+}
+
+/** Where a transcript has a text: the turn, and some words around it. One place for each text of a turn. */
+function placesOf(events, wanted) {
+  const places = [];
+  for (const [turn, text] of events.flatMap(textsOf)) {
+    const at = text.toLowerCase().indexOf(wanted);
+    if (at < 0) continue;
+    const [from, to] = [Math.max(0, at - AROUND), at + wanted.length + AROUND];
+    places.push({ turn, before: (from ? "…" : "") + text.slice(from, at), text: text.slice(at, at + wanted.length), after: text.slice(at + wanted.length, to) + (to < text.length ? "…" : "") });
+  }
+  return places;
+}
+
+/** The texts of an event that a trial shows, each after its turn; those before the first turn have none. */
+function textsOf(event) {
+  const told = {
+    start: () => [event.prompt, event.system],
+    reply: () => [event.content, event.reasoning, ...event.tool_calls.map((made) => made.arguments), ...event.problems, ...(isSaid(event.content) || event.tool_calls.length ? [] : [event.text])],
+    tool_result: () => [event.text],
+    feedback: () => [event.text],
+    verdict: () => [event.detail],
+  }[event.event];
+  return told ? told().flatMap(leaves).map((text) => [event.turn || 0, text]) : [];
+}
+
+function leaves(value) {
+  if (typeof value === "string") return [value];
+  return value !== null && typeof value === "object" ? Object.values(value).flatMap(leaves) : [];
+}
+
+function placeLine(trial, { turn, before, text, after }) {
+  const where = el("a", { href: address(trial, turn) }, turn ? `turn ${turn}` : "prompt or verdict");
+  return el("li", {}, where, " ", shown(before), el("mark", {}, shown(text)), shown(after));
+}
+
+// ---- the list itself ----
 
 const filterNow = () => Object.fromEntries(FILTERS.map((name) => [name, $(`filter-${name}`).value]));
 
@@ -101,15 +133,22 @@ function row(trial) {
   return el(
     "tr",
     { "data-trial": trial.attempt },
-    el("th", { scope: "row" }, el("a", { href: address(trial, wanted) }, `${trial.task} run ${trial.run}`)),
+    el("th", { scope: "row" }, el("a", { href: address(trial, wanted) }, breakable(`${trial.task} run ${trial.run}`))),
     el("td", {}, badge(trial.outcome)),
     el("td", {}, trial.cause || ""),
     cell("turns", plain(trial.turns)),
     cell("calls", plain(trial.calls)),
     cell("time", seconds(trial.seconds)),
     cell("reply tokens", plain(trial.reply)),
-    el("td", { class: "detail" }, el("div", { class: "clip" }, shown(trial.detail))),
+    el("td", { class: "detail" }, el("div", { class: "clip" }, shown(trial.detail)), placesIn(trial)),
   );
+}
+
+function placesIn(trial) {
+  const places = found.get(trial.attempt) || [];
+  if (!places.length) return null;
+  const rest = places.length - PLACES;
+  return el("ul", { class: "places" }, places.slice(0, PLACES).map((place) => placeLine(trial, place)), rest > 0 ? el("li", {}, `and ${count(rest, "place")} more`) : null);
 }
 
 function showList() {
@@ -122,12 +161,24 @@ function showList() {
   $("more").textContent = `Show ${Math.min(PAGE, rest)} more of ${plain(rest)}`;
   const kept = new Set(listed.map((trial) => trial.attempt));
   for (const cell of document.querySelectorAll(".cell[data-trial]")) cell.classList.toggle("dim", !kept.has(cell.dataset.trial));
+  fit($("rows").closest(".scroll"));
 }
 
 function refilter() {
   rows = PAGE;
   showList();
   history.replaceState(null, "", listAddress());
+}
+
+let pause = 0;
+
+/** The list answers at once with what it holds; the transcripts follow when the typing stops. */
+function retype() {
+  found = new Map();
+  search += 1;
+  refilter();
+  clearTimeout(pause);
+  pause = setTimeout(() => searchTurns($("filter-text").value), 200);
 }
 
 // ---- one trial ----
@@ -158,7 +209,8 @@ function turnsOf(events) {
     else if (event.event === "tool_result") at(event.turn).results.set(event.index, event);
     else if (event.event === "feedback") at(event.turn).feedback.push(event.text);
   }
-  return [...turns.values()].sort((a, b) => a.turn - b.turn);
+  const ordered = [...turns.values()].sort((a, b) => a.turn - b.turn);
+  return withEarlierTexts(ordered.map((turn) => ({ ...turn, calls: callsOf(turn) })));
 }
 
 /** Each call of a turn with its result, which is missing where the process died before it came. */
@@ -171,20 +223,69 @@ function part(kind, label, ...children) {
   return el("div", { class: `part ${kind}` }, el("div", { class: "label" }, label), children);
 }
 
-function argument(name, value) {
-  return el("div", { class: "arg" }, el("span", {}, shown(name)), block(value, `argument ${name}`));
+const colouredAs = (known) => ["coloured", (text) => el("pre", {}, coloured(text, known))];
+const FORMATTED = ["formatted", (text) => el("div", { class: "prose" }, markdown(text))];
+
+/** In which language an argument is written, as far as tools and paths tell. */
+function languageIn(made, name) {
+  if (name === "content") return languageOf(made.arguments.path);
+  return { command: LANGUAGES.shell, query: LANGUAGES.sql, sql: LANGUAGES.sql }[name];
 }
+
+function argument(made, name, value) {
+  const known = typeof value === "string" ? languageIn(made, name) : LANGUAGES.json;
+  const views = known ? [colouredAs(known)] : [];
+  const { before } = made;
+  let against = null;
+  if (name === "content" && before && typeof value === "string") {
+    views.unshift(["changes", (text) => changes(before.text, text, known)]);
+    against = el("div", { class: "against" }, `compared with what turn ${before.turn} ${before.how}${before.stale ? "; a command ran in between and may have changed it" : ""}`);
+  }
+  return el("div", { class: "arg" }, el("span", {}, shown(name)), el("div", {}, block(value, `argument ${name}`, views), against));
+}
+
+function resultViews(made) {
+  const { name, result } = made;
+  if (typeof result.text !== "string" || result.outcome !== "ok") return [];
+  if (name === "shell" && hasColours(result.text)) return [["in colours", (text) => el("pre", {}, terminal(text))]];
+  const known = (name === "fs_read" && languageOf((made.arguments || {}).path)) || (/^\s*[[{]/.test(result.text) && LANGUAGES.json);
+  return known ? [colouredAs(known)] : [];
+}
+
+const CALL_SIGNS = { ok: "✓", refused: "✗", fault: "!", invalid: "✗", unknown: "?" };
 
 function call(made, i) {
   const given = made.arguments !== null && typeof made.arguments === "object" ? Object.entries(made.arguments) : [["", made.arguments]];
   const name = typeof made.name === "string" ? made.name : JSON.stringify(made.name);
-  const parts = [part("call", ["call ", el("span", { class: "name" }, shown(name))], given.map(([key, value]) => argument(key, value)))];
+  const parts = [part("call", ["call ", el("span", { class: "name" }, shown(name))], given.map(([key, value]) => argument(made, key, value)))];
   if (made.result) {
-    const kind = ["ok", "refused"].includes(made.result.outcome) ? "result" : "result trouble";
-    const label = [el("span", {}, `result: ${made.result.outcome}`), el("span", {}, seconds(made.result.seconds))];
-    parts.push(part(kind, label, block(made.result.text, `result of call ${i + 1}`)));
+    const { outcome, text, seconds: spent } = made.result;
+    const label = [el("span", { class: "how" }, `${CALL_SIGNS[outcome] || "?"} result: ${outcome}`), el("span", {}, seconds(spent))];
+    parts.push(part(outcome === "ok" ? "result" : "result trouble", label, block(text, `result of call ${i + 1}`, resultViews(made))));
   }
   return parts;
+}
+
+/** Adds to each write what is known of its file: what an earlier turn wrote there, or read there as a whole. */
+function withEarlierTexts(turns) {
+  const files = new Map();
+  for (const turn of turns) {
+    for (const made of turn.calls) {
+      if (!made.result || made.result.outcome !== "ok" || made.arguments === null || typeof made.arguments !== "object") continue;
+      const { path, content, offset, lines } = made.arguments;
+      const file = String(path).replace(/^\/workspace\/|^\.\//, "");
+      const read = made.result.text;
+      if (made.name === "fs_write" && typeof content === "string") {
+        made.before = files.get(file);
+        files.set(file, { text: content, turn: turn.turn, how: "wrote", stale: false });
+      } else if (made.name === "fs_read" && lines === undefined && (offset === undefined || offset === 1) && typeof read === "string" && read.search(CLIPPED) < 0) {
+        files.set(file, { text: read === `(${file} is empty)` ? "" : read, turn: turn.turn, how: "read", stale: false });
+      } else if (made.name === "shell") {
+        for (const known of files.values()) known.stale = true;
+      }
+    }
+  }
+  return turns;
 }
 
 function timeBar(turn, longest) {
@@ -214,10 +315,11 @@ function turnHeader(trial, turn) {
 }
 
 function turnSection(trial, turn, longest) {
-  const [said, calls] = [isSaid(turn.content), callsOf(turn)];
+  const said = isSaid(turn.content);
+  const { calls } = turn;
   const parts = [turnHeader(trial, turn), timeBar(turn, longest)];
-  if (isSaid(turn.reasoning)) parts.push(el("details", { class: "part" }, el("summary", {}, "reasoning"), block(turn.reasoning, "reasoning")));
-  if (said) parts.push(part("", "reply", block(turn.content, "reply")));
+  if (isSaid(turn.reasoning)) parts.push(el("details", { class: "part" }, el("summary", {}, "reasoning"), block(turn.reasoning, "reasoning", [FORMATTED])));
+  if (said) parts.push(part("", "reply", block(turn.content, "reply", [FORMATTED])));
   else if (!calls.length && !isSaid(turn.text)) parts.push(part("", "the reply is empty"));
   calls.forEach((made, i) => parts.push(call(made, i)));
   for (const problem of turn.problems) parts.push(part("trouble", "could not be read", block(problem, "problem")));
@@ -236,12 +338,12 @@ function tile(label, value, note) {
 
 /** Prompts and what stood before them, from a transcript's first event. */
 function given(start) {
-  const folded = (label, text, open) => el("details", { open }, el("summary", {}, label), block(text, label));
+  const hidden = (label, text, open) => el("details", { open }, el("summary", {}, label), block(text, label, typeof text === "string" ? [FORMATTED] : []));
   const load = (start.load && start.load.messages) || [];
   return [
-    folded("task prompt", start.prompt, true),
-    isSaid(start.system) ? folded("system prompt", start.system) : null,
-    load.map((message) => folded(`earlier conversation: ${message.role}`, message.content || message.tool_calls || "")),
+    hidden("task prompt", start.prompt, true),
+    isSaid(start.system) ? hidden("system prompt", start.system) : null,
+    load.map((message) => hidden(`earlier conversation: ${message.role}`, message.content || message.tool_calls || "")),
   ];
 }
 
@@ -304,7 +406,7 @@ function course(trial, events) {
   const turns = turnsOf(events);
   const longest = Math.max(1e-9, ...turns.map((turn) => turn.seconds + toolSeconds(turn)));
   const strip = el("nav", { class: "strip", "aria-label": "Turns" }, turns.map((turn) =>
-    el("a", { href: address(trial, turn.turn), class: odd(turn) ? "odd" : null, "data-turn": turn.turn, title: callsOf(turn).map((made) => made.name).join(", ") }, String(turn.turn))));
+    el("a", { href: address(trial, turn.turn), class: odd(turn) ? "odd" : null, "data-turn": turn.turn, title: turn.calls.map((made) => made.name).join(", ") }, String(turn.turn))));
   const end = events.find((event) => event.event === "end");
   const how = end
     ? [`Ended by ${end.stop_reason} after turn ${turns.length ? turns[turns.length - 1].turn : 0}${end.detail ? ": " : ""}`, shown(end.detail)]
@@ -314,8 +416,12 @@ function course(trial, events) {
 
 let open = null; // which attempt is shown
 
-async function showTrial(id, turn) {
+async function showTrial(id, turn, text = "") {
   const trial = byId.get(id);
+  if (text !== $("filter-text").value) {
+    $("filter-text").value = text;
+    open = null; // its links have the text in their addresses
+  }
   if (open !== id) {
     let events;
     try {
@@ -330,11 +436,36 @@ async function showTrial(id, turn) {
   }
   view("trial");
   document.title = `${trial.task} run ${trial.run} · ${data.title}`;
-  goToTurn(turn);
+  const first = markText(text);
+  goToTurn(turn, first);
   return undefined;
 }
 
-function goToTurn(turn) {
+/** Marks a text in the trial that is shown, and the turns that have it in the strip; gives its first place in each turn. */
+function markText(text) {
+  const [all, first] = [[], new Map()];
+  for (const body of text ? $("trial").querySelectorAll(".body") : []) {
+    const turn = Number((body.closest(".turn") || { dataset: { turn: 0 } }).dataset.turn);
+    const ranges = rangesOf(body, text);
+    all.push(...ranges);
+    if (ranges.length && !first.has(turn)) first.set(turn, ranges[0]);
+  }
+  for (const link of document.querySelectorAll(".strip a")) link.classList.toggle("found", first.has(Number(link.dataset.turn)));
+  // a range leaves the nodes as they are; a browser that has no such marks still goes to the place
+  if (window.CSS && CSS.highlights) CSS.highlights.set("found", new Highlight(...all));
+  return first;
+}
+
+/** Opens what hides a place, and brings it into view. */
+function reveal(range) {
+  const at = range.startContainer.parentElement;
+  for (let fold = at.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  at.closest(".text").classList.add("whole");
+  at.scrollIntoView({ behavior: "instant", block: "center" });
+}
+
+function goToTurn(named, places) {
+  const turn = named || [...places.keys()].find((one) => one) || 0;
   const at = turn && $(`turn-${turn}`);
   for (const here of document.querySelectorAll(".turn.here")) here.classList.remove("here");
   for (const link of document.querySelectorAll(".strip a")) {
@@ -345,6 +476,7 @@ function goToTurn(turn) {
     at.classList.add("here");
     at.focus({ preventScroll: true });
     at.scrollIntoView({ behavior: "instant", block: "start" });
+    if (places.has(turn)) reveal(places.get(turn));
   } else {
     $("trial-title").focus({ preventScroll: true });
     scrollTo({ top: 0, behavior: "instant" });
@@ -385,7 +517,7 @@ function follow() {
   const to = route();
   notice("");
   wanted = 0;
-  if (to.trial && byId.has(to.trial)) return showTrial(to.trial, to.turn);
+  if (to.trial && byId.has(to.trial)) return showTrial(to.trial, to.turn, (to.words && to.words.get("text")) || "");
   if (!to.asked && to.turn) {
     const here = open || only(trials.map((trial) => trial.attempt));
     if (here) {
@@ -404,11 +536,14 @@ function showOverview(to) {
   if (to.words && FILTERS.some((name) => to.words.has(name))) {
     for (const name of FILTERS) $(`filter-${name}`).value = to.words.get(name) || "";
     rows = PAGE;
+    searchTurns($("filter-text").value);
   }
   showList();
   if (to.asked) notice(`There is no trial ${to.asked} in this report.`);
   const at = to.anchor ? $(to.anchor) : location.hash ? $("trials") : null;
-  if (at) at.scrollIntoView({ behavior: "instant" });
+  if (!at) return;
+  if (at.matches(".fold")) at.querySelector("details").open = true;
+  at.scrollIntoView({ behavior: "instant" });
 }
 
 function view(name) {
@@ -428,7 +563,7 @@ function nextTurn(step) {
   const turns = [...document.querySelectorAll(".turn")];
   const at = turns.findIndex((turn) => turn.classList.contains("here"));
   const to = turns[at < 0 ? (step > 0 ? 0 : -1) : at + step];
-  if (to) location.hash = `#trial=${open}&turn=${to.dataset.turn}`;
+  if (to) location.hash = address({ attempt: open }, to.dataset.turn);
 }
 
 function key(event) {
@@ -472,20 +607,37 @@ function changeTheme() {
   document.documentElement.dataset.theme = dark ? "light" : "dark";
 }
 
+// ---- tables ----
+
+const widths = new Map();
+
+/** A table that is wider than its place is shown as cards, a row each, with the heads in front of the numbers. */
+function fit(box) {
+  if (!box.clientWidth) return;
+  widths.set(box, box.clientWidth);
+  box.classList.remove("cards");
+  box.classList.toggle("cards", box.scrollWidth > box.clientWidth);
+}
+
+const places = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (widths.get(target) !== target.clientWidth) fit(target);
+});
+
 // ---- start ----
 
 fillFilters();
 document.documentElement.classList.add("scripted");
 document.querySelectorAll(".cell[href]").forEach((cell, i) => { cell.tabIndex = i ? -1 : 0; });
-for (const name of FILTERS) $(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", refilter);
-$("clear").addEventListener("click", () => { for (const name of FILTERS) $(`filter-${name}`).value = ""; refilter(); });
+document.querySelectorAll("#overview .scroll").forEach((box) => places.observe(box));
+for (const name of FILTERS) $(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", name === "text" ? retype : refilter);
+$("clear").addEventListener("click", () => { for (const name of FILTERS) $(`filter-${name}`).value = ""; retype(); });
 $("more").addEventListener("click", () => { rows += PAGE; showList(); });
 $("rows").addEventListener("click", (event) => {
   const line = event.target.closest("tr[data-trial]");
   if (line && !event.target.closest("a") && !String(getSelection())) line.querySelector("a").click();
 });
 $("theme").addEventListener("click", changeTheme);
-addEventListener("beforeprint", () => document.querySelectorAll("#trial details").forEach((one) => { one.open = true; }));
+addEventListener("beforeprint", () => document.querySelectorAll("#trial details, .fold details").forEach((one) => { one.open = true; }));
 addEventListener("keydown", key);
 document.querySelectorAll(".map").forEach((map) => map.addEventListener("keydown", arrows));
 addEventListener("hashchange", follow);

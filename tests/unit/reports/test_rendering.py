@@ -115,7 +115,7 @@ def test_a_campaign_without_a_single_result_has_a_page(tmp_path: Path) -> None:
 
     assert "0 of 0 scored trials passed" in text
     assert "undefined: no trial is scored" in text
-    assert text.count("<svg") == 5
+    assert "<figure" not in text
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "</script><script>alert(1)</script>", "<!-- <script>", "&lt;"])
