@@ -4,6 +4,7 @@ canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from random import Random
 
@@ -17,27 +18,44 @@ PUBLISHED = 35
 
 def readings(text: str) -> dict[str, int]:
     """Everything that has been taken for the length of a text, by name."""
-    line = text.removesuffix("\n")
+    line, size = text.removesuffix("\n"), len(text.encode())
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in line)
     return {
-        "bytes": len(text.encode()),
+        "bytes": size,
         "bytes without the newline": len(line.encode()),
+        "bytes with CRLF": size + 1,
+        "bytes with a byte order mark": size + 3,
+        "bytes after decomposition": len(unicodedata.normalize("NFD", text).encode()),
+        "bytes of the words": len("".join(text.split()).encode()),
+        "bytes in hexadecimal digits": 2 * size,
+        "bits": 8 * size,
         "characters": len(text),
         "characters without the newline": len(line),
-        "two-byte units": len(text.encode("utf-16-le")) // 2,
+        "characters after decomposition": len(unicodedata.normalize("NFD", text)),
+        "letters": sum(map(str.isalpha, text)),
+        "columns": len(line) + wide,
+        "code units of UTF-16": len(text.encode("utf-16-le")) // 2,
+        "code units of UTF-16 without the newline": len(line.encode("utf-16-le")) // 2,
         "bytes in UTF-16": len(text.encode("utf-16-le")),
+        "bytes in UTF-16 with a byte order mark": len(text.encode("utf-16")),
+        "bytes in UTF-32": len(text.encode("utf-32-le")),
+        "bytes with escapes": len(text.encode("ascii", "backslashreplace")),
+        "bytes that are no ASCII": sum(byte > 127 for byte in text.encode()),
+        "bytes that are ASCII": sum(byte < 128 for byte in text.encode()),
         "words": len(text.split()),
+        "lines": text.count("\n"),
         "published": PUBLISHED,
     }
 
 
 def multibyte_line(random: Random) -> Instance:
-    """One line for which all readings differ."""
+    """One line of which no reading gives the number of bytes."""
     while True:
         words = [*random.sample(WORDS, random.randrange(4, 8)), random.choice(EMOJI)]
         random.shuffle(words)
         text = " ".join(words) + "\n"
         found = readings(text)
-        if len(set(found.values())) == len(found):
+        if list(found.values()).count(found["bytes"]) == 1:
             return Instance({"data.txt": text}, {"readings": found})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pytest_agentcore import Instance
 from pytest_agentcore.agent.session import Limit, Session
 from pytest_agentcore.backends.base import ToolCall
-from pytest_agentcore.runner import Job, run_attempt
+from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.tasks.suite import Suite
@@ -64,10 +64,10 @@ Call = tuple[str, dict[str, Any]]
 """A tool's name and its arguments."""
 
 
-def verdict(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: Sandbox | None = None) -> str:
-    """Make these calls, turn by turn, and give what the checker objects to; empty where it accepts."""
+def job(number: int, run: int, sandbox: Sandbox | None = None) -> Job:
+    """One run of a task, to be worked on by a test."""
     task = declared(task_module(number))
-    job = Job(
+    return Job(
         key=TrialKey("test", task.id, run),
         task=task,
         suite=SUITE,
@@ -76,6 +76,10 @@ def verdict(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: San
         limit=Limit(),
     )
 
+
+def played(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: Sandbox | None = None) -> Finished:
+    """Make these calls, turn by turn; the finished trial must be closed."""
+
     def play(_drawn: Instance, session: Session) -> Attempt:
         for calls in turns:
             session.begin_turn()
@@ -83,10 +87,15 @@ def verdict(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: San
                 session.act(ToolCall(id=f"call_{index}", name=name, arguments=arguments), index)
         return session.finish(StopReason.final_answer, answer="Done.")
 
-    with closing(run_attempt(job, play, lambda _event: None)) as finished:
+    return run_attempt(job(number, run, sandbox), play, lambda _event: None)
+
+
+def verdict(number: int, run: int, turns: Sequence[Sequence[Call]], sandbox: Sandbox | None = None) -> str:
+    """Make these calls, turn by turn, and give what the checker objects to; empty where it accepts."""
+    with closing(played(number, run, turns, sandbox)) as finished:
         assert finished.failure is None
         try:
-            task.checker(finished.trial)
+            declared(task_module(number)).checker(finished.trial)
         except AssertionError as error:
             return str(error)
         return ""
