@@ -141,3 +141,13 @@ def test_the_records_are_sound_but_for_the_evidence_that_was_not_published(
     # Tables follow from the records, `agentcore report` writes them; digests come from whoever runs the trials.
     assert {*problems} - {*evidence} == tables | {f"{name}: data/digests.jsonl: is missing"}
     assert "30 results, 0 transcripts, 0 workspaces" in summary
+
+
+def test_campaigns_of_other_versions_are_not_judged_by_the_shipped_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in SEED.rglob("*") if path.is_file()}
+
+    assert cli.main(["recheck", str(SEED / SMALL)]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("so nothing is judged again; --suite names a folder of version published")
+    assert {path: path.read_bytes() for path in SEED.rglob("*") if path.is_file()} == before

@@ -265,7 +265,7 @@ def test_other_tasks_under_the_same_name_are_refused_unless_forced(
         suite={**json.loads((tmp_path / "bad/manifest.json").read_text())["suite"], "digest": "c" * 64},
     )
     assert cli.main(["compare", *pair]) == 2
-    assert "these are not the same tasks" in capsys.readouterr().err
+    assert "these are not the same tasks, since prompts, files or checkers are others" in capsys.readouterr().err
     assert cli.main(["compare", *pair, "--force"]) == 0
     shown = capsys.readouterr().out
     assert "CAUTION" in shown
