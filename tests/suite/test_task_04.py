@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from suite_modules import RUNS, instance, python
+from suite_modules import RUNS, instance, python, verdict, write
 
 from pytest_agentcore.sandbox.workspace import write_files
 
@@ -101,3 +101,13 @@ def test_packages_are_built_differently() -> None:
 
 def test_answers_cannot_be_known_beforehand() -> None:
     assert len({instance(4, run).facts["origin"] for run in RUNS}) == len(RUNS)
+
+
+@pytest.mark.parametrize("prefix", ["", "./", "././", "/workspace/", "/tmp/agentcore-1/workspace/"])
+def test_the_path_may_be_written_in_any_way(prefix: str) -> None:
+    assert verdict(4, 1, [[write("answer.txt", f"{prefix}{instance(4, 1).facts['origin']}\n")]]) == ""
+
+
+@pytest.mark.parametrize("prefix", ["../", "src/", "x", "!", "/depot/other.py:NAME/", "workspace/"])
+def test_a_path_of_something_else_is_rejected(prefix: str) -> None:
+    assert verdict(4, 1, [[write("answer.txt", f"{prefix}{instance(4, 1).facts['origin']}\n")]]) != ""
