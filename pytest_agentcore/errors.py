@@ -5,8 +5,10 @@ AgentcoreError
 │   └── TaskDeclarationError   a task file that cannot be run; names file and field
 ├── InfrastructureError        the trial could not be completed; it stays unscored
 │   ├── BackendError           the model's backend failed
-│   └── SandboxError           the sandbox failed
+│   ├── SandboxError           the sandbox failed
+│   └── WorkerLost             the process elsewhere that ran the trial is gone
 ├── RecordError                the disk does not take the record; the session ends
+├── NoWorkers                  nobody elsewhere is left to run trials; the session ends
 ├── EndOfTrial                 flow: the loop ended, and why
 └── ToolError                  a tool refused or failed; its text goes back to the model
 """
@@ -108,6 +110,16 @@ class SandboxError(InfrastructureError):
     """The sandbox could not be set up or did not start a process at all."""
 
     default_cause = Cause.sandbox_failed
+
+
+class WorkerLost(InfrastructureError):
+    """The process or machine that ran a trial is gone, or silent for so long that it counts as gone."""
+
+    default_cause = Cause.backend_crashed
+
+
+class NoWorkers(AgentcoreError):
+    """There has been no worker for a while; what was recorded is whole, and the same command goes on from there."""
 
 
 class RecordError(AgentcoreError):

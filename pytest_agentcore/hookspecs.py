@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_agentcore.backends.base import BackendFactory
+    from pytest_agentcore.elsewhere.base import Engine, Take
     from pytest_agentcore.pack.read import Campaign
     from pytest_agentcore.tools.base import Tool
     from pytest_agentcore.trial.result import TrialResult
@@ -125,4 +126,58 @@ def pytest_agentcore_backends(config: pytest.Config) -> Mapping[str, BackendFact
 
         def pytest_agentcore_backends(config):
             return {"echo": lambda entry, engine: Echo(entry.argument)}
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_agentcore_engine(config: pytest.Config, address: str, at_once: int, take: Take) -> Engine | None:
+    """Open the engine behind an address of `--agentcore-on`. Called once, before the first trial; None is not mine.
+
+    An engine carries orders to workers, where each calls `Worker.work(order, link)`: the contract on one screen is
+    pytest_agentcore/elsewhere/base.py. Which worker runs what, and what is done about a lost one, it need not know.
+
+    Args:
+        config: pytest's.
+        address: as it was typed.
+        at_once: orders that a worker is to take at once, where the engine starts it.
+        take: to be told what workers tell.
+
+    The plugin's own implementation takes `dask://` addresses. Another could run trials on threads of this process::
+
+        # conftest.py
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        from pytest_agentcore.elsewhere.worker import Worker
+
+        class Link:
+            def __init__(self, name, take):
+                self.name, self.take, self.over = name, take, threading.Event()
+
+            def tell(self, line):
+                self.take(self.name, line)
+
+            def stopped(self):
+                return self.over.is_set()
+
+        class Threads:
+            def __init__(self, at_once, take):
+                self.pool, self.worker, self.take = ThreadPoolExecutor(at_once), Worker(), take
+                self.at_once, self.links = at_once, {}
+
+            def workers(self):
+                return {"here": self.at_once}
+
+            def submit(self, worker, name, order):
+                link = self.links[name] = Link(name, self.take)
+                return self.pool.submit(self.worker.work, order, link)
+
+            def stop(self, name):
+                self.links[name].over.set()
+
+            def close(self):
+                self.pool.shutdown()
+                self.worker.close()
+
+        def pytest_agentcore_engine(config, address, at_once, take):
+            return Threads(at_once, take) if address == "threads" else None
     """

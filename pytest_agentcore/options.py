@@ -268,6 +268,11 @@ class Settings:
         or_auto=True,
         metavar="N|auto",
     )
+    on: Option[str | None] = Option(
+        "where trials run: dask://HOST:PORT, a Dask scheduler with workers that `agentcore worker` has started, or "
+        "dask://local[:N], N workers on this machine; --agentcore-parallel is then that of each (default: here)",
+        metavar="ADDRESS",
+    )
     reconnect_timeout: Option[float] = Option(
         "how long a backend that went away is waited for", float, default=300.0, least=0, most=LONGEST
     )

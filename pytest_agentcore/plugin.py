@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_agentcore.backends.base import Backend, BackendFactory, Say
     from pytest_agentcore.catalogue.entry import EndpointSettings, EngineSettings, ModelEntry
     from pytest_agentcore.checking.trial import Trial
+    from pytest_agentcore.elsewhere.base import Engine, Take
     from pytest_agentcore.tools.base import Tool
 
 
@@ -131,6 +132,21 @@ def pytest_agentcore_backends() -> Mapping[str, BackendFactory]:
 
     modules = {"llama_cpp": "llama.backend", "openai": "openai.backend", "scripted": "scripted"}
     return {name: opening(module) for name, module in modules.items()}
+
+
+def pytest_agentcore_engine(address: str, at_once: int, take: Take) -> Engine | None:
+    """The built-in engine, which is Dask's; it is imported by whoever asks for it."""
+    if not address.startswith(("dask://", "dask+tcp://")):
+        return None
+    from pytest_agentcore.errors import UsageError  # noqa: PLC0415
+
+    try:
+        module = importlib.import_module("pytest_agentcore.elsewhere.dask")
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"--agentcore-on {address}: there is no {error.name} here; `pip install 'pytest-agentcore[dask]'` brings it"
+        ) from error
+    return cast("Engine", module.Dask(address, take, at_once))
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

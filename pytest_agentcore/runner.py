@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import traceback
 import uuid
@@ -15,7 +16,7 @@ from typing import Any
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.errors import InfrastructureError, SandboxError, TaskDeclarationError, is_foreign
+from pytest_agentcore.errors import InfrastructureError, SandboxError, TaskDeclarationError, WorkerLost, is_foreign
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
 from pytest_agentcore.sandbox.base import Sandbox
@@ -30,6 +31,8 @@ from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 Agent = Callable[[Instance, Session], Attempt]
 """Works on an instance of a task until something ends the trial; raises InfrastructureError where it cannot go on."""
+LOST_TRIES = 3
+"""Further attempts after workers that were lost, beside the retries: it is seldom the trial that ends a machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +152,11 @@ class Finished:
         self.folders.close()
 
 
-def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.Event | None = None) -> Finished:
+Try = Callable[[TranscriptWriter, str, int], Finished]
+"""Makes one attempt at a trial: gets its transcript, its id and its number; here or elsewhere."""
+
+
+def run_trial(job: Job, attempt: Try, folder: CampaignFolder) -> Finished:
     """Make the attempts at a trial: one, and as many more as it has retries while the infrastructure fails.
 
     The last attempt is the trial's, whatever became of it. Those before it are judged as infrastructure errors, and
@@ -158,15 +165,17 @@ def run_trial(job: Job, agent: Agent, folder: CampaignFolder, cancel: threading.
     Raises:
         RecordError: the disk takes no more.
     """
-    for tried in range(job.retries + 1):
+    left, lost = job.retries, LOST_TRIES
+    for number in itertools.count(job.attempts + 1):
         attempt_id = str(uuid.uuid4())
         record = TranscriptWriter(folder.transcript(attempt_id))
-        number = job.attempts + tried + 1
-        finished = run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
+        finished = attempt(record, attempt_id, number)
         finished.folders.callback(record.close)
         # what is tried again is a closed list: what the borders know for a failing infrastructure, nothing else
-        if not finished.failure or finished.signal or tried == job.retries:
+        is_lost = isinstance(finished.failure, WorkerLost)
+        if not finished.failure or finished.signal or not (lost if is_lost else left):
             break
+        left, lost = left - (not is_lost), lost - is_lost
         finished.judge(None)
         finished.close()
         record.close()
@@ -185,7 +194,7 @@ def run_attempt(
 ) -> Finished:
     """Make one try at a trial, the `number`th: a fresh workspace, the agent over it, a frozen copy of what it left."""
     # The data of this run, in a folder that goes when the trial has its verdict.
-    instance, broken = _instance(job)
+    instance, broken = make_instance(job)
     folders, home = ExitStack(), Path("nowhere")
     try:
         home = Path(folders.enter_context(scratch("trial")))
@@ -194,17 +203,16 @@ def run_attempt(
         broken = broken or SandboxError(f"the workspace cannot be written: {error}")
         workspace = workspace_in(home / "live")
     # The session takes down what happens, beginning with everything that decides what the agent meets.
-    toolbox = Toolbox([job.tools[name] for name in job.task.tools], job.task.faults)
     session = Session(
         key=job.key,
-        tools=toolbox,
+        tools=Toolbox([job.tools[name] for name in job.task.tools], job.task.faults),
         workspace=workspace,
         sandbox=job.sandbox,
         limit=job.budget,
         record=record,
         cancel=cancel or threading.Event(),
     )
-    session.begin(_conditions(job, instance, toolbox, attempt_id=attempt_id, number=number))
+    session.begin(conditions(job, instance, attempt_id=attempt_id, number=number))
     # The agent works until something ends the trial. Only a failing infrastructure leaves it without an end of its own.
     failure: InfrastructureError | None = None
     signal: BaseException | None = None
@@ -236,7 +244,7 @@ def run_attempt(
     )
 
 
-def _instance(job: Job) -> tuple[Instance, InfrastructureError | None]:
+def make_instance(job: Job) -> tuple[Instance, InfrastructureError | None]:
     """The task's data for this run, or none and why the task cannot make them."""
     try:
         instance = job.instance()
@@ -254,7 +262,7 @@ def _instance(job: Job) -> tuple[Instance, InfrastructureError | None]:
     return instance, None
 
 
-def _conditions(job: Job, instance: Instance, toolbox: Toolbox, *, attempt_id: str, number: int) -> dict[str, Any]:
+def conditions(job: Job, instance: Instance, *, attempt_id: str, number: int) -> dict[str, Any]:
     """Everything that decides what the agent meets, as the transcript begins with it."""
     return {
         "attempt": attempt_id or str(uuid.uuid4()),
@@ -269,7 +277,7 @@ def _conditions(job: Job, instance: Instance, toolbox: Toolbox, *, attempt_id: s
         "instance": instance.digest(),
         "system": job.suite.system_prompt,
         "prompt": job.task.prompt_of(instance),
-        "tools": [asdict(spec) for spec in toolbox.specs],
+        "tools": [asdict(job.tools[name].spec) for name in job.task.tools],
         "budget": asdict(job.budget),
         **({"load": job.load.to_json()} if job.load else {}),
     }

@@ -175,7 +175,7 @@ def _settle(
     word, colon, _ = name.partition(":")
     elsewhere = name in AGENTS or (colon and word in backends and word != ENDPOINT)
     if elsewhere or not (settings.base_url or word == ENDPOINT):
-        entry = resolve(name, backends=tuple(backends), registry=registry)
+        entry = resolve(name, backends=tuple(backends), registry=registry, elsewhere=bool(settings.on))
     else:
         entry = entry_at(
             name.removeprefix(f"{ENDPOINT}:"), settings.base_url or OPENAI, shipped() if registry is None else registry

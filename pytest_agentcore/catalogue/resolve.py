@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -32,25 +33,26 @@ DEFAULT_KEY = "OPENAI_API_KEY"
 """The variable that holds the key where none is named."""
 
 
-def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | None = None) -> ModelEntry:
+def resolve(
+    name: str, *, backends: Collection[str] = (), registry: Registry | None = None, elsewhere: bool = False
+) -> ModelEntry:
     """The entry behind a `--model` value, with its file where that is on this machine. Nothing is fetched.
 
     Args:
         name: what the user typed.
         backends: further backends that may be asked for as `BACKEND:ARGUMENT`.
         registry: what `open_registry` gave; only the shipped entries without it.
+        elsewhere: whether others look for a GGUF file on their machines, so that it need not be on this one.
 
     Raises:
         UsageError: an unknown name (with the nearest one), or a file that is not there and cannot be fetched.
     """
     known = shipped() if registry is None else registry
-    if name in known:
-        return _with_file(known[name])
+    kind, colon, argument = name.partition(":")
+    if name in known or (colon and kind == "hf"):
+        return _located(known[name] if name in known else spelled(name, argument), elsewhere)
     if name in AGENTS:
         return ModelEntry(name=name, slug=name, backend=name)
-    kind, colon, argument = name.partition(":")
-    if colon and kind == "hf":
-        return _with_file(spelled(name, argument))
     if colon and kind == "ollama":
         return find_in_ollama(name, argument)
     path = Path(name).expanduser()
@@ -63,10 +65,20 @@ def resolve(name: str, *, backends: Collection[str] = (), registry: Registry | N
             return ModelEntry(name=name, slug=slug_of(path.stem), backend=kind, argument=argument, path=there)
     elif path.suffix.lower() != ".gguf" and not path.is_file():
         raise _unknown(name, known, backends)
-    if not path.is_file():
+    if not path.is_file() and not elsewhere:
         nearby = sorted(file.name for file in path.parent.glob("*.gguf"))
         raise UsageError(f"{name}: there is no such file; in {path.parent} {instead(path.name, nearby)}")
-    return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, path=path)
+    place: dict[str, Any] = {"path": path} if path.is_file() else {"file": path.name}
+    return ModelEntry(name=name, slug=slug_of(path.stem), backend=LLAMA, **place)
+
+
+def _located(entry: ModelEntry, elsewhere: bool) -> ModelEntry:
+    try:
+        return located(entry)
+    except UsageError:
+        if not elsewhere:
+            raise
+        return replace(entry, path=None)
 
 
 def _unknown(name: str, known: Collection[str], backends: Collection[str]) -> UsageError:
@@ -82,7 +94,7 @@ def _unknown(name: str, known: Collection[str], backends: Collection[str]) -> Us
     return UsageError(f"no model {name!r}; {hint} {ways}")
 
 
-def _with_file(entry: ModelEntry) -> ModelEntry:
+def located(entry: ModelEntry) -> ModelEntry:
     """The entry with the path of its file; without one where that is still to be fetched.
 
     Raises:

@@ -39,6 +39,7 @@ COMMANDS = {
     "show": ("campaigns", "show a campaign, or one of its trials turn by turn"),
     "merge": ("campaigns", "join campaigns that are parts of one experiment"),
     "recheck": ("campaigns", "judge a campaign's stored workspaces by today's checkers"),
+    "worker": ("models", "run trials for sessions elsewhere (pytest --agentcore-on), on this machine's models"),
     "validate": ("campaigns", "hold a campaign against its schemas, counts and digests"),
 }
 """Command, the module beside this one that has its `add_<command>` and `run_<command>`, and the line of help.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
 from pytest_agentcore.catalogue.resolve import fetch, resolve
-from pytest_agentcore.cli.arguments import write_lines
+from pytest_agentcore.cli.arguments import positive, write_lines
 from pytest_agentcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,3 +92,39 @@ def run_preflight(options: argparse.Namespace) -> int:
                 write_lines([f"  {label:<5} {first}", *(f"  {'':<5} {line}" for line in rest)])
         failed |= not found.passed
     return int(failed)
+
+
+def add_worker(parser: argparse.ArgumentParser) -> None:
+    """Add the scheduler's address, and what of this machine the worker takes."""
+    from pytest_agentcore.elsewhere.base import AT_ONCE
+
+    parser.description = (
+        "Run trials for `pytest --agentcore-on dask://HOST:PORT` until the scheduler is gone: with the model files, "
+        "the sandbox and the endpoints' keys of this machine. One worker has one model open at a time: start one for "
+        "each GPU. It needs the same version of pytest-agentcore and Python as the session."
+    )
+    parser.add_argument(
+        "address", metavar="dask://HOST:PORT", help="of the Dask scheduler (`dask scheduler` starts one)"
+    )
+    parser.add_argument("--gpu", metavar="N", help="use this GPU alone (sets CUDA_VISIBLE_DEVICES)")
+    parser.add_argument(
+        "--parallel", type=positive, default=AT_ONCE, metavar="N", help="trials at once at most (default: %(default)s)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="how the scheduler calls it")
+
+
+def run_worker(options: argparse.Namespace) -> int:
+    """Return 0 once the scheduler is gone or the worker was asked to end."""
+    from pytest_agentcore.checks.ask import require_assertions
+    from pytest_agentcore.sandbox.open import open_sandbox
+    from pytest_agentcore.sandbox.workspace import sweep
+
+    require_assertions()
+    try:
+        from pytest_agentcore.elsewhere.dask import serve
+    except ModuleNotFoundError as error:
+        raise UsageError(f"there is no {error.name} here; `pip install 'pytest-agentcore[dask]'` brings it") from error
+    sweep()
+    sandbox = open_sandbox(None, may_fall_back=True)
+    write_lines([f"agentcore worker · {options.address} · sandbox {sandbox.name}"])
+    return serve(options.address, threads=options.parallel, gpu=options.gpu, name=options.name)

@@ -60,9 +60,27 @@ def differences(old: Manifest, new: Manifest) -> tuple[str, ...]:
 
 def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
     """Differences beside the identity that may still move a latency, or a tie between two tokens."""
-    kinds = (("", old.machine, new.machine), ("", old.packages, new.packages), ("engine ", old.engine, new.engine))
+    kinds = (
+        ("", _machines(old), _machines(new)),
+        ("", old.packages, new.packages),
+        ("engine ", old.engine, new.engine),
+    )
     found = (_differences(a, b, sorted({*a, *b} - {*_ENGINE}), kind) for kind, a, b in kinds)
     return tuple(chain.from_iterable(found))
+
+
+def _machines(manifest: Manifest) -> Mapping[str, Any]:
+    """The machine that trials ran on, or how many workers were on which."""
+    if not manifest.workers:
+        return manifest.machine
+    return {"workers": "; ".join(f"{one['workers']} on {name_machine(one)}" for one in manifest.workers)}
+
+
+def name_machine(worker: Mapping[str, Any]) -> str:
+    """Name the kind of machine that workers ran on: its device, and else its processor."""
+    machine, device = worker["machine"], worker["device"]
+    memory = f"{machine.get('memory_bytes', 0) / 2**30:.0f} GiB"
+    return ", ".join(filter(None, [device if device != "none" else "", machine.get("processor"), memory]))
 
 
 def _differences(

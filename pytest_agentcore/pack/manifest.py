@@ -158,6 +158,9 @@ class Manifest:
     how many rows there are. None for other backends, and while it is still to be decided."""
     rows_reason: str = ""
     """Why as many."""
+    workers: tuple[Mapping[str, Any], ...] = ()
+    """Kinds of machines that trials ran on with `--agentcore-on`, and how many workers were of each; checkers ran on
+    `machine`. Empty where all ran there."""
     predictions: Mapping[str, Any] | None = None
     """None: none were filed. Else digest and commit of the file, see docs/predictions.md."""
     started: str
@@ -224,8 +227,9 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        # older campaigns are of whole plans and of suites that nobody audited, and nobody counted their rows
-        return from_json(cls, {"shard": None, "rows": None, "rows_reason": "", "audit": None, **data})
+        # older campaigns are of whole plans, on one machine and of suites that nobody audited; nobody counted their rows
+        later = {"shard": None, "rows": None, "rows_reason": "", "audit": None, "workers": ()}
+        return from_json(cls, {**later, **data})
 
 
 def name_for(manifest: Manifest) -> str:

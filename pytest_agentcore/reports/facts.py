@@ -11,6 +11,7 @@ from typing import Any
 from pytest_agentcore.analysis.compare import DIGEST_SHOWN
 from pytest_agentcore.analysis.rank import AGENTS
 from pytest_agentcore.format import count, duration, fraction, joined, percent, score, thousands
+from pytest_agentcore.pack.identity import name_machine
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.trial.result import TrialResult
@@ -67,6 +68,9 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     system = named(machine, "system", "release", "architecture", "processor")
     system += [count(int(machine.get("processors") or 0), "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""]
     yield _stated("machine", joined([*system, f"Python {machine.get('python')}"]), "machine")
+    if manifest.workers:
+        kinds = (f"{one['workers']} on {name_machine(one)}" for one in manifest.workers)
+        yield _stated("workers", joined(kinds), "workers")
     if manifest.rows:
         together = count(manifest.rows, "conversation") + " decoded together"
         why = f"({manifest.rows_reason})" if manifest.rows_reason else ""

@@ -50,6 +50,7 @@ def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "
         "suite": known["suite"],
         "model": joined([manifest.model, *file, f"context {context}" if context else ""]),
         "device": known["device"],
+        "workers": known.get("workers", ""),
         "policy": joined([known["policy"], load]),
         "rows": known.get("rows", ""),
         "preflight": known.get("preflight", ""),
@@ -131,6 +132,8 @@ class Progress:
     """Seconds, None when nothing is known yet."""
     tokens: int = 0
     """Of the reply that is being written."""
+    crew: str = ""
+    """How many workers run trials elsewhere, in words."""
     speed: float = 0.0
     """Tokens a second, of all trials that are at work together."""
 
@@ -142,7 +145,10 @@ def progress_line(progress: Progress, width: int = 80) -> str:
     """
     done, took = f"{fraction(progress.done, progress.planned)} done", duration(progress.elapsed)
     left = "" if progress.remaining is None else f"{estimate(progress.remaining)} left"
-    times, brief = " · ".join(filter(None, [f"{took} elapsed", left])), " ".join(filter(None, [took, left]))
+    times, brief = (
+        " · ".join(filter(None, [progress.crew, f"{took} elapsed", left])),
+        " ".join(filter(None, [took, left])),
+    )
     lines = [f"{done} · {times}", f"{done} {brief}", brief]
     if progress.current:
         run = fraction(progress.current.run, progress.runs)

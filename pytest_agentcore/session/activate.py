@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from pytest_agentcore.catalogue.registry import open_registry
 from pytest_agentcore.catalogue.resolve import ELSEWHERE
 from pytest_agentcore.checks.ask import require_assertions
 from pytest_agentcore.console import make_readable
+from pytest_agentcore.elsewhere.base import AT_ONCE, Engine, Take
+from pytest_agentcore.elsewhere.controller import IN_FLIGHT, Elsewhere
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
 from pytest_agentcore.pack.manifest import Selection
@@ -117,12 +120,34 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     screen = Screen(config, recording, at_once=workers or 1)
     typed = any(config.getoption(f"agentcore_{name}") for name in ("min_pass_rate", "baseline"))
     gates = Gates(gate, baseline, selection, typed=typed, refusal=refusal)
-    models = Models(experiment, screen.say, screen.on_piece, one_at_a_time=bool(workers))
-    executor = InProcess(models.run, screen.on_turn)
+    models = _models(config, experiment, screen, workers)
+    executor = InProcess(models.run, screen.on_turn, least=IN_FLIGHT if settings.on else 1)
     controller = Controller(recording, screen, gates)
     config.pluginmanager.register(CampaignSession(config, experiment, models, executor, controller), ACTIVE)
     if workers:
         config.pluginmanager.register(Distributing(config, experiment, models, controller), "agentcore-distributing")
+
+
+def _models(config: pytest.Config, experiment: Experiment, screen: Screen, workers: int) -> Models:
+    """Choose who runs trials: this process, or workers, to which it connects when the first is due."""
+    if experiment.settings.on is None:
+        return Models(experiment, screen.say, screen.on_piece, one_at_a_time=bool(workers))
+    if workers:
+        words = "runs trials elsewhere already; leave pytest-xdist's -n out"
+        raise UsageError(f"--agentcore-on {experiment.settings.on}: {words}")
+    return Elsewhere(experiment, partial(_engine, config, experiment.settings), screen.say)
+
+
+def _engine(config: pytest.Config, settings: Settings, take: Take) -> Engine:
+    """The engine of the address that `--agentcore-on` names."""
+    given: dict[str, Any] = {"config": config, "address": settings.on, "at_once": max(AT_ONCE, settings.parallel or 1)}
+    engine: Engine | None = config.hook.pytest_agentcore_engine(take=take, **given)
+    if engine is None:
+        raise UsageError(
+            f"--agentcore-on {settings.on}: nobody knows such an address; dask://HOST:PORT is a Dask scheduler, and "
+            "dask://local starts workers on this machine"
+        )
+    return engine
 
 
 def _experiment(config: pytest.Config, settings: Settings) -> Experiment:

@@ -41,6 +41,8 @@ class Collected:
     tasks: tuple[tuple[Suite, Task], ...]
     tools: Mapping[str, Tool]
     errors: tuple[str, ...]
+    config: pytest.Config
+    """pytest's, with the plugins and conftests that were loaded for these places."""
 
 
 def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
@@ -95,7 +97,7 @@ class _Session(Generic[T]):
         # There must be a reporter: other plugins, and pytest's own explanations of assertions, rely on one.
         plugins.unregister(name="terminalreporter")
         plugins.register(pytest.TerminalReporter(config, io.StringIO()), "terminalreporter")
-        self._registered = RegisteredTools(config)
+        self._config, self._registered = config, RegisteredTools(config)
         self._tools = self._registered.tools
 
     def pytest_plugin_registered(self) -> None:
@@ -172,7 +174,7 @@ class _Session(Generic[T]):
     def pytest_runtest_protocol(self) -> bool:
         """Do the work where pytest would run an item."""
         errors = (*self._errors, *map(str, same_ids(task for _, task in self._tasks.values())))
-        self.made.append(self._work(Collected(tuple(self._tasks.values()), self._tools, errors)))
+        self.made.append(self._work(Collected(tuple(self._tasks.values()), self._tools, errors, self._config)))
         return True
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -9,7 +9,7 @@ import threading
 import time
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import FileIO
@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from pytest_agentcore.backends.base import BackendFactory
+from pytest_agentcore.backends.llama.fit import choose_rows
+from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.errors import UsageError, is_foreign
 from pytest_agentcore.options import Settings
@@ -111,6 +113,13 @@ def implemented(config: pytest.Config, hooks: Iterable[str]) -> list[str]:
 WHERE_HOOKS_ARE_KNOWN = "move it into the conftest.py of the rootdir, or give its folder as a path of the command line"
 
 
+def fit_here(setup: Setup, trials: int) -> tuple[int, str]:
+    """As many rows as this machine holds, at most one for each trial, and why."""
+    assert isinstance(setup.engine, EngineSettings)
+    assert setup.entry.path is not None
+    return choose_rows(check_model(setup.entry.path), setup.engine, trials)
+
+
 class Spans:
     """When trials ran, and how many at a time; may be used from several threads.
 
@@ -180,6 +189,8 @@ class Experiment:
     """Trials that are scored, by an earlier process or by this one, or were stopped: they are reported and not run."""
     attempts: dict[TrialKey, int] = field(default_factory=dict)
     """How many attempts were made at the others."""
+    fit: Callable[[Setup, int], tuple[int, str]] = fit_here
+    """Says how many conversations of a model decode together where nobody has said it, and why."""
     claims: Path | None = None
     """Folder in which the workers of a session tell each other of their trials."""
     _claim: FileIO | None = None

@@ -22,7 +22,7 @@ from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.ask import compared, require_assertions
-from pytest_agentcore.errors import AgentcoreError, RecordError, UsageError, is_foreign
+from pytest_agentcore.errors import AgentcoreError, NoWorkers, RecordError, UsageError, is_foreign
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.pack.read import Campaign
@@ -115,7 +115,7 @@ class CampaignSession:
         self._compared = ""
         """The comparison by which an assertion failed last."""
         self._pid, self._told = os.getpid(), -1
-        """How many models the last news was about; before the first news not even none."""
+        """How many models and workers the last news was about; before the first news not even none."""
 
     # Collection: every task becomes an item per campaign and run.
 
@@ -196,6 +196,7 @@ class CampaignSession:
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check(to_run)
                 self.controller.screen.at_once = max(map(models.at_once, to_run), default=1)
+                self.controller.screen.crew = models.crew
                 try:
                     for first in to_run[:1]:
                         models.open(first)
@@ -205,7 +206,9 @@ class CampaignSession:
                     recording.open()
                     recording.plan(self._plan, self._specs(), self._experiment.other_shards)
                     recording.describe(models.described)
+                    recording.meet(models.workers)
         self.controller.screen.show_header()
+        self.controller.screen.warn(models.news())
 
     @pytest.hookimpl(tryfirst=True)  # before fixtures are set up, of which one runs the trial
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -253,6 +256,8 @@ class CampaignSession:
             # who runs it again, without the limit that stopped it before it had begun, does not run it either
             if is_foreign(error):
                 self._stopped[key] = error
+            if isinstance(error, NoWorkers):
+                pytest.exit(str(error), returncode=UNDECIDED)
             if not isinstance(error, UsageError | RecordError):
                 raise
             if self.controller is None:  # xdist takes a worker that exits for a broken one, but listens to this
@@ -298,11 +303,12 @@ class CampaignSession:
         if key:
             self._judge(report, call, item, key)
         # The plan goes along once, and what models said of themselves whenever one was opened.
-        described, is_first = self._models.described, self._told < 0
-        if self._plan and len(described) != self._told:
-            self._told = len(described)
+        described, is_first, met = self._models.described, self._told < 0, dict(self._models.workers)
+        told = len(described) + sum(map(len, met.values()))
+        if self._plan and told != self._told:
+            self._told = told
             # exactly plain types: xdist's serializer knows no subclass of str
-            news = {"models": described, "specs": self._specs() if is_first else ()}
+            news = {"workers": met, "models": described, "specs": self._specs() if is_first else ()}
             others = [(trial.task, trial.run) for trial in self._experiment.other_shards]
             plan = {"plan": self._plan, "others": others} if is_first else {"plan": (), "others": ()}
             hooks = {"hooks": implemented(self.config, IN_MAIN), "uncalled": self._uncalled} if is_first else {}
@@ -349,6 +355,7 @@ class CampaignSession:
                     others = [PlannedTrial(task=task, run=run) for task, run in news["others"]]
                     controller.recording.plan([tuple(line) for line in news["plan"]], news["specs"], others)
                     controller.recording.describe(news["models"])
+                    controller.screen.warn(controller.recording.meet(news["workers"]))
                 controller.screen.warn(self._never_called(news))
             if data is not None:
                 self._put_on_record(report, TrialResult.from_json(data))
@@ -357,6 +364,7 @@ class CampaignSession:
                 with record_errors():
                     controller.recording.warn(label, sentence)
                 controller.screen.warn([sentence])
+            controller.screen.warn(self._models.news())
             controller.screen.count(report)
             controller.gates.count(report)
         with self._one_testcase(report):

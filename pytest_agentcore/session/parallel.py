@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -61,9 +61,13 @@ class InProcess:
     Where it is one at a time nothing runs ahead: each runs when it is asked for, in the thread that asks.
     """
 
-    def __init__(self, run: Run, on_turn: OnTurn, at_once: int = 1) -> None:
-        """Run at most so many at a time by `run`; `on_turn` is told by the thread that asks for results alone."""
-        self._run, self._on_turn, self.at_once = run, on_turn, at_once
+    def __init__(self, run: Run, on_turn: OnTurn, at_once: int = 1, least: int = 1) -> None:
+        """Run at most so many at a time by `run`; `on_turn` is told by the thread that asks for results alone.
+
+        There are at least as many threads as `least`, for trials that only wait in theirs while they run elsewhere;
+        `run` raises CancelledError for one that was cancelled before it had begun.
+        """
+        self._run, self._on_turn, self.at_once, self._least = run, on_turn, at_once, least
         self._turns: SimpleQueue[tuple[TrialKey, int]] = SimpleQueue()
         self._pool: ThreadPoolExecutor | None = None
         # removing folders takes longer than judging: it is done while the next trial is judged
@@ -73,9 +77,9 @@ class InProcess:
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue them; the first begin at once."""
-        if self.at_once == 1:
+        if (threads := max(self.at_once, self._least)) == 1:
             return
-        self._pool = self._pool or ThreadPoolExecutor(self.at_once, thread_name_prefix="agentcore-trial")
+        self._pool = self._pool or ThreadPoolExecutor(threads, thread_name_prefix="agentcore-trial")
         self._cleaner = self._cleaner or ThreadPoolExecutor(1, thread_name_prefix="agentcore-cleaner")
 
         def note(key: TrialKey, turn: int) -> None:  # for the thread that waits: no other may write to the terminal
@@ -105,7 +109,7 @@ class InProcess:
                 raise
             ends_all = isinstance(error, KeyboardInterrupt | pytest.exit.Exception)
             self._cancel(self._submitted if ends_all else [job.key])
-            if future.cancelled():
+            if future.cancelled() or isinstance(future.exception(), CancelledError):
                 del self._submitted[job.key]
                 raise
             # cut off it is recorded as interrupted; complete it is discarded where nobody looks at it any more

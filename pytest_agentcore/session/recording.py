@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore import __version__
-from pytest_agentcore.backends.llama.fit import choose_rows
-from pytest_agentcore.backends.llama.gguf import check_model
-from pytest_agentcore.catalogue.entry import EngineSettings, settings_of
+from pytest_agentcore.catalogue.entry import settings_of
 from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.errors import RecordError, UsageError, instead
 from pytest_agentcore.pack.folder import GroupFolder, dated_name, make_first_free
@@ -41,6 +39,12 @@ from pytest_agentcore.trial.result import Prices, TrialKey, TrialResult
 
 PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pytest-xdist")
 """Distributions whose version can change what a campaign does."""
+
+
+UNLIKE = (
+    "the workers are unlike machines (manifest.json lists them): seconds, and ties between two tokens, may differ from "
+    "trial to trial for that"
+)
 
 
 def machine_facts() -> dict[str, Any]:
@@ -210,7 +214,7 @@ class Recording:
         setups, trials = dict(self._experiment.setups), Counter(line[0] for line in plan)
         for label, wanted in self._wanted.items():
             setup, earlier = setups[label], self.choices[label].earlier
-            if setup.rows is None or not isinstance(setup.engine, EngineSettings) or setup.entry.path is None:
+            if setup.rows is None or not (setup.entry.path or self._experiment.settings.on):
                 continue
             rows, why = setup.rows, "as asked"
             if earlier:
@@ -219,7 +223,7 @@ class Recording:
                 why = "auto: workers of pytest-xdist run one trial each"
             elif wanted.rows is None:  # campaigns of one model share what is loaded, and its rows
                 together = sum(trials[other] for other in trials if setups[other].same_model(setup))
-                rows, why = choose_rows(check_model(setup.entry.path), setup.engine, together)
+                rows, why = self._experiment.fit(setup, together)
             self._wanted[label] = replace(wanted, rows=rows, rows_reason=why)
             self._experiment.decode_together(label, rows)
 
@@ -336,6 +340,25 @@ class Recording:
                 caution = "" if made is None or made["passed"] else f"the preflight {made['verdict']}"
                 said = [*record.manifest.warnings, *filter(None, [facts.get("warning"), caution])]
                 record.revise(backend=backend, preflight=made, warnings=tuple(dict.fromkeys(said)))
+
+    def meet(self, crews: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+        """Write down on which machines each campaign's workers run, equal ones together; say where they are unlike."""
+        said: list[str] = []
+        for label, workers in crews.items():
+            record = self.records[label]
+            kinds = [{key: value for key, value in one.items() if key != "workers"} for one in record.manifest.workers]
+            counts = [one["workers"] for one in record.manifest.workers]
+            for one in workers:
+                if one not in kinds:
+                    kinds.append(dict(one))
+                    counts.append(0)
+            # as many as this process has met, or as an earlier one had
+            counts = [max(n, sum(one == kind for one in workers)) for n, kind in zip(counts, kinds, strict=True)]
+            met = tuple({"workers": n, **kind} for n, kind in zip(counts, kinds, strict=True))
+            said += [UNLIKE] if len(kinds) > 1 else []
+            if met != record.manifest.workers:
+                record.revise(workers=met, warnings=tuple(dict.fromkeys([*record.manifest.warnings, *said])))
+        return said
 
     def add(self, result: TrialResult) -> None:
         """Write the result line."""

@@ -93,6 +93,8 @@ class Screen:
     def __init__(self, config: pytest.Config, recording: Recording, at_once: int) -> None:
         """Show what is recorded; `at_once` trials may run at the same time."""
         self._config, self._recording, self.at_once = config, recording, at_once
+        self.crew: Callable[[], str] = str
+        """Says how many workers run trials elsewhere; nothing where all run here."""
         self._began = self._plain = time.monotonic()
         self._drawn: tuple[object, float] = None, 0.0
         """What the line was about when it was last drawn, and when."""
@@ -164,6 +166,7 @@ class Screen:
             elapsed=now - self._began,
             remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once),
             tokens=self._tokens[key] if key else 0,
+            crew=self.crew(),
             speed=len(lately) / max(now - lately[0], 0.1) if lately else 0.0,
         )
         return progress_line(progress, width)

@@ -27,7 +27,7 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
 from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError, is_foreign
 from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
-from pytest_agentcore.runner import Finished, Job, run_trial
+from pytest_agentcore.runner import Agent, Finished, Job, Try, run_attempt, run_trial
 from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of, task_of
@@ -77,6 +77,8 @@ class Models:
         """The descriptions that opened models gave of themselves, by label."""
         self.counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """What models that were closed have counted, by label; those of workers too."""
+        self.workers: dict[str, list[Mapping[str, Any]]] = {}
+        """By label: the machine of each worker elsewhere that opened the model, as the worker found it."""
         self.broken: list[str] = []
         """Sentences about backends that broke where no trial can bear it."""
 
@@ -84,6 +86,14 @@ class Models:
         """How many trials of a campaign run at the same time in this process."""
         setup = self._setups[label]
         return 1 if self._one_at_a_time else setup.rows or self._experiment.settings.parallel or 1
+
+    def news(self) -> Sequence[str]:
+        """Say nothing: all is in this process."""
+        return ()
+
+    def crew(self) -> str:
+        """Name nobody, for the same reason."""
+        return ""
 
     def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
         """Put the files of these campaigns' models on this machine, look at those that came, and digest all."""
@@ -190,9 +200,36 @@ class Models:
         Raises:
             RecordError: the disk takes no more.
         """
+        settings, folder = self._experiment.settings, self._experiment.folders[job.key.model]
+        with self._experiment.spans.running(job.key):
+            finished = run_trial(job, self.tries(job, cancel, on_turn), folder)
+        root, attempt = finished.frozen.workspace.root, finished.attempt.id
+        if not finished.frozen.digest:  # there is no whole copy
+            return finished
+        try:
+            pack(root, folder.workspace(attempt))
+            if settings.keep_workspaces:
+                shutil.copytree(root, folder.workspaces / attempt)
+        except BaseException as error:
+            finished.close()
+            if isinstance(error, OSError):
+                raise RecordError(folder.workspaces, error) from error
+            raise
+        return finished
+
+    def tries(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Try:
+        """Give the way in which an attempt at a trial is made: with the model that is open in this process."""
+        agent = self.agent(job, cancel, on_turn)
+
+        def attempt(record: TranscriptWriter, attempt_id: str, number: int) -> Finished:
+            return run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
+
+        return attempt
+
+    def agent(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Agent:
+        """Give who works on a trial of the campaign whose model is open."""
         label, load = job.key.model, job.load.messages if job.load else ()
-        setup, backend, folder = self._setups[label], self.open(label), self._experiment.folders[label]
-        settings = self._experiment.settings
+        setup, backend, settings = self._setups[label], self.open(label), self._experiment.settings
         asking = Asking(
             policy=setup.policy,
             sampling=setup.sampling,
@@ -208,25 +245,32 @@ class Models:
                 solution = job.task.oracles[0] if setup.entry.backend == "oracle" else None
                 return run_solution(solution, instance.facts, session)
             prompt = job.task.prompt_of(instance)
-            return run_model(session, backend, asking, opening(job.suite.system_prompt, prompt, load))
+            try:
+                return run_model(session, backend, asking, opening(job.suite.system_prompt, prompt, load))
+            finally:
+                if isinstance(backend, Leases):
+                    backend.release(job.key)
 
-        with self._experiment.spans.running(job.key):
-            finished = run_trial(job, agent, folder, cancel)
-        if isinstance(backend, Leases):
-            backend.release(job.key)
-        root, attempt = finished.frozen.workspace.root, finished.attempt.id
-        if not finished.frozen.digest:  # there is no whole copy
-            return finished
-        try:
-            pack(root, folder.workspace(attempt))
-            if settings.keep_workspaces:
-                shutil.copytree(root, folder.workspaces / attempt)
-        except BaseException as error:
-            finished.close()
-            if isinstance(error, OSError):
-                raise RecordError(folder.workspaces, error) from error
-            raise
-        return finished
+        return agent
+
+    def job(self, key: TrialKey, task: Task, nodeid: str, attempts: int) -> Job:
+        """Make a job over a trial, at which so many `attempts` were made before."""
+        setup, settings = self._setups[key.model], self._experiment.settings
+        return Job(
+            key=key,
+            task=task,
+            suite=_suite_of(task.module),
+            sandbox=self._experiment.sandbox,
+            tools=self._experiment.tools,
+            limit=setup.limit,
+            model=setup.slug,
+            policy=setup.policy.value,
+            load=self.loads.get((key.model, key.task)),
+            seed=mix_seed(settings.seed, key.task, key.run),
+            nodeid=nodeid,
+            attempts=attempts,
+            retries=settings.retries,
+        )
 
     def close(self) -> None:
         """Free the loaded model; one that breaks at that has done its work, and what was measured stands."""
@@ -309,22 +353,8 @@ class Trials:
                 set_aside(folder, [finished.record.path])
 
     def _job(self, key: TrialKey, item: pytest.Item) -> Job:
-        task, setup, settings = task_of(item), self._experiment.setups[key.model], self._experiment.settings
+        task = task_of(item)
         assert task is not None
-        suite = _suite_of(task.module)
-        return Job(
-            key=key,
-            task=task,
-            suite=suite,
-            sandbox=self._experiment.sandbox,
-            tools=self._experiment.tools,
-            limit=setup.limit,
-            model=setup.slug,
-            policy=setup.policy.value,
-            load=self._models.loads.get((key.model, key.task)),
-            seed=mix_seed(settings.seed, key.task, key.run),
-            # as pytest names it from the suite's folder: whatever its rootdir is, the record is the same
-            nodeid=f"{os.path.relpath(task.module.resolve(), suite.path.resolve())}::{item.name}",
-            attempts=self._experiment.attempts.get(key, 0),
-            retries=settings.retries,
-        )
+        # as pytest names it from the suite's folder: whatever its rootdir is, the record is the same
+        nodeid = f"{os.path.relpath(task.module.resolve(), _suite_of(task.module).path.resolve())}::{item.name}"
+        return self._models.job(key, task, nodeid, self._experiment.attempts.get(key, 0))

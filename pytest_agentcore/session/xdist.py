@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import astuple, dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.read import read_results
 from pytest_agentcore.sandbox.workspace import scratch
@@ -30,10 +32,20 @@ CRASHED = "agentcore_crashed"
 
 
 def processes(config: pytest.Config) -> int:
-    """Number of workers; 0 without pytest-xdist."""
+    """Number of workers; 0 without pytest-xdist.
+
+    Raises:
+        UsageError: they would be on other machines.
+    """
     if not config.pluginmanager.has_plugin("xdist") or config.getoption("dist", "no") == "no":
         return 0
-    return config.getoption("numprocesses", None) or len(config.getoption("tx", None) or ()) or 1
+    specs = [str(spec) for spec in config.getoption("tx", None) or ()]
+    if far := [spec for spec in specs if re.search(r"(^|//)(ssh|vagrant_ssh|socket)=", spec)]:
+        raise UsageError(
+            f"--tx {far[0]}: pytest-xdist's workers on other machines share neither files nor a record with this one; "
+            "--agentcore-on dask://HOST:PORT runs trials on other machines, and -n N stays for this one"
+        )
+    return config.getoption("numprocesses", None) or len(specs) or 1
 
 
 @dataclass(eq=False)  # pluggy puts plugins into sets

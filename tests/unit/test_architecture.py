@@ -54,19 +54,21 @@ MAY_IMPORT = {
     "checks": VALUES
     | {"agent", "backends.base", "catalogue.entry", "checking", "pack", "runner", "sandbox", "tasks"}
     | {"format", "setup", "tools"},
-    "hookspecs": {"trial", "pack.read", *CONTRACTS},
+    "hookspecs": {"trial", "pack.read", "elsewhere.base", *CONTRACTS},
 }
 """Rooms of the package by what they may import besides themselves. plugin, session/ and cli/ put it together."""
 
-PUTS_TOGETHER = {"plugin", "session", "cli"}
+PUTS_TOGETHER = {"plugin", "session", "cli", "elsewhere"}
 PYTEST_FACING = {"plugin", "hookspecs", "session", "checks"}
 """`checks` knows pytest for one reason: a checker may reject by `pytest.fail`."""
 SCRIPTS = {"checking.inside.run", "tools.sql_reader"}
 """Started inside the sandbox, where nothing of the package can be imported."""
-STANDS_ALONE = {"plugin", "hookspecs", "cli.__main__", *SCRIPTS, *CONTRACTS}
+STANDS_ALONE = {"elsewhere.base", "plugin", "hookspecs", "cli.__main__", *SCRIPTS, *CONTRACTS}
 """Entry points and contracts, which may be short however few modules import them."""
 
 HEAVY = {
+    "dask",
+    "distributed",
     "huggingface_hub",
     "jinja2",
     "jsonschema",
@@ -81,6 +83,7 @@ HEAVY = {
     "xdist",
 }
 HOME_OF_HEAVY = {
+    "distributed": {"elsewhere.dask"},
     "llama_cpp": {"backends.llama.engine"},
     "jinja2": {"backends.llama.template", "reports.rendering"},
     "numpy": {"backends.llama.sampler", "stats.chance"},

@@ -1,0 +1,1 @@
+"""Trials that run in other processes and on other machines, while items, checkers and the record stay here."""

@@ -1,0 +1,224 @@
+"""`--agentcore-on`: trials run on workers, and a campaign is as it would be here, whatever becomes of the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import Script, campaign, result_lines, say, write
+
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.validate import examine
+
+pytestmark = pytest.mark.needs("distributed")
+
+SAME = ("task", "run", "passed", "failure_mode", "cause", "detail", "seed", "instance", "replies_digest", "turns")
+"""What does not depend on where a trial ran."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dask() -> Iterator[str]:
+    """The address of a scheduler with two workers, each a process."""
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    with start_here([], 2, 4) as cluster:
+        yield cluster.scheduler_address.replace("tcp://", "dask://")
+
+
+def outcomes(folder: Path) -> list[tuple[Any, ...]]:
+    assert [str(problem) for problem in examine(CampaignFolder(folder)).problems] == []
+    return [tuple(line[name] for name in SAME) for line in result_lines(folder)]
+
+
+def transcripts(folder: Path, kind: str = "transcripts") -> list[list[dict[str, Any]]]:
+    paths = sorted((folder / "data" / kind).glob("*.jsonl"))
+    return [[json.loads(line) for line in path.read_text().splitlines()] for path in paths]
+
+
+Play = Callable[[str], Path]
+
+
+@pytest.fixture
+def play(pytester: pytest.Pytester) -> Play:
+    """Writes a scripted model that solves the first task, and does something once, in the first turn of any trial."""
+
+    def make(once: str) -> Path:
+        path = pytester.path / "bot.py"
+        path.write_text(f"""
+import os, signal, time
+from pathlib import Path
+
+def reply(request):
+    try:
+        Path({str(pytester.path / "done")!r}).touch(exist_ok=False)
+    except FileExistsError:
+        pass
+    else:
+        {once}
+    if request.turn > 1:
+        return "done"
+    arguments = {{"path": "hello.txt", "content": "hello"}}
+    return {{"tool_calls": [{{"name": "fs_write", "arguments": arguments}}]}}
+""")
+        return path
+
+    return make
+
+
+def test_a_campaign_is_the_one_that_it_would_be_here(
+    pytester: pytest.Pytester, suite: Path, script: Script, dask: str
+) -> None:
+    bot = script(task_01=[write("hello.txt", "hello"), say("done")], task_02=[{"text": "so"}])
+    words = (f"--model=scripted:{bot}", "--model=oracle", "--runs=3")
+    pytester.runpytest(*words, "--results=here", suite)
+    result = pytester.runpytest(*words, "--results=there", f"--agentcore-on={dask}", "--parallel=2", suite)
+    result.assert_outcomes(passed=9, failed=3)
+    result.stdout.fnmatch_lines(["workers *2 on *GiB"])
+    for name in ("bot", "oracle"):
+        (here,), (there,) = (list(pytester.path.glob(f"{place}/*-{name}-*")) for place in ("here", "there"))
+        assert outcomes(here) == outcomes(there)
+        manifest = json.loads((there / "manifest.json").read_bytes())
+        (kind,) = manifest["workers"]
+        assert (kind["workers"], kind["sandbox"]["name"]) == (2, manifest["sandbox"]["name"])
+        archives = [sorted(p.read_bytes() for p in (each / "data" / "workspaces").iterdir()) for each in (here, there)]
+        assert archives[0] == archives[1]
+
+
+def test_a_worker_that_is_killed_loses_an_attempt_and_no_trial(
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str
+) -> None:
+    bot = play("os.kill(os.getpid(), signal.SIGKILL)")
+    result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=4", f"--agentcore-on={dask}", suite)
+    result.assert_outcomes(passed=4, failed=4)
+    folder = campaign(pytester)
+    assert len(outcomes(folder)) == 8
+    lost = transcripts(folder, "attempts")
+    assert [events[-1]["cause"] for events in lost] == ["backend_crashed"] * len(lost)
+    again = [line for line in result_lines(folder) if line["attempts"] > 1]
+    assert sorted((line["task"], line["run"]) for line in again) == sorted(
+        (events[0]["task"], events[0]["run"]) for events in lost
+    )
+    assert 1 <= len(lost) <= 2  # whatever else that worker was at
+
+
+def test_a_trial_that_kills_its_workers_is_given_up(
+    pytester: pytest.Pytester, suite: Path, script: Script, dask: str
+) -> None:
+    bot = script(**{"*": [{"crash": True}]})
+    words = (f"--model=scripted:{bot}", "--runs=1", f"--agentcore-on={dask}", "-k", "hello")
+    result = pytester.runpytest(*words, suite)
+    result.assert_outcomes(errors=1)
+    (line,) = result_lines(campaign(pytester))
+    assert (line["cause"], line["attempts"]) == ("backend_crashed", 4)
+    assert len(transcripts(campaign(pytester), "attempts")) == 3
+
+
+def test_a_frozen_worker_counts_as_lost_and_what_it_says_when_it_thaws_is_not_taken(
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_agentcore.elsewhere.dask.SILENT_SECONDS", 2.0)
+    frozen = pytester.path / "frozen"
+    bot = play(f"Path({str(frozen)!r}).write_text(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP)")
+    try:
+        words = (f"--model=scripted:{bot}", "--runs=3", "--parallel=2", f"--agentcore-on={dask}")
+        pytester.runpytest(*words, suite).assert_outcomes(passed=3, failed=3)
+    finally:
+        os.kill(int(frozen.read_text()), signal.SIGCONT)
+    assert len(outcomes(campaign(pytester))) == 6
+    assert transcripts(campaign(pytester), "attempts")
+
+
+@pytest.mark.parametrize("word", ["-x", "--maxfail=1"])
+def test_workers_are_free_once_the_session_has_ended(
+    pytester: pytest.Pytester, suite: Path, script: Script, dask: str, word: str
+) -> None:
+    bot = script(task_01=[say("no")], task_02=[write("a.txt", "x"), {"text": "at last", "delay": 600}])
+    words = (f"--model=scripted:{bot}", "--runs=2", "--parallel=2", f"--agentcore-on={dask}", word)
+    pytester.runpytest(*words, suite).assert_outcomes(failed=1)
+    folder = campaign(pytester)
+    assert len(outcomes(folder)) == 1
+    for events in transcripts(folder, "attempts"):
+        assert events[-1]["event"] == "discarded"
+    # nothing of it is left on a worker: the next session gets its places at once
+    script(**{"*": [write("hello.txt", "hello"), say("done")]})
+    pytester.runpytest(*words[:3], "--results=next", words[3], suite).assert_outcomes(passed=2, failed=2)
+
+
+def test_nobody_comes(pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    monkeypatch.setattr("pytest_agentcore.elsewhere.controller.NO_WORKER_SECONDS", 0.5)
+    monkeypatch.setattr("pytest_agentcore.elsewhere.dask.LOCAL", 0)
+    with start_here([], 0, 1) as empty:
+        address = empty.scheduler_address.replace("tcp://", "dask://")
+        result = pytester.runpytest("--model=oracle", f"--agentcore-on={address}", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*for 0.5 seconds there was no worker*start one with `agentcore worker dask://*"])
+    assert not (pytester.path / "agentcore-results").exists()
+
+
+class Machines:
+    """A scheduler and a worker, each a process of its own that a test may kill."""
+
+    def __init__(self, folder: Path) -> None:
+        from pytest_agentcore.elsewhere.dask import Dask  # noqa: PLC0415 - optional
+
+        self._folder, self.processes = folder, list[subprocess.Popen[str]]()
+        place = folder / "scheduler.json"
+        self.start("dask", "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={place}")
+        while not (place.exists() and place.read_text().endswith("}")):
+            time.sleep(0.02)
+        self.address = json.loads(place.read_text())["address"].replace("tcp://", "dask://")
+        self.start("pytest_agentcore.cli", "worker", self.address)
+        engine = Dask(self.address, lambda _name, _line: None, 1)
+        while not engine.workers():
+            time.sleep(0.02)
+        engine.close()
+
+    def start(self, module: str, *words: str) -> None:
+        command = [sys.executable, "-m", module, *words]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.processes.append(subprocess.Popen(command, cwd=self._folder, text=True, **quiet))  # type: ignore[call-overload]
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(30)
+
+
+@pytest.fixture
+def machines(pytester: pytest.Pytester) -> Iterator[Machines]:
+    made = Machines(pytester.path)
+    yield made
+    made.end()
+
+
+def test_the_scheduler_is_killed(
+    pytester: pytest.Pytester, suite: Path, play: Play, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session ends in a sentence, its record is whole, and the same command goes on from it."""
+    monkeypatch.setattr("pytest_agentcore.elsewhere.controller.NO_WORKER_SECONDS", 1.0)
+    scheduler = machines.processes[0].pid
+    bot = play("pass")
+    bot.write_text(
+        bot.read_text().replace(
+            "    if request.turn",
+            f"    if request.trial.run == 2: os.kill({scheduler}, signal.SIGKILL)\n    if request.turn",
+        )
+    )
+    words = (f"--model=scripted:{bot}", "--runs=2", "-k", "hello", suite)
+    result = pytester.runpytest(*words, f"--agentcore-on={machines.address}")
+    assert result.ret == 75
+    result.stdout.fnmatch_lines(["*for 1 seconds there was no worker that can run these trials*"])
+    assert len(outcomes(campaign(pytester))) == 1
+    (lost,) = transcripts(campaign(pytester))[1:] or transcripts(campaign(pytester), "attempts")
+    assert lost[0]["run"] == 2
