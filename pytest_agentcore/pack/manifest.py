@@ -227,7 +227,7 @@ class Manifest:
         """
         if data.get("schema") != MANIFEST_SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r} of a manifest: this version reads {MANIFEST_SCHEMA}")
-        # older campaigns are of whole plans, on one machine and of suites that nobody audited; nobody counted their rows
+        # older campaigns are of whole plans, on one machine, of suites that nobody audited; nobody counted rows
         later = {"shard": None, "rows": None, "rows_reason": "", "audit": None, "workers": ()}
         return from_json(cls, {**later, **data})
 

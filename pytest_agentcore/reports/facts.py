@@ -68,9 +68,8 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     system = named(machine, "system", "release", "architecture", "processor")
     system += [count(int(machine.get("processors") or 0), "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""]
     yield _stated("machine", joined([*system, f"Python {machine.get('python')}"]), "machine")
-    if manifest.workers:
-        kinds = (f"{one['workers']} on {name_machine(one)}" for one in manifest.workers)
-        yield _stated("workers", joined(kinds), "workers")
+    for one in manifest.workers:
+        yield _stated("workers", f"{one['workers']} on {name_machine(one)}", "workers")
     if manifest.rows:
         together = count(manifest.rows, "conversation") + " decoded together"
         why = f"({manifest.rows_reason})" if manifest.rows_reason else ""

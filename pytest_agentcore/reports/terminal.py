@@ -50,7 +50,7 @@ def header_lines(manifest: Manifest, folder: Path, width: int = 80, why: str = "
         "suite": known["suite"],
         "model": joined([manifest.model, *file, f"context {context}" if context else ""]),
         "device": known["device"],
-        "workers": known.get("workers", ""),
+        "workers": joined(fact.text for fact in facts(manifest) if fact.label == "workers"),
         "policy": joined([known["policy"], load]),
         "rows": known.get("rows", ""),
         "preflight": known.get("preflight", ""),

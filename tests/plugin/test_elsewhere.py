@@ -33,6 +33,15 @@ def dask() -> Iterator[str]:
         yield cluster.scheduler_address.replace("tcp://", "dask://")
 
 
+@pytest.fixture
+def own() -> Iterator[str]:
+    """A cluster that a test may harm."""
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    with start_here([], 2, 4) as cluster:
+        yield cluster.scheduler_address.replace("tcp://", "dask://")
+
+
 def outcomes(folder: Path) -> list[tuple[Any, ...]]:
     assert [str(problem) for problem in examine(CampaignFolder(folder)).problems] == []
     return [tuple(line[name] for name in SAME) for line in result_lines(folder)]
@@ -110,10 +119,10 @@ def test_a_worker_that_is_killed_loses_an_attempt_and_no_trial(
 
 
 def test_a_trial_that_kills_its_workers_is_given_up(
-    pytester: pytest.Pytester, suite: Path, script: Script, dask: str
+    pytester: pytest.Pytester, suite: Path, script: Script, own: str
 ) -> None:
     bot = script(**{"*": [{"crash": True}]})
-    words = (f"--model=scripted:{bot}", "--runs=1", f"--agentcore-on={dask}", "-k", "hello")
+    words = (f"--model=scripted:{bot}", "--runs=1", f"--agentcore-on={own}", "-k", "hello")
     result = pytester.runpytest(*words, suite)
     result.assert_outcomes(errors=1)
     (line,) = result_lines(campaign(pytester))
@@ -122,13 +131,13 @@ def test_a_trial_that_kills_its_workers_is_given_up(
 
 
 def test_a_frozen_worker_counts_as_lost_and_what_it_says_when_it_thaws_is_not_taken(
-    pytester: pytest.Pytester, suite: Path, play: Play, dask: str, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, suite: Path, play: Play, own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_agentcore.elsewhere.dask.SILENT_SECONDS", 2.0)
     frozen = pytester.path / "frozen"
     bot = play(f"Path({str(frozen)!r}).write_text(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP)")
     try:
-        words = (f"--model=scripted:{bot}", "--runs=3", "--parallel=2", f"--agentcore-on={dask}")
+        words = (f"--model=scripted:{bot}", "--runs=3", "--parallel=2", f"--agentcore-on={own}")
         pytester.runpytest(*words, suite).assert_outcomes(passed=3, failed=3)
     finally:
         os.kill(int(frozen.read_text()), signal.SIGCONT)
