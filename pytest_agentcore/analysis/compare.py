@@ -12,7 +12,7 @@ from pytest_agentcore.format import joined
 from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
-from pytest_agentcore.stats.chance import PairedTest, fisher, holm, mantel_haenszel, paired_permutation
+from pytest_agentcore.stats.chance import PairedTest, agreeing, fisher, holm, mantel_haenszel, paired_permutation
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
@@ -173,9 +173,10 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
         before, now, change, interval = mine.distinct, yours.distinct, None, None
         if mine.rates.effective is not None and yours.rates.effective is not None:
             change = yours.rates.effective - mine.rates.effective
-        # exact intervals combined: Wilson's would exclude 0 beside a p of 0.10, as for 3/3 against 0/3
-        if (one := exact(before.passed, before.n)) and (two := exact(now.passed, now.n)):
-            interval = difference(before.passed / before.n, one, now.passed / now.n, two)
+        # exact intervals combined, which differ least from what an exact test says
+        if p is not None and (one := exact(before.passed, before.n)) and (two := exact(now.passed, now.n)):
+            apart = now.passed / now.n - before.passed / before.n
+            interval = agreeing(difference(before.passed / before.n, one, now.passed / now.n, two), apart, p)
         tasks.append(
             TaskComparison(
                 task=mine.task,

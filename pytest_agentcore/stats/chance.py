@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """A p at or below this is called significant."""
 
+LEAST = 0.0005
+"""A difference that an interval which must not hold 0 ends at: the smallest that shows as 0.1 points."""
+
 ROUNDING = 1e-9
 """Two results of a test that are equally far from expectation differ by less than this after rounding."""
 
@@ -39,7 +42,7 @@ class PairedTest:
     difference: float
     """Of the pass rates, second minus first: the mean over tasks, weighted."""
     interval: Interval
-    """Of the difference, for the same tasks again."""
+    """Of the difference, for the same tasks again; it holds 0 where `p` is not significant, and only there."""
     p: float
     """Two-sided: how often chance alone would make a difference at least this large, in either direction."""
     least_p: float
@@ -89,13 +92,36 @@ def paired_permutation(pairs: Sequence[Pair], weights: Sequence[float] | None = 
     ]
     intervals = [stratified(strata, scale) or Interval(0.0, 1.0) for strata in (one, other)]
     extreme = [(a.all(passed=True), b.all(passed=False)) for a, b in used]
+    change, p = rates[1] - rates[0], exchanged(used)
     return PairedTest(
         tasks=len(used),
-        difference=rates[1] - rates[0],
-        interval=difference(rates[0], intervals[0], rates[1], intervals[1]),
-        p=exchanged(used),
+        difference=change,
+        interval=agreeing(difference(rates[0], intervals[0], rates[1], intervals[1]), change, p),
+        p=p,
         least_p=exchanged(extreme),
     )
+
+
+def agreeing(interval: Interval, change: float, p: float) -> Interval:
+    """Let the interval of a difference hold 0 where the test does not reject that there is none, and only there.
+
+    Interval and test are made by different means and may disagree about 0: two observations on each side, all passed
+    against none, have an approximate interval from +7 points on and a p of 0.50. The test is exact at 0, so it decides
+    there: what it does not reject belongs to the interval, which then reaches to 0; and where it rejects 0 it rejects
+    what lies beyond 0 too, its statistic being monotone in the difference (a confidence set is what a family of tests
+    does not reject: Lehmann and Romano 2005, Testing Statistical Hypotheses, 3rd ed., 3.5). Elsewhere nothing changes.
+
+    Args:
+        interval: of the difference, by an approximation.
+        change: the difference itself.
+        p: of the two-sided test that there is none.
+    """
+    if not (is_significant(p) and change):
+        return Interval(min(interval.low, 0.0), max(interval.high, 0.0))
+    least = min(LEAST, abs(change))
+    if change > 0:
+        return Interval(max(interval.low, least), interval.high)
+    return Interval(interval.low, min(interval.high, -least))
 
 
 def mantel_haenszel(first: int, second: int) -> float:
@@ -265,7 +291,7 @@ class PairedDifference:
     """Pairs that only the first passed."""
     difference: float
     interval: Interval
-    """See `paired_interval`."""
+    """See `paired_interval` and `agreeing`."""
     p: float
     """See `flip_test`."""
 
@@ -287,7 +313,11 @@ def paired_difference(sightings: Iterable[tuple[tuple[bool, bool], int]]) -> Pai
     if not n:
         return None
     both, lost, gained = counts[True, True], counts[True, False], counts[False, True]
-    part = len(seen) / n
+    part, change = len(seen) / n, (gained - lost) / n
+    around = paired_interval(
+        both=both * part, first_only=lost * part, second_only=gained * part, neither=counts[False, False] * part
+    )
+    p = flip_test([(second - first) * times for (first, second), times in seen if first != second])
     return PairedDifference(
         pairs=n,
         distinct=len(seen),
@@ -295,11 +325,9 @@ def paired_difference(sightings: Iterable[tuple[tuple[bool, bool], int]]) -> Pai
         second=both + gained,
         gained=gained,
         lost=lost,
-        difference=(gained - lost) / n,
-        interval=paired_interval(
-            both=both * part, first_only=lost * part, second_only=gained * part, neither=counts[False, False] * part
-        ),
-        p=flip_test([(second - first) * times for (first, second), times in seen if first != second]),
+        difference=change,
+        interval=agreeing(around, change, p),
+        p=p,
     )
 
 

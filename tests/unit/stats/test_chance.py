@@ -11,20 +11,24 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binomtest, fisher_exact, t
 
 from pytest_agentcore.stats import chance
 from pytest_agentcore.stats.chance import (
+    agreeing,
     decided_by_noise,
     fisher,
     flip_test,
     holm,
+    is_significant,
     paired_difference,
     paired_interval,
     paired_permutation,
 )
 from pytest_agentcore.stats.counting import Observed, Sighting
-from pytest_agentcore.stats.intervals import mean_interval
+from pytest_agentcore.stats.intervals import Interval, mean_interval
 
 
 def of(passed: int, n: int) -> Observed:
@@ -349,3 +353,55 @@ def test_the_interval_of_a_mean() -> None:
     assert found.low == pytest.approx(low)
     assert found.high == pytest.approx(high)
     assert mean_interval([3.0]) is None
+
+
+def holds_none(interval: Interval) -> bool:
+    return interval.low <= 0 <= interval.high
+
+
+def test_few_distinct_trials_cannot_exclude_that_there_is_no_difference() -> None:
+    """4/4 against 0/4, in two tasks whose two trials are word for word the same: +7 to +100 points, p = 0.50."""
+    tasks = [(Observed.of([(2, True)]), Observed.of([(2, False)]))] * 2
+    found = paired_permutation([(second, first) for first, second in tasks])
+
+    assert found is not None
+    assert found.p == 0.5
+    assert found.difference == 1
+    assert found.interval == Interval(0.0, 1.0)
+
+
+SIGHTINGS = st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=4).map(Observed.of)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(SIGHTINGS, SIGHTINGS), min_size=1, max_size=4))
+def test_interval_and_test_of_two_campaigns_agree(tasks: list[tuple[Observed, Observed]]) -> None:
+    found = paired_permutation(tasks)
+
+    assert found is None or holds_none(found.interval) != found.significant or not found.difference
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.tuples(st.booleans(), st.booleans()), st.integers(1, 3)), min_size=1, max_size=40))
+def test_interval_and_test_of_pairs_agree(sightings: list[tuple[tuple[bool, bool], int]]) -> None:
+    found = paired_difference(sightings)
+
+    assert found
+    assert holds_none(found.interval) != is_significant(found.p) or not found.difference
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "change", "p", "agreed"),
+    [
+        (0.07, 1.0, 1.0, 0.5, (0.0, 1.0)),
+        (-1.0, -0.07, -1.0, 0.5, (-1.0, 0.0)),
+        (-0.02, 0.4, 0.2, 0.04, (0.0005, 0.4)),
+        (-0.4, 0.02, -0.2, 0.04, (-0.4, -0.0005)),
+        (0.1, 0.4, 0.2, 0.04, (0.1, 0.4)),
+        (-0.1, 0.4, 0.2, 0.06, (-0.1, 0.4)),
+    ],
+)
+def test_the_test_decides_about_no_difference_and_about_nothing_else(
+    low: float, high: float, change: float, p: float, agreed: tuple[float, float]
+) -> None:
+    assert agreeing(Interval(low, high), change, p) == Interval(*agreed)

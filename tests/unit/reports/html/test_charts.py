@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packs import write_pack
 from results import WRONG, manifest, result
@@ -61,6 +61,7 @@ def test_tasks_whose_names_begin_alike_keep_their_names(tmp_path: Path) -> None:
     assert [row.label for row in first.rows] == names
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e7) | st.floats(0, 1e-3), min_size=1, max_size=8), st.integers(1, 3000))
 def test_no_axis_has_a_label_twice(seconds: list[float], turns: int) -> None:
     trials = [result("task_01", n, seconds=one, turns=turns + n) for n, one in enumerate(seconds)]
