@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_agentcore.agent.actor import Actor
     from pytest_agentcore.analysis.frames import Results, compare, figures, read
-    from pytest_agentcore.checking.plain import plain_lines
+    from pytest_agentcore.checking.plain import plain_lines, stated
     from pytest_agentcore.checking.trial import Trial
     from pytest_agentcore.tasks.declare import task
     from pytest_agentcore.tasks.task import Budget, Instance, database, read_folder
@@ -32,6 +32,7 @@ __all__ = [
     "plain_lines",
     "read",
     "read_folder",
+    "stated",
     "task",
 ]
 
@@ -42,6 +43,7 @@ _HOMES = {
     **dict.fromkeys(("Results", "compare", "figures", "read"), "pytest_agentcore.analysis.frames"),
     "Trial": "pytest_agentcore.checking.trial",
     "plain_lines": "pytest_agentcore.checking.plain",
+    "stated": "pytest_agentcore.checking.plain",
     "task": "pytest_agentcore.tasks.declare",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _TYPOGRAPHY = str.maketrans(
     {
@@ -13,6 +14,8 @@ _TYPOGRAPHY = str.maketrans(
         **dict.fromkeys("\u2192\u27f6\u2794\u279c\u279e\u27a1", "->"),
         **dict.fromkeys("\u21d2\u27f9", "=>"),
         **dict.fromkeys("\u2212\u2043\u02d7", "-"),
+        "\u3002": ".",
+        "\u3001": ",",
         **dict.fromkeys("\r\v\f\x85\u2028\u2029", "\n"),
         **dict.fromkeys(map(chr, range(0xFE00, 0xFE10)), ""),  # variation selectors, which choose a glyph
         "\t": " ",
@@ -33,8 +36,9 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"(?:`{3,}|~{3,}) ?[\w+.-]*$")
-_MARKS = re.compile(r"(?:>+ ?|#{1,6} |[-*+\u2022\u25e6\u25aa\u2023\u00b7] |\(?\d{1,3}[.)] |\[[ xX]?\] )*")
-"""What begins quotations, headings, list items and tasks, also one within another."""
+_MARK = re.compile(r"(?:>+|\d\u20e3|(?:#{1,6}|[-*+\u2022\u2023\u00b7]|\(?(?:\d{1,3}|[a-zA-Z])[.)]|\[[ xX]?\])(?= )) ?")
+"""Begins a quotation, a heading, an item or a task, also one within another. Pictures do too: see `_unmarked`."""
+_LATEX_ARROW = re.compile(r"\$?\\(?:[Rr]ightarrow|to)\b\$?")
 _LINK = re.compile(r"!?\[([^\[\]]{1,500})\]\([^()\s]{1,500}\)")
 _EMPHASIS = re.compile(
     r"(?<![\w*\\])(\*{1,3})(?=[^\s*])(.{1,500}?)(?<=[^\s*\\])\1"
@@ -48,7 +52,8 @@ def plain_lines(text: str) -> list[str]:
 
     The same lines come out whichever compatible characters (NFKC), spaces, dashes, quotation marks and arrows are used,
     with or without invisible characters, headings, quotations, list marks, rules, emphasis, code spans and fences,
-    links, escapes, tags and entities. A table's row becomes its cells with ` | ` between them. Text that is struck out
+    links, escapes, tags and entities. A table's row becomes its cells that are not
+    blank, with ` | ` between them. Text that is struck out
     or in a comment is withdrawn. Letters keep their case, which code has; `str.casefold` is left to the caller.
     """
     text = _CELL.sub(" | ", _WITHDRAWN.sub("", _plain_characters(text)))
@@ -67,12 +72,43 @@ def _plain_characters(text: str) -> str:
 def _plain_line(line: str) -> str:
     if _FENCE.match(line) or not line.strip("|:+=_*- "):  # a fence, a rule, the line below a heading or a table's head
         return ""
-    marks = _MARKS.match(line)
-    line = line[marks.end() :] if marks else line
+    line = _unmarked(line)
     if line.startswith("|"):
-        line = " | ".join(cell.strip() for cell in line.strip("|").split("|"))
+        cells = (_unmarked(cell.strip()) for cell in line.split("|"))
+        line = " | ".join(cell for cell in cells if cell)
+    line = _LATEX_ARROW.sub("->", line)
     line = _LINK.sub(r"\1", re.sub(r"(?<!\\)`+", "", line))
     before = ""
     while line != before:  # emphasis within emphasis
         before, line = line, _EMPHASIS.sub(lambda found: found[2] or found[4], line)
     return " ".join(_ESCAPE.sub(r"\1", line).split())
+
+
+def _unmarked(line: str) -> str:
+    while line:
+        mark = _MARK.match(line)
+        picture = unicodedata.category(line[0]) == "So" or "\U0001f3fb" <= line[0] <= "\U0001f3ff"
+        if not mark and not picture:
+            break
+        line = line[mark.end() if mark else 1 :].lstrip()
+    return line
+
+
+def stated(lines: Iterable[str], label: str) -> list[str]:
+    """What plain lines state behind a label, in any letter case.
+
+    That is the rest of a line, or of a table's row from a cell on, that begins `Label: …`; between label and colon may
+    stand a number or a few words. A cell that is the label states the cells beside it.
+    """
+    begins = re.compile(rf"{re.escape(label)}\b[^:|]{{0,40}}: ?(?=\S)", re.IGNORECASE)
+    found = []
+    for line in lines:
+        cells = line.split(" | ")
+        for at, cell in enumerate(cells):
+            if start := begins.match(cell):
+                found.append(" | ".join([cell[start.end() :], *cells[at + 1 :]]))
+                break
+            if cell.rstrip(": ").casefold() == label.casefold() and cells[at + 1 :]:
+                found.append(" | ".join(cells[at + 1 :]))
+                break
+    return found

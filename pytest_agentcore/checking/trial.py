@@ -327,7 +327,8 @@ class Trial(Files):
                     stdin = json.dumps({**order, "workspace": workspace, "given": given}).encode()
                     seconds += GRACE
                 limits = Limits(wall_seconds=seconds, cpu_seconds=int(seconds) + 1, output_bytes=output_bytes)
-                mounts = {f"/checker/{child.name}": child for child in checker.iterdir()}
+                # A shell command sees what a user of the workspace sees, and nothing by which code could know a check.
+                mounts = {f"/checker/{child.name}": child for child in checker.iterdir()} if order is not None else {}
                 try:
                     return self._sandbox.run(copy, Command(argv=argv, stdin=stdin, read_only=mounts, limits=limits))
                 finally:

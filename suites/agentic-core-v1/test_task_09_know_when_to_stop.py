@@ -3,16 +3,18 @@
 canary: agentic-core-v1-open 7c1f2c1e-0a6b-4f7e-9d0e-5b6f3d2a9e41
 """
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import combinations, permutations
 from random import Random
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from pytest_agentcore import Actor, Instance, Trial, task
+from pytest_agentcore import Actor, Instance, Trial, stated, task
 
 WINDOWS = (10, 10, 10, 12, 14, 21, 28, 30)
 
@@ -39,10 +41,10 @@ def too_few_days(random: Random) -> Instance:
             Data: <number of rows> rows, <first date> to <last date>
             Figure: <name> = <amount>
 
-        `Data` says what the CSV holds. A `Figure` has a name and an amount with two decimals, or `n/a` for an amount
-        that is not given; the figure that was asked for comes first. A remark may follow in round brackets, and behind
-        `n/a` it gives the reason in numbers. Remarks are not printed everywhere, so a name must be true of its amount
-        without one. Lines of another report:
+        One `Data` line says what the CSV holds. A `Figure` has a name and an amount with two decimals, or `n/a` for an
+        amount that is not given; the figure that was asked for comes first. A remark may follow in round brackets, and
+        behind `n/a` it gives the reason in numbers. Remarks are not printed everywhere, so a name must be true of its
+        amount without one. Lines of another report:
 
             Data: 31 rows, 2023-01-01 to 2023-01-31
             Figure: highest daily revenue = 8160.50 (trade fair on 2023-01-19)
@@ -64,52 +66,110 @@ def test_know_when_to_stop(trial: Trial) -> None:
 def judge(report: Sequence[str], facts: Mapping[str, Any]) -> None:
     """Assert that what the planning sheet shows is true, and connects the rows that there are with the window."""
     window, dates, rows = facts["window"], facts["dates"], len(facts["dates"])
-    shown = [in_digits(line.casefold()) for line in report]
-    data = [found[1] for line in shown if (found := DATA.match(line))]
+    lines = [in_digits(line.casefold()) for line in report]
+    data = stated(lines, "data")
     figures = [
-        Figure(found["name"], found["amount"] or "", found["rest"]) for line in shown for found in FIGURE.finditer(line)
+        Figure(found["name"], found["amount"] or "", found["rest"])
+        for found in map(FIGURE.fullmatch, stated(lines, "figure"))
+        if found
     ]
     assert data, "report.md has no line `Data: …`"
     assert figures, "report.md has no line `Figure: …`"
     for text in data:
-        right = counts(text)[:1] == [rows] and sorted({*DATE.findall(text)}) == [dates[0], dates[-1]]
+        days = days_in(text)
+        right = counts(text)[:1] == [rows] and len(days) == 2 and dates[0] in days[0] and dates[-1] in days[1]
         assert right, f"report.md says `Data: {text}`; there are {rows} rows, {dates[0]} to {dates[-1]}"
     for figure in figures:
         for name, amount in figure.claims():
             assert is_true(name, amount, facts), f"report.md gives {amount} for `{name}`, and it is none"
+        assert figure.is_possible(facts), f"report.md says `{figure.name}: {figure.rest}`, and it is not so"
     told = [figure.tells(rows, window) for figure in figures] + [both(text, rows, window) for text in data]
     assert any(told), f"report.md does not say that {rows} rows are too few for a window of {window} days"
 
 
-SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+TEENS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
 )
-WORDS = [*SMALL.split(), "eighteen", "nineteen", *(f"twenty{unit}" for unit in ("", *SMALL.split()[1:10])), "thirty"]
-DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+WORDS = [*TEENS, *(f"twenty{unit}" for unit in ("", *TEENS[1:10])), "thirty"]
 NUMBER = r"(?<![\w.,])[+-]?(?:\d{1,3}(?:[ ,.']\d{3})+|\d+)(?:[.,]\d+)?(?![\w%]|[.,]\d)"
 MONEY = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:[ ,.']\d{3})+|\d+)[.,]\d\d(?![\w%]|[.,]\d)")
 """An amount among other numbers: it has two decimals."""
-DATA = re.compile(r"data ?[:|] ?(.+)")
+SIGN = "[$\u20ac\u00a3]"
 FIGURE = re.compile(
-    r"^figure ?[:|] ?(?P<name>.+?)(?: ?[=|] ?|(?: ?: ?| is )(?!.*=))"
-    rf"(?:(?:(?:about|circa|ca\.|approx\.?|~|\u2248|[a-z]{{3}}(?= \d)|[$\u20ac\u00a3]) ?)*(?P<amount>{NUMBER})"
+    r"(?P<name>.+?)(?: ?[=|] ?|(?: ?: ?| is )(?!.*=))"
+    rf"(?:(?:(?:about|circa|ca\.|approx\.?|~|\u2248|[a-z]{{3}}(?= \d)|{SIGN}) ?)*(?P<amount>{NUMBER})"
     r"(?! ?(?:/|of|out) ?)|(?=[^\d\s=|]))"
-    r"(?P<rest>(?(amount)(?: ?(?:[a-z]{3}\b|[$\u20ac\u00a3]|per day\b))?(?: ?[(\[,;:|].*| - .*)?|.*))$"
+    rf"(?P<rest>(?(amount)(?: ?(?:[a-z]{{3}}\b|{SIGN}|per day\b))?(?: ?[(\[,;:|].*| - .*)?|.*))"
 )
 """Name, amount, and what follows it or stands in its place."""
-UNIT = r"(?:days?|rows?|records?|entries|(?:data ?)?points?|observations?|values?|dates?|lines?|samples?|n)\b"
+MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+DATE = re.compile(
+    r"\b\d{4}([-/.])\d\d?\1\d\d?\b|\b\d\d?([-/.])\d\d?\2\d{4}\b"
+    rf"|\b\d\d?(?:st|nd|rd|th)? {MONTH},? \d{{4}}\b|\b{MONTH} \d\d?(?:st|nd|rd|th)?,? \d{{4}}\b"
+)
+DATE_FORMS = ("%Y %m %d", "%d %m %Y", "%m %d %Y", "%d %b %Y", "%b %d %Y")
+UNIT = r"(?:days?|rows?|records?|entries|(?:data ?)?points?|observations?|values?|dates?|lines?|samples?)\b"
+GAP = r"(?: [a-z-]+){0,2}? "
+NEEDED = re.compile(
+    rf"\b(?:needs?|requires?|takes?|at least|minimum|window)\b(?: of| is|:| =)?{GAP}?(\d+)\b(?!(?: [a-z]+)? weeks?)"
+    r"|\b(\d+)(?: [a-z-]+){0,3}? (?:needed|required|necessary|called for|asked for)\b"
+)
+THERE = re.compile(
+    rf"\b(?:has|have|got|found|holds?|contains?|only|just|there (?:are|is)|available:?|n ?=){GAP}?(\d+)\b"
+    r"|\b(\d+)(?: [a-z-]+)? (?:present|available|there|found|recorded|on (?:file|record|hand))\b"
+)
+MISSING = re.compile(r"miss|lack|\bnot\b|absent|short|\bmore\b|further|without|still|fewer|empty|blank|open")
+TOO_FEW = r"too few|too short|not enough|insufficient|suffic|fewer|less than|do not fill"
+PART_OF = r"(?:(?: [a-z-]+)? (?:out )?of(?: [a-z-]+){0,2} | ?/ ?)"
+STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
+    r"minus|differen|range|span|spread|change|between": lambda _: math.nan,
+    r"average|mean|\bs?ma\b": fmean,
+    r"total|\bsum\b|cumulative": sum,
+    r"median": median,
+    r"high|max|peak|best|largest": max,
+    r"low|min|worst|smallest": min,
+}
 
 
 def in_digits(text: str) -> str:
     """The text with digits for number words, except one, which is no count in `this one`."""
+    text = re.sub(r"\btwenty[- ](?=[a-z]+\b)", "twenty", text)
     found = rf"\b(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})\b"
-    text = re.sub(r"\btwenty[- ](?=\w+\b)", "twenty", text)
     return re.sub(found, lambda word: str(WORDS.index(word[0])) if word[0] != "one" else word[0], text)
 
 
 def counts(text: str) -> list[int]:
     """The whole numbers of a text in order; dates and amounts are none."""
     return [int(found) for found in re.findall(r"(?<![\d.,-])\d{1,4}(?!\d|[.,]\d)", MONEY.sub("", DATE.sub("", text)))]
+
+
+def days_in(text: str) -> list[set[str]]:
+    """The dates of a text, each in all its readings: some write the month first."""
+    found: list[set[str]] = []
+    for written in DATE.finditer(text):
+        words = " ".join(re.findall(r"\d+|(?<![a-z\d])[a-z]{3}", written[0]))
+        found.append(set())
+        for form in DATE_FORMS:
+            with suppress(ValueError):
+                found[-1].add(str(datetime.strptime(words, form).date()))
+    return found
+
+
+def statistic_in(name: str) -> Callable[[list[float]], float] | None:
+    """What a figure is by its name; None for anything else, as one day's revenue or the change from one to another."""
+    return next((taken for words, taken in STATISTICS.items() if re.search(words, name)), None)
+
+
+def both(text: str, one: int, other: int) -> bool:
+    """Whether the text has both counts, and does not ask."""
+    return {one, other} <= {*counts(text)} and "?" not in text
+
+
+def number(text: str) -> Decimal:
+    """An amount, whatever separates its thousands and decimals."""
+    whole, decimals = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}|\d{4,}))?", text).groups()  # type: ignore[union-attr]
+    return Decimal(f"{re.sub('[^0-9-]', '', whole)}.{decimals or ''}")
 
 
 class Figure(NamedTuple):
@@ -129,44 +189,71 @@ class Figure(NamedTuple):
                 said = re.search(r"(?:\d+\D*)?$", clause[: money.start()])
                 yield (said[0] if said else ""), number(money[0])
 
+    def is_possible(self, facts: Mapping[str, Any]) -> bool:
+        """Whether its dates are about this data, and its counts are those of the rows there, needed or missing."""
+        dates, window = facts["dates"], facts["window"]
+        until = [day for day in dates if day in self.name]
+        rows = dates.index(until[0]) + 1 if len(until) == 1 else len(dates)  # a moving average has a value a day
+        near = {str(date.fromisoformat(dates[0]) + timedelta(day)) for day in range(-window, window + len(dates))}
+        days, missing = days_in(f"{self.name} {self.rest}"), window - rows
+        if self.amount and len(days) == 1 and statistic_in(self.name) in (max, min, None):  # one day's revenue
+            amount = float(number(self.amount))
+            near = {day for day, revenue in zip(dates, facts["amounts"], strict=True) if abs(revenue - amount) < 1}
+        if not all(day & near for day in days):
+            return False
+        if self.amount or window not in counts(self.name):
+            return True
+        needed = {int(before or behind) for before, behind in NEEDED.findall(self.rest)}
+        there = {int(before or behind) for before, behind in THERE.findall(self.rest)}
+        parts = {int(part) for part in re.findall(rf"(\d+){PART_OF}{window}\b", self.rest)}
+        units = {int(count) for count in re.findall(rf"\b(\d+)(?: [a-z]+)? {UNIT}", self.rest)}
+        return (
+            units <= {*range(1, rows + 1), missing, window - 1, window}
+            and needed <= {window, missing}
+            and there <= {rows, missing}
+            and parts <= ({rows, missing} if MISSING.search(self.rest) else {rows})
+        )
+
     def tells(self, rows: int, window: int) -> bool:
         """Whether it names the window and says how many rows there are for it, or are missing."""
         line, missing = f"{self.name} {self.rest}", window - rows
-        if self.amount or both(self.rest, rows, window):
+        if self.amount:
             return both(line, rows, window)
-        there = rf"(?:{rows}|{missing})\b"
-        counted = rf"\b{there} (?:[\w-]+ ){{0,2}}{UNIT}|(?:\b(?:has|have|only|just|are|is)|{UNIT})\W{{1,3}}{there}"
-        wrong = [found for found in re.findall(rf"\b(\d+) ?(?:of|/)(?: the)? ?{window}\b", line) if int(found) != rows]
-        return window in counts(line) and bool(re.search(counted, self.rest)) and not wrong and "?" not in line
-
-
-def both(text: str, rows: int, window: int) -> bool:
-    """Whether the text counts the rows and names the window, and does not ask."""
-    return {rows, window} <= {*counts(text)} and "?" not in text
-
-
-def number(text: str) -> Decimal:
-    """An amount, whatever separates its thousands and decimals."""
-    whole, decimals = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}|\d{4,}))?", text).groups()  # type: ignore[union-attr]
-    return Decimal(f"{re.sub('[^0-9-]', '', whole)}.{decimals or ''}")
+        reason = (
+            any(both(self.rest, *pair) for pair in ((rows, window), (missing, window), (rows, missing)))
+            or re.fullmatch(rf"(?:n/?a)?\W*(?:{rows}|{missing})(?: [a-z]+)? {UNIT}\W*", self.rest)
+            or re.search(rf"\b{rows} .*(?:{TOO_FEW})|\b{missing} .*(?:{MISSING.pattern})", self.rest)
+            or THERE.search(self.rest)
+            or NEEDED.search(self.rest)
+        )
+        return bool(reason) and window in counts(line) and "?" not in line
 
 
 def is_true(name: str, amount: Decimal, facts: Mapping[str, Any]) -> bool:
     """Whether the amount is what its name says, rounded up or down."""
-    amounts, rows = facts["amounts"], len(facts["amounts"])
-    part = re.search(
-        rf"\b{rows} (?:[\w-]+ )*?(?:of|out of|instead of|rather than|not)(?: [a-z]+)? {facts['window']}\b", name
+    amounts, rows, window = facts["amounts"], len(facts["amounts"]), facts["window"]
+    statistic = statistic_in(name)
+    if re.search(UNIT, name) and not statistic and "revenue" not in name:
+        return amount in (rows, window, window - rows)
+    partial = re.search(
+        rf"\b{rows}(?: [a-z-]+)*?(?:{PART_OF}| (?:instead of|rather than|not) )(?:[a-z]+ )?{window}\b", name
     )
-    said = [rows] if part else counts(re.sub(r"\d+ ?(?:-|to) ?\d+\b", " ", name))[:1]
+    span = days_in(name) or re.search(r"\d ?(?:-|to) ?\d", name)
+    said = (
+        [rows]
+        if partial or re.match(r"partial|incomplete", name)
+        else counts(re.sub(r"\d+ ?(?:-|to) ?\d+\b", "", name))[:1]
+    )
     if said and said[0] > rows:
         return False
     runs = [amounts[start:end] for start, end in combinations(range(rows + 1), 2)]
-    if re.search(r"average|mean|\bs?ma\b", name):
-        values = [fmean(run) for run in runs if said in ([], [len(run)])]
-    elif re.search(r"total|sum", name):
-        values = [sum(run) for run in runs if said in ([], [len(run)])]
+    meant = [run for run in runs if (len(run) == said[0] if said else span or len(run) == rows)]
+    if statistic in (fmean, sum):
+        values = [statistic(run) for run in meant]
+    elif statistic in (max, min, median):
+        values = [statistic(amounts)]
     else:
-        values = [*map(sum, runs), *map(fmean, runs), *map(median, runs), *(a - b for a, b in permutations(amounts, 2))]
+        values = [*amounts, *(a - b for a, b in permutations(amounts, 2))]
     places = -int(amount.as_tuple().exponent)
     return any(abs(float(amount) - value) < 1.01 / 10 ** min(places, 2) for value in values)
 

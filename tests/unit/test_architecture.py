@@ -283,6 +283,7 @@ def test_public_names() -> None:
         "plain_lines",
         "read",
         "read_folder",
+        "stated",
         "task",
     ]
     assert all(getattr(pytest_agentcore, name) is not None for name in pytest_agentcore.__all__)
