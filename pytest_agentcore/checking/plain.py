@@ -51,10 +51,10 @@ def plain_lines(text: str) -> list[str]:
     """The lines of a Markdown, HTML or plain text that are not blank, each in its plainest form.
 
     The same lines come out whichever compatible characters (NFKC), spaces, dashes, quotation marks and arrows are used,
-    with or without invisible characters, headings, quotations, list marks, rules, emphasis, code spans and fences,
-    links, escapes, tags and entities. A table's row becomes its cells that are not
-    blank, with ` | ` between them. Text that is struck out
-    or in a comment is withdrawn. Letters keep their case, which code has; `str.casefold` is left to the caller.
+    with or without invisible characters, headings, quotations, list marks (pictures too), rules, emphasis, code spans
+    and fences, links, escapes, tags and entities. A table's row becomes its cells that are not blank, with ` | `
+    between them. Text that is struck out or in a comment is withdrawn. Letters keep their case, which code has;
+    `str.casefold` is left to the caller.
     """
     text = _CELL.sub(" | ", _WITHDRAWN.sub("", _plain_characters(text)))
     text = _plain_characters(html.unescape(_TAG.sub("", _BREAK.sub("\n", text))))
@@ -95,10 +95,10 @@ def _unmarked(line: str) -> str:
 
 
 def stated(lines: Iterable[str], label: str) -> list[str]:
-    """What plain lines state behind a label, in any letter case.
+    """Collect what plain lines state behind a label, which may be written in any letter case.
 
-    That is the rest of a line, or of a table's row from a cell on, that begins `Label: …`; between label and colon may
-    stand a number or a few words. A cell that is the label states the cells beside it.
+    That is the rest of each line, or of a table's row from a cell on, that begins `Label: …`; between label and colon
+    may stand a number or a few words. A cell that is the label states the cells beside it.
     """
     begins = re.compile(rf"{re.escape(label)}\b[^:|]{{0,40}}: ?(?=\S)", re.IGNORECASE)
     found = []

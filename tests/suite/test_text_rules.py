@@ -138,7 +138,7 @@ def each_statement(change: str) -> Callable[[str], str]:
 
 def characters(old: str, new: str) -> Callable[[str], str]:
     """A change of form that writes characters otherwise."""
-    return lambda text: text.translate(str.maketrans(dict.fromkeys(old, new)))
+    return lambda text: text.translate(dict.fromkeys(map(ord, old), new))
 
 
 def wide(text: str) -> str:

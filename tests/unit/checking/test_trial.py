@@ -124,6 +124,10 @@ def test_shell(finish: Finish) -> None:
         trial.shell("sleep 9", seconds=0.5)
 
 
+def test_a_shell_command_sees_nothing_of_the_checker(finish: Finish) -> None:
+    assert finish({}).shell("ls -d /checker").exit_code != 0
+
+
 def test_an_opaque_value_equals_nothing() -> None:
     value = Opaque("X", "X()")
     assert not value == value  # noqa: SIM201, PLR0124 - both operators are meant
