@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
-from suite_modules import RUNS, Call, declared, instance, task_module, verdict, write
+from suite_modules import RUNS, Call, declared, instance, played, task_module, verdict, write
 
 STEPS = task_module(7).STEPS
 
@@ -113,3 +114,13 @@ def test_the_number_is_what_was_reported_for_the_file_as_it_is(around: str) -> N
 @pytest.mark.parametrize("tool", ["shell", "sql_query"])
 def test_nothing_but_fs_write_can_write(tool: str) -> None:
     assert tool not in declared(task_module(7)).tools
+
+
+def test_contents_that_came_by_another_way_than_fs_write_are_rejected() -> None:
+    """Placeholders in order, and then what a shell would leave, if a tool of somebody's were one."""
+    with closing(played(7, 1, script(1, "1-", "2-", "3-", "4-"))) as finished:
+        trial = finished.trial
+        for _, arguments in script(1, "1 2 3 4")[0]:
+            (finished.frozen.workspace.root / arguments["path"]).write_text(arguments["content"], encoding="utf-8")
+        with pytest.raises(AssertionError, match=r"step1\.txt is not what fs_write wrote"):
+            finished.job.task.checker(trial)
