@@ -123,10 +123,10 @@ class EngineLog:
         said = (line.partition("using device ")[2] for _, line in self.lines)
         return [text.split(" - ")[0].strip() for text in said if text]
 
-    def weights(self) -> set[str]:
-        """The types of a model's weights and where they are, e.g. `q4_1`, `CPU_REPACK`, as llama.cpp said it."""
+    def weights(self) -> tuple[set[str], set[str]]:
+        """The types of a model's weights, e.g. `q4_1`, and where they are, e.g. `CPU_REPACK`, as llama.cpp said it."""
         said = "\n".join(line for _, line in self.lines)
-        return {*re.findall(r"- type +(\w+): .* tensors", said), *re.findall(r": +(\w+) model buffer size", said)}
+        return {*re.findall(r"- type +(\w+): .* tensors", said)}, {*re.findall(r": +(\w+) model buffer size", said)}
 
     def close(self) -> None:
         """Give the log back to whoever had it before.
@@ -142,6 +142,17 @@ class EngineLog:
             self._library.llama_log_set(self._before, self._before_data)
         else:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._callback))
+
+
+SINGLY, PLAIN = frozenset(("f32", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0")), frozenset(("CPU", "CPU_Mapped"))
+"""Weights, and places for them, with which ggml does the same arithmetic for a token however many there are. With
+K-quants it does not, and that shows in one token of four: some that come out alike would prove nothing. (f32 are the
+norms, which every model has and which llama.cpp names first.)"""
+
+
+def take_singly(types: set[str], places: set[str]) -> bool:
+    """Whether weights of these types in these places are multiplied alike by one token and by many."""
+    return "f32" in types <= SINGLY and set() < places <= PLAIN
 
 
 class LoadedModel:
@@ -206,7 +217,7 @@ class LoadedModel:
         recurrent = library.llama_model_is_recurrent(self.pointer) or library.llama_model_is_hybrid(self.pointer)
         self.forgets_only_all = bool(recurrent)
         """Whether the memory cannot be cut back to a prefix: recurrent and hybrid models."""
-        self.takes_tokens_singly = bool(weights := self.log.weights()) and weights <= SINGLY
+        self.takes_tokens_singly = take_singly(*self.log.weights())
         """Whether a call may hold any number of tokens, as far as its weights go."""
         decodes = library.llama_model_has_decoder(self.pointer) and not library.llama_model_has_encoder(self.pointer)
         if not (vocab_only or decodes):
@@ -382,10 +393,6 @@ class Proof:
         return any(each > 1 for _, each in self.shapes)
 
 
-SINGLY = frozenset(("f32", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "CPU", "CPU_Mapped"))
-"""Weights, and places for them, with which ggml does the same arithmetic for a token however many there are. With
-K-quants it does not, and that shows in one token of four: some that come out alike would prove nothing. (f32 are the
-norms, which are no matrices.)"""
 _SAMPLE, _COMPARED = 8, 4
 """Tokens of the prompt that is proved with, and those decoded behind it."""
 

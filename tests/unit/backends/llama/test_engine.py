@@ -23,6 +23,7 @@ from pytest_agentcore.backends.llama.engine import (
     default_threads,
     load_library,
     prove,
+    take_singly,
     usable_cores,
 )
 from pytest_agentcore.catalogue.entry import EngineSettings
@@ -258,9 +259,24 @@ def test_calls_may_be_small_where_their_size_does_not_matter() -> None:
 @pytest.mark.model
 def test_weights_that_are_multiplied_in_groups_are_known(smollm2: Path) -> None:
     model = LoadedModel(smollm2, EngineSettings(n_gpu_layers=0))
-    assert model.log.weights() == {"f32", "q4_1", "q8_0", "CPU_Mapped"}
+    assert model.log.weights() == ({"f32", "q4_1", "q8_0"}, {"CPU_Mapped"})
     assert model.takes_tokens_singly
     model.log.lines.append((2, "llama_model_loader: - type q4_K:  140 tensors"))
     model.log.lines.append((2, "load_tensors:   CPU_REPACK model buffer size =    12.66 MiB"))
-    assert model.log.weights() == {"f32", "q4_1", "q8_0", "q4_K", "CPU_Mapped", "CPU_REPACK"}
+    assert model.log.weights() == ({"f32", "q4_1", "q8_0", "q4_K"}, {"CPU_Mapped", "CPU_REPACK"})
     model.close()
+
+
+@pytest.mark.parametrize(
+    ("types", "places", "singly"),
+    [
+        ({"f32", "q4_0"}, {"CPU"}, True),
+        ({"f32", "q4_0"}, {"CPU", "CPU_REPACK"}, False),
+        ({"f32", "q8_0"}, {"CUDA0", "CPU_Mapped"}, False),
+        ({"f32", "q4_K", "q8_0"}, {"CPU"}, False),
+        ({"q8_0"}, {"CPU"}, False),  # a part of what was said
+        ({"f32", "q8_0"}, set(), False),
+    ],
+)
+def test_small_calls_are_tried_with_plain_weights_alone(types: set[str], places: set[str], singly: bool) -> None:
+    assert take_singly(types, places) is singly
