@@ -70,6 +70,7 @@ class Clock:
 def main() -> None:
     """Measure and print."""
     options = _options()
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))  # both sides wait alike, however busy the machine is
     for model in options.models:
         entry = resolve(model)
         print(f"\n{entry.path.name if entry.path else model}\n")

@@ -57,13 +57,22 @@ def _load() -> tuple[Library, str]:
     told = ", ".join(f"{name}={os.environ[name]}" for name in _POLICIES if name in os.environ)
     if told or _openmp_is_loaded():
         return _import_bindings(), told or "OpenMP's default, it was loaded before"
-    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)  # of the whole machine, wherever this process may run
+    # of the whole machine, wherever this process may run; what was busy a minute ago need not be so now
+    is_busy = min(os.getloadavg()[0], running_now()) > (os.cpu_count() or 1)
     spins = os.environ[_POLICIES[1]] = "0" if is_busy else str(SPINS)
     try:
         library = _import_bindings()
     finally:
         del os.environ[_POLICIES[1]]  # OpenMP reads it once, and what this process starts is not to have it
     return library, f"{_POLICIES[1]}={spins}" if _openmp_is_loaded() else "the library's own"
+
+
+def running_now() -> float:
+    """Threads of all processes that run, or wait for a processor, at this moment; infinite where nobody says it."""
+    try:
+        return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
+    except OSError:
+        return math.inf
 
 
 def _openmp_is_loaded() -> bool:

@@ -85,7 +85,13 @@ print(wait_policy())
 """
 
 
-IDLE, BUSY = (f"import os; os.getloadavg = lambda: ({load} * os.cpu_count(), 0, 0)\n" for load in (0.9, 1.1))
+LOADED = """
+import os
+from pytest_agentcore.backends.llama import engine
+os.getloadavg = lambda: ({} * os.cpu_count(), 0, 0)
+engine.running_now = lambda: {} * os.cpu_count()
+"""
+IDLE, BUSY, OVER = (LOADED.format(*loads) for loads in ((0.9, 1.1), (1.1, 1.1), (1.1, 0.9)))
 
 
 @pytest.mark.needs("llama_cpp")
@@ -94,11 +100,12 @@ IDLE, BUSY = (f"import os; os.getloadavg = lambda: ({load} * os.cpu_count(), 0, 
     [
         ({}, IDLE + ASK, f"GOMP_SPINCOUNT={SPINS}", f"GOMP_SPINCOUNT = '{SPINS}'"),
         ({}, BUSY + ASK, "GOMP_SPINCOUNT=0", "GOMP_SPINCOUNT = '0'"),
+        ({}, OVER + ASK, f"GOMP_SPINCOUNT={SPINS}", f"GOMP_SPINCOUNT = '{SPINS}'"),
         ({"OMP_WAIT_POLICY": "passive"}, ASK, "OMP_WAIT_POLICY=passive", "OMP_WAIT_POLICY = 'PASSIVE'"),
         ({"GOMP_SPINCOUNT": "7"}, ASK, "GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT = '7'"),
         ({}, "import llama_cpp\n" + ASK, "OpenMP's default, it was loaded before", "GOMP_SPINCOUNT = '300000'"),
     ],
-    ids=["idle", "busy", "theirs", "their count", "too late"],
+    ids=["idle", "busy", "no longer busy", "theirs", "their count", "too late"],
 )
 def test_openmp_takes_what_is_said_to_be_its_policy(
     given: dict[str, str], code: str, policy: str, taken: str, monkeypatch: pytest.MonkeyPatch
