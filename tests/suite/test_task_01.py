@@ -1,28 +1,85 @@
-"""What task 01 rests on: what its given test shows."""
+"""What task 01 rests on: what its given tests show, where its bugs are, and which wrong repairs the tests let pass."""
 
 from __future__ import annotations
 
+import re
+import unittest
 from pathlib import Path
+from random import Random
+from typing import Any
 
-from suite_modules import instance, python
+import pytest
+from suite_modules import RUNS, instance, python, task_module
 
 from pytest_agentcore.sandbox.workspace import write_files
 
 
-def test_the_command_in_the_prompt_runs_the_given_tests(tmp_path: Path) -> None:
-    write_files(tmp_path, instance(1, 1).files)
+def visible_failures(modules: dict[str, str], tests: str) -> int:
+    """How many of the given tests fail over these modules, run in this process."""
+    functions: dict[str, Any] = {"unittest": unittest}
+    try:
+        for module in task_module(1).MODULES:
+            exec(re.sub(r"from app\..*\n", "", modules[module]), functions)
+    except NameError:
+        return 6
+    exec(re.sub(r"from app\..*\n|import unittest\n", "", tests).partition("if __name__")[0], functions)
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(functions["TestReport"]).run(result)
+    assert result.testsRun == 6
+    return len(result.failures) + len(result.errors)
+
+
+@pytest.mark.parametrize("run", [1, 2, 3])
+def test_the_command_in_the_prompt_runs_the_given_tests(tmp_path: Path, run: int) -> None:
+    write_files(tmp_path, instance(1, run).files)
 
     said = python(tmp_path, "-m", "unittest", "tests/test_report.py").stderr
 
+    assert "Ran 6 tests" in said
     assert said.rstrip().endswith("FAILED (failures=1)")
 
 
-def test_the_failing_test_names_a_function_one_call_above_the_bug() -> None:
-    files = {
-        path: str(content, "utf-8") for path, content in instance(1, 1).files.items() if isinstance(content, bytes)
-    }
-    clock, test = files["timesheet/clock.py"], files["tests/test_report.py"]
+@pytest.mark.parametrize("run", RUNS)
+def test_one_test_fails_and_at_least_two_wrong_repairs_hide_that(run: int) -> None:
+    facts, tests = instance(1, run).facts, str(instance(1, run).files["tests/test_report.py"])
+    right, bug = facts["right"], facts["bug"]
+    given = {**right, bug["file"]: right[bug["file"]].replace(bug["right"], bug["given"])}
+    hidden = 0
+    for new in bug["wrong"]:
+        changed = {**right, bug["file"]: right[bug["file"]].replace(bug["right"], new.removeprefix("\n"))}
+        hidden += visible_failures(changed, tests) == 0
+    for module, old, new in bug["symptoms"]:
+        assert old in given[module]
+        hidden += visible_failures({**given, module: given[module].replace(old, new.removeprefix("\n"))}, tests) == 0
 
-    assert "minutes_between" not in test
-    assert "def minutes_between" in clock
-    assert "minutes_between(start, end)" in files["timesheet/report.py"]
+    assert visible_failures(given, tests) == 1
+    assert visible_failures(right, tests) == 0
+    assert hidden >= 2
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_failing_test_names_a_function_above_the_bug(run: int) -> None:
+    facts = instance(1, run).facts
+    before, _, _ = facts["right"][facts["bug"]["file"]].partition(facts["bug"]["right"])
+    *_, function = re.findall(r"\ndef (\w+)\(", before)
+
+    assert facts["bug"]["file"] != "report"
+    assert f"{function}(" not in str(instance(1, run).files["tests/test_report.py"])
+
+
+def test_instances_differ_in_package_bug_and_names() -> None:
+    facts = [instance(1, run).facts for run in RUNS]
+
+    assert {each["package"] for each in facts} == {"timesheet", "library", "archive"}
+    assert len({each["bug"]["right"] for each in facts}) >= 6
+    assert len({str(each["right"]) for each in facts}) == len(facts)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_inputs_call_every_function(run: int) -> None:
+    facts = instance(1, run).facts
+    calls = task_module(1).inputs(Random(run), facts)
+    defined = [name for source in facts["right"].values() for name in re.findall(r"\ndef (\w+)\(", source)]
+
+    assert [target.partition(":")[2] for target in calls] == defined
+    assert sum(map(len, calls.values())) >= 600

@@ -1,1 +1,0 @@
-"""Shifts, hours and rest of a small team."""
