@@ -16,7 +16,7 @@ from random import Random
 from string import Template
 from textwrap import indent
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from pytest_agentcore import Actor, Instance, Trial, task
 
@@ -202,7 +202,11 @@ def make_module(random: Random) -> Instance:
         ),
     }
     source = facts["head"] + each(facts, written_out(facts))
-    return Instance(files={"src/__init__.py": "", "src/summary.py": source, **given_tests(source, facts)}, facts=facts)
+    return Instance(
+        files={"src/__init__.py": "", "src/summary.py": source, **given_tests(source, facts)},
+        facts=facts,
+        words={"rows": rows},
+    )
 
 
 def given_tests(source: str, facts: Mapping[str, Any]) -> dict[str, str]:
@@ -266,12 +270,12 @@ MODULES = ("abc", "collections", "dataclasses", "enum", "functools", "itertools"
         written once, and each function keeps only what is its own (key, valid range, decimals).
         Any style will do: helper functions, a decorator, a table, closures, a class.
 
-        Keep the five names, each with its one argument, and exactly the results. Do not change the tests.
+        Keep the five names, each with its one argument {rows}, and exactly the results. Do not change the tests.
 
         How src/ is checked: an operation is a loop, comprehension, `try`, arithmetic, slice, or call of something
         not defined in src/.
-        - Every loop, comprehension and `try` is run by all five functions; of other operations, each function runs
-          at most four that not all run.
+        - Every loop, comprehension and `try` is run and needed by all five functions; of other operations, each
+          function runs at most four that not all run.
         - No part with four or more operations stands there twice, names aside.
         - Statements and operations (without docstrings, imports, type hints) are at most 60 percent of now.
         - It is plain code: no exec, eval, compile, open or getattr, no imports but from src/ and
@@ -349,6 +353,8 @@ def is_tie(number: float | None, digits: int) -> bool:
 # Structure: operations in the syntax tree, which of them each function runs, and parts that stand there twice.
 
 LOOPS = (ast.For, ast.While, ast.Try, ast.TryStar)
+ENOUGH = 30
+"""So many of the inputs show whether a function needs a loop."""
 NOTHING = (ast.Import, ast.ImportFrom, ast.Pass)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -462,7 +468,7 @@ def shape(part: Any, own: set[str]) -> str:
 
 
 class Marker(ast.NodeTransformer):
-    """Puts a mark before each operation, which tells its number when it is run."""
+    """Puts a mark at each operation, which tells its number when it is run. A loop whose mark says no runs empty."""
 
     def __init__(self, own: set[str]) -> None:
         self.own = own
@@ -475,9 +481,19 @@ class Marker(ast.NodeTransformer):
         mark = ast.Call(ast.Name("agentcore_mark", ast.Load()), [ast.Constant(len(self.operations))], [])
         self.operations.append(copy.deepcopy(node))
         node = self.generic_visit(node)
-        if isinstance(node, ast.stmt):
-            return [ast.Expr(mark), node]
-        return ast.Subscript(ast.Tuple([mark, cast("ast.expr", node)], ast.Load()), ast.Constant(1), ast.Load())
+        match node:
+            case ast.For():
+                node.iter = ast.IfExp(mark, node.iter, ast.Tuple([], ast.Load()))
+            case ast.While():
+                node.test = ast.BoolOp(ast.And(), [mark, node.test])
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                first = node.generators[0]
+                first.iter = ast.IfExp(mark, first.iter, ast.Tuple([], ast.Load()))
+            case ast.stmt():
+                return [ast.Expr(mark), node]
+            case ast.expr():
+                return ast.Subscript(ast.Tuple([mark, node], ast.Load()), ast.Constant(1), ast.Load())
+        return node
 
 
 PROBE = """\
@@ -485,30 +501,47 @@ import builtins
 import importlib
 
 SEEN = set()
-builtins.agentcore_mark = SEEN.add
+EMPTY = set()
 
 
-def run(name, items):
-    module = importlib.import_module("src.summary")
+def mark(number):
+    SEEN.add(number)
+    return number not in EMPTY
+
+
+builtins.agentcore_mark = mark
+
+
+def run(name, items, empty):
+    function = importlib.import_module("src.summary").__dict__[name]
     SEEN.clear()
-    getattr(module, name)(items)
-    return sorted(SEEN)
+    EMPTY.clear()
+    EMPTY.update(empty)
+    try:
+        result = repr(function(items))
+    except Exception as error:
+        result = type(error).__name__
+    return [result, *sorted(SEEN)]
 """
 
 
 def require_sharing(trial: Trial, code: Mapping[str, ast.Module], names: Sequence[str], given: Sequence[Any]) -> None:
-    """Assert that the operations which a function runs are run by all, but for two; and that there are such at all.
+    """Assert that all five functions run, and need, the same loops, and but for four the same operations.
 
     Only the marked code is run, in a workspace of its own: what is not in the syntax tree of src/ is not there.
     """
     marker = Marker(own_names(code.values()))
     marked = {path: ast.unparse(ast.fix_missing_locations(marker.visit(tree))) for path, tree in code.items()}
-    calls = [(name, day) for name in names for day in given]
+    runs = [number for number, each in enumerate(marker.operations) if isinstance(each, (*LOOPS, *COMPREHENSIONS))]
+    calls = [(name, day, []) for name in names for day in given]
+    # Copies may all be run by each function, which then takes the result of one. So each loop is run empty, once.
+    emptied = [(name, day, [number]) for number in runs for name in names for day in given[:ENOUGH]]
+    answers = trial.call_each("probe.py:run", [*calls, *emptied], files={**marked, "probe.py": PROBE})
+    said = [answer.returned(list) for answer in answers]
+    results = {(name, str(day)): each[0] for (name, day, _), each in zip(calls, said, strict=False)}
     ran: dict[str, set[int]] = {name: set() for name in names}
-    for (name, _), seen in zip(
-        calls, trial.call_each("probe.py:run", calls, files={**marked, "probe.py": PROBE}), strict=True
-    ):
-        ran[name] |= {number for number in seen.returned(list) if type(number) is int}
+    for (name, _day, _empty), (_result, *numbers) in zip(calls, said, strict=False):
+        ran[name] |= {number for number in numbers if type(number) is int}
     shared = set.intersection(*ran.values())
     assert shared, "no operation in src/ is run by all five functions"
     for name, numbers in ran.items():
@@ -516,6 +549,13 @@ def require_sharing(trial: Trial, code: Mapping[str, ast.Module], names: Sequenc
         loops = [ast.unparse(each).partition("\n")[0] for each in alone if isinstance(each, (*LOOPS, *COMPREHENSIONS))]
         assert not loops, f"{name} runs what not all five functions run: {loops[0][:200]}"
         assert len(alone) <= 4, f"{name} runs {len(alone)} operations that not all five functions run"
+    needed: dict[int, set[str]] = {number: set() for number in runs}
+    for (name, day, (number,)), (result, *_) in zip(emptied, said[len(calls) :], strict=True):
+        if result != results[name, str(day)]:
+            needed[number].add(name)
+    for number, those in needed.items():
+        loop = ast.unparse(marker.operations[number]).partition("\n")[0][:200]
+        assert len(those) in (0, len(names)), f"only {', '.join(sorted(those))} need the result of: {loop}"
 
 
 UNPLAIN = """
@@ -572,7 +612,7 @@ def may_import(module: str) -> bool:
 
 def is_plain(name: str, module: str | None = None) -> bool:
     """Whether a name, of a module if one is given, gives nothing that runs a text or leads to another module."""
-    dunder = name.startswith("__") and name not in PLAIN_DUNDERS.split()
+    dunder = name.startswith("__") and name.endswith("__") and name not in PLAIN_DUNDERS.split()
     if dunder or name in UNPLAIN.split() or name.startswith("agentcore"):
         return False
     if module is None or not may_import(module) or module.partition(".")[0] == "src":
@@ -905,6 +945,29 @@ def hide_five_short_copies_in_one_function(agent: Actor) -> None:
         + each(agent.facts, "\n\ndef {name}({rows}):\n    return _all({rows})['{name}']\n")
         + "END"
     )
+
+
+@test_refactor_duplicated_code.counterexample
+def run_all_copies_in_five_styles_and_take_one(agent: Actor) -> None:
+    facts = agent.facts
+    row = facts["algorithm"].split("for ")[1].split(" in ")[0]
+    head = compact(agent, "").rstrip() + f"\n\n\ndef _read({row}, key):\n    if {facts['skip']}:\n        return None\n"
+    head += f'    return _number(str({row}.get(key, "")).strip(){facts["spelling"]})\n'
+    styles = (
+        "[v for v in (_read(r, '{key}') for r in {rows}) if v is not None and ({valid})]",
+        "[v for r in {rows} for v in [_read(r, '{key}')] if v is not None if {valid}]",
+        "[_read(r, '{key}') for r in {rows} if _ok_{name}(_read(r, '{key}'))]",
+        "list(filter(_ok_{name}, [_read(r, '{key}') for r in {rows}]))",
+        "[v for v in map(lambda r: _read(r, '{key}'), {rows}) if _ok_{name}(v)]",
+    )
+    checks = each(facts, "\n\ndef _ok_{name}(value):\n    return value is not None and {valid}\n")
+    copies = "\n\ndef _all({rows}, name):\n    values = {\n"
+    for style, sensor in zip(styles, facts["sensors"], strict=True):
+        copies += each(
+            facts, f'        "{{name}}": ({style.replace("{valid}", "_ok_{name}(v)")}, {{digits}}),\n', sensor["name"]
+        )
+    calls = each(facts, "\n\ndef {name}({rows}):\n    return _all({rows}, '{name}')\n")
+    save(agent, head, checks, copies, "    }\n    return _result(*values[name])\n", calls)
 
 
 @test_refactor_duplicated_code.counterexample
