@@ -533,15 +533,15 @@ def require_sharing(trial: Trial, code: Mapping[str, ast.Module], names: Sequenc
     marker = Marker(own_names(code.values()))
     marked = {path: ast.unparse(ast.fix_missing_locations(marker.visit(tree))) for path, tree in code.items()}
     runs = [number for number, each in enumerate(marker.operations) if isinstance(each, (*LOOPS, *COMPREHENSIONS))]
-    calls = [(name, day, []) for name in names for day in given]
+    calls: list[tuple[str, Any, list[int]]] = [(name, day, []) for name in names for day in given]
     # Copies may all be run by each function, which then takes the result of one. So each loop is run empty, once.
     emptied = [(name, day, [number]) for number in runs for name in names for day in given[:ENOUGH]]
     answers = trial.call_each("probe.py:run", [*calls, *emptied], files={**marked, "probe.py": PROBE})
     said = [answer.returned(list) for answer in answers]
     results = {(name, str(day)): each[0] for (name, day, _), each in zip(calls, said, strict=False)}
     ran: dict[str, set[int]] = {name: set() for name in names}
-    for (name, _day, _empty), (_result, *numbers) in zip(calls, said, strict=False):
-        ran[name] |= {number for number in numbers if type(number) is int}
+    for (name, _day, _empty), (_result, *seen) in zip(calls, said, strict=False):
+        ran[name] |= {number for number in seen if type(number) is int}
     shared = set.intersection(*ran.values())
     assert shared, "no operation in src/ is run by all five functions"
     for name, numbers in ran.items():

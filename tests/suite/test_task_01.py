@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import unittest
 from pathlib import Path
@@ -55,6 +56,46 @@ def test_one_test_fails_and_at_least_two_wrong_repairs_hide_that(run: int) -> No
     assert visible_failures(given, tests) == 1
     assert visible_failures(right, tests) == 0
     assert hidden >= 2
+
+
+def behaviour(modules: dict[str, str], calls: dict[str, list[tuple[Any, ...]]]) -> list[str]:
+    """What the functions give on inputs, run in this process."""
+    functions: dict[str, Any] = {}
+    for module in task_module(1).MODULES:
+        exec(re.sub(r"from app\..*\n", "", modules[module]), functions)
+    said = [repr({name: value for name, value in functions.items() if name.isupper()})]
+    for target, arguments in calls.items():
+        for each in copy.deepcopy(arguments):
+            try:
+                given = functions[target.partition(":")[2]](*each)
+            except Exception as error:  # noqa: BLE001 - whatever a wrong repair raises
+                given = next(base for base in type(error).__mro__ if base.__module__ == "builtins").__name__
+            said.append(f"{target} {given!r} {each!r}")
+    return said
+
+
+@pytest.mark.parametrize("run", range(1, 7))
+def test_inputs_tell_every_wrong_repair_from_every_right_one(run: int) -> None:
+    facts, module = instance(1, run).facts, task_module(1)
+    right, bug = facts["right"], facts["bug"]
+    calls = module.inputs(Random(f"inputs/{run}"), facts)
+    wanted = behaviour(right, calls)
+
+    def changed(file: str, old: str, new: str, modules: dict[str, str] = right) -> list[str]:
+        assert old in modules[file]
+        return behaviour({**modules, file: modules[file].replace(old, new.removeprefix("\n"))}, calls)
+
+    given = {**right, bug["file"]: right[bug["file"]].replace(bug["right"], bug["given"])}
+    assert behaviour(given, calls) != wanted
+    for new in bug["alternatives"]:
+        assert changed(bug["file"], bug["right"], new) == wanted, new
+    for new in bug["wrong"]:
+        assert changed(bug["file"], bug["right"], new) != wanted, new
+    for symptom in bug["symptoms"]:
+        assert changed(*symptom, given) != wanted, symptom
+    for file, old, new in facts["also"]:
+        if "def " not in new and "contract=" not in new:  # a signature is not behaviour
+            assert changed(file, old, new) != wanted, new
 
 
 @pytest.mark.parametrize("run", RUNS)
