@@ -91,8 +91,8 @@ def test_inputs_tell_every_wrong_repair_from_every_right_one(run: int) -> None:
         assert changed(bug["file"], bug["right"], new) == wanted, new
     for new in bug["wrong"]:
         assert changed(bug["file"], bug["right"], new) != wanted, new
-    for symptom in bug["symptoms"]:
-        assert changed(*symptom, given) != wanted, symptom
+    for file, old, new in bug["symptoms"]:
+        assert changed(file, old, new, given) != wanted, new
     for file, old, new in facts["also"]:
         if "def " not in new and "contract=" not in new:  # a signature is not behaviour
             assert changed(file, old, new) != wanted, new
