@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
 from pytest_agentcore.agent.actor import run_solution
 from pytest_agentcore.agent.session import Limit
-from pytest_agentcore.checks.ask import Said, ask, describe, one_line
-from pytest_agentcore.format import count
+from pytest_agentcore.checks.ask import Opinion, Said, ask, describe, one_line
+from pytest_agentcore.checks.mutants import mutants
+from pytest_agentcore.checks.witness import Recording, Witness
+from pytest_agentcore.format import count, percent
 from pytest_agentcore.runner import Finished, Job, run_attempt
 from pytest_agentcore.sandbox.base import Sandbox
 from pytest_agentcore.sandbox.workspace import freeze, scratch
@@ -33,7 +36,15 @@ class Examination:
     instances: int
     spoilt: int = 0
     """How often the checker was shown a right workspace with one artifact spoilt."""
+    mutants: int = 0
+    """How often it was shown a right workspace with one small change, those left out that are declared to be none."""
+    survivors: list[str] = field(default_factory=list)
+    """The changes that it accepted."""
+    explained: list[str] = field(default_factory=list)
+    """Changes that the task declares to be no mistakes, and why."""
     problems: list[str] = field(default_factory=list)
+    doubts: set[str] = field(default_factory=set)
+    """Reasons why the checker may change its mind, those that were noted."""
 
 
 def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, Tool], instances: int) -> Examination:
@@ -60,9 +71,18 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
     if problem := unsteady(task, jobs):
         found.problems.append(problem)
         return found
+    recording = Recording(sandbox)
+    with closing(Witness()) as witness:
+        _examine_all(found, [replace(job, sandbox=recording) for job in jobs], recording, witness)
+    return found
+
+
+def _examine_all(found: Examination, jobs: Sequence[Job], recording: Recording, witness: Witness) -> None:
+    """Try every solution on every instance."""
+    task = found.task
     right, wrong = "a right solution must be accepted", "a wrong solution must be rejected by an assertion"
     for job in jobs:
-        instance = _Instance(found, job, f" (instance {job.key.run})" if task.varies else "")
+        instance = _Instance(found, job, recording, witness, f" (instance {job.key.run})" if task.varies else "")
         instance.examine(None, "null", Said.rejected, "doing nothing must be rejected by an assertion")
         for solution in task.oracles[:1]:
             instance.examine(solution, f"oracle {solution.__name__}", Said.accepted, right, spoil_artifacts=True)
@@ -70,7 +90,6 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
             instance.examine(solution, f"alternative {solution.__name__}", Said.accepted, right)
         for solution in task.counterexamples:
             instance.examine(solution, f"counterexample {solution.__name__}", Said.rejected, wrong)
-    return found
 
 
 def unsteady(task: Task, jobs: Sequence[Job]) -> str:
@@ -93,6 +112,8 @@ class _Instance:
 
     found: Examination
     job: Job
+    recording: Recording
+    witness: Witness
     where: str
     """Which instance, for a task that varies."""
 
@@ -102,7 +123,7 @@ class _Instance:
         """Run a solution as a trial, and note what went wrong with it, or with what its checker says."""
         before = len(self.found.problems)
         finished = run_attempt(
-            self.job, lambda instance, session: run_solution(solution, instance.facts, session), lambda _event: None
+            self.job, lambda instance, session: run_solution(solution, instance.facts, session), _unrecorded
         )
         with closing(finished):
             attempt = finished.attempt
@@ -122,36 +143,95 @@ class _Instance:
                 self._note(about, f"was ended by {attempt.stop_reason} ({attempt.detail}), not by its own answer")
             if spoil_artifacts and len(self.found.problems) == before:
                 self._spoil_artifacts(finished)
+                if self.job.key.run == 1 and len(self.found.problems) == before:
+                    self._mutate_artifacts(finished)
 
     def _spoil_artifacts(self, oracle: Finished) -> None:
         """Show the checker the oracle's workspace with one artifact spoilt, in every way."""
-        right = oracle.frozen.workspace
         for artifact in self.job.task.artifacts:
-            if not (right.root / artifact).is_file():
+            if not (oracle.frozen.workspace.root / artifact).is_file():
                 self._note(f"artifact {artifact}", "is no file of the oracle's final workspace")
                 continue
             for name, spoil in RUBBISH.items():
-                with scratch("spoilt") as folder:
-                    copy = freeze(right, Path(folder) / "live").workspace
-                    spoil(copy.root / artifact)
-                    spoilt = replace(oracle, frozen=freeze(copy, Path(folder) / "frozen"))
+                with self._changed(oracle, artifact, spoil) as spoilt:
                     about = f"artifact {artifact} replaced by {name}"
                     self._expect(Said.rejected, spoilt, about, "that must be rejected by an assertion")
                 self.found.spoilt += 1
 
+    def _mutate_artifacts(self, oracle: Finished) -> None:
+        """Show the checker the oracle's workspace with one small change, and with artifacts of another instance."""
+        task, right, random = self.job.task, oracle.frozen.workspace.root, Random(f"mutants of {self.job.task.id}")
+        texts: dict[str, str] = {}
+        for artifact in task.artifacts:
+            with suppress(UnicodeDecodeError, OSError):
+                texts[artifact] = (right / artifact).read_text(encoding="utf-8")
+        by_artifact = [mutants(path, text, random) for path, text in texts.items()]
+        chosen = [each for row in zip_longest(*by_artifact) for each in row if each][:MOST_MUTANTS]
+        for mutant in chosen:
+            reason = next((why for part, why in task.equivalents.items() if part in mutant.changed), "")
+            if reason:
+                self.found.explained.append(f"{mutant} ({reason})")
+                continue
+            with self._changed(oracle, mutant.path, partial(Path.write_text, data=mutant.text)) as changed:
+                self._count(str(mutant), changed)
+        if task.varies:
+            other = replace(self.job, key=replace(self.job.key, run=2))
+            elsewhere = run_attempt(
+                other, lambda instance, session: run_solution(task.oracles[0], instance.facts, session), _unrecorded
+            )
+            with closing(elsewhere), ExitStack() as stack:
+                changed = oracle
+                for artifact in task.artifacts:
+                    content = elsewhere.frozen.workspace.root / artifact
+                    if content.is_file():
+                        put = partial(Path.write_bytes, data=content.read_bytes())
+                        changed = stack.enter_context(self._changed(changed, artifact, put))
+                self._count("the artifacts of instance 2", changed)
+
+    def _count(self, about: str, changed: Finished) -> None:
+        """Count whether the checker rejects a change."""
+        self.found.mutants += 1
+        if self._ask(changed, about).said is not Said.rejected:
+            self.found.survivors.append(about)
+
+    @contextmanager
+    def _changed(self, oracle: Finished, artifact: str, change: Spoil) -> Iterator[Finished]:
+        """The finished trial, with one artifact of its workspace changed."""
+        with scratch("spoilt") as folder:
+            copy = freeze(oracle.frozen.workspace, Path(folder) / "live").workspace
+            change(copy.root / artifact)
+            yield replace(oracle, frozen=freeze(copy, Path(folder) / "frozen"))
+
     def _expect(self, wanted: Said, finished: Finished, about: str, rule: str) -> None:
         """Note a problem unless the checker says what it should."""
-        opinion = ask(self.job.task, finished.trial)
+        opinion = self._ask(finished, about)
         if opinion.said is not wanted:
             self._note(about, f"{opinion}; {rule}")
+
+    def _ask(self, finished: Finished, about: str) -> Opinion:
+        """Ask the checker, and then ask it again; note each reason to doubt what it says once."""
+        self.recording.forget()
+        opinion = ask(self.job.task, finished.trial)
+        afresh = about.startswith("oracle")
+        for doubt in self.witness.doubts(finished, opinion.said.value, self.recording, afresh=afresh):
+            if doubt not in self.found.doubts:
+                self.found.doubts.add(doubt)
+                self._note(about, f"the checker {doubt}; the same workspace must always get the same verdict")
+        return opinion
 
     def _note(self, about: str, problem: str) -> None:
         self.found.problems.append(f"{about}{self.where}: {problem}")
 
 
+def _unrecorded(_event: object) -> None:
+    """Take an event of a trial that nobody keeps."""
+
+
 Spoil = Callable[[Path], object]
 """Puts something else where the right artifact lies."""
 
+MOST_MUTANTS = 24
+"""Mutants of a task's artifacts that are tried, drawn by its id."""
 HUGE = 20 * 1024 * 1024
 """Bytes; more than any reader takes."""
 
@@ -198,10 +278,19 @@ def task_lines(found: Examination, width: int) -> Iterator[str]:
         count(len(task.alternatives), "alternative"),
         count(len(task.counterexamples), "counterexample"),
         count(found.spoilt, "spoilt artifact"),
+        *([_strength(found)] if found.mutants else ()),
     )
     yield f"{task.id:<{width}}  {'weak' if found.problems else 'ok':<4}  {', '.join(counts)}"
     for problem in found.problems:
         yield f"    {problem}"
+    yield from (f"    accepted mutant: {one_line(survivor)}" for survivor in found.survivors)
+
+
+def _strength(found: Examination) -> str:
+    """Say how many mutants a checker rejects."""
+    rejected = found.mutants - len(found.survivors)
+    explained = f", {len(found.explained)} explained" if found.explained else ""
+    return f"strength {percent(rejected / found.mutants)} ({rejected} of {count(found.mutants, 'mutant')}{explained})"
 
 
 def summary(examined: Sequence[Examination], unusable: int) -> str:

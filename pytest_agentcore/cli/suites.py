@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, write_lines
@@ -14,7 +15,8 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
     """Add the places to examine, where their code runs, and how many instances."""
     parser.description = (
         "Whether checkers can be trusted: the oracle passes, doing nothing fails, every counterexample is rejected, "
-        "every alternative accepted, and no spoilt artifact breaks them. The exit code is 1 when a checker is weak."
+        "every alternative accepted, no spoilt artifact breaks them, and they say the same when they are asked again. "
+        "It also tells how many mutants of the oracle's result they reject. The exit code is 1 when a checker is weak."
     )
     _add_places(parser)
     parser.add_argument(
@@ -45,10 +47,17 @@ def run_selfcheck(options: argparse.Namespace) -> int:
         sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
         write_lines([f"sandbox {sandbox.name}"])
         width = max((len(task.id) for _, task in found.tasks), default=0)
-        examined = []
-        for suite, task in found.tasks:
-            examined.append(examine(suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances))
-            write_lines(task_lines(examined[-1], width))
+        pool = ThreadPoolExecutor()  # most of an examination is waiting for processes
+        try:
+            begun = [
+                pool.submit(examine, suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances)
+                for suite, task in found.tasks
+            ]
+            for each in begun:
+                write_lines(task_lines(each.result(), width))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        examined = [each.result() for each in begun]
         write_lines([summary(examined, len(found.errors))])
         return int(bool(found.errors) or not examined or any(each.problems for each in examined))
 

@@ -56,6 +56,7 @@ def task(
     protected: Sequence[str] = (),
     budget: Budget = AS_THE_SESSION,
     faults: Sequence[Fault] = (),
+    equivalents: Mapping[str, str] = {},
     **unknown: Never,
 ) -> Callable[[Checker], TaskFunction]:
     """Declare the task of a module; the decorated test function is its checker.
@@ -69,13 +70,14 @@ def task(
         protected: glob patterns of files the model was told not to change; the checker sees them pristine.
         budget: tighter or wider limits than the session's.
         faults: tool errors to inject.
+        equivalents: reasons why selfcheck's mutants are as right as the oracle's result, by a part of the changed line.
         unknown: nothing; a misspelt argument is refused in words.
 
     Raises:
         TaskDeclarationError: a declaration that cannot be run; names the file and the field.
     """
 
-    arguments = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults")
+    arguments = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults", "equivalents")
 
     def decorate(checker: Checker) -> TaskFunction:
         # A task file may hold anything, whatever the annotations above say: every check takes any object.
@@ -95,6 +97,7 @@ def task(
             "protected": _names_problem(protected),
             "budget": _budget_problem(budget),
             "faults": _faults_problem(faults),
+            "equivalents": _equivalents_problem(equivalents),
         }
         for field, problem in problems.items():
             if problem:
@@ -108,6 +111,7 @@ def task(
             protected=tuple(protected),
             budget=budget,
             faults=tuple(faults),
+            equivalents=dict(equivalents),
         )
         vars(checker).update(
             agentcore=declared,
@@ -242,6 +246,15 @@ def _faults_problem(faults: object) -> str:
             return f"{fault!r}: mentions and message must be text, and the message not empty"
         if not (_is_number(fault.times, whole=True) and fault.times >= 1):
             return f"{fault!r}: times must be a whole number from 1"
+    return ""
+
+
+def _equivalents_problem(equivalents: object) -> str:
+    if not isinstance(equivalents, Mapping):
+        return f"must be reasons by a part of the changed line, and is {kind_of(equivalents)}"
+    for part, reason in equivalents.items():
+        if not all(isinstance(text, str) and text.strip() for text in (part, reason)):
+            return f"{part!r}: {reason!r} must be a part of a line and a reason, both of them text"
     return ""
 
 

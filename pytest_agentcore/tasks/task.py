@@ -80,6 +80,8 @@ class Task:
     protected: tuple[str, ...]
     budget: Budget
     faults: tuple[Fault, ...]
+    equivalents: Mapping[str, str] = field(default_factory=dict)
+    """Why a mutant of the oracle's result is none, by a part of its changed line."""
     oracles: list[Solution] = field(default_factory=list)
     alternatives: list[Solution] = field(default_factory=list)
     counterexamples: list[Solution] = field(default_factory=list)

@@ -53,11 +53,14 @@ def run(*arguments: object) -> int:
     return main(["selfcheck", *map(str, arguments), "--sandbox", "process"])
 
 
+SAID = "1 instance, 1 alternative, 1 counterexample, 10 spoilt artifacts"
+
+
 def test_a_strong_checker_passes(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(write(suite, STRONG)) == 0
     assert capsys.readouterr().out.splitlines() == [
         "sandbox process",
-        "task_01_sum  ok    1 instance, 1 alternative, 1 counterexample, 10 spoilt artifacts",
+        f"task_01_sum  ok    {SAID}, strength 100.0% (6 of 6 mutants)",
         "1 task, none weak",
     ]
 
@@ -224,7 +227,9 @@ def test_a_varying_task_names_the_instance(suite: Path, capsys: pytest.CaptureFi
     """
     assert run(write(suite, source), "--instances", 2) == 1
     line, *problems = capsys.readouterr().out.splitlines()[1:-1]
-    assert line.split("  ")[-1] == "2 instances, 0 alternatives, 1 counterexample, 20 spoilt artifacts"
+    assert line.split("  ")[-1] == (
+        "2 instances, 0 alternatives, 1 counterexample, 20 spoilt artifacts, strength 100.0% (6 of 6 mutants)"
+    )
     rule = "a wrong solution must be rejected by an assertion"
     assert problems == [f"    counterexample one (instance 2): accepted; {rule}"]
 
