@@ -8,6 +8,7 @@ folders, are gone through in a given direction, so one that takes the first of t
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib.util
 import json
 import linecache
@@ -26,7 +27,7 @@ import _pytest
 
 import pytest_agentcore
 from pytest_agentcore.checking.trial import Trial
-from pytest_agentcore.checks.ask import ask
+from pytest_agentcore.checks.ask import Said, is_rejection
 from pytest_agentcore.checks.witness import command_key
 from pytest_agentcore.sandbox.base import Command, Completed, Workspace
 from pytest_agentcore.sandbox.open import open_sandbox
@@ -55,8 +56,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a checker may print
     sys.dont_write_bytecode = True
     in_any_order, entries = os.listdir, os.scandir
-    os.listdir = lambda *place: Order.of(in_any_order(*place))  # type: ignore[assignment,misc]
-    os.scandir = lambda *place: _Entries(entries(*place))  # type: ignore[assignment,misc]
+    os.listdir = lambda *place: Order.of(in_any_order(*place))
+    os.scandir = lambda *place: _Entries(entries(*place))  # type: ignore[assignment]
     known: dict[tuple[str, bool, int], tuple[Task, Instance]] = {}
     for line in sys.stdin.buffer:
         try:
@@ -78,23 +79,31 @@ def _answer(order: Mapping[str, Any], known: dict[tuple[str, bool, int], tuple[T
             known[module, backwards, run] = task, task.instance(order["version"], run)
     task, instance = known[module, backwards, run]
     seconds = 1000.0 if backwards else 0.0
-    said = []
-    for _ in range(2 if backwards else 1):
-        trial = Trial.open(
-            task=task,
-            instance=instance,
-            run=run,
-            frozen=Workspace(*map(Path, order["workspace"])),
-            sandbox=_Replay(order["sandbox"], order["taken"]),
-            calls=[replace(from_json(CallRecord, call), seconds=seconds) for call in order["calls"]],
-            answer=order["answer"],
-            stop_reason=StopReason(order["stop_reason"]),
-            skipped=order["skipped"],
-        )
-        # what was changed can no longer be seen in a copy whose protected files are restored
-        with watch:
-            said.append(ask(task, replace(trial, _changed=FrozenInOrder(order["changed"]))).said.value)
+    trial = Trial.open(
+        task=task,
+        instance=instance,
+        run=run,
+        frozen=Workspace(*map(Path, order["workspace"])),
+        sandbox=_Replay(order["sandbox"], order["taken"]),
+        calls=[replace(from_json(CallRecord, call), seconds=seconds) for call in order["calls"]],
+        answer=order["answer"],
+        stop_reason=StopReason(order["stop_reason"]),
+        skipped=order["skipped"],
+    )
+    # what was changed can no longer be seen in a copy whose protected files are restored
+    again = replace(trial, _changed=FrozenInOrder(order["changed"]))
+    said = [_verdict(task, again, watch) for _ in range(2 if backwards else 1)]
     return {"said": said, "consulted": sorted(watch.consulted), "instance": instance.digest()}
+
+
+def _verdict(task: Task, trial: Trial, watch: Watch) -> str:
+    """The checker's verdict, without the words."""
+    try:
+        with watch:
+            returned: object = task.checker(trial)  # type: ignore[func-returns-value]
+    except BaseException as error:  # noqa: BLE001 - a checker may raise anything, and that is its answer
+        return Said.rejected if is_rejection(error) else Said.broken
+    return Said.accepted if returned is None else Said.broken
 
 
 @dataclass
@@ -146,14 +155,14 @@ class Watch:
             given = frame.f_locals.get("a")
             source = "random.Random() without a seed" if given is None else ""
             # the module's own generator may be seeded, too, each time that the checker is asked
-            self._seeded |= given is not None and frame.f_locals.get("self") is random._inst  # type: ignore[attr-defined]
+            self._seeded |= given is not None and frame.f_locals.get("self") is random._inst
         if source and (where := self._asked_by(frame)):
             self.consulted.add(f"{source} ({where})")
 
     def _source(self, frame: FrameType, called: Any) -> str:
         name, owner = called.__name__, getattr(called, "__self__", None)
         module = getattr(called, "__module__", None)
-        if owner is random._inst and name in ("random", "getrandbits"):  # type: ignore[attr-defined]
+        if owner is random._inst and name in ("random", "getrandbits"):
             return "" if self._seeded else "the random module"
         if name in CLOCKS and isinstance(owner, type):
             return f"{owner.__name__}.{name}()"
@@ -293,13 +302,11 @@ def _load(module: str, name: str, suite: str) -> Task:
     Raises:
         ImportError: it cannot be found, or declares no task any more.
     """
-    vars(__builtins__ if not isinstance(__builtins__, dict) else sys.modules["builtins"]).update(
-        __agentcore_set__=InOrder, __agentcore_frozenset__=FrozenInOrder
-    )
+    vars(builtins).update(__agentcore_set__=InOrder, __agentcore_frozenset__=FrozenInOrder)
     for known, loaded in [*sys.modules.items()]:
         if str(getattr(loaded, "__file__", "")).startswith(os.path.join(suite, "")):  # noqa: PTH118
             del sys.modules[known]
-    sys.meta_path.insert(0, _Finder(os.path.join(suite, "")))  # type: ignore[arg-type]  # noqa: PTH118
+    sys.meta_path.insert(0, _Finder(os.path.join(suite, "")))  # noqa: PTH118
     spec = importlib.util.spec_from_file_location(name, module, loader=_Loader(name, module))
     assert spec
     assert spec.loader

@@ -108,7 +108,7 @@ class _Source:
             for left, right, operator in zip((node.left, *node.comparators), node.comparators, node.ops, strict=False):
                 yield from self._operator(left, right, operator)
         elif isinstance(node, ast.BoolOp):
-            yield from self._operator(*node.values[:2], node.op)
+            yield from self._operator(node.values[0], node.values[1], node.op)
         elif isinstance(node, ast.BinOp):
             yield from self._operator(node.left, node.right, node.op)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
