@@ -42,12 +42,15 @@ demo: setup ## Run the ten tasks once on the embedded model
 # Four workers also on two cores: most tests wait for other processes half of their time. They take tests from each
 # other's ends (worksteal), so that most fixtures of a module are made in one of them only. The model's tests compute, and
 # each worker loads the model: no more than two. Types are checked meanwhile.
-test: setup lint ## Lint, types and all tests, real models included
+# The attacks on the suite wait most of their time, too, and go on beside the tests that compute.
+test: setup lint ## Lint, types, all tests (real models included) and the audit of the suite
 	@echo "==> types and tests, side by side; the tests that load a model come last"
 	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; code=0; \
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not model" || code=1; \
+	$(BIN)/agentcore audit > $(VENV)/audit.txt 2>&1 & audit=$$!; \
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 --dist worksteal -m model || code=1; \
-	wait $$types || code=1; echo "==> types"; cat $(VENV)/types.txt; exit $$code
+	wait $$types || code=1; echo "==> types"; cat $(VENV)/types.txt; \
+	wait $$audit || code=1; echo "==> audit"; cat $(VENV)/audit.txt; exit $$code
 
 lint: setup ## ruff
 	@echo "==> lint"

@@ -199,7 +199,7 @@ class Order:
 
 
 class _Entries:
-    """What `os.scandir` gives, in order."""
+    """The entries of a folder, in order, as `os.scandir` gives them."""
 
     def __init__(self, entries: Any) -> None:
         with entries:
