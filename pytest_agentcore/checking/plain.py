@@ -97,10 +97,10 @@ def _unmarked(line: str) -> str:
 def stated(lines: Iterable[str], label: str) -> list[str]:
     """Collect what plain lines state behind a label, which may be written in any letter case.
 
-    That is the rest of each line, or of a table's row from a cell on, that begins `Label: …`; between label and colon
-    may stand a number or a few words. A cell that is the label states the cells beside it.
+    That is the rest of each line, or of a table's row from a cell on, that begins `Label: …`, or `Label 2: …`.
+    A cell that is the label states the cells beside it.
     """
-    begins = re.compile(rf"{re.escape(label)}\b[^:|]{{0,40}}: ?(?=\S)", re.IGNORECASE)
+    begins = re.compile(rf"{re.escape(label)} ?#?\d{{0,3}} ?: ?(?=\S)", re.IGNORECASE)
     found = []
     for line in lines:
         cells = line.split(" | ")

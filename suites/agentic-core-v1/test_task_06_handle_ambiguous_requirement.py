@@ -122,14 +122,14 @@ def test_handle_ambiguous_requirement(trial: Trial) -> None:
     note = list(assumptions(trial.plain_lines("ASSUMPTIONS.md"), facts))
     assert len(note) <= MOST_LINES, f"ASSUMPTIONS.md has {len(note)} lines `Assumption: …`: nobody reads that"
     gaps = [[], *(some_records(random, facts, (False,)) for _ in range(3))]
-    outcomes = trial.call_each(target, [*((records,) for records in gaps), *(line.args for line in note)])
-    judge(gaps, outcomes[: len(gaps)], note, outcomes[len(gaps) :], facts)
+    inputs = [*((records,) for records in gaps), *specified[:20]]
+    outcomes = trial.call_each(target, [*inputs, *(line.args for line in note)])
+    judge(gaps, outcomes[: len(gaps)], note, outcomes[len(inputs) :], facts)
 
     # Once more as its users call it, where nothing tells the code that it is being judged.
-    script = USE.format(function=facts["function"], inputs=[*gaps, *(records for (records,) in specified[:20])])
+    script = USE.format(function=facts["function"], inputs=[records for (records,) in inputs])
     shown = [line for line in trial.shell(f"python3 - <<'END'\n{script}END").output.splitlines() if line[:2] == "= "]
-    again = trial.call_each(target, specified[:20])
-    wanted = [f"= {outcome.raised or ascii(outcome.value)}" for outcome in (*outcomes[: len(gaps)], *again)]
+    wanted = [f"= {outcome.raised or ascii(outcome.value)}" for outcome in outcomes[: len(inputs)]]
     assert shown == wanted, f"{CODE_FILE} gives other results when it is imported and called in a script"
 
 

@@ -113,14 +113,14 @@ UNIT = r"(?:days?|rows?|records?|entries|(?:data ?)?points?|observations?|values
 GAP = r"(?: [a-z-]+){0,2}? "
 NEEDED = re.compile(
     rf"\b(?:needs?|requires?|takes?|at least|minimum|window)\b(?: of| is|:| =)?{GAP}?(\d+)\b(?!(?: [a-z]+)? weeks?)"
-    r"|\b(\d+)(?: [a-z-]+){0,3}? (?:needed|required|necessary|called for|asked for)\b"
+    r"|\b(\d+)(?! (?:of|out)\b)(?: [a-z-]+){0,3}? (?:needed|required|necessary|called for|asked for)\b"
 )
 THERE = re.compile(
     rf"\b(?:has|have|got|found|holds?|contains?|only|just|there (?:are|is)|available:?|n ?=){GAP}?(\d+)\b"
     r"|\b(\d+)(?: [a-z-]+)? (?:present|available|there|found|recorded|on (?:file|record|hand))\b"
 )
 MISSING = re.compile(r"miss|lack|\bnot\b|absent|short|\bmore\b|further|without|still|fewer|empty|blank|open")
-TOO_FEW = r"too few|too short|not enough|insufficient|suffic|fewer|less than|do not fill"
+TOO_FEW = r"too few|too short|not enough|insufficient|suffic|fewer|less than|do not fill|the window"
 PART_OF = r"(?:(?: [a-z-]+)? (?:out )?of(?: [a-z-]+){0,2} | ?/ ?)"
 STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
     r"minus|differen|range|span|spread|change|between": lambda _: math.nan,
@@ -203,12 +203,17 @@ class Figure(NamedTuple):
             return False
         if self.amount or window not in counts(self.name):
             return True
-        needed = {int(before or behind) for before, behind in NEEDED.findall(self.rest)}
-        there = {int(before or behind) for before, behind in THERE.findall(self.rest)}
-        parts = {int(part) for part in re.findall(rf"(\d+){PART_OF}{window}\b", self.rest)}
-        units = {int(count) for count in re.findall(rf"\b(\d+)(?: [a-z]+)? {UNIT}", self.rest)}
+        rest = DATE.sub("", self.rest)
+        needed = {int(before or behind) for before, behind in NEEDED.findall(rest)}
+        there = {int(before or behind) for before, behind in THERE.findall(rest)}
+        parts = {int(part) for part in re.findall(rf"(\d+){PART_OF}{window}\b", rest)}
+        units = {int(count) for count in re.findall(rf"\b(\d+)(?: [a-z]+)? {UNIT}", rest)}
+        enough = (
+            rf"\b(?:is|are) (?:enough|sufficient)\b|\b{rows}\b[^;,.]* (?:more|larger|longer) than[^;,.]* {window}\b"
+        )
         return (
-            units <= {*range(1, rows + 1), missing, window - 1, window}
+            not re.search(enough, rest)
+            and units <= {*range(1, rows + 1), missing, window - 1, window}
             and needed <= {window, missing}
             and there <= {rows, missing}
             and parts <= ({rows, missing} if MISSING.search(self.rest) else {rows})
@@ -218,12 +223,12 @@ class Figure(NamedTuple):
         """Whether it names the window and says how many rows there are for it, or are missing."""
         line, missing = f"{self.name} {self.rest}", window - rows
         if self.amount:
-            return both(line, rows, window)
+            return both(line, rows, window) and rows in counts(self.name)
         reason = (
             any(both(self.rest, *pair) for pair in ((rows, window), (missing, window), (rows, missing)))
             or re.fullmatch(rf"(?:n/?a)?\W*(?:{rows}|{missing})(?: [a-z]+)? {UNIT}\W*", self.rest)
             or re.search(rf"\b{rows} .*(?:{TOO_FEW})|\b{missing} .*(?:{MISSING.pattern})", self.rest)
-            or THERE.search(self.rest)
+            or (THERE.search(self.rest) and re.search(rf"\b{rows}(?: [a-z]+){{0,2}} {UNIT}|\b{rows}\W*$", self.rest))
             or NEEDED.search(self.rest)
         )
         return bool(reason) and window in counts(line) and "?" not in line
