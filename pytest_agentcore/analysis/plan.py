@@ -23,7 +23,7 @@ from pytest_agentcore.stats.power import detectable, learned, runs_against, runs
 
 
 def plan_lines(
-    *, detect: float, power: float, earlier: Campaign | None = None, tasks: int = 10, width: int = 80
+    *, detect: float, power: float, earlier: Campaign | None = None, tasks: int = 10, workers: int = 0, width: int = 80
 ) -> list[str]:
     """Plan two campaigns that differ by `detect`: the question, what the answer rests on, runs, cost.
 
@@ -32,6 +32,7 @@ def plan_lines(
         power: the chance to find it, above one half.
         earlier: what rates, seconds and prices are learned from.
         tasks: of the suite; not used with an earlier campaign.
+        workers: for which to say how long a campaign takes; 0 leaves that out.
         width: columns.
 
     Raises:
@@ -75,7 +76,7 @@ def plan_lines(
         many = f"{count(against, 'run')} of every task" if against else "no number of runs: it has too few itself"
         least = f"a {kind} by {points(found)[1:]} points or more" if found else f"not even the largest {kind}"
         beside = f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
-        costs = [("", beside), *_costs(earlier, trials)]
+        costs = [("", beside), *_costs(earlier, trials), *([_together(earlier, trials, workers)] if workers else [])]
     else:
         source = (
             f"no earlier campaign: every task is taken to pass {percent(mean)} of the time and "
@@ -83,6 +84,15 @@ def plan_lines(
         )
         costs = [("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one")]
     return labelled_lines([("question", question), ("from", source), ("runs", of_each), *costs], width)
+
+
+def _together(earlier: Campaign, trials: int, workers: int) -> Line:
+    """Say how long a campaign takes on so many workers that are each like one of the earlier campaign's machines."""
+    had = sum(one["workers"] for one in earlier.manifest.workers) or 1
+    each = max(1, round(earlier.manifest.parallel / had))  # seconds are those of trials that so many shared a machine
+    seconds = (earlier.figures.overall.effort.seconds.mean or 0.0) * trials / (workers * each)
+    like = f"{count(each, 'trial')} at a time on each, as in {earlier.folder.id}"
+    return "workers", f"{estimate(seconds)} a campaign on {count(workers, 'worker')} ({like}; loading not counted)"
 
 
 def _costs(earlier: Campaign, trials: int) -> Iterator[Line]:

@@ -145,6 +145,10 @@ class EngineSettings:
         return shares
 
 
+MOST_SLOTS = 10_000
+"""Conversations at once of an endpoint that does not say how many it takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
     """How an endpoint is spoken to."""
@@ -152,7 +156,12 @@ class EndpointSettings:
     n_ctx: int | None = _setting(
         None, "tokens of context that it gives one conversation; default: what it says", least=512, most=2**31 - 1
     )
-    slots: int | None = _setting(None, "conversations at once; default: what it says, else 64", least=1, most=10_000)
+    slots: int | None = _setting(
+        None,
+        "conversations at once at most; default: what it says, else as many as asked for",
+        least=1,
+        most=MOST_SLOTS,
+    )
     idle_timeout: float = _setting(
         300.0, "seconds of silence after which the connection counts as broken", least=0.1, most=86_400
     )

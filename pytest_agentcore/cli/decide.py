@@ -221,6 +221,12 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tasks", type=positive, default=10, metavar="N", help="tasks of the suite, without --from (default: 10)"
     )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="with --from: say how long a campaign takes on N workers (--agentcore-on) like the machines of that one",
+    )
 
 
 def run_plan(options: argparse.Namespace) -> None:
@@ -229,5 +235,5 @@ def run_plan(options: argparse.Namespace) -> None:
 
     earlier = None if options.earlier is None else read_campaign(options.earlier or None, options.results)
     width = shutil.get_terminal_size((100, 24)).columns
-    asked = {"detect": options.detect, "power": options.power, "tasks": options.tasks}
+    asked = {"detect": options.detect, "power": options.power, "tasks": options.tasks, "workers": options.workers or 0}
     write_lines(plan_lines(earlier=earlier, width=width, **asked))

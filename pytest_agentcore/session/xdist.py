@@ -40,7 +40,7 @@ def processes(config: pytest.Config) -> int:
     if not config.pluginmanager.has_plugin("xdist") or config.getoption("dist", "no") == "no":
         return 0
     specs = [str(spec) for spec in config.getoption("tx", None) or ()]
-    if far := [spec for spec in specs if re.search(r"(^|//)(ssh|vagrant_ssh|socket)=", spec)]:
+    if far := [spec for spec in specs if re.search(r"(^|//|\*)(ssh|vagrant_ssh|socket)=", spec)]:
         raise UsageError(
             f"--tx {far[0]}: pytest-xdist's workers on other machines share neither files nor a record with this one; "
             "--agentcore-on dask://HOST:PORT runs trials on other machines, and -n N stays for this one"

@@ -174,6 +174,32 @@ def test_nobody_comes(pytester: pytest.Pytester, suite: Path, monkeypatch: pytes
     assert not (pytester.path / "agentcore-results").exists()
 
 
+def test_an_address_of_nobody(pytester: pytest.Pytester, suite: Path) -> None:
+    for address, sentence in (
+        ("ray://head:1", "*nobody knows such an address; dask://HOST:PORT is a Dask scheduler*"),
+        ("dask://10.9.8.7:8786", "*whoever reaches a scheduler without TLS runs code on workers*"),
+    ):
+        result = pytester.runpytest("--model=oracle", f"--agentcore-on={address}", suite)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([sentence])
+
+
+def test_the_session_is_killed_and_the_same_command_goes_on(
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str
+) -> None:
+    bot, pid = play("pass"), pytester.path / "pid"
+    kill = f"    if request.trial.run == 3 and os.path.exists({str(pid)!r}): os.kill(int(open({str(pid)!r}).read()), 9)"
+    bot.write_text(bot.read_text().replace("    if request.turn", f"{kill}\n    if request.turn"))
+    words = (f"--model=scripted:{bot}", "--runs=4", f"--agentcore-on={dask}", suite)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, words)]
+    with subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL) as process:
+        pid.write_text(str(process.pid))
+    assert process.returncode == -signal.SIGKILL
+    pid.unlink()
+    pytester.runpytest(*words).assert_outcomes(passed=4, failed=4)
+    assert len(outcomes(campaign(pytester))) == 8
+
+
 class Machines:
     """A scheduler and a worker, each a process of its own that a test may kill."""
 

@@ -92,6 +92,14 @@ def parallel(pytester: pytest.Pytester) -> int:
     return number
 
 
+def test_an_endpoint_that_does_not_say_how_many_it_takes_gets_as_many_as_asked_for(
+    pytester: pytest.Pytester, suite: Path, server: FaultServer
+) -> None:
+    server.say = Together(8)
+    pytester.runpytest(*at(server), "--runs=4", "--parallel=256", suite).assert_outcomes(passed=4, failed=4)
+    assert server.most_at_once == 8
+
+
 def test_a_trial_that_ran_alone_did_not_overlap(pytester: pytest.Pytester, suite: Path) -> None:
     result = pytester.runpytest("--model=oracle", "--runs=1", "--parallel=2", "-k", "hello", suite)
     result.assert_outcomes(passed=1)

@@ -65,3 +65,20 @@ def _rows(path: Path) -> list[list[str]]:
         rows = list(csv.DictReader(file))
     kept = [name for name in rows[0] if "second" not in name and name not in CHANGING] if rows else []
     return sorted([_UUID.sub("*", row[name]) for name in kept] for row in rows)
+
+
+@pytest.mark.parametrize("tx", ["ssh=host//python=python3", "socket=192.168.1.102:8888", "2*ssh=host"])
+def test_workers_on_other_machines_are_refused_with_what_is_there_for_them(
+    pytester: pytest.Pytester, suite: Path, tx: str
+) -> None:
+    result = pytester.runpytest("--model=oracle", "--dist=load", f"--tx={tx}", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--tx *=*: *--agentcore-on dask://HOST:PORT runs trials on other machines*"])
+
+
+def test_two_ways_of_distributing_are_one_too_many(pytester: pytest.Pytester, suite: Path) -> None:
+    result = pytester.runpytest("--model=oracle", "-n2", "--agentcore-on=dask://local", suite)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--agentcore-on dask://local: runs trials elsewhere already; leave pytest-xdist's -n out"]
+    )

@@ -20,7 +20,7 @@ from pytest_agentcore.backends.openai.client import EndpointClient, Pump, refuse
 from pytest_agentcore.backends.openai.protocol import FIELDS, OPTIONAL, Collected, body, count_of, lost_by, table_of
 from pytest_agentcore.backends.openai.reading import read_reply
 from pytest_agentcore.backends.reading import offered, read_text
-from pytest_agentcore.catalogue.entry import ENDPOINT, EndpointSettings, ModelEntry, Policy
+from pytest_agentcore.catalogue.entry import ENDPOINT, MOST_SLOTS, EndpointSettings, ModelEntry, Policy
 from pytest_agentcore.catalogue.resolve import DEFAULT_KEY, api_key_of, checked_url, secrets_of
 from pytest_agentcore.dialects.families import GENERIC
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
@@ -62,7 +62,7 @@ class OpenAIBackend:
         if settings.grammar and self._facts.get("engine") != LLAMA_SERVER:
             self._client.close()
             raise UsageError(f"{entry.name}: grammar=true is for llama.cpp's own server; {self._shown} is none")
-        self.slots = settings.slots or slots or 64  # where it does not say how many it takes
+        self.slots = settings.slots or slots or MOST_SLOTS  # one that does not say takes as many as it is asked for
         self._context = settings.n_ctx or context or entry.context  # None: its refusal ends a trial
         self._growth = PromptGrowth()
         # fields that it is known to refuse: OpenAI's own host takes none that is not of the standard

@@ -52,6 +52,16 @@ def test_from_an_earlier_campaign_it_knows_variance_seconds_and_prices(
     assert "27/30 of the scored trials passed" in shown
 
 
+def test_how_long_it_takes_on_workers_follows_from_the_seconds_of_one(
+    capsys: pytest.CaptureFixture[str], earlier: Path
+) -> None:
+    alone = _plan(capsys, "--detect=0.1", "--from", earlier)
+    runs = int(alone.partition(" runs of every task")[0].split()[-1])
+    shown = _plan(capsys, "--detect=0.1", "--from", earlier, "--workers=10")
+    assert f"~{round(runs * 12.5 / 60)}m a campaign on 10 workers (1 trial at a time on each" in shown
+    assert "workers" not in alone
+
+
 def test_the_earlier_campaign_may_be_one_of_the_two(capsys: pytest.CaptureFixture[str], earlier: Path) -> None:
     shown = _plan(capsys, "--detect=30pp", "--from", earlier)
     assert "against earlier as it is, " in shown

@@ -1034,7 +1034,7 @@ PROPS = [
 def test_odd_properties_of_a_server_are_unknown_ones(server: FaultServer, props: dict[str, Any]) -> None:
     server.owner, server.props = "llamacpp", props
     with opened(server) as backend:
-        assert (backend.describe()["context"], backend.slots) == (None, 64)
+        assert (backend.describe()["context"], backend.slots) == (None, 10_000)
 
 
 def test_a_grammar_of_our_own_goes_to_llama_cpps_server_instead_of_tools(server: FaultServer) -> None:
