@@ -4,8 +4,8 @@ Three campaigns are run here and on two workers of this machine: the oracle over
 whose worker is killed every 20 trials, and the demo model. Nothing may be lost or doubled, every pack must be valid,
 verdicts and replies must be those of the run here.
 
-    python benchmarks/elsewhere.py                     # the three campaigns, some minutes
-    python benchmarks/elsewhere.py --only oracle       # one of them
+    python benchmarks/workers.py                     # the three campaigns, some minutes
+    python benchmarks/workers.py --only oracle       # one of them
 """
 
 from __future__ import annotations
