@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall, joined_surrogates, skip_space
@@ -27,6 +28,8 @@ class LiteralReader:
     number = re.compile(r"-?(?:0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][-+]?[0-9]{1,4})?(?![\w.+-])")
     """Groups: fraction, exponent."""
     words = frozenset(WORDS)
+    brackets: Mapping[str, str] = MappingProxyType({"[": "]"})
+    """Around a list."""
     missing = "a value is missing"
     """Said where no value stands."""
     keys_once = True
@@ -40,18 +43,24 @@ class LiteralReader:
         if depth > MAX_DEPTH:
             raise MalformedCall("the value is nested too deeply", at)
         at = self.skip(at)
-        if self.text.startswith("{", at):
+        opening = self.text[at : at + 1]
+        if opening == "{":
             return self.object(at, depth)
-        if self.text.startswith("[", at):
-            found: list[Any] = []
+        if opening not in self.brackets:
+            return self.string(at) or self._scalar(at)
+        found: list[Any] = []
+        behind = at
 
-            def item(at: int) -> int:
-                value, end = self.value(at, depth + 1)
-                found.append(value)
-                return end
+        def item(at: int) -> int:
+            nonlocal behind
+            value, behind = self.value(at, depth + 1)
+            found.append(value)
+            return behind
 
-            return found, self._items(at + 1, "]", item)
-        return self.string(at) or self._scalar(at)
+        end = self._items(at + 1, self.brackets[opening], item)
+        if opening == "(" and len(found) == 1 and not self.text.startswith(",", self.skip(behind)):
+            return found[0], end  # round brackets around one value, which mean nothing
+        return found, end
 
     def object(self, at: int, depth: int = 0) -> tuple[dict[str, Any], int]:
         """The object whose brace stands at `at`."""
@@ -89,12 +98,16 @@ class LiteralReader:
         number = self.number.match(self.text, at)
         if not number:
             raise MalformedCall(self.missing, at)
-        if not number[1] and not number[2]:
-            return int(number.group()), number.end()
+        if not any(number.groups()):
+            return self.integer(number.group()), number.end()
         value = float(number.group())
         if not math.isfinite(value):
             raise MalformedCall("a number is too large", at)
         return value, number.end()
+
+    def integer(self, digits: str) -> int:
+        """A number without fraction and exponent."""
+        return int(digits)
 
     def key(self, at: int) -> tuple[str, int]:
         """A key, without the colon behind it."""

@@ -1,28 +1,21 @@
 """Calls as Python writes them: `shell(command="ls -l", seconds=3)`; keyword arguments and literals only.
 
 Gemma 3 writes one call a line, also inside `print(…)` or a list; Llama 3.2 and 4 may be asked for a list of calls. The
-calls themselves are found here, since names such as `fs-read` and keywords such as `from` are no Python; a value is
-stepped over token by token, which finds its end inside running text, and then read by Python's own parser.
+calls themselves are found here, since names such as `fs-read` and keywords such as `from` are no Python, and values
+too, since what stands behind one need be no Python; the escapes of a string are left to Python's own parser.
 """
 
 from __future__ import annotations
 
 import ast
-import math
 import re
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import (
-    MAX_DEPTH,
-    Codec,
-    Decoded,
-    MalformedCall,
-    Outer,
-    RawCall,
-    joined_surrogates,
-)
+from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Outer, RawCall, joined_surrogates
 from pytest_agentcore.dialects.json_codec import JSON
+from pytest_agentcore.dialects.literals import LiteralReader
 
 _NAME = r"[A-Za-z_][\w.-]{0,199}"
 _KEYWORD = r"[^\W\d]\w{0,199}"
@@ -141,13 +134,7 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
             raise MalformedCall("a keyword argument should stand here (key=value)", at)
         if argument[1] in found:
             raise MalformedCall(f"the argument {argument[1][:40]!r} stands twice", at)
-        begins = _skip(text, argument.end())
-        source, end = _source(text, begins)
-        try:
-            found[argument[1]] = _evaluated(ast.parse(source, mode="eval").body)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            problem = str(error) if type(error) is ValueError else "the value is no literal of Python"
-            raise MalformedCall(problem, begins) from error
+        found[argument[1]], end = _PythonReader(text).value(argument.end())
         at = _next(")", text, end)
     return RawCall(head[1], found), at + 1
 
@@ -171,46 +158,7 @@ def _skip(text: str, at: int) -> int:
 
 
 _DIGITS = r"[0-9](?:_?[0-9]){0,999}"
-_NUMBER = (
-    rf"[-+]?(?:0[xX](?:_?[0-9a-fA-F]){{1,250}}|0[oO](?:_?[0-7]){{1,330}}|0[bB](?:_?[01]){{1,1000}}"
-    rf"|(?:{_DIGITS}(?:\.[0-9]{{0,1000}})?|\.[0-9]{{1,1000}})(?:[eE][-+]?[0-9]{{1,4}})?)"
-)
-_TOKEN = re.compile(
-    rf"(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<mark>[,:])|(?P<string>[rR]?(\"\"\"|'''|\"|'))"
-    rf"|(?P<scalar>(?:{_NUMBER}|True|False|None|true|false|null)(?![\w.]))"
-)
-_ZEROS = re.compile(r"^([-+]?)0[0_]*(?=[1-9])")
-"""Zeros before a number, which Python refuses and models write in dates and times."""
-_MISSING = "a literal is missing (strings stand in quotes)"
-_SPELLED = {"true": "True", "false": "False", "null": "None"}
-
-
-def _source(text: str, at: int) -> tuple[str, int]:
-    """The literal that begins at `at`, as Python reads it without a warning, and the index behind it."""
-    tokens, depth, previous = ["("], 0, ""
-    while token := _TOKEN.match(text, at):
-        kind, written, end = token.lastgroup or "", token.group(), token.end()
-        if kind in ("close", "mark"):
-            if depth == 0:
-                break
-        elif previous in ("close", "scalar", "string") and not previous == kind == "string":
-            break  # two values side by side; only strings Python joins
-        if kind == "string":
-            written, end = _string_token(text, token)
-        elif kind == "scalar":
-            written = _SPELLED.get(written) or _ZEROS.sub(r"\1", written)
-        depth += {"open": 1, "close": -1}.get(kind, 0)
-        if depth > MAX_DEPTH:
-            raise MalformedCall("the value is nested too deeply", at)
-        tokens.append(written)
-        at, previous = _skip(text, end), kind
-    if depth and previous not in ("open", "mark"):
-        raise MalformedCall("a ',', a ':' or a closing bracket is missing", at)
-    if depth or not previous:
-        raise MalformedCall(_MISSING, at)
-    return " ".join([*tokens, ")"]), at
-
-
+_STRING = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
 # Atomic groups, since possessive repeats of alternatives match wrongly before Python 3.11.5 (python/cpython#106052).
 _BODY = {quote: re.compile(rf"(?>(?:[^\\\n{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
 _BODY |= {
@@ -225,44 +173,54 @@ _ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|[\\\r\0]")
 _AS_ESCAPE = {"\\": "\\\\", "\r": "\\r", "\0": "\\x00"}
 
 
-def _string_token(text: str, opening: re.Match[str]) -> tuple[str, int]:
-    """The string behind its opening quote, as source that Python reads without a warning or a change."""
-    quote = opening[5]
-    found = _BODY[quote].match(text, opening.end())
-    if not found:
-        unclosed = len(quote) > 1 or "\n" not in text[opening.end() :]
-        raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
-    if opening.group() != quote:  # raw
-        return text[opening.start() : found.end()], found.end()
-    body = found.group()
-    if not _ONLY_ESCAPES.fullmatch(body):
-        # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
-        body = _ESCAPE_OR_ODD.sub(lambda escape: _AS_ESCAPE.get(escape.group(), escape.group()), body)
-    return quote + body, found.end()
+class _PythonReader(LiteralReader):
+    """Literals as Python writes them, and `true`, `false` and `null`; comments may stand between tokens."""
 
+    number = re.compile(
+        rf"[-+]?(?:0[xX](?:_?[0-9a-fA-F]){{1,250}}|0[oO](?:_?[0-7]){{1,330}}|0[bB](?:_?[01]){{1,1000}}"
+        rf"|(?:{_DIGITS}(\.[0-9]{{0,1000}})?|(\.[0-9]{{1,1000}}))([eE][-+]?[0-9]{{1,4}})?)(?![\w.])"
+    )
+    brackets = MappingProxyType({"[": "]", "(": ")"})
+    missing = "a literal is missing (strings stand in quotes)"
 
-def _evaluated(node: ast.expr | None) -> Any:  # noqa: C901, PLR0911 - one case for each kind of literal
-    """The value of a tree of literals; raises ValueError for any other tree."""
-    match node:
-        case ast.Constant(value=str() as text):
-            return joined_surrogates(text)
-        case ast.Constant(value=bool() | int() | None as value):
-            return value
-        case ast.Constant(value=float() as value):
-            if math.isfinite(value):
-                return value
-            raise ValueError("a number is too large")
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
-            return -_evaluated(node.operand)
-        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float())):
-            return _evaluated(node.operand)
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_evaluated(item) for item in items]
-        case ast.Dict():
-            keys = [_evaluated(key) for key in node.keys]
-            if not all(isinstance(key, str) for key in keys):
-                raise ValueError("a key in quotes is missing")
-            if len(set(keys)) < len(keys):
-                raise ValueError("a dictionary has the same key twice")
-            return dict(zip(keys, map(_evaluated, node.values), strict=True))
-    raise ValueError(_MISSING)
+    def skip(self, at: int) -> int:
+        return _skip(self.text, at)
+
+    def may_trail(self) -> bool:
+        return True
+
+    def integer(self, digits: str) -> int:
+        """Zeros before a number, which Python refuses, stand in dates and times."""
+        return int(digits, 0 if digits.lstrip("+-0_")[:1] in set("xXoObB") else 10)
+
+    def key(self, at: int) -> tuple[str, int]:
+        if key := self.string(at):
+            return key
+        raise MalformedCall("a key in quotes is missing", at)
+
+    def string(self, at: int) -> tuple[str, int] | None:
+        """Strings side by side are one."""
+        parts, end = [], at
+        while opening := _STRING.match(self.text, at):
+            part, end = self._body(opening)
+            parts.append(part)
+            at = self.skip(end)
+        try:
+            return (joined_surrogates("".join(parts)), end) if parts else None
+        except ValueError as error:
+            raise MalformedCall(str(error), at) from error
+
+    def _body(self, opening: re.Match[str]) -> tuple[str, int]:
+        """The string behind its opening quote, and the index behind its closing one."""
+        raw, quote = opening.groups()
+        found = _BODY[quote].match(self.text, opening.end())
+        if not found:
+            unclosed = len(quote) > 1 or "\n" not in self.text[opening.end() :]
+            raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
+        body = found.group()
+        if raw or "\\" not in body:
+            return body[: -len(quote)], found.end()
+        if not _ONLY_ESCAPES.fullmatch(body):
+            # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
+            body = _ESCAPE_OR_ODD.sub(lambda escape: _AS_ESCAPE.get(escape.group(), escape.group()), body)
+        return ast.literal_eval(quote + body), found.end()

@@ -62,20 +62,20 @@ REFUSED = {
     "a call": ("b()", "literal is missing"),
     "an operator": ("1 + 2", "',' or ')' is missing"),
     "a subtraction": ("1 -2", "',' or ')' is missing"),
-    "an operator inside": ("[1 -2]", "or a closing bracket is missing"),
+    "an operator inside": ("[1 -2]", "',' or ']' is missing"),
     "an index": ("'a'[0]", "',' or ')' is missing"),
     "a call of a string": ("'a'('b')", "',' or ')' is missing"),
-    "a set": ("{1, 2}", "literal is missing"),
+    "a set": ("{1, 2}", "key in quotes"),
     "bytes": ("b'a'", "literal is missing"),
     "an f-string": ("f'{a}'", "literal is missing"),
     "a complex number": ("1j", "literal is missing"),
     "an ellipsis": ("...", "literal is missing"),
-    "a comprehension": ("[1 for a in b]", "closing bracket"),
+    "a comprehension": ("[1 for a in b]", "',' or ']' is missing"),
     "a key that is no string": ("{1: 2}", "key in quotes"),
-    "a key twice": ("{'a': 1, 'a': 2}", "same key twice"),
-    "a slice": ("[1:2]", "no literal of Python"),
-    "commas alone": ("[,]", "no literal of Python"),
-    "other brackets": ("[1)", "no literal of Python"),
+    "a key twice": ("{'a': 1, 'a': 2}", "stands twice"),
+    "a slice": ("[1:2]", "',' or ']' is missing"),
+    "commas alone": ("[,]", "literal is missing"),
+    "other brackets": ("[1)", "',' or ']' is missing"),
     "half a pair": (r"'\ud83d'", "surrogate"),
     "an infinite number": ("1e999", "too large"),
 }
@@ -90,7 +90,7 @@ def test_what_is_no_literal_is_refused_in_words(written: str, words: str) -> Non
 
 def test_values_are_nested_only_so_deeply() -> None:
     assert parse(PYTHONIC, f"[a(x={'[' * MAX_DEPTH}{']' * MAX_DEPTH})]").calls
-    assert "too deeply" in parse(PYTHONIC, f"[a(x={'[' * MAX_DEPTH}[]{']' * MAX_DEPTH})]").problems[0]
+    assert "too deeply" in parse(PYTHONIC, f"[a(x={'[' * MAX_DEPTH}[1]{']' * MAX_DEPTH})]").problems[0]
 
 
 @pytest.mark.parametrize("unit", ["-1 ", "'a' 1 ", "[1]", "('a')", "- ", "not ", "lambda: ", "{1:", "a.", "1:", "'a' "])
