@@ -120,8 +120,8 @@ class Notation:
     """Around a string."""
     string: Callable[[str], str]
     """A string with its quotes."""
-    character_rule: str = ""
-    """GBNF body for one character of a string, as the reader counts it; empty: all but the quote stands for itself."""
+    escapes: str = ""
+    """GBNF body for one escape in a string; empty: all but the quote stands for itself."""
     key: Callable[[str], str]
     """A key of an object and what stands between it and its value."""
     any_key_rule: str
@@ -138,8 +138,8 @@ class Notation:
     """May stand behind the name, e.g. an id."""
     aside_arguments: str = ""
     """May stand behind the arguments."""
-    either_words: bool = False
-    """`True`, `False` and `None` are read as well as `true`, `false` and `null`."""
+    python: bool = False
+    """Values are read as Python prints them, and as JSON."""
 
     @property
     def last(self) -> str:

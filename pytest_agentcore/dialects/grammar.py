@@ -5,14 +5,14 @@ GBNF is what llama.cpp reads (https://github.com/ggml-org/llama.cpp/blob/master/
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import HOLE, Dialect, Notation
-from pytest_agentcore.dialects.xml_codec import kinds_of
 from pytest_agentcore.tools.base import ToolSpec, object_schema
 
 FINISH = ToolSpec(
@@ -49,52 +49,61 @@ def call_grammar(
     callable_specs = [spec for spec in specs if spec.name != FINISH.name] + ([FINISH] if allow_finish else [])
     if not callable_specs:
         raise ValueError("a grammar needs at least one tool to call")
-    notation, rules = dialect.codec.notation, _SchemaRules(dialect.codec.notation)
-    # A thought may stand before the call, and the end of reasoning that is open must.
-    thought, marks, close = "thought?" if thought_characters else "", dialect.thought, ""
-    # A thought is one line that holds no first character of a marker, so that it can open nothing. Braces and backticks
-    # are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the thought, and then has to
-    # make another one.
+    rules = _SchemaRules(dialect.codec.notation)
+    marks, closes = dialect.thought, ""
+    if reasoning_open and dialect.reasoning:  # which must end before the call
+        closes = marks.close if marks else f"\n{dialect.reasoning.close}\n\n"
+    rules.rules["root"] = _in_row("thought?" if thought_characters else "", _literal(closes), "call")
+    if thought_characters:
+        line = _thought_line(dialect, thought_characters)
+        alone = f"{_literal(marks.open)} {line} {_literal(marks.close)}" if marks else f'{line} "\\n"'
+        rules.rules["thought"] = line if closes else alone
+    rules.rules["call"] = ""  # in place before the tools' rules, since one may be called `call`
+    choices = [rules.add(f"tool-{spec.name}", _unmarked_call(spec, dialect, rules)) for spec in callable_specs]
+    rules.rules["space"] = "[ \\n]{0,2}"
+    rules.rules["call"] = _between_markers(dialect, f"({' | '.join(choices)})")
+    return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
+
+
+def _thought_line(dialect: Dialect, characters: int) -> str:
+    """One line that holds no first character of a marker, so that it can open nothing.
+
+    Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
+    thought, and then has to make another one.
+    """
     opening = (*dialect.open_markers, dialect.reasoning and dialect.reasoning.open, dialect.bare[1:])  # after an escape
     barred = "".join(sorted(map(_in_class, {*"`{", *(text[0] for text in opening if text)})))
-    line = rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{thought_characters - 1}}}"
-    if reasoning_open and dialect.reasoning:
-        close = marks.close if marks else f"\n{dialect.reasoning.close}\n\n"
-    else:
-        line = f"{_literal(marks.open)} {line} {_literal(marks.close)}" if marks else f'{line} "\\n"'
-    rules.rules["root"] = _in_row(thought, _literal(close), "call")
-    if thought:
-        rules.rules["thought"] = line
-    rules.rules["call"] = ""  # in place before the tools' rules, since one may be called `call`
-    choices = []
-    for spec in callable_specs:
-        before = _with_aside(notation.before_name + spec.name, notation.aside_name, notation.before_arguments)
-        if dialect.channels:  # the recipient may stand before the channel, as the template writes it
-            before = _one_of(
-                [
-                    _in_row(_literal(dialect.call.open), before),
-                    _literal(f" to=functions.{spec.name}<|channel|>commentary json<|message|>"),
-                ]
-            )
-        arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
-        body = _in_row(before, arguments, _with_aside("", notation.aside_arguments, notation.after_arguments))
-        choices.append(rules.add(f"tool-{spec.name}", body))
-    # One of the calls, with the family's markers; one that ends the turn is left to the sampler's end of turn. White
-    # space between markers is free, since templates of one dialect differ in it.
+    return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
+
+
+def _unmarked_call(spec: ToolSpec, dialect: Dialect, rules: _SchemaRules) -> str:
+    """A call of one tool, without the markers around it."""
+    notation = dialect.codec.notation
+    before = _with_aside(notation.before_name + spec.name, notation.aside_name, notation.before_arguments)
+    if dialect.channels:  # the recipient may stand before the channel, as the template writes it
+        turned = _literal(f" to=functions.{spec.name}<|channel|>commentary json<|message|>")
+        before = _one_of([_in_row(_literal(dialect.call.open), before), turned])
+    arguments = rules.arguments(spec.parameters, f"{spec.name}-arguments")
+    return _in_row(before, arguments, _with_aside("", notation.aside_arguments, notation.after_arguments))
+
+
+def _between_markers(dialect: Dialect, call: str) -> str:
+    """A call with its family's markers; one that ends the turn is left to the sampler's end of turn.
+
+    White space between markers is free, since templates of one dialect differ in it.
+    """
     close = "" if dialect.call.close in dialect.end_of_turn else dialect.call.close
     opens = ["" if dialect.channels else dialect.call.open, "[" * dialect.listed]
     closes = ["]" * dialect.listed, close]
     if dialect.section:
         opens, closes = [dialect.section.open, *opens], [*closes, dialect.section.close]
-    rules.rules["space"] = "[ \\n]{0,2}"
     pad = _literal(dialect.pad)
     between = [part for text in opens if text for part in (_literal(text), "space" if text[-1] in ">][" else pad)]
     if between and dialect.bare and not close:  # the prompt may have opened the first call
         between = [f"({_in_row(*between)})?"] if not dialect.listed else between
     ends = f"({pad})?" if pad else ""
     closing = [part for text in closes if text for part in ("space" if text[0] in "<[]" else ends, _literal(text))]
-    rules.rules["call"] = _in_row(*between, f"({' | '.join(choices)})", *closing)
-    return "".join(f"{name} ::= {body}\n" for name, body in rules.rules.items())
+    return _in_row(*between, call, *closing)
 
 
 MAX_DIGITS = 15
@@ -132,26 +141,32 @@ class _SchemaRules:
         properties, needed = _properties(schema)
         pairs = []
         for key, inner in properties.items():
-            kinds, ways = kinds_of(inner), []
             # Strings may stand raw, and so does what may be anything; of a union both ways are allowed.
-            if outer.tag and ("string" in kinds or not kinds):
-                raw: list[str] = []  # up to and with their tag
-                for one in _string_schemas(inner) if kinds else ({},):
-                    chosen = [text for text in _chosen(one) or () if isinstance(text, str)]
-                    if any(outer.tag in text for text in chosen):
-                        raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
-                    raw += [_literal(text + outer.end) for text in chosen] or [
-                        self._up_to(outer.end, outer.tag, *_counts(one, "Length"))
-                    ]
-                begin, behind = self._begin(key, raw=True), _spaced(outer.behind_tag)
-                ways.append(_in_row(begin, _one_of(raw), behind))
-            if not ways or kinds - {"string"}:
-                value = self.value(_without_strings(inner) if ways else inner, f"{name}-{key}")
-                begin, behind = self._begin(key, raw=False), _spaced(outer.behind_tag)
-                ways.append(_in_row(begin, value, _literal(outer.end), behind))
+            raw, other = self._raw(inner) if outer.tag else ([], [inner])
+            ways, behind = [], _spaced(outer.behind_tag)
+            if raw:
+                ways.append(_in_row(self._begin(key, raw=True), _one_of(raw), behind))
+            if other:
+                value = self.value({"anyOf": other}, f"{name}-{key}")
+                ways.append(_in_row(self._begin(key, raw=False), value, _literal(outer.end), behind))
             pairs.append(self.add(f"{name}-{key}-pair", " | ".join(ways)))
         members = _members(pairs, needed, outer.separator)
         return self.add(name, _in_row(_spaced(outer.open), members, _literal(outer.close)))
+
+    def _raw(self, schema: Mapping[str, Any]) -> tuple[list[str], list[Mapping[str, Any]]]:
+        """The strings that a schema allows as raw text up to and with its tag, and the other branches of it."""
+        outer, raw, other = self.notation.outer, [], []
+        assert outer is not None
+        for branch in _branches(schema):
+            if isinstance(text := branch.get("const"), str):
+                if outer.tag in text:
+                    raise ValueError(f"text that holds {outer.tag} cannot be written in this dialect")
+                raw.append(_literal(text + outer.end))
+            elif "const" not in branch and branch["type"] in ("string", "any"):
+                raw.append(self._up_to(outer.end, outer.tag, *_counts(branch, "Length")))
+            else:
+                other.append(branch)
+        return raw, other
 
     def _begin(self, key: str, *, raw: bool) -> str:
         """An argument up to its value; the line break before a value on lines of its own is no white space."""
@@ -208,41 +223,50 @@ class _SchemaRules:
         Raises:
             ValueError: the schema uses `$ref` or `allOf`.
         """
-        if refused := {"$ref", "allOf"} & set(schema):
-            raise ValueError(f"a schema with {min(refused)} cannot be made into a grammar")
-        if (chosen := _chosen(schema)) is not None:
-            return _one_of(_literal(self.notation.write(value)) for value in chosen)
-        if branches := schema.get("anyOf") or schema.get("oneOf"):
-            return _one_of(self.value(branch, f"{name}-{n}") for n, branch in enumerate(branches))
-        kinds = schema.get("type", "object" if "properties" in schema else "any")
-        if isinstance(kinds, str):
-            return self._kind(kinds, schema, name)
-        return _one_of(self._kind(kind, schema, f"{name}-{kind}") for kind in kinds)
+        branches = _branches(schema)
+        ways = [self._branch(one, f"{name}-{n}" if len(branches) > 1 else name) for n, one in enumerate(branches)]
+        return _one_of(ways) if len(ways) > 1 else ways[0]
 
-    def _kind(self, kind: str, schema: Mapping[str, Any], name: str) -> str:
-        also = self.notation.either_words
+    def _branch(self, schema: Mapping[str, Any], name: str) -> str:
+        kind = schema.get("type", "")
+        if "const" in schema:
+            return self._written(schema["const"])
         if kind == "boolean":
-            words = [self.notation.true, self.notation.false, *(("true", "false", "True", "False") * also)]
-            return _one_of(map(_literal, words))
+            return _one_of([self._written(True), self._written(False)])
         if kind == "null":
-            return _one_of(map(_literal, [self.notation.null, *(("null", "None") * also)]))
+            return self._written(None)
         if kind in ("integer", "number"):
             return _number(schema, fraction=kind == "number")
         composed = {"string": self._string, "array": self._array, "object": self._object}
         return composed[kind](schema, name) if kind in composed else self._any()
 
+    def _written(self, value: Any) -> str:
+        """One value, also as JSON and as Python prints it where both are read."""
+        also = (repr(value), json.dumps(value, ensure_ascii=False)) if self.notation.python else ()
+        return _one_of(map(_literal, (self.notation.write(value), *also)))
+
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
         quote, (least, most) = self.notation.quote, _counts(schema, "Length")
-        if self.notation.character_rule:
-            self.rules.setdefault("hex", "[0-9A-Fa-f]")
-            self.rules.setdefault("character", self.notation.character_rule)
-            body = f"{_literal(quote)} character{_repeat(least, most)} {_literal(quote)}"
+        if self.notation.escapes:
+            body = self._escaped(quote, _repeat(least, most))
         else:
             body = f"{_literal(quote)} {self._up_to(quote, quote, least, most)}"
         if (least, most) != (0, None):
             return self.add(name, body)
         self.rules.setdefault("string", body)  # which every schema shares
         return "string"
+
+    def _escaped(self, quote: str, times: str) -> str:
+        """A string with escapes; Python puts either quote around one."""
+        self.rules.setdefault("hex", "[0-9A-Fa-f]")
+        python = self.notation.python
+        plain, more = (r"[^\"'\\\x00-\x1F\x7F]", f" | {_PYTHON_ESCAPES}") if python else (r'[^"\\\x00-\x1F\x7F]', "")
+        self.rules.setdefault("character", f"{plain} | {self.notation.escapes}{more}")
+        if not python:
+            return f"{_literal(quote)} character{times} {_literal(quote)}"
+        return " | ".join(
+            f"{_literal(one)} (character | {_literal(other)}){times} {_literal(one)}" for one, other in ("\"'", "'\"")
+        )
 
     def _array(self, schema: Mapping[str, Any], name: str) -> str:
         least, most = _counts(schema, "Items")
@@ -258,10 +282,14 @@ class _SchemaRules:
         if not properties:
             return '"{}"' if schema.get("additionalProperties") is False else self._any_object()
         pairs = [
-            self.add(f"{name}-{key}-pair", f"{_literal(self.notation.key(key))} {self.value(inner, f'{name}-{key}')}")
+            self.add(f"{name}-{key}-pair", f"{self._key(key)} {self.value(inner, f'{name}-{key}')}")
             for key, inner in properties.items()
         ]
         return self.add(name, f'"{{" {_members(pairs, needed, self.notation.separator)} "}}"')
+
+    def _key(self, key: str) -> str:
+        written = self.notation.key(key)
+        return _one_of([_literal(written), _literal(f"{key!r}: ")]) if self.notation.python else _literal(written)
 
     def _any_object(self) -> str:
         self._string({}, "string")
@@ -272,10 +300,15 @@ class _SchemaRules:
     def _any(self) -> str:
         if "any" not in self.rules:
             self.rules["any"] = ""  # in place before the rules that come back to it
-            parts = [self._kind(kind, {}, "any") for kind in ("string", "number", "boolean", "null")]
+            plain = self.value({"type": ["string", "number", "boolean", "null"]}, "any")
             self.rules.setdefault("any-list", f'"[" (any ({_literal(self.notation.separator)} any)*)? "]"')
-            self.rules["any"] = " | ".join([*parts, "any-list", self._any_object()])
+            self.rules["any"] = f"{plain} | any-list | {self._any_object()}"
         return "any"
+
+
+_EMPTY = '""'
+_PYTHON_ESCAPES = r""""\\" ("'" | "x" hex hex | "U" ("000" hex | "0010") hex hex hex hex)"""
+"""Escapes that Python writes and JSON knows not."""
 
 
 def _properties(schema: Mapping[str, Any], *, in_order: bool = False) -> tuple[dict[str, Any], list[bool]]:
@@ -297,30 +330,22 @@ def _members(pairs: Sequence[str], needed: Sequence[bool], separator: str) -> st
     return head
 
 
-def _chosen(schema: Mapping[str, Any]) -> Sequence[Any] | None:
-    """The values that the schema lists; None where it lists none."""
-    return [schema["const"]] if "const" in schema else schema.get("enum")
+def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schema as a choice between such as list one value or have one type, which may be `any`.
 
-
-def _string_schemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The branches of a schema that allow strings."""
-    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    if branches and _chosen(schema) is None:
-        for branch in branches:
-            yield from _string_schemas(branch)
-    elif "string" in kinds_of(schema):
-        yield schema
-
-
-def _without_strings(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A union without its strings, which are written in another way."""
+    Raises:
+        ValueError: it uses `$ref` or `allOf`.
+    """
+    if refused := {"$ref", "allOf"} & set(schema):
+        raise ValueError(f"a schema with {min(refused)} cannot be made into a grammar")
+    if "const" in schema:
+        return [schema]
     if "enum" in schema:
-        return {"enum": [value for value in schema["enum"] if not isinstance(value, str)]}
-    if isinstance(kinds := schema.get("type"), list):
-        return {**schema, "type": [kind for kind in kinds if kind != "string"]}
-    unions = {key: schema[key] for key in ("anyOf", "oneOf") if key in schema}
-    kept = {key: [one for one in union if kinds_of(one) != {"string"}] for key, union in unions.items()}
-    return {**schema, **kept}
+        return [{"const": value} for value in schema["enum"]]
+    if union := schema.get("anyOf") or schema.get("oneOf"):
+        return [one for branch in union for one in _branches(branch)]
+    kinds = schema.get("type", "object" if "properties" in schema else "any")
+    return [{**schema, "type": kind} for kind in ([kinds] if isinstance(kinds, str) else kinds)]
 
 
 def _counts(schema: Mapping[str, Any], what: str) -> tuple[int, int | None]:
@@ -335,20 +360,25 @@ def _repeat(least: int, most: int | None) -> str:
     return f"{{{least},}}" if least else "*"
 
 
-_Bound = tuple[Decimal, bool]
-"""The least number, and whether it is itself excluded."""
-
-
 def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
     """A number within the schema's bounds, a negative one as a sign and its magnitude.
+
+    Bounds are counted in the last digit that may be written, so that one that is itself excluded is the next number.
 
     Raises:
         ValueError: no number is.
     """
-    least = _bound(schema, "minimum", "exclusiveMinimum", 1, fraction=fraction)
-    least_negated = _bound(schema, "maximum", "exclusiveMaximum", -1, fraction=fraction)
-    positive = _magnitude(least, least_negated, fraction=fraction)
-    negative = _magnitude(least_negated, least, fraction=fraction) if least is None or least[0] < 0 else ""
+    places = MAX_DIGITS if fraction else 0
+    least, most = -(10 ** (MAX_DIGITS + places)) + 1, 10 ** (MAX_DIGITS + places) - 1
+    for key, lower, excluded in _BOUNDS:
+        if key in schema and not isinstance(schema[key], bool):  # as drafts before the sixth wrote the open ones
+            bound = Decimal(str(schema[key])).scaleb(places)
+            if lower:
+                least = max(least, math.floor(bound) + 1 if excluded else math.ceil(bound))
+            else:
+                most = min(most, math.ceil(bound) - 1 if excluded else math.floor(bound))
+    positive = _magnitude(max(least, 0), most, places)
+    negative = _magnitude(max(-most, 0), -least, places) if least < 0 else ""
     if not positive and not negative:
         raise ValueError(f"no number of {MAX_DIGITS} digits is what a schema asks for")
     if positive == negative:
@@ -356,87 +386,48 @@ def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
     return _one_of(filter(None, [negative and f'"-" ({negative})', positive]))
 
 
-def _bound(schema: Mapping[str, Any], closed: str, open_: str, sign: int, *, fraction: bool) -> _Bound | None:
-    found = [
-        (sign * Decimal(str(schema[key])) + 0, key == open_)  # no negative zero
-        for key in (closed, open_)
-        if key in schema and not isinstance(schema[key], bool)  # as drafts before the sixth wrote the open one
-    ]
-    if not found:
-        return None
-    least, excluded = max(found)
-    if fraction:
-        return least, excluded
-    return Decimal(math.floor(least) + 1 if excluded else math.ceil(least)), False
-
-
-def _magnitude(low: _Bound | None, high_negated: _Bound | None, *, fraction: bool) -> str:
-    """The numbers from zero on within two bounds, by how many digits stand before the point; empty for none."""
-    low = max(low or (Decimal(0), False), (Decimal(0), False))
-    high = None if high_negated is None else (-high_negated[0], high_negated[1])
-    ways: list[str] = []
-    for width in range(1, MAX_DIGITS + 1):
-        shortest, beyond = (Decimal(10 ** (width - 1) if width > 1 else 0), False), Decimal(10**width)
-        start = max(low, shortest)
-        if high is not None and (high[0] < start[0] or (high[0] == start[0] and (high[1] or start[1]))):
-            break
-        if high is None and start in (shortest, (Decimal(1), False)):  # whatever digits follow
-            more = f"[1-9] [0-9]{{{width - 1},{MAX_DIGITS - 1}}}"
-            ways.append(_in_row(f'("0" | {more})' if start[0] == 0 else more, _FRACTION if fraction else ""))
-            break
-        if start[0] < beyond:
-            stop = _aligned(high, width) if high is not None and high[0] < beyond else None
-            ways.append(_digits(_aligned(start, width), stop, width, fraction=fraction))
-    return " | ".join(filter(None, ways))
-
-
-_EMPTY = '""'
+_BOUNDS = (
+    ("minimum", True, False),
+    ("exclusiveMinimum", True, True),
+    ("maximum", False, False),
+    ("exclusiveMaximum", False, True),
+)
+"""Keys of a schema, whether they bound numbers from below, and whether the bound is excluded."""
 _FRACTION = f'("." [0-9]{{1,{MAX_DIGITS}}})?'
 
 
-def _aligned(bound: _Bound, width: int) -> tuple[str, bool]:
-    """The bound's digits, with zeros before them up to `width` digits before the point, and without the point."""
-    before, _, behind = f"{bound[0]:f}".partition(".")
-    return before.zfill(width) + behind.rstrip("0"), bound[1]
+def _magnitude(least: int, most: int, places: int) -> str:
+    """The numbers from `least` to `most`, the last `places` of whose digits stand behind the point; empty for none."""
+    ways: list[str] = []
+    for width in range(1, MAX_DIGITS + 1):  # digits before the point
+        first, last = 10 ** (width + places - 1) if width > 1 else 0, 10 ** (width + places) - 1
+        low, high, length = max(least, first), min(most, last), width + places
+        if low in (first, 10**places) and most == 10 ** (MAX_DIGITS + places) - 1:  # whatever digits follow
+            more = f"[1-9] [0-9]{{{width - 1},{MAX_DIGITS - 1}}}"
+            ways.append(_in_row(f'("0" | {more})' if low == 0 else more, _FRACTION if places else ""))
+            break
+        if low <= high:
+            ways.append(_digits(f"{low:0{length}}", f"{high:0{length}}", width))
+    return " | ".join(ways)
 
 
-def _digits(low: tuple[str, bool] | None, high: tuple[str, bool] | None, left: int, *, fraction: bool) -> str:
-    """Digits that may follow those so far, which are as low as `low` or as high as `high` allows, or free of both.
-
-    `left` digits are to come before the point; behind it, it counts on below zero. Empty: nothing that does may follow.
-    """
-    if low and not low[1] and not low[0].strip("0"):
-        low = None
-    if low is None and high is None:
+def _digits(low: str, high: str, left: int) -> str:
+    """Digits from `low` to `high`, `left` of them before the point; zeros at the end behind it may be left out."""
+    if not low.strip("0") and not high.strip("9"):
         if left < 0:
-            return f"[0-9]{{0,{MAX_DIGITS + left}}}"
-        return _in_row(f"[0-9]{{{left}}}" if left else "", _FRACTION if fraction else "") or _EMPTY
-    may_end = left <= 0 and low is None and not (high and high[1] and not high[0].strip("0"))
-    if (left <= 0 and not fraction) or left == -MAX_DIGITS:
-        return _EMPTY if may_end else ""
+            return f"[0-9]{{0,{len(low)}}}"
+        return _in_row(f"[0-9]{{{left}}}" if left else "", _FRACTION if len(low) > left else "")
     ways: dict[str, str] = {}
-    for digit in "0123456789":
-        least, most = (low[0][:1] or "0") if low else "0", (high[0][:1] or "0") if high else "9"
-        if least <= digit <= most:
-            after = _digits(
-                (low[0][1:], low[1]) if low and digit == least else None,
-                (high[0][1:], high[1]) if high and digit == most else None,
-                left - 1,
-                fraction=fraction,
-            )
-            if after:
-                ways[after] = ways.get(after, "") + digit
-    point = '"." ' if left == 0 else ""
-    rest = " | ".join(
-        _in_row(
-            f"{point}[{digits[0]}-{digits[-1]}]" if len(digits) > 1 else f'{point}"{digits}"',
-            after.strip('"') and after,
+    for digit in map(str, range(int(low[0]), int(high[0]) + 1)):
+        rest = (
+            low[1:] if digit == low[0] else "0" * len(low[1:]),
+            high[1:] if digit == high[0] else "9" * len(low[1:]),
         )
-        for after, digits in ways.items()
-    )
-    if not may_end:
-        return f"({rest})" if rest else ""
-    return f"({rest})?" if rest else _EMPTY
+        after = _digits(*rest, left - 1)
+        ways[after] = ways.get(after, "") + digit
+    point = '"." ' if left == 0 else ""
+    each = (_in_row(f"{point}[{digits[0]}-{digits[-1]}]", after) for after, digits in ways.items())
+    return f"({' | '.join(each)})" + ("?" if left <= 0 and not low.strip("0") else "")
 
 
 def _one_of(expressions: Iterable[str]) -> str:

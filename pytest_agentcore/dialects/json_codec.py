@@ -31,9 +31,8 @@ _string = partial(json.dumps, ensure_ascii=False)
 
 JSON = Notation(
     string=_string,
-    # No raw control characters (RFC 8259, section 7), no escape that could be half of a surrogate pair, and no `\/`,
-    # which is two characters where Python is written.
-    character_rule=r'[^"\\\x00-\x1F\x7F] | "\\" (["\\bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))',
+    # None that could be half of a surrogate pair, and no `\/`, which is two characters where Python is written.
+    escapes=r'"\\" (["\\bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))',
     key=lambda key: f"{_string(str(key))}: ",
     any_key_rule='string ": "',
 )

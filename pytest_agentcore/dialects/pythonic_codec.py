@@ -37,7 +37,7 @@ class PythonicCodec(Codec):
         null="None",
         true="True",
         false="False",
-        either_words=True,
+        python=True,
         outer=Outer(open="(", close=")", key=lambda key, _raw: f"{key}=", keys=re.compile(_KEYWORD), separator=", "),
     )
     names = re.compile(rf"(?!print\Z)(?!.*\.call\Z){_NAME}")
@@ -134,7 +134,7 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
             raise MalformedCall("a keyword argument should stand here (key=value)", at)
         if argument[1] in found:
             raise MalformedCall(f"the argument {argument[1][:40]!r} stands twice", at)
-        found[argument[1]], end = _PythonReader(text).value(argument.end())
+        found[argument[1]], end = PythonReader(text).value(argument.end())
         at = _next(")", text, end)
     return RawCall(head[1], found), at + 1
 
@@ -173,7 +173,7 @@ _ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|[\\\r\0]")
 _AS_ESCAPE = {"\\": "\\\\", "\r": "\\r", "\0": "\\x00"}
 
 
-class _PythonReader(LiteralReader):
+class PythonReader(LiteralReader):
     """Literals as Python writes them, and `true`, `false` and `null`; comments may stand between tokens."""
 
     number = re.compile(

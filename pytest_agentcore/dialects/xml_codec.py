@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import NoneType
@@ -26,7 +27,8 @@ from pytest_agentcore.dialects.dialect import (
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import JSON, read_json
-from pytest_agentcore.dialects.literals import WORDS, read_loosely
+from pytest_agentcore.dialects.literals import WORDS
+from pytest_agentcore.dialects.pythonic_codec import PythonReader
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
@@ -76,7 +78,7 @@ class XmlCodec(Codec):
             behind_tag=self.between,
         )
         words, before = self.kinds is None, self.before_name
-        return replace(JSON, outer=outer, either_words=words, before_name=before, before_arguments=self.after_name)
+        return replace(JSON, outer=outer, python=words, before_name=before, before_arguments=self.after_name)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
@@ -175,16 +177,16 @@ def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
         return text
     if isinstance(schema, Mapping) and text in schema.get("enum", ()):
         return text
-    try:
-        if written in WORDS:
-            value, end = WORDS[written], len(written)
-        else:
+    value: Any = text
+    end = 0
+    if written in WORDS:
+        value, end = WORDS[written], len(written)
+    else:
+        with suppress(MalformedCall):
             value, end = read_json(written, 0)
-    except MalformedCall:
-        try:
-            value, end, _notes = read_loosely(written if kinds and written[0] in "[{" else "", 0)  # Python's own form
-        except MalformedCall:
-            return text
+        if end < len(written) and kinds and written[0] in "[{":
+            with suppress(MalformedCall):
+                value, end = PythonReader(written).value(0)
     # Where text is allowed it stands without quotes, and is a value of another type only if that is allowed, too.
     kind = _kind(value)
     may = not kinds or "string" not in kinds or kind in kinds or (kind == "integer" and "number" in kinds)
