@@ -8,10 +8,10 @@ tried, so time stays linear.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
@@ -24,7 +24,7 @@ from pytest_agentcore.dialects.dialect import (
     Schemas,
     skip_space,
 )
-from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, PYTHONIC
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import NamedJsonCodec
 from pytest_agentcore.dialects.literals import Loose, as_object, read_loosely
@@ -64,8 +64,8 @@ def parse_leniently(
     if not any(name in text for name in tool_names):
         return strict
     mending = _Mending(text, dialect, frozenset(tool_names), schemas)
-    marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), None)
-    for at, part in enumerate(parts[:marked] if marked is not None else ()):
+    marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), 0)
+    for at, part in enumerate(parts[:marked]):
         if begun := mending.begun(part):
             # What was read behind another form of call may be the text of a value there.
             parts = [*parts[:at], Segment(Part.content, part.start, len(text))]
@@ -74,30 +74,30 @@ def parse_leniently(
             break
     if strict.calls and not strict.problems:
         return strict
-    for find in (mending.where_marked, mending.in_content, mending.in_reasoning):
-        mended = mending.parse(parts, find)
+    for near in (mending.own, mending.any, None):
+        mended = mending.parse(parts, near)
         if mended.calls or mended.problems:
             return mended
     return strict
 
 
-class _NearMiss(NamedTuple):
-    """Calls found at `text[start:end]`, with one sentence per call about what was forgiven, or a problem instead."""
+class _Read(NamedTuple):
+    """Calls that were read at `text[start:end]`, where, and what was forgiven; or a problem instead."""
 
     start: int
     end: int
     calls: tuple[RawCall, ...] = ()
-    repairs: tuple[str, ...] = ()
-    problem: str = ""
-
-
-class _Read(NamedTuple):
-    """Calls that a reader found at a place, and what it forgave."""
-
-    calls: tuple[RawCall, ...]
-    end: int
-    notes: tuple[str, ...] = ()
     where: str = ""
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    lacking: str = ""
+
+    @property
+    def repairs(self) -> Iterator[str]:
+        """One sentence per call."""
+        forgiven = f" ({', '.join(self.notes)})" if self.notes else ""
+        for call in self.calls:
+            yield f"Read a call of {call.name} {self.where}{forgiven}.{self.lacking}"
 
 
 class _UnreadableError(Exception):
@@ -106,12 +106,13 @@ class _UnreadableError(Exception):
 
 _FENCE_BEFORE = re.compile(r"(?:```|~~~)[\w+-]{0,20}[ \t]*\s{0,20}\Z")
 _FENCE_AFTER = re.compile(r"\s{0,20}(?:```|~~~)")
+_FENCE = re.compile(r"```[\w+-]{0,20}\s{0,20}")
 _TAG_END = re.compile(r"(?:\s{0,20}</(?:[^\s<>]{1,20})>)?")
 _LINE_END = re.compile(r"[ \t]*[)\]`;]{0,3}[ \t]*(?:\n|\Z)")
 _KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
 _COMMA = re.compile(r"\s{0,20},?\s{0,20}")
 _PARTING = re.compile(r"[\s,;\])`]*")
-_RAW_TAG = re.compile(r"<[^<>\s]{0,40}(?:param|arg_|function=|invoke )")
+_RAW_TAG = r"<[^<>\s]{0,40}(?:param|arg_|function=|invoke )"
 """Opens text without escapes in some family or other."""
 _SIGNS = re.compile(
     "|".join(re.escape(sign) for sign in {*FOREIGN_CALL_MARKERS, *(sign for one in DIALECTS for sign in one.signs)})
@@ -122,24 +123,52 @@ _LEAST = 4
 """Characters of an opening marker's end that are taken for what is left of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Mending:
     text: str
     dialect: Dialect
     tool_names: frozenset[str]
     schemas: Schemas
-    found: dict[tuple[int, int], re.Match[str] | None] = field(default_factory=dict)
-    """The first marker of another dialect, by the stretch in which it was looked for."""
 
-    def parse(self, parts: Sequence[Segment], find: Callable[[Segment], Sequence[_NearMiss]]) -> Parsed:
-        """The reply with the near misses that `find` finds in its stretches."""
+    @cached_property
+    def own(self) -> re.Pattern[str]:
+        """Where a call in the dialect's own form lacks its opening marker, or one of another dialect has it."""
+        begins = self.dialect.codec.begins(self._names, self.dialect.call.close) if self.tool_names else ""
+        signs = {sign for one in DIALECTS for sign in one.signs}.union(FOREIGN_CALL_MARKERS) - {*self.dialect.signs}
+        foreign = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
+        return re.compile(f"(?P<own>{begins or '(?!)'})|(?P<sign>{foreign})")
+
+    @cached_property
+    def object(self) -> re.Pattern[str]:
+        """An object that names a tool, or a list of them."""
+        keys = "|".join((*sorted(CALL_KEYS), self._names))
+        return re.compile(rf"(?P<object>(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:)")
+
+    @cached_property
+    def any(self) -> re.Pattern[str]:
+        """Where a call in whatever form may begin.
+
+        Besides the two above, a tag with a tool's name before an object, as `<function=fs_read>{` or `<invoke
+        name="fs_read">{`; a line that calls a tool as code would; or text without escapes.
+        """
+        tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?(?P<tool>{self._names})[\"']?>\s{{0,20}}(?=\{{)"
+        line = function_lines(self.tool_names).pattern
+        ways = (f"(?P<tag>{tag})", self.own.pattern, self.object.pattern, f"(?P<line>{line})", f"(?P<raw>{_RAW_TAG})")
+        return re.compile("|".join(ways), re.MULTILINE)
+
+    @cached_property
+    def _names(self) -> str:
+        return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
+
+    def parse(self, parts: Sequence[Segment], near: re.Pattern[str] | None) -> Parsed:
+        """The reply with the near misses that begin where `near` is found; with None, those in open reasoning."""
         calls: list[RawCall] = []
         repairs: list[str] = []
         problems: list[str] = []
         kept: list[str] = []
         unmended: list[Segment] = []
         for searched, part in enumerate(parts):
-            misses = find(part) if searched < MAX_STRETCHES else ()
+            misses = self._misses(part, near) if searched < MAX_STRETCHES else ()
             calls += part.calls
             at = part.start
             for miss in misses:
@@ -157,113 +186,69 @@ class _Mending:
         problems = [*strict.problems, *problems]
         return replace(strict, content=content, calls=tuple(calls), problems=tuple(problems), repairs=tuple(repairs))
 
+    def _misses(self, part: Segment, near: re.Pattern[str] | None) -> Sequence[_Read]:
+        if part.part is Part.content and near:
+            return self._scan(part, near)[0]
+        if part.part is Part.broken and near:
+            return self._between_markers(part)
+        return self._in_reasoning(part) if part.part is Part.reasoning and not near else ()
+
     def begun(self, part: Segment) -> str:
         """The text that begins a call in another form and does not end it; empty where none does."""
         if part.part is not Part.content:
             return ""
-        if foreign := self._foreign(part.start, part.end):
-            return foreign.group()
-        said = self.text[part.start : part.end]
-        try:
-            for found in islice(re.finditer(self._named(), said), MAX_TRIES):
-                read_loosely(said, found.start())
-            for found in islice(function_lines(self.tool_names).finditer(said), MAX_TRIES):
-                self._line(said, found)
-        except MalformedCall:
-            return found.group().strip()
-        return ""
+        signs = (one.group() for one in _SIGNS.finditer(self.text, part.start, part.end))
+        return next((one for one in signs if one not in self.dialect.signs), "") or self._cut(part.end)._scan(part, self.any)[1]
 
-    def where_marked(self, part: Segment) -> Sequence[_NearMiss]:
-        """Calls between the dialect's markers, and those of its own form of which the opening marker is missing."""
-        if part.part is Part.content:
-            own = self.dialect.codec.begins(self._names(), self.dialect.call.close)
-            return list(self._at_each(part, own, self._unmarked)) if own and self.tool_names else ()
-        if part.part is not Part.broken:
-            return ()
+    def _cut(self, end: int) -> _Mending:
+        return replace(self, text=self.text[:end])
+
+    def _scan(self, part: Segment, near: re.Pattern[str]) -> tuple[list[_Read], str]:
+        """The calls of a stretch, up to the first that began and cannot be read, and how that begins."""
+        found: list[_Read] = []
+        at = part.start
+        for _try in range(MAX_TRIES):
+            place = near.search(self.text, at, part.end)
+            if not place:
+                break
+            try:
+                found += (misses := _READERS[place.lastgroup or ""](self, place, part.end))
+            except MalformedCall:
+                return found, place.group().strip()
+            except _UnreadableError as error:
+                problem = f"{error}; write it as {shape(self.dialect)}."
+                return [*found, _Read(place.start(), place.end(), problem=problem)], ""
+            at = max(misses[-1].end if misses else place.end(), at + 1)
+        return found, ""
+
+    def _between_markers(self, part: Segment) -> list[_Read]:
+        """The calls of a broken one, of which nothing else is left."""
         inner, close = part.inner.removeprefix(self.dialect.call.open), self.dialect.call.close
         body = inner.removesuffix(close) if close else inner
         closed = len(body) < len(inner) or self.text.startswith(("<|call|>", "<|end|>"), part.end)
         try:
             read = self._alone(part.tool, body, closed=closed) if part.tool else self._all(body, closed=closed)
         except (MalformedCall, _UnreadableError):
-            return ()
+            return []
         may_lack = close and close not in self.dialect.end_of_turn  # which a backend may have cut off
         lacking = f" The closing {close} is missing." if may_lack and not closed and close not in inner else ""
-        repairs = tuple(
-            _repair(call.name, one.where or "between the markers", one.notes) + lacking
-            for one in read
-            for call in one.calls
-        )
-        calls = tuple(call for one in read for call in one.calls)
-        return [_NearMiss(part.start, part.end, calls, repairs)] if calls else ()
+        starts = (part.start, *[part.end] * len(read))
+        where = "between the markers"
+        return [
+            one._replace(start=start, end=part.end, where=one.where or where, lacking=lacking)
+            for one, start in zip(read, starts, strict=False)
+        ]
 
-    def in_content(self, part: Segment) -> Sequence[_NearMiss]:
-        """The calls in text that holds none in the dialect: another dialect's, then objects, tags and code."""
-        if part.part is not Part.content:
-            return ()
-        if found := list(self._other_dialects(part)):
-            return found
-        # An object that names a tool; a tag with a tool's name before one, `<function=fs_read>{` or `<invoke
-        # name="fs_read">{`; a line that calls a tool as code would.
-        tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?({self._names()})[\"']?>\s{{0,20}}(?=\{{)"
-        for pattern, read in (
-            (self._named(), self._object),
-            (tag, self._function_tag),
-            (function_lines(self.tool_names), self._function_line),
-        ):
-            if found := list(self._at_each(part, pattern, read)):
-                return found
-        return ()
-
-    def in_reasoning(self, part: Segment) -> Sequence[_NearMiss]:
+    def _in_reasoning(self, part: Segment) -> list[_Read]:
         """The calls in a reasoning block that goes to the end of the reply without being closed."""
         marks = self.dialect.reasoning
-        if part.part is not Part.reasoning or not marks or part.end < len(self.text) or self.text.endswith(marks.close):
-            return ()
+        if not marks or part.end < len(self.text) or self.text.endswith(marks.close):
+            return []
         parsed = parse(self.dialect, part.inner, schemas=self.schemas)
         if parsed.problems or not all(call.name in self.tool_names for call in parsed.calls):
-            return ()
-        repairs = (f"Read a call of {call.name} inside reasoning that nothing closes." for call in parsed.calls)
-        return [_NearMiss(part.start, part.end, parsed.calls, tuple(repairs))] if parsed.calls else ()
-
-    def _foreign(self, start: int, end: int) -> re.Match[str] | None:
-        """The first marker of another dialect in a stretch."""
-        if (start, end) not in self.found:
-            signs = _SIGNS.finditer(self.text, start, end)
-            self.found[start, end] = next((one for one in signs if one.group() not in self.dialect.signs), None)
-        return self.found[start, end]
-
-    def _names(self) -> str:
-        return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
-
-    def _named(self) -> str:
-        keys = "|".join((*sorted(CALL_KEYS), self._names()))
-        return rf"(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:"
-
-    def _at_each(
-        self, part: Segment, pattern: str | re.Pattern[str], read: Callable[[re.Match[str]], _NearMiss | None]
-    ) -> Iterator[_NearMiss]:
-        """The calls that `read` makes of the places which the pattern finds, up to the first that it cannot read."""
-        at, search, own = part.start, re.compile(pattern).search, read == self._unmarked
-        foreign = self._foreign(part.start, part.end)
-        raw = None if own else _RAW_TAG.search(self.text, part.start, part.end)
-        sign = min((one.start() for one in (foreign, raw) if one), default=part.end)
-        for _try in range(MAX_TRIES):
-            if not (found := search(self.text, at, part.end)):
-                return
-            behind = foreign is not None and not self.text[foreign.end() : found.start()].strip("[ \t\r\n")
-            if at <= sign < found.start() and not behind:
-                return  # it may be the inside of a value
-            try:
-                miss = read(found)
-            except MalformedCall:
-                return
-            except _UnreadableError as error:
-                yield _NearMiss(found.start(), found.end(), problem=f"{error}; write it as {shape(self.dialect)}.")
-                return
-            if miss:
-                yield miss
-            at = max(miss.end if miss else found.end(), at + 1)
+            return []
+        where = "inside reasoning that nothing closes"
+        return [_Read(part.start, part.end, parsed.calls, where)] if parsed.calls else []
 
     def _all(self, body: str, *, closed: bool) -> list[_Read]:
         """All calls of a text that stood between markers, read one after the other; nothing else may stand there.
@@ -274,7 +259,7 @@ class _Mending:
         found: list[_Read] = []
         at = skip_space(body, 0)
         while at < len(body):
-            fence = re.compile(r"```[\w+-]{0,20}\s{0,20}").match(body, at)
+            fence = _FENCE.match(body, at)
             read = self._one(body, fence.end() if fence else at, closed=closed)
             if not read and found and not any(name in body[at:] for name in self.tool_names):
                 return found
@@ -308,38 +293,12 @@ class _Mending:
         loose = Loose()
         value, end, notes = read_loosely(body, skip_space(body, 0), loose)
         calls = (RawCall(tool, value),) if isinstance(value, dict) else ()
-        return [_Read(calls, end, notes)] if self._are_whole(calls, loose, closed=closed) else []
+        return [_Read(0, end, calls, "", notes)] if self._are_whole(calls, loose, closed=closed) else []
 
     def _are_whole(self, calls: tuple[RawCall, ...], loose: Loose, *, closed: bool) -> bool:
         """Whether all calls are of known tools, and none of their arguments was cut off."""
         known = bool(calls) and all(call.name in self.tool_names for call in calls)
         return known and (closed or not any(id(call.arguments) in loose.unfinished for call in calls))
-
-    def _unmarked(self, found: re.Match[str]) -> _NearMiss | None:
-        """A call in the dialect's own form that lacks its opening marker, where nothing else has that form.
-
-        Raises:
-            MalformedCall: it cannot be read.
-        """
-        start, marker, close = found.start(), self.dialect.call.open, self.dialect.call.close
-        # The remains of an opening marker that stand before it go away with it.
-        remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
-        before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
-        if start > 0 and not before and self.text[start - 1] not in " \t\r\n>|]:.;,}=":
-            return None
-        if any(re.search(begun, self.text[:start]) for begun in (function_lines(self.tool_names), self._named())):
-            raise MalformedCall("it may be the inside of a value", start)
-        stop = self.text.find(close, start) if close else -1
-        error = MalformedCall("no call stands here", start)
-        for way in _tolerant(self.dialect.codec):
-            try:
-                read = self._tried(way, self.text[: stop if stop >= 0 else None], start, closed=stop >= 0)
-            except MalformedCall as malformed:
-                error = malformed
-                continue
-            repairs = tuple(_repair(call.name, f"without {marker}", read.notes) for call in read.calls)
-            return _NearMiss(start - len(before), self._behind_stray_close(read.end), read.calls, repairs)
-        raise error
 
     def _tried(self, way: tuple[Codec, str], text: str, at: int, *, closed: bool) -> _Read:
         """The call that a codec reads at a place, whole and of a known tool.
@@ -358,7 +317,33 @@ class _Mending:
         if not self._are_whole(decoded.calls, loose, closed=closed):
             raise MalformedCall("it is no whole call of a known tool", at)
         calls = tuple(typed(call, self.schemas) for call in decoded.calls) if decoded.untyped else decoded.calls
-        return _Read(calls, decoded.end, (*((note,) if note else ()), *loose.notes))
+        return _Read(at, decoded.end, calls, "", (*((note,) if note else ()), *loose.notes))
+
+    def _unmarked(self, place: re.Match[str], _end: int) -> list[_Read]:
+        """A call in the dialect's own form that lacks its opening marker, where nothing else has that form.
+
+        Raises:
+            MalformedCall: it cannot be read.
+        """
+        start, marker, close = place.start(), self.dialect.call.open, self.dialect.call.close
+        # The remains of an opening marker that stand before it go away with it.
+        remains = (marker[-length:] for length in range(len(marker), _LEAST - 1, -1))
+        before = next((one for one in remains if self.text.endswith(one, 0, start)), "")
+        if start > 0 and not before and self.text[start - 1] not in " \t\r\n>|]:.;,}=":
+            return []
+        if any(begun.search(self.text, 0, start) for begun in (function_lines(self.tool_names), self.object)):
+            raise MalformedCall("it may be the inside of a value", start)
+        stop = self.text.find(close, start) if close else -1
+        error = MalformedCall("no call stands here", start)
+        for way in _tolerant(self.dialect.codec):
+            try:
+                read = self._tried(way, self.text[: stop if stop >= 0 else None], start, closed=stop >= 0)
+            except MalformedCall as malformed:
+                error = malformed
+                continue
+            end = self._behind_stray_close(read.end)
+            return [read._replace(start=start - len(before), end=end, where=f"without {marker}")]
+        raise error
 
     def _behind_stray_close(self, end: int) -> int:
         section = self.dialect.section.close if self.dialect.section else ""
@@ -367,26 +352,38 @@ class _Mending:
             end = after + len(close) if self.text.startswith(close, after) else end
         return end
 
-    def _other_dialects(self, part: Segment) -> Iterator[_NearMiss]:
-        """The calls of the dialect whose marker stands first, and the markers around them, which hold nothing."""
-        text, first = self.text[part.start : part.end], self._foreign(part.start, part.end)
-        for other in (one for one in DIALECTS if one.name != self.dialect.name):
-            bare = (
-                re.search(other.bare, text[: first.start() if first else None]) if other.bare and other.listed else None
-            )
-            opens = bare or (first and self.text.startswith(other.open_markers or "\0", first.start()))
-            parts = [*segments(other, text, schemas=self.schemas)] if opens else []
-            broken = next((at for at, one in enumerate(parts) if one.part is Part.broken), len(parts))
-            known = [
-                one for one in parts[:broken] if one.calls and all(call.name in self.tool_names for call in one.calls)
-            ]
-            if not known or fold(other, text, parts[:broken]).problems:
-                continue
-            for one in parts:
-                if one in known or one.part is Part.structure:
-                    repairs = tuple(_repair(call.name, f"in the {other.name} dialect") for call in one.calls)
-                    yield _NearMiss(one.start + part.start, one.end + part.start, one.calls, repairs)
-            return
+    def _marked(self, place: re.Match[str], end: int) -> list[_Read]:
+        """The calls behind another dialect's marker; none where a call in some other form stands right behind it.
+
+        Raises:
+            MalformedCall: neither stands there, so that what follows may be the inside of a value.
+        """
+        start, behind = place.span()
+        if place.re is self.any:
+            for other in DIALECTS:
+                opens = self.text.startswith(other.open_markers or "\0", start)
+                if opens and (found := self._in_dialect(other, start, end)):
+                    return found
+        if not self.any.match(self.text, end - len(self.text[behind:end].lstrip("[ \t\r\n")), end):
+            raise MalformedCall("no call stands here", start)
+        return []
+
+    def _raw(self, place: re.Match[str], _end: int) -> list[_Read]:
+        raise MalformedCall("text without escapes may stand here", place.start())
+
+    def _in_dialect(self, other: Dialect, start: int, end: int) -> list[_Read]:
+        """The calls of another dialect up to the first broken one, and the markers around them, which hold nothing."""
+        if other.name == self.dialect.name:
+            return []
+        text = self.text[start:end]
+        parts = [*segments(other, text, schemas=self.schemas)]
+        whole = parts[: next((at for at, one in enumerate(parts) if one.part is Part.broken), len(parts))]
+        known = [one for one in whole if one.calls and all(call.name in self.tool_names for call in one.calls)]
+        if not known or fold(other, text, whole).problems:
+            return []
+        where = f"in the {other.name} dialect"
+        shown = (one for one in parts if one in known or one.part is Part.structure)
+        return [_Read(one.start + start, one.end + start, one.calls, where) for one in shown]
 
     def _shaped(self, text: str, at: int, *, closed: bool) -> _Read | None:
         """The calls that the object or list at a place means.
@@ -402,14 +399,14 @@ class _Mending:
         if cut and (beside or isinstance(value, list) or any(id(call.arguments) in cut for call, _ in shaped)):
             raise MalformedCall("the call was cut off", at)
         differs = tuple(dict.fromkeys(note for _call, notes_ in shaped for note in notes_))
-        return _Read(tuple(call for call, _ in shaped), end, notes + differs) if shaped else None
+        return _Read(at, end, tuple(call for call, _ in shaped), "", notes + differs) if shaped else None
 
-    def _object(self, found: re.Match[str]) -> _NearMiss | None:
-        read = self._shaped(self.text, found.start(), closed=False)
+    def _object(self, place: re.Match[str], _end: int) -> list[_Read]:
+        read = self._shaped(self.text, place.start(), closed=False)
         if not read:
-            return None
+            return []
         # A fence or stray markers around it go away with it.
-        start, end, where = found.start(), read.end, "from a bare object"
+        start, end, where = place.start(), read.end, "from a bare object"
         back = max(0, start - _LOOK_BACK)
         before = self.text[back:start]
         if fence := _FENCE_BEFORE.search(before):
@@ -421,32 +418,29 @@ class _Mending:
             if marks and marks[-1].group() not in self.dialect.open_markers:
                 start = back + marks[-1].start()
                 where = f"behind {marks[-1].group()}, the marker of another dialect"
-        repairs = tuple(_repair(call.name, where, read.notes) for call in read.calls)
-        return _NearMiss(start, end, read.calls, repairs)
+        return [read._replace(start=start, end=end, where=where)]
 
-    def _function_tag(self, found: re.Match[str]) -> _NearMiss:
-        value, end, notes = read_loosely(self.text, found.end())
+    def _tag(self, place: re.Match[str], _end: int) -> list[_Read]:
+        value, end, notes = read_loosely(self.text, place.end())
         closed = _TAG_END.match(self.text, end)
         end = self._behind_stray_close(closed.end() if closed else end)
-        repair = _repair(found[1], "from a tag with its name", notes)
-        return _NearMiss(found.start(), end, (RawCall(found[1], value),), (repair,))
+        return [_Read(place.start(), end, (RawCall(place["tool"], value),), "from a tag with its name", notes)]
 
-    def _function_line(self, found: re.Match[str]) -> _NearMiss | None:
-        read = self._line(self.text, found)
+    def _function_line(self, place: re.Match[str], end: int) -> list[_Read]:
+        if "[" in place.group() and (listed := self._in_dialect(PYTHONIC, place.start(), end)):
+            return listed
+        read = self._line(self.text, place)
         line_end = read and _LINE_END.match(self.text, self._behind_stray_close(read.end))
-        if not read or not line_end:
-            return None
-        repairs = tuple(_repair(call.name, read.where) for call in read.calls)
-        return _NearMiss(found.start(), line_end.end(), read.calls, repairs)
+        return [read._replace(end=line_end.end())] if read and line_end else []
 
-    def _line(self, text: str, found: re.Match[str]) -> _Read | None:
+    def _line(self, text: str, place: re.Match[str]) -> _Read | None:
         """A call as a line of code begins it: with keywords in brackets, or with an object in braces."""
         arguments: dict[str, Any] | None = None
-        end = found.end()
+        end = place.end()
         if text.startswith("{", end):
-            if found[1]:
+            if place["prefix"]:
                 with suppress(MalformedCall):  # some other notation may stand between braces
-                    decoded = GemmaCodec().decode(text, found.start(1))
+                    decoded = GemmaCodec().decode(text, place.start("prefix"))
                     arguments, end = dict(decoded.calls[0].arguments), decoded.end
             if arguments is None:
                 arguments, end, _notes = read_loosely(text, end)
@@ -460,12 +454,18 @@ class _Mending:
                 if comma := _COMMA.match(text, end):
                     end = comma.end()
             end += 1
-        return _Read((RawCall(found[2], arguments),), end, (), "from a function-like line")
+        return _Read(place.start(), end, (RawCall(place["function"], arguments),), "from a function-like line")
 
 
-def _repair(name: str, where: str, notes: Collection[str] = ()) -> str:
-    forgiven = f" ({', '.join(notes)})" if notes else ""
-    return f"Read a call of {name} {where}{forgiven}."
+_READERS = {
+    "own": _Mending._unmarked,
+    "tag": _Mending._tag,
+    "sign": _Mending._marked,
+    "object": _Mending._object,
+    "line": _Mending._function_line,
+    "raw": _Mending._raw,
+}
+"""By the way in which a call may begin."""
 
 
 def _loosely(text: str, at: int) -> tuple[Any, int]:
@@ -544,7 +544,9 @@ def _arguments(value: Mapping[str, Any], name_key: str, name: str) -> tuple[dict
 
 
 def function_lines(tool_names: Collection[str]) -> re.Pattern[str]:
-    """A line that begins like the call of a function with a known tool's name; group 2 is the name."""
+    """A line that begins like the call of a function with a known tool's name; the group `function` is the name."""
     names = "|".join(map(re.escape, tool_names)) or r"(?!)"
     before = r"[ \t>*`-]{0,8}(?:[A-Za-z_]\w{0,40} ?= ?)?(?:print\(|await |\[)?"
-    return re.compile(rf"^{before}(call:[ \t]?)?({names})(?:\.call)?[ \t]?(?=[({{])", re.MULTILINE)
+    return re.compile(
+        rf"^{before}(?P<prefix>call:[ \t]?)?(?P<function>{names})(?:\.call)?[ \t]?(?=[({{])", re.MULTILINE
+    )
