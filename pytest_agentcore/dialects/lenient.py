@@ -198,7 +198,10 @@ class _Mending:
         if part.part is not Part.content:
             return ""
         signs = (one.group() for one in _SIGNS.finditer(self.text, part.start, part.end))
-        return next((one for one in signs if one not in self.dialect.signs), "") or self._cut(part.end)._scan(part, self.any)[1]
+        return (
+            next((one for one in signs if one not in self.dialect.signs), "")
+            or self._cut(part.end)._scan(part, self.any)[1]
+        )
 
     def _cut(self, end: int) -> _Mending:
         return replace(self, text=self.text[:end])

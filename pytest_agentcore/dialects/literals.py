@@ -7,6 +7,7 @@ what is read.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -145,6 +146,90 @@ def quoted(text: str, at: int, quote: str) -> tuple[str, int] | None:
     return text[start:end], end + len(quote)
 
 
+_COMMENTS = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+
+
+def skip_comments(text: str, at: int) -> int:
+    """Index behind white space and comments."""
+    if text[at : at + 1] not in " \t\r\n#":  # cheaper than the pattern; the empty text at the end is in every other
+        return at
+    found = _COMMENTS.match(text, at)
+    return found.end() if found else at
+
+
+_DIGITS = r"[0-9](?:_?[0-9]){0,999}"
+_STRING = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
+# Atomic groups, since possessive repeats of alternatives match wrongly before Python 3.11.5 (python/cpython#106052).
+_BODY = {quote: re.compile(rf"(?>(?:[^\\\n{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
+_BODY |= {
+    quote * 3: re.compile(rf"(?>(?:[^\\{quote}]+|{quote}(?!{quote}{quote})|\\[\s\S])*){quote * 3}") for quote in "\"'"
+}
+_ESCAPE = (
+    r"\\(?:[\\'\"abfnrtv\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4}|[0-3][0-7]{2}"
+    r"|[0-7]{1,2}(?![0-7]))"
+)
+_ONLY_ESCAPES = re.compile(rf"(?>(?:[^\\\r\n\0]+|{_ESCAPE})*)")
+_ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|\\/|[\\\r\n\0]")
+_AS_ESCAPE = {"\\": "\\\\", "\\/": "\\\\/", "\r": "\\r", "\n": "\\n", "\0": "\\x00"}
+
+
+class PythonReader(LiteralReader):
+    """Literals as Python writes them, and `true`, `false` and `null`; comments may stand between tokens."""
+
+    number = re.compile(
+        rf"[-+]?(?:0[xX](?:_?[0-9a-fA-F]){{1,250}}|0[oO](?:_?[0-7]){{1,330}}|0[bB](?:_?[01]){{1,1000}}"
+        rf"|(?:{_DIGITS}(\.[0-9]{{0,1000}})?|(\.[0-9]{{1,1000}}))([eE][-+]?[0-9]{{1,4}})?)(?![\w.])"
+    )
+    brackets = MappingProxyType({"[": "]", "(": ")"})
+    bodies: Mapping[str, re.Pattern[str]] = MappingProxyType(_BODY)
+    """By the quotes around a string, what stands behind the first."""
+    as_escape: Mapping[str, str] = MappingProxyType(_AS_ESCAPE)
+    """What Python is given for a character that is no escape."""
+    missing = "a literal is missing (strings stand in quotes)"
+
+    def skip(self, at: int) -> int:
+        return skip_comments(self.text, at)
+
+    def may_trail(self) -> bool:
+        return True
+
+    def integer(self, digits: str) -> int:
+        """Zeros before a number, which Python refuses, stand in dates and times."""
+        return int(digits, 0 if digits.lstrip("+-0_")[:1] in set("xXoObB") else 10)
+
+    def key(self, at: int) -> tuple[str, int]:
+        if key := self.string(at):
+            return key
+        raise MalformedCall("a key in quotes is missing", at)
+
+    def string(self, at: int) -> tuple[str, int] | None:
+        """Strings side by side are one."""
+        parts, end = [], at
+        while opening := _STRING.match(self.text, at):
+            part, end = self._body(opening)
+            parts.append(part)
+            at = self.skip(end)
+        try:
+            return (joined_surrogates("".join(parts)), end) if parts else None
+        except ValueError as error:
+            raise MalformedCall(str(error), at) from error
+
+    def _body(self, opening: re.Match[str]) -> tuple[str, int]:
+        """The string behind its opening quote, and the index behind its closing one."""
+        raw, quote = opening.groups()
+        found = self.bodies[quote].match(self.text, opening.end())
+        if not found:
+            unclosed = len(quote) > 1 or "\n" not in self.text[opening.end() :]
+            raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
+        body = found.group()
+        if raw or "\\" not in body:
+            return body[: -len(quote)], found.end()
+        if not _ONLY_ESCAPES.fullmatch(body):
+            # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
+            body = _ESCAPE_OR_ODD.sub(lambda escape: self.as_escape.get(escape.group(), escape.group()), body)
+        return ast.literal_eval(quote + body), found.end()
+
+
 @dataclass(slots=True)
 class Loose:
     """Takes down what was forgiven in a value."""
@@ -184,17 +269,17 @@ def as_object(value: Any) -> dict[str, Any] | None:
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _BARE_KEY = re.compile(r"[A-Za-z_$][\w$-]{0,100}")
-_PLAIN = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'", "\n": ""}
-_HEX = re.compile(r"[0-9a-fA-F]{4}")
+_LINES = {quote: re.compile(rf"(?>(?:[^\\{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
+"""A string on several lines, as no language has it."""
 
 
-class _LooseReader(LiteralReader):
+class _LooseReader(PythonReader):
     """Forgives, and takes down what was forgiven."""
 
     ended = False
     """Whether a bracket was closed for the model, and so all that are read from then on."""
-    number = re.compile(r"[-+]?[0-9]{1,1000}(\.[0-9]{0,1000})?([eE][-+]?[0-9]{1,4})?(?![\w.])")
+    bodies = MappingProxyType(_BODY | _LINES)
+    as_escape = MappingProxyType(_AS_ESCAPE | {"\\/": "/"})
     keys_once = False
 
     def __init__(self, text: str, loose: Loose | None) -> None:
@@ -229,8 +314,8 @@ class _LooseReader(LiteralReader):
         return True
 
     def key(self, at: int) -> tuple[str, int]:
-        if self.text[at] in "\"'":
-            return self._escaped(at)
+        if key := self.string(at):
+            return key
         found = _BARE_KEY.match(self.text, at)
         if not found:
             raise MalformedCall("a key is missing", at)
@@ -241,45 +326,14 @@ class _LooseReader(LiteralReader):
         if whole := quoted(self.text, at, QUOTE):
             self._note(f"strings between {QUOTE}")
             return whole
-        return self._escaped(at) if self.text.startswith(('"', "'"), at) else None
-
-    def _escaped(self, at: int) -> tuple[str, int]:
-        """A string whose quote stands at `at`."""
-        quote = self.text[at]
-        if whole := quoted(self.text, at, quote * 3):
-            self._note("triple quotes")
-            return whole
-        if quote == "'":
+        whole = super().string(at)
+        if whole and not self.text.startswith(('"', "'"), at):
+            self._note("letters before a string")
+        elif whole and self.text.startswith("'", at):
             self._note("single quotes")
-        parts: list[str] = []
-        at += 1
-        while True:
-            if plain := _PLAIN[quote].match(self.text, at):
-                parts.append(plain.group())
-                at = plain.end()
-                if "\n" in plain.group():
-                    self._note("raw line breaks in a string")
-            if self.text.startswith(quote, at):
-                string = "".join(parts)
-                try:
-                    return joined_surrogates(string), at + 1
-                except ValueError:  # a lone half cannot be written to a file, so something else stands in its place
-                    self._note("half a surrogate pair")
-                    return string.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), at + 1
-            if at >= len(self.text):
-                raise MalformedCall("a string is not closed", at)
-            piece, at = self._escape(at)
-            parts.append(piece)
-
-    def _escape(self, at: int) -> tuple[str, int]:
-        """The character that the backslash at `at` begins."""
-        after = self.text[at + 1 : at + 2]
-        if after == "u" and (digits := _HEX.match(self.text, at + 2)):
-            return chr(int(digits.group(), 16)), digits.end()
-        if after in _ESCAPES and after:
-            return _ESCAPES[after], at + 2
-        self._note("a backslash that begins no escape")
-        return "\\", at + 1
+        if whole and "\n" in self.text[at : whole[1]]:
+            self._note("raw line breaks in a string")
+        return whole
 
     def _scalar(self, at: int) -> tuple[Any, int]:
         value, end = super()._scalar(at)

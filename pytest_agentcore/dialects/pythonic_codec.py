@@ -7,19 +7,16 @@ too, since what stands behind one need be no Python; the escapes of a string are
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Outer, RawCall, joined_surrogates
+from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Outer, RawCall
 from pytest_agentcore.dialects.json_codec import JSON
-from pytest_agentcore.dialects.literals import LiteralReader
+from pytest_agentcore.dialects.literals import PythonReader, skip_comments
 
 _NAME = r"[A-Za-z_][\w.-]{0,199}"
 _KEYWORD = r"[^\W\d]\w{0,199}"
-_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _HEAD = re.compile(rf"({_NAME}?)(?:\.call)?[ \t]{{0,8}}\(")
 _PRINT = re.compile(rf"print[ \t]{{0,8}}\(\s{{0,20}}(?={_NAME}[ \t]{{0,8}}\()")
 _ARGUMENT = re.compile(rf"({_KEYWORD})[ \t\r\n]*=[ \t\r\n]*")
@@ -46,14 +43,14 @@ class PythonicCodec(Codec):
         """See `Codec.decode`."""
         if self.several and (plain := _plain(_FENCED_CALL, text, at)):
             return Decoded((plain[0],), plain[1])
-        at = _skip(text, at)
+        at = skip_comments(text, at)
         if not self.several:
             call, end = _call(text, at)
             return Decoded((call,), end)
         calls, end = _statement(text, at)
         # A semicolon or nothing at all may part statements; a comment is one only where another statement follows.
-        while (at := _skip(text, end)) < len(text):
-            at = _skip(text, at + 1) if text[at] == ";" else at
+        while (at := skip_comments(text, end)) < len(text):
+            at = skip_comments(text, at + 1) if text[at] == ";" else at
             if not (text.startswith("[", at) or _HEAD.match(text, at)):
                 break
             more, end = _statement(text, at)
@@ -66,7 +63,7 @@ class PythonicCodec(Codec):
 
     def decode_list(self, text: str, at: int) -> Decoded:
         """See `Codec.decode_list`."""
-        at = _skip(text, at)
+        at = skip_comments(text, at)
         if not text.startswith("[", at):
             raise MalformedCall("a '[' should stand here", at)
         calls, end = _calls(text, at)
@@ -80,7 +77,7 @@ def _statement(text: str, at: int) -> tuple[list[RawCall], int]:
     printed = text.startswith("print", at) and _PRINT.match(text, at)
     call, end = _call(text, printed.end() if printed else at)
     if printed:
-        end = _skip(text, end)
+        end = skip_comments(text, end)
         if not text.startswith(")", end):
             raise MalformedCall("a ')' is missing", end)
         end += 1
@@ -90,7 +87,7 @@ def _statement(text: str, at: int) -> tuple[list[RawCall], int]:
 def _calls(text: str, at: int) -> tuple[list[RawCall], int]:
     """The list of calls, at least one, whose bracket stands at `at`, and the index behind it."""
     found: list[RawCall] = []
-    at = _skip(text, at + 1)
+    at = skip_comments(text, at + 1)
     while not found or not text.startswith("]", at):
         call, at = _call(text, at)
         found.append(call)
@@ -127,7 +124,7 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
     if not head:
         raise MalformedCall("tool(key=value) should stand here", at)
     found: dict[str, Any] = {}
-    at = _skip(text, head.end())
+    at = skip_comments(text, head.end())
     while not text.startswith(")", at):
         argument = _ARGUMENT.match(text, at)
         if not argument:
@@ -141,86 +138,9 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
 
 def _next(closing: str, text: str, at: int) -> int:
     """Behind a comma, or at the closing bracket."""
-    at = _skip(text, at)
+    at = skip_comments(text, at)
     if text.startswith(",", at):
-        return _skip(text, at + 1)
+        return skip_comments(text, at + 1)
     if not text.startswith(closing, at):
         raise MalformedCall(f"a ',' or '{closing}' is missing", at)
     return at
-
-
-def _skip(text: str, at: int) -> int:
-    """Index behind white space and comments."""
-    if text[at : at + 1] not in " \t\r\n#":  # cheaper than the pattern; the empty text at the end is in every other
-        return at
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
-
-
-_DIGITS = r"[0-9](?:_?[0-9]){0,999}"
-_STRING = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
-# Atomic groups, since possessive repeats of alternatives match wrongly before Python 3.11.5 (python/cpython#106052).
-_BODY = {quote: re.compile(rf"(?>(?:[^\\\n{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
-_BODY |= {
-    quote * 3: re.compile(rf"(?>(?:[^\\{quote}]+|{quote}(?!{quote}{quote})|\\[\s\S])*){quote * 3}") for quote in "\"'"
-}
-_ESCAPE = (
-    r"\\(?:[\\'\"abfnrtv\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4}|[0-3][0-7]{2}"
-    r"|[0-7]{1,2}(?![0-7]))"
-)
-_ONLY_ESCAPES = re.compile(rf"(?>(?:[^\\\r\0]+|{_ESCAPE})*)")
-_ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|[\\\r\0]")
-_AS_ESCAPE = {"\\": "\\\\", "\r": "\\r", "\0": "\\x00"}
-
-
-class PythonReader(LiteralReader):
-    """Literals as Python writes them, and `true`, `false` and `null`; comments may stand between tokens."""
-
-    number = re.compile(
-        rf"[-+]?(?:0[xX](?:_?[0-9a-fA-F]){{1,250}}|0[oO](?:_?[0-7]){{1,330}}|0[bB](?:_?[01]){{1,1000}}"
-        rf"|(?:{_DIGITS}(\.[0-9]{{0,1000}})?|(\.[0-9]{{1,1000}}))([eE][-+]?[0-9]{{1,4}})?)(?![\w.])"
-    )
-    brackets = MappingProxyType({"[": "]", "(": ")"})
-    missing = "a literal is missing (strings stand in quotes)"
-
-    def skip(self, at: int) -> int:
-        return _skip(self.text, at)
-
-    def may_trail(self) -> bool:
-        return True
-
-    def integer(self, digits: str) -> int:
-        """Zeros before a number, which Python refuses, stand in dates and times."""
-        return int(digits, 0 if digits.lstrip("+-0_")[:1] in set("xXoObB") else 10)
-
-    def key(self, at: int) -> tuple[str, int]:
-        if key := self.string(at):
-            return key
-        raise MalformedCall("a key in quotes is missing", at)
-
-    def string(self, at: int) -> tuple[str, int] | None:
-        """Strings side by side are one."""
-        parts, end = [], at
-        while opening := _STRING.match(self.text, at):
-            part, end = self._body(opening)
-            parts.append(part)
-            at = self.skip(end)
-        try:
-            return (joined_surrogates("".join(parts)), end) if parts else None
-        except ValueError as error:
-            raise MalformedCall(str(error), at) from error
-
-    def _body(self, opening: re.Match[str]) -> tuple[str, int]:
-        """The string behind its opening quote, and the index behind its closing one."""
-        raw, quote = opening.groups()
-        found = _BODY[quote].match(self.text, opening.end())
-        if not found:
-            unclosed = len(quote) > 1 or "\n" not in self.text[opening.end() :]
-            raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
-        body = found.group()
-        if raw or "\\" not in body:
-            return body[: -len(quote)], found.end()
-        if not _ONLY_ESCAPES.fullmatch(body):
-            # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
-            body = _ESCAPE_OR_ODD.sub(lambda escape: _AS_ESCAPE.get(escape.group(), escape.group()), body)
-        return ast.literal_eval(quote + body), found.end()
