@@ -146,15 +146,6 @@ class Notation:
         """The text with which every call ends."""
         return self.outer.close if self.outer else self.after_arguments or "}"
 
-    @property
-    def example(self) -> str:
-        """The shape of a call, as it is shown to a model that got it wrong."""
-        arguments = "{...}"
-        if outer := self.outer:
-            value = f"{outer.pad}<value>{outer.end}{outer.behind_tag}"
-            arguments = f"{outer.open}{outer.key('<key>', True)}{value}{outer.close}"
-        return f"{self.before_name}<tool>{self.before_arguments}{arguments}{self.after_arguments}"
-
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """A call, but for its markers.
 
@@ -213,7 +204,7 @@ class Codec(Protocol):
     @property
     def example(self) -> str:
         """The shape of a call, as it is shown to a model that got it wrong."""
-        return self.notation.example
+        return self.notation.call("tool", {"key": "text"})
 
     def decode(self, text: str, at: int) -> Decoded:
         """Read from `at` in time linear in what is read.

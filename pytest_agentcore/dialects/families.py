@@ -347,30 +347,8 @@ GENERIC = Dialect(
 )
 """Ours, for templates that know no tools: its prompt teaches it in the system message."""
 
-DIALECTS = (
-    HERMES,
-    QWEN3_CODER,
-    GLM4,
-    GEMMA4,
-    MISTRAL,
-    MISTRAL_JSON,
-    LLAMA3,
-    DEEPSEEK_V31,
-    DEEPSEEK_V3,
-    DEEPSEEK_V32,
-    DEEPSEEK_V4,
-    HARMONY,
-    KIMI_K2,
-    MINIMAX_M2,
-    GRANITE,
-    PYTHONIC,
-    LFM2,
-    FUNCTOOLS,
-    GEMMA3,
-    GEMMA3_JSON,
-    GENERIC,
-)
-"""In the order in which a template is asked."""
+DIALECTS = tuple(value for value in vars().values() if isinstance(value, Dialect))
+"""All of the above, in the order in which a template is asked."""
 
 FOREIGN_CALL_MARKERS = (
     "<|tool_call_start|>",

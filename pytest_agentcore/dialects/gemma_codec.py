@@ -44,11 +44,6 @@ class GemmaCodec(Codec):
         """See `Codec.only_inside`."""
         return self.quote if self.quote == QUOTE else ""  # FunctionGemma's stands around results, too
 
-    @property
-    def example(self) -> str:
-        """See `Codec.example`."""
-        return f"call:<tool>{{key:{self.quote}text{self.quote},number:1}}"
-
     @cached_property
     def notation(self) -> Notation:
         """See `Codec.notation`."""

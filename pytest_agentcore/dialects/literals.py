@@ -271,6 +271,13 @@ _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
 _BARE_KEY = re.compile(r"[A-Za-z_$][\w$-]{0,100}")
 _LINES = {quote: re.compile(rf"(?>(?:[^\\{quote}]+|\\[\s\S])*){quote}") for quote in "\"'"}
 """A string on several lines, as no language has it."""
+_ODDITIES = {
+    "triple quotes": re.compile(r"\"\"\"|'''"),
+    "single quotes": re.compile(r"'(?!'')"),
+    "raw line breaks in a string": re.compile(r"[^\n]*\n"),
+    "a backslash that begins no escape": re.compile(r"(?>(?:[^\\]+|\\[\"'\\/bfnrtu\n])*)\\[^\"'\\/bfnrtu\n]"),
+}
+"""How a string may differ from one of JSON, and what shows it."""
 
 
 class _LooseReader(PythonReader):
@@ -327,12 +334,9 @@ class _LooseReader(PythonReader):
             self._note(f"strings between {QUOTE}")
             return whole
         whole = super().string(at)
-        if whole and not self.text.startswith(('"', "'"), at):
-            self._note("letters before a string")
-        elif whole and self.text.startswith("'", at):
-            self._note("single quotes")
-        if whole and "\n" in self.text[at : whole[1]]:
-            self._note("raw line breaks in a string")
+        for words, shown in _ODDITIES.items():
+            if whole and shown.match(self.text, at, whole[1]):
+                self._note(words)
         return whole
 
     def _scalar(self, at: int) -> tuple[Any, int]:

@@ -183,6 +183,8 @@ class _Scanner:
         self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
         self.problems = 0
         self.called = False
+        self.said = Part.content
+        """What text is until the next part."""
         self.behind_call = 0
         """Index behind the last call that no marker opened."""
 
@@ -200,7 +202,7 @@ class _Scanner:
             start = found.start()
             if start > at:
                 content_seen = content_seen or not self.text[at:start].isspace()
-                yield Segment(Part.content, at, start)
+                yield Segment(self.said, at, start)
             part = self._part(found, content_seen=content_seen)
             content_seen = content_seen or part.part is Part.content or part.part is Part.broken
             yield part
@@ -214,7 +216,7 @@ class _Scanner:
                 yield part
                 at = part.end
         if at < self.end:
-            yield Segment(part=Part.content, start=at, end=self.end)
+            yield Segment(self.said, at, self.end)
         if self.end < len(self.text):
             yield Segment(part=Part.structure, start=self.end, end=len(self.text))
 
@@ -337,76 +339,64 @@ _FUNCTIONS = "functions."
 class _ChannelScanner(_Scanner):
     """Reads the messages of a reply; text outside of them is content."""
 
-    def run(self, *, reasoning_open: bool) -> Iterator[Segment]:
-        """Yield the segments; to be called once."""
-        at = 0
-        if reasoning_open:
-            first = self._said(0, 0, Part.reasoning)
-            yield first
-            at = first.end
-        while found := self._next(at):
-            if found.start() > at:
-                yield Segment(Part.content, at, found.start())
-            for part in self._message(found):
-                yield part
-                at = part.end
-        results = (self.text.find(marker, at, self.end) for marker in self.dialect.result_open if self.called)
-        invented = min((found for found in results if found >= 0), default=self.end)
-        parts = ((Part.content, at, invented), (Part.invented, invented, self.end))
-        for kind, start, end in (*parts, (Part.structure, self.end, len(self.text))):
-            if end > start:
-                yield Segment(kind, start, end)
+    inside = False
+    """Whether a message has begun and not ended."""
 
     def _next(self, at: int) -> re.Match[str] | None:
-        """The next header, or the beginning of one that names a recipient; none where an invented result begins."""
+        """What ends the message, or the next header, the beginning of one, or that of an invented result."""
         if self.problems >= MAX_PROBLEMS:
             return None
+        if self.inside:
+            return _ENDS.search(self.text, at, self.end)
         header = _HEADER.match(self.text, at, self.end)
         while not header and (begins := _BEGINS.search(self.text, at, self.end)):
             if self.called and self.text.startswith(self.dialect.result_open, begins.start()):
-                return None
+                return begins
             at = begins.start()
             header = _HEADER.match(self.text, at, self.end) or _ADDRESSED.match(self.text, at, self.end)
             at = begins.end()
         return header
 
-    def _message(self, header: re.Match[str]) -> Iterator[Segment]:
-        start, inside = header.span()
-        if header.re is not _HEADER:
+    def _part(self, found: re.Match[str], *, content_seen: bool) -> Segment:  # noqa: ARG002 - it may think anywhere
+        start, inside = found.span()
+        if found.re is _BEGINS:
+            return Segment(Part.invented, start, self.end)
+        self.inside, self.said = found.re is _HEADER, Part.content
+        if found.re is _ENDS:  # a new message is read from its start on
+            return Segment(Part.structure, start, start if found.group() == "<|start|>" else inside)
+        if found.re is _ADDRESSED:
             self.called = True
             error = MalformedCall("<|channel|> and <|message|> should follow the recipient", inside)
             again = self.text.startswith("<|channel|>", inside)  # gpt-oss may name the channel a second time
             ends = _BEGINS.search(self.text, inside + again, self.end)
-            yield self._broken(start, start, error, end=ends.start() if ends else self.end)
-            return
-        recipient = header[1] or header[3] or ""
-        if recipient and recipient not in ("assistant", "user"):
-            self.called = True
-            tool = recipient.removeprefix(_FUNCTIONS)
-            try:
-                at = skip_space(self.text, inside)
-                if not self.text.startswith("{", at):
-                    raise MalformedCall("the arguments should be a JSON object", at)
-                arguments, end = read_json(self.text, at)
-                end = skip_space(self.text, end)
-                if end < self.end and not _ENDS.match(self.text, end):
-                    raise MalformedCall("the message should end behind its arguments", end)
-                part = Segment(Part.calls, start, end, calls=(RawCall(tool, arguments),))
-            except MalformedCall as error:
-                ends = _ENDS.search(self.text, inside, self.end)
-                part = self._broken(start, inside, error, end=ends.start() if ends else self.end, tool=tool)
-        elif header[2] == "analysis":
-            part = self._said(start, inside, Part.reasoning)
-        else:
-            yield Segment(part=Part.structure, start=start, end=inside)
-            part = self._said(inside, inside, Part.answer if header[2] == "final" else Part.content)
-        if part.end > part.start:
-            yield part
-        if (ends := _ENDS.match(self.text, part.end, self.end)) and ends.group() != "<|start|>":
-            yield Segment(part=Part.structure, start=part.end, end=ends.end())
+            return self._broken(start, start, error, end=ends.start() if ends else self.end)
+        recipient = found[1] or found[3] or ""
+        if recipient not in ("", "assistant", "user"):
+            return self._addressed(start, inside, recipient.removeprefix(_FUNCTIONS))
+        if found[2] == "analysis":
+            return self._reasoning(start, inside)
+        self.said = Part.answer if found[2] == "final" else Part.content
+        return Segment(Part.structure, start, inside)
 
-    def _said(self, start: int, inside: int, part: Part) -> Segment:
-        ends = _ENDS.search(self.text, inside, self.end)
-        end = ends.start() if ends else self.end
-        inner = self.text[inside:end].strip() if part is Part.reasoning else ""
-        return Segment(part=part, start=start, end=end, inner=inner)
+    def _addressed(self, start: int, inside: int, tool: str) -> Segment:
+        """A message to a tool: its arguments."""
+        self.called = True
+        try:
+            at = skip_space(self.text, inside)
+            if not self.text.startswith("{", at):
+                raise MalformedCall("the arguments should be a JSON object", at)
+            arguments, end = read_json(self.text, at)
+            end = skip_space(self.text, end)
+            if end < self.end and not _ENDS.match(self.text, end):
+                raise MalformedCall("the message should end behind its arguments", end)
+            return Segment(Part.calls, start, end, calls=(RawCall(tool, arguments),))
+        except MalformedCall as error:
+            return self._broken(start, inside, error, end=self._ends(inside), tool=tool)
+
+    def _reasoning(self, start: int, inside: int) -> Segment:
+        self.inside, end = True, self._ends(inside)
+        return Segment(Part.reasoning, start, end, self.text[inside:end].strip())
+
+    def _ends(self, at: int) -> int:
+        ends = _ENDS.search(self.text, at, self.end)
+        return ends.start() if ends else self.end

@@ -28,7 +28,6 @@ class PythonicCodec(Codec):
 
     several: bool = False
 
-    example = 'tool(key="text", number=1)'
     notation = replace(
         JSON,
         null="None",

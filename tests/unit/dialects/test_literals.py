@@ -21,7 +21,6 @@ FORGIVEN = {
     "Gemma's quotes": ('[<|"|>a"b<|"|>]', ['a"b'], ('strings between <|"|>',)),
     "an escape that is none": (r'["\d"]', [r"\d"], ("a backslash that begins no escape",)),
     "a pair in two halves": (r'["\ud83d\ude00"]', ["😀"], ()),
-    "half a pair": (r'["\ud83d"]', ["\ufffd"], ("half a surrogate pair",)),
     "a key twice": ('{"a": 1, "a": 2}', {"a": 2}, ()),
 }
 
@@ -34,7 +33,21 @@ def test_deviations_are_forgiven_and_named(text: str, value: Any, notes: tuple[s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"a" 1}', '{"a": }', "[1 2]", '["a', "['''a", "{1: 2}", "[1e999]", "[" * (MAX_DEPTH + 2), "x"]
+    "text",
+    [
+        "",
+        "{",
+        '{"a" 1}',
+        '{"a": }',
+        "[1 2]",
+        '["a',
+        "['''a",
+        "{1: 2}",
+        "[1e999]",
+        r'["\ud83d"]',
+        "[" * (MAX_DEPTH + 2),
+        "x",
+    ],
 )
 def test_what_is_not_even_loosely_a_value_is_refused(text: str) -> None:
     with pytest.raises(MalformedCall):
