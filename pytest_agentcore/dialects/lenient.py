@@ -209,11 +209,14 @@ class _Mending:
     def _scan(self, part: Segment, near: re.Pattern[str]) -> tuple[list[_Read], str]:
         """The calls of a stretch, up to the first that began and cannot be read, and how that begins."""
         found: list[_Read] = []
+        tags: dict[str, bool] = {}
         at = part.start
         for _try in range(MAX_TRIES):
             place = near.search(self.text, at, part.end)
             if not place:
                 break
+            if _is_inside(self.text, at, place.start(), tags):
+                return found, place.group().strip()
             try:
                 found += (misses := _READERS[place.lastgroup or ""](self, place, part.end))
             except MalformedCall:
@@ -458,6 +461,26 @@ class _Mending:
                     end = comma.end()
             end += 1
         return _Read(place.start(), end, (RawCall(place["function"], arguments),), "from a function-like line")
+
+
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w:|.-]{0,40})(?=[\s=>])(?:[^<>]*(/)>)?")
+
+
+def _is_inside(text: str, start: int, end: int, tags: dict[str, bool]) -> bool:
+    """Whether a tag in the text is still open, so that its end may stand inside of a value of a form nobody knows.
+
+    One that stands right before the end, and is the first, is around a call.
+
+    Args:
+        text: to look at from `start` to `end`.
+        start: where the last look ended.
+        end: where a call may begin.
+        tags: those found until then, and whether they are open; added to.
+    """
+    for tag in _TAG.finditer(text, start, end):
+        tags[tag[2]] = not tag[1] and not tag[3]
+    around = len(tags) == 1 and text[start:end].rstrip().endswith(">")
+    return any(tags.values()) and not around
 
 
 _READERS = {

@@ -27,8 +27,7 @@ from pytest_agentcore.dialects.dialect import (
     skip_space,
 )
 from pytest_agentcore.dialects.json_codec import JSON, read_json
-from pytest_agentcore.dialects.literals import WORDS
-from pytest_agentcore.dialects.pythonic_codec import PythonReader
+from pytest_agentcore.dialects.literals import WORDS, PythonReader
 
 _NAME = r"[^\s<>{}\[\]\"'=,:]{1,200}"
 _KEY = r"[^\n<>\"]{1,200}?"
