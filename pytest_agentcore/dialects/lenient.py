@@ -248,7 +248,9 @@ class _Mending:
     def _in_reasoning(self, part: Segment) -> list[_Read]:
         """The calls in a reasoning block that goes to the end of the reply without being closed."""
         marks = self.dialect.reasoning
-        if not marks or part.end < len(self.text) or self.text.endswith(marks.close):
+        # What stands before even the beginning of the closing marker was thought.
+        ends = marks and any(self.text.endswith(marks.close[:length]) for length in range(2, len(marks.close) + 1))
+        if not marks or part.end < len(self.text) or ends:
             return []
         parsed = parse(self.dialect, part.inner, schemas=self.schemas)
         if parsed.problems or not all(call.name in self.tool_names for call in parsed.calls):

@@ -343,7 +343,7 @@ class _ChannelScanner(_Scanner):
     """Whether a message has begun and not ended."""
 
     def _next(self, at: int) -> re.Match[str] | None:
-        """What ends the message, or the next header, the beginning of one, or that of an invented result."""
+        """The end of the message, or the next header, the beginning of one, or that of an invented result."""
         if self.problems >= MAX_PROBLEMS:
             return None
         if self.inside:

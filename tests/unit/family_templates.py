@@ -368,9 +368,14 @@ FUNCTOOLS = _plain(" functools[" + _each(_OBJECT, ", ") + "]")
 
 DERIVED = {
     "Apertus": _plain("<|tools_prefix|>[" + _each('{"NAME": ARGS}', ", ") + "]<|tools_suffix|>"),
-    "Apriel, Hunyuan A13B, Jamba": _plain(
+    "Apriel, Hunyuan A13B": _plain(
         "<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"
     ),
+    "Jamba": _plain("<tool_calls>[\n    " + _each(_OBJECT, ",\\n    ") + "\n]</tool_calls>"),
+    "Hammer": _plain("```\n[" + _each(_OBJECT, ", ") + "]\n```"),
+    "openPangu": _plain("[unused11][" + _each(_OBJECT, ", ") + "][unused12]"),
+    "HyperCLOVA X SEED": _plain(" -> tool/function_call\n[" + _each(_OBJECT, ", ") + "]"),
+    "Step-Audio 2": _plain(_each("<tool_call>function\nNAME\nARGS</tool_call>")),
     "Nemotron Nano 2": _plain("<TOOLCALL>[" + _each(_OBJECT, ", ") + "]</TOOLCALL>"),
     "Command R7B and A": _plain(
         "<|START_ACTION|>[\n    "
@@ -408,6 +413,20 @@ DERIVED = {
             "<arg_key:x>KEY</arg_key:x>\n<arg_value:x>VALUE</arg_value:x>\n",
         )
         + "</tool_calls:x>"
+    ),
+    "K2 Horizon": _plain(
+        "\n<ifm|tool_calls>\n"
+        + _elements(
+            "<ifm|tool_call>NAME\nARGS</ifm|tool_call>\n",
+            "<ifm|arg_key>KEY</ifm|arg_key>\n<ifm|arg_value>VALUE</ifm|arg_value>\n",
+        )
+        + "</ifm|tool_calls>"
+    ),
+    "LongCat": _plain(
+        _elements(
+            "<longcat_tool_call>NAME\nARGS</longcat_tool_call>\n",
+            "<longcat_arg_key>KEY</longcat_arg_key>\n<longcat_arg_value>VALUE</longcat_arg_value>\n",
+        )
     ),
     "Step-3": _plain(
         "<｜tool_calls_begin｜>"

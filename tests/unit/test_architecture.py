@@ -101,9 +101,10 @@ RIDDLE = re.compile(r"(Of|What|Whoever|For whoever|Whether somebody)\b")
 """How a docstring begins that makes its reader guess which noun it is about."""
 
 ABOUT_NO_MODULE = {
-    "backends/llama/test_recurrent.py",
     "test_architecture.py",
+    "backends/llama/test_recurrent.py",
     "backends/openai/test_llama_cpp_server.py",
+    "backends/openai/test_llama_server.py",
 }
 """Unit tests of more than one module: of all of them, and of a backend over a real server."""
 

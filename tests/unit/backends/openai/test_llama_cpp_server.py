@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Any
 import pytest
 
 from backends.conformance import Conformance, ended_reply, request
+from backends.openai.serving import START, THREADS, serving
 from pytest_agentcore.backends.base import Backend, Message
 from pytest_agentcore.backends.llama.backend import LlamaCppBackend
 from pytest_agentcore.backends.openai.backend import OpenAIBackend
@@ -25,9 +22,6 @@ from pytest_agentcore.trial.modes import Cause, StopReason
 
 pytestmark = [pytest.mark.model, pytest.mark.needs("uvicorn")]
 
-THREADS = os.environ.get("AGENTCORE_TEST_THREADS", "1")
-START = 120.0
-"""Seconds that the server may take on a busy machine."""
 GREEDY = Sampling(temperature=0.0)
 EXACT = (
     Message(role="system", content="You are an agent."),
@@ -46,20 +40,10 @@ CERTAIN = (
 @pytest.fixture(scope="module")
 def url(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the server answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["--model", str(smollm2), "--host", "127.0.0.1", "--port", str(port), "--n_ctx", "1024"]
+    words = [sys.executable, "-m", "llama_cpp.server", "--model", str(smollm2), "--n_ctx", "1024"]
     words += ["--n_threads", THREADS, "--n_threads_batch", THREADS]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "llama_cpp.server", *words], stdout=out, stderr=out)
-    try:
-        _wait(f"http://127.0.0.1:{port}/v1/models", process, log)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with serving(words, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield f"{address}/v1"
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +124,3 @@ def _post(url: str, **body: Any) -> dict[str, Any]:
     with urllib.request.urlopen(asked, timeout=START) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text(errors="replace")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text(errors="replace"))
