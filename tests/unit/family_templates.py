@@ -368,9 +368,7 @@ FUNCTOOLS = _plain(" functools[" + _each(_OBJECT, ", ") + "]")
 
 DERIVED = {
     "Apertus": _plain("<|tools_prefix|>[" + _each('{"NAME": ARGS}', ", ") + "]<|tools_suffix|>"),
-    "Apriel, Hunyuan A13B": _plain(
-        "<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"
-    ),
+    "Apriel, Hunyuan A13B": _plain("<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"),
     "Jamba": _plain("<tool_calls>[\n    " + _each(_OBJECT, ",\\n    ") + "\n]</tool_calls>"),
     "Hammer": _plain("```\n[" + _each(_OBJECT, ", ") + "]\n```"),
     "openPangu": _plain("[unused11][" + _each(_OBJECT, ", ") + "][unused12]"),
