@@ -50,6 +50,67 @@ CASES: Mapping[str, Written] = {
 ASKED = (Turn(Message(role="system", content="Be brief.")), Turn(Message(role="user", content="Do it.")))
 
 
+FAMILIES: Mapping[str, str] = {
+    "Apertus": "Apertus",
+    "Apriel": "Apriel",
+    "unsloth-Apriel": "Apriel",
+    "ByteDance-Seed-OSS": "Seed-OSS",
+    "CohereForAI-c4ai-command-r-plus": "Command R+",
+    "CohereForAI-c4ai-command-r7b": "Command R7B and A",
+    "Cohere2MoE": "Command R7B and A",
+    "GLM-4.": "GLM 4.5 to 4.7",
+    "glm4": "GLM 4.5 to 4.7",
+    "GigaChat3": "GigaChat 3",
+    "Kimi-K2": "Kimi K2",
+    "moonshotai-Kimi-K2": "Kimi K2",
+    "kimi_k2": "Kimi K2",
+    "Kimi-K3": "Kimi K3",
+    "LFM2.5": "LFM2.5",
+    "LFM2-8B": "LFM2",
+    "lfm2": "LFM2",
+    "MiniMax-M1": "MiniMax M1",
+    "MiniMax-M2": "MiniMax M2",
+    "minimax_m2": "MiniMax M2",
+    "Mistral-Small-3.2": "Mistral Small 3.2",
+    "mistral_json": "Mistral Nemo",
+    "mistralai-Mistral-Nemo": "Mistral Nemo",
+    "mistral": "Mistral Small 3.2",
+    "NVIDIA-Nemotron-3-Nano": "Nemotron 3 Nano",
+    "NVIDIA-Nemotron-Nano-v2": "Nemotron Nano 2",
+    "NousResearch-Hermes": "Hermes",
+    "hermes": "Hermes",
+    "qwen3_coder": "Qwen3-Coder",
+    "deepseek-ai-DeepSeek-R1": "DeepSeek V3 and R1",
+    "llama-cpp-deepseek-r1": "DeepSeek V3 and R1",
+    "deepseek_v31": "DeepSeek V3.1",
+    "deepseek_v32": "DeepSeek V3.2",
+    "deepseek_v3": "DeepSeek V3 and R1",
+    "deepseek_v4": "DeepSeek V4",
+    "deepseek-ai-DeepSeek-V3.1": "DeepSeek V3.1",
+    "deepseek-ai-DeepSeek-V3.2": "DeepSeek V3.2",
+    "deepseek-ai-DeepSeek-V4": "DeepSeek V4",
+    "fireworks-ai": "FireFunction and Phi-4 mini",
+    "functools": "FireFunction and Phi-4 mini",
+    "google-gemma-4": "Gemma 4",
+    "gemma4": "Gemma 4",
+    "gemma3": "Gemma 3",
+    "ibm-granite-granite-3": "Granite 3",
+    "granite": "Granite 3",
+    "ibm-granite-granite-4": "Granite 4",
+    "meetkai-functionary-medium-v3.1": "Functionary 3.1",
+    "meetkai-functionary-medium-v3.2": "Functionary 3.2",
+    "meta-llama-Llama-3": "Llama 3",
+    "llama3": "Llama 3",
+    "openai-gpt-oss": "gpt-oss",
+    "harmony": "gpt-oss",
+    "openbmb-MiniCPM5": "MiniCPM 5",
+    "poolside-Laguna": "Laguna",
+    "tencent-Hy3": "Hunyuan 3",
+    "upstage-Solar": "Solar",
+}
+"""By how the name of a template begins, the family of which it is one of several; others are their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """What became of one template's cases."""
@@ -142,6 +203,16 @@ def compare(written: Written, parsed: Sequence[Parsed]) -> tuple[bool, bool]:
     return same and not any(one.problems for one in parsed), wrong
 
 
+def families(found: Sequence[Row]) -> Mapping[str, bool]:
+    """By family whose templates take tools, whether all of them are read natively and exactly."""
+    exact: dict[str, bool] = {}
+    for one in found:
+        if one.total and (one.found != "prompt" or one.native < one.total):
+            family = next((name for start, name in FAMILIES.items() if one.family.startswith(start)), one.family)
+            exact[family] = exact.get(family, True) and one.native == one.total
+    return exact
+
+
 def main(folders: Sequence[str]) -> None:
     """Print the table."""
     print("| family | dialect | found by | native | lenient | wrong |\n|---|---|---|---:|---:|---:|")
@@ -162,6 +233,9 @@ def main(folders: Sequence[str]) -> None:
     )
     prompted = sum(one.found == "prompt" for one in found)
     print(f"\n{exact} of {len(found) - prompted} templates that teach a dialect are exact; {prompted} are prompted.")
+    of_family = families(found)
+    inexact = sorted(family for family, whole in of_family.items() if not whole)
+    print(f"{len(of_family) - len(inexact)} of {len(of_family)} families are, all but {', '.join(inexact) or 'none'}.")
     print(f"Of {total} cases {native} are exact natively, {lenient} leniently; {wrong} have a wrong call.")
 
 

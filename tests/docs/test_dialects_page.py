@@ -44,4 +44,6 @@ def test_the_rows_of_the_small_templates_are_what_the_command_prints(tmp_path: P
     rows = [line for line in printed.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == len(DERIVED | TEMPLATES)
     assert "\n".join(rows) in PAGE.read_text()
+    exact, families, _cases = printed.strip().splitlines()[-3:]
+    assert f"Of the last rows: {exact} {families}\n" in PAGE.read_text()
     assert all(re.search(r"\| (\d+)/\1 \| \d+/\d+ \| 0 \|", row) for row in rows)

@@ -459,3 +459,28 @@ def test_odd_values_are_read_as_python_reads_them() -> None:
     text = "{'name': 'shell', 'args': {'a': True, 'b': None, 'c': -1.5e2, 'd': '''x\ny''', 'e': '\\'', 'f': [1,],}}"
     expected: dict[str, Any] = {"a": True, "b": None, "c": -150.0, "d": "x\ny", "e": "'", "f": [1]}
     assert parse_leniently(text, HERMES, TOOLS).calls[0].arguments == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<call tool="fs_write">\n<arg name="content">[TOOL_CALLS][{"name": "fs_read", "arguments": {"path": "b"}}]',
+        '<F>fs_write</F><K>content</K><V>{"name": "fs_read", "arguments": {"path": "b"}}</V>',
+        '<note to="\ncall:fs_read{}\n',
+    ],
+)
+@pytest.mark.parametrize("dialect", [HERMES, GEMMA4, MINIMAX_M2], ids=lambda d: d.name)
+def test_a_value_of_a_form_that_nobody_knows_is_no_call(dialect: Dialect, text: str) -> None:
+    assert parse_leniently(text, dialect, TOOLS).calls == ()
+
+
+def test_a_tag_around_one_call_is_no_value() -> None:
+    text = '<action>{"name": "fs_read", "arguments": {"path": "a.txt"}}</action>'
+    assert parse_leniently(text, HERMES, TOOLS).calls == (READ,)
+    text = f"<plan>Read it.</plan>\n{text}"
+    assert parse_leniently(text.replace("<action>", "").replace("</action>", ""), HERMES, TOOLS).calls == (READ,)
+
+
+@pytest.mark.parametrize("end", ["</", "</thi", "</think>"])
+def test_a_call_before_the_end_of_a_thought_was_only_thought(end: str) -> None:
+    assert parse_leniently(f"<think>\nMaybe {HERMES.render_call(*READ)}\n{end}", HERMES, TOOLS).calls == ()

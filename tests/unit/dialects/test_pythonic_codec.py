@@ -116,3 +116,8 @@ def test_a_string_that_is_still_open_may_hold_the_end_of_the_list() -> None:
     assert not is_complete(PYTHONIC, "[a(x='b)]")
     assert not is_complete(PYTHONIC, "[a(x=['''b)]")
     assert is_complete(PYTHONIC, "[a(x='b')]")
+
+
+def test_round_brackets_around_one_value_mean_nothing() -> None:
+    (call,) = parse(PYTHONIC, """[a(x=(1), y=(1,), z=("a"  # one\n "b"), v=(), w=r'''a\r\n\\d''')]""").calls
+    assert call.arguments == {"x": 1, "y": [1], "z": "ab", "v": [], "w": "a\r\n\\d"}

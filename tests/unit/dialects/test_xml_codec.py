@@ -40,6 +40,11 @@ SOME_OF_EACH = {"enum": ["null", True, "7"]}
         ({"type": ["integer", "null"]}, "None", None),
         ({"type": "array"}, "['x', None]", ["x", None]),
         ({"type": "object"}, "{'a': True}", {"a": True}),
+        (
+            {"type": "object"},
+            r"""{'a': "it's \x1b", 'b': ['\u2028', null]}""",
+            {"a": "it's \x1b", "b": ["\u2028", None]},
+        ),
         ({"type": "integer"}, "007", "007"),
         ({"$ref": "#/$defs/text"}, "42", "42"),
         ({"allOf": [{"type": "string"}]}, "42", "42"),
