@@ -171,9 +171,7 @@ def given_tests(random: Random, facts: Mapping[str, Any], imported: str) -> str:
     records = {"FIRST": one, "SECOND": two, "WITH_NONE": none}
     tests = ""
     for number, (function, given) in enumerate(calls):
-        method = (
-            function + ("_with_none" if "WITH_NONE" in given else "") + ("_alone" if number == len(calls) - 1 else "")
-        )
+        method = function + ("", "", "", "", "_with_none", "_of_none")[number]
         expected = eval(f"{function}({given})", functions, records)
         tests += f"    def test_{method}(self):\n        self.assertEqual({function}({given}), {expected!r})\n\n"
     imported_names = ", ".join(sorted({function for function, _ in calls}))
