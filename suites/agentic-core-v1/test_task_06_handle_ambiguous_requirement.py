@@ -115,21 +115,21 @@ def spec_with_a_gap(random: Random) -> Instance:
 def test_handle_ambiguous_requirement(trial: Trial) -> None:
     facts, target = trial.facts, f"{CODE_FILE}:{trial.facts['function']}"
     random = Random(f"{trial.task.id}/{trial.run}")
-    inputs = [some_records(random, facts) for _ in range(400)]
-    specified = [(records,) for records in inputs if is_settled(records, facts)]
+    many = (some_records(random, facts) for _ in range(400))
+    specified = [(records,) for records in many if is_settled(records, facts)]
     trial.compare({target: specified}, reference={CODE_FILE: code(facts)})
 
     note = list(assumptions(trial.plain_lines("ASSUMPTIONS.md"), facts))
     assert len(note) <= MOST_LINES, f"ASSUMPTIONS.md has {len(note)} lines `Assumption: …`: nobody reads that"
-    gaps = [[], *(some_records(random, facts, (False,)) for _ in range(3))]
-    inputs = [*((records,) for records in gaps), *specified[:20]]
-    outcomes = trial.call_each(target, [*inputs, *(line.args for line in note)])
-    judge(gaps, outcomes[: len(gaps)], note, outcomes[len(inputs) :], facts)
+    gaps: list[list[Any]] = [[], *(some_records(random, facts, (False,)) for _ in range(3))]
+    asked: list[tuple[Any]] = [*((records,) for records in gaps), *specified[:20]]
+    outcomes = trial.call_each(target, [*asked, *(line.args for line in note)])
+    judge(gaps, outcomes[: len(gaps)], note, outcomes[len(asked) :], facts)
 
     # Once more as its users call it, where nothing tells the code that it is being judged.
-    script = USE.format(function=facts["function"], inputs=[records for (records,) in inputs])
+    script = USE.format(function=facts["function"], inputs=[records for (records,) in asked])
     shown = [line for line in trial.shell(f"python3 - <<'END'\n{script}END").output.splitlines() if line[:2] == "= "]
-    wanted = [f"= {outcome.raised or ascii(outcome.value)}" for outcome in outcomes[: len(inputs)]]
+    wanted = [f"= {outcome.raised or ascii(outcome.value)}" for outcome in outcomes[: len(asked)]]
     assert shown == wanted, f"{CODE_FILE} gives other results when it is imported and called in a script"
 
 

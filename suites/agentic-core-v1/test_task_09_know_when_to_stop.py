@@ -231,7 +231,8 @@ class Figure(NamedTuple):
             or (THERE.search(self.rest) and re.search(rf"\b{rows}(?: [a-z]+){{0,2}} {UNIT}|\b{rows}\W*$", self.rest))
             or NEEDED.search(self.rest)
         )
-        return bool(reason) and window in counts(line) and "?" not in line
+        asked = window in (counts(self.name) or counts(self.rest))
+        return bool(reason) and asked and "?" not in line
 
 
 def is_true(name: str, amount: Decimal, facts: Mapping[str, Any]) -> bool:
