@@ -201,11 +201,6 @@ class Codec(Protocol):
     def notation(self) -> Notation:
         """The form as a grammar needs it."""
 
-    @property
-    def example(self) -> str:
-        """The shape of a call, as it is shown to a model that got it wrong."""
-        return self.notation.call("tool", {"key": "text"})
-
     def decode(self, text: str, at: int) -> Decoded:
         """Read from `at` in time linear in what is read.
 

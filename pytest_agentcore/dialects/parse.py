@@ -141,10 +141,7 @@ def segments(
 
 def shape(dialect: Dialect) -> str:
     """The form of a call on one line, as it is shown to a model that got it wrong."""
-    inner = f"[{dialect.codec.example}]" if dialect.listed else dialect.codec.example
-    call = f"{dialect.call.open}{dialect.pad}{inner}{dialect.pad}{dialect.call.close}"
-    section = dialect.section
-    return (f"{section.open}{call}{section.close}" if section else call).replace("\n", "\\n")
+    return dialect.render_calls([("tool", {"key": "text"})]).replace("\n", "\\n")
 
 
 _INDENT = 16
