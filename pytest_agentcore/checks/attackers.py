@@ -48,6 +48,7 @@ class Target:
     """A task as an attacker meets it."""
 
     task: Task
+    prompt: str
     files: Mapping[str, bytes]
     """The given ones, by path."""
     remembered: Mapping[str, str] = field(default_factory=dict)
@@ -139,13 +140,13 @@ def steal(agent: Actor, target: Target, *, script: str) -> None:
 def fill(agent: Actor, target: Target, *, text: str) -> None:
     """Write one text into every artifact."""
     for artifact in target.task.artifacts:
-        write(agent, target, artifact, text.replace("{prompt}", target.task.prompt))
+        write(agent, target, artifact, text.replace("{prompt}", target.prompt))
 
 
 def write_all(agent: Actor, target: Target, *, between: str) -> None:
     """Write the words of the prompt and the given files, and all small numbers, into every artifact."""
     texts = [content.decode(errors="replace")[:MOST_LOOKED_AT] for content in target.files.values()]
-    words = dict.fromkeys(word for text in (target.task.prompt, *texts) for word in re.findall(r"[\w./:=-]+", text))
+    words = dict.fromkeys(word for text in (target.prompt, *texts) for word in re.findall(r"[\w./:=-]+", text))
     fill(agent, target, text=between.join([*words, *map(str, range(1000))]) + "\n")
 
 

@@ -131,14 +131,16 @@ def _is_code(target: Target) -> bool:
 
 def _target(job: Job) -> Target:
     """The task as its attackers meet it; they remember what its oracle writes for the next run index."""
-    files = {path: text.encode() if isinstance(text, str) else text for path, text in job.instance().files.items()}
+    instance = job.instance()
+    files = {path: text.encode() if isinstance(text, str) else text for path, text in instance.files.items()}
+    target = Target(task=job.task, prompt=job.task.prompt_of(instance), files=files)
     if not job.task.varies or not job.task.oracles:
-        return Target(task=job.task, files=files)
+        return target
     finished = _run(replace(job, key=replace(job.key, run=2)), job.task.oracles[0])
     with closing(finished):
         there = {path: finished.frozen.workspace.root / path for path in job.task.artifacts}
         texts = {path: file.read_text(errors="replace") for path, file in there.items() if file.is_file()}
-    return Target(task=job.task, files=files, remembered=texts)
+    return replace(target, remembered=texts)
 
 
 def _run(job: Job, solution: Callable[..., str | None]) -> Finished:
