@@ -208,6 +208,24 @@ def test_a_text_has_an_address(visit: Open, rich: Path) -> None:
     assert again.locator("#turn-7 .text.whole").count() == 1
 
 
+def test_what_could_not_be_searched_is_said(visit: Open, tmp_path: Path) -> None:
+    trial = result(TASK, 1, turns=1, attempts=2)
+    long = "first needle " + "x" * 400_000
+    pack = write_pack(tmp_path / "pack", manifest([(TASK, 1), (TASK, 2)]), [trial, result(TASK, 2)], says=long)
+    pack.transcript(result(TASK, 2).attempt).unlink()
+    pack.attempts.mkdir()
+    earlier = [{**start_event(trial), "attempt": "b" * 8}, reply_event(1, content="an old İ needle")]
+    (pack.attempts / f"{'b' * 8}.jsonl").write_bytes(b"".join(map(to_line, earlier)))
+    page = visit(write_reports(read_campaign(pack.path))[-1], "#text=Needle")
+
+    expect(page.locator("#searched")).to_contain_text("In the turns of 1 trial; 1 transcript not in this page")
+    assert "1 transcript searched without the middle of long texts" in page.locator("#searched").inner_text()
+    assert page.locator("#rows mark").all_inner_texts() == ["needle", "needle"]
+    page.locator("#rows .places a").first.click()
+    expect(page.locator("#turn-1 .prose")).to_have_text("an old İ needle")
+    assert page.locator(".strip a").get_attribute("href") == f"#trial={'b' * 8}&turn=1&text=Needle"
+
+
 HOSTILE = (
     "".join("> " * 3000),
     "\n".join("  " * n + "- x" for n in range(300)),

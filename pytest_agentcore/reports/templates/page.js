@@ -47,43 +47,53 @@ const PLACES = 3; // of a trial that are shown in the list
 const AROUND = 50; // characters beside a place
 
 /** Reads every transcript of the page for a text, letter case aside; the list grows while it reads. */
-async function searchTurns(text) {
+async function searchTurns(asked) {
   const mine = ++search;
-  const wanted = text.toLowerCase();
   found = new Map();
   $("searched").textContent = "";
-  if (!wanted) return showList();
-  const held = trials.filter((trial) => $(`t-${trial.attempt}`));
-  let [told, broken] = [performance.now(), 0];
-  for (const [i, trial] of held.entries()) {
-    let places = [];
+  if (!asked) return showList();
+  const wanted = folded(asked);
+  // a file writes what is ASCII as it is, so that most files need not be parsed
+  const sign = /^[ -~]*$/.test(wanted) ? JSON.stringify(wanted).slice(1, -1) : "";
+  const ids = trials.flatMap((trial) => [...trial.earlier, trial.attempt]);
+  const held = ids.filter((id) => $(`t-${id}`));
+  const missed = { left: ids.length - held.length, cut: 0, broken: 0 };
+  let told = performance.now();
+  for (const [i, id] of held.entries()) {
+    let [text, events] = ["", []];
     try {
-      places = placesOf(await transcript(trial.attempt), wanted);
+      text = await unpacked(id);
+      if (!sign || folded(text).includes(sign)) events = eventsIn(text);
     } catch (error) { // damaged: the trial says so itself when it is opened
       if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
-      broken += 1;
+      missed.broken += 1;
     }
     if (mine !== search) return undefined;
-    if (places.length) found.set(trial.attempt, places);
+    const trial = byId.get(id);
+    const places = placesOf(id, events, wanted);
+    if (places.length) found.set(trial.attempt, [...(found.get(trial.attempt) || []), ...places]);
+    missed.cut += text.includes('"left_out":');
     if (performance.now() - told > 300) {
       told = performance.now();
       $("searched").textContent = `${plain(i + 1)} of ${count(held.length, "transcript")} searched …`;
       showList();
     }
   }
-  const rest = trials.length - held.length + broken;
-  $("searched").textContent = `In the turns of ${count(found.size, "trial")}` + (rest ? `; ${count(rest, "transcript")} could not be searched, being no part of this page` : "");
+  const rest = [
+    [missed.left, "not in this page, so not searched"], [missed.broken, "damaged, so not searched"], [missed.cut, "searched without the middle of long texts, which this page does not hold"],
+  ].filter(([n]) => n).map(([n, why]) => `; ${count(n, "transcript")} ${why}`);
+  $("searched").textContent = `In the turns of ${count(found.size, "trial")}${rest.join("")}`;
   return showList();
 }
 
-/** Where a transcript has a text: the turn, and some words around it. One place for each text of a turn. */
-function placesOf(events, wanted) {
+/** Where an attempt has a text: the turn, and some words around it. One place for each text of a turn. */
+function placesOf(id, events, wanted) {
   const places = [];
   for (const [turn, text] of events.flatMap(textsOf)) {
-    const at = text.toLowerCase().indexOf(wanted);
+    const at = folded(text).indexOf(wanted);
     if (at < 0) continue;
     const [from, to] = [Math.max(0, at - AROUND), at + wanted.length + AROUND];
-    places.push({ turn, before: (from ? "…" : "") + text.slice(from, at), text: text.slice(at, at + wanted.length), after: text.slice(at + wanted.length, to) + (to < text.length ? "…" : "") });
+    places.push({ id, turn, before: (from ? "…" : "") + text.slice(from, at), text: text.slice(at, at + wanted.length), after: text.slice(at + wanted.length, to) + (to < text.length ? "…" : "") });
   }
   return places;
 }
@@ -105,8 +115,8 @@ function leaves(value) {
   return value !== null && typeof value === "object" ? Object.values(value).flatMap(leaves) : [];
 }
 
-function placeLine(trial, { turn, before, text, after }) {
-  const where = el("a", { href: address(trial, turn) }, turn ? `turn ${turn}` : "prompt or verdict");
+function placeLine({ id, turn, before, text, after }) {
+  const where = el("a", { href: address({ attempt: id }, turn) }, turn ? `turn ${turn}` : "prompt or verdict");
   return el("li", {}, where, " ", shown(before), el("mark", {}, shown(text)), shown(after));
 }
 
@@ -148,7 +158,7 @@ function placesIn(trial) {
   const places = found.get(trial.attempt) || [];
   if (!places.length) return null;
   const rest = places.length - PLACES;
-  return el("ul", { class: "places" }, places.slice(0, PLACES).map((place) => placeLine(trial, place)), rest > 0 ? el("li", {}, `and ${count(rest, "place")} more`) : null);
+  return el("ul", { class: "places" }, places.slice(0, PLACES).map(placeLine), rest > 0 ? el("li", {}, `and ${count(rest, "place")} more`) : null);
 }
 
 function showList() {
@@ -183,14 +193,14 @@ function retype() {
 
 // ---- one trial ----
 
-async function transcript(id) {
-  const packed = $(`t-${id}`);
-  if (!packed) return null;
-  const bytes = Uint8Array.from(atob(packed.textContent), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const lines = (await new Response(stream).text()).split("\n");
-  return lines.slice(0, -1).map((line) => JSON.parse(line)); // what stands behind the last newline was torn by a kill
+async function unpacked(id) {
+  const bytes = Uint8Array.from(atob($(`t-${id}`).textContent), (c) => c.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 }
+
+const eventsIn = (text) => text.split("\n").slice(0, -1).map((line) => JSON.parse(line)); // behind the last newline: torn by a kill
+
+const transcript = async (id) => ($(`t-${id}`) ? eventsIn(await unpacked(id)) : null);
 
 const NO_REPLY = {
   text: "", content: "", reasoning: "", tool_calls: [], problems: [], repairs: [], finish: "stop", seconds: 0,
@@ -352,7 +362,7 @@ function trialHead(trial, id, events) {
     el("li", {}, el("a", { href: address(trial, turn) }, `turn ${turn}`), ` ${name}: `, shown(note)));
   const attempts = [...trial.earlier, trial.attempt];
   const others = attempts.length > 1
-    ? el("p", { class: "small" }, "Attempts: ", attempts.map((other, i) => [i ? " · " : "", other === id ? `${i + 1} (shown)` : el("a", { href: `#trial=${other}` }, `${i + 1}`)]))
+    ? el("p", { class: "small" }, "Attempts: ", attempts.map((other, i) => [i ? " · " : "", other === id ? `${i + 1} (shown)` : el("a", { href: address({ attempt: other }) }, `${i + 1}`)]))
     : null;
   return el(
     "section",
@@ -402,16 +412,16 @@ function troubles(events) {
   return lines.length ? [el("section", { class: "warnings" }, el("h3", {}, "Requests without a reply"), el("ul", {}, lines))] : [];
 }
 
-function course(trial, events) {
+function course(shownAttempt, events) {
   const turns = turnsOf(events);
   const longest = Math.max(1e-9, ...turns.map((turn) => turn.seconds + toolSeconds(turn)));
   const strip = el("nav", { class: "strip", "aria-label": "Turns" }, turns.map((turn) =>
-    el("a", { href: address(trial, turn.turn), class: odd(turn) ? "odd" : null, "data-turn": turn.turn, title: turn.calls.map((made) => made.name).join(", ") }, String(turn.turn))));
+    el("a", { href: address(shownAttempt, turn.turn), class: odd(turn) ? "odd" : null, "data-turn": turn.turn, title: turn.calls.map((made) => made.name).join(", ") }, String(turn.turn))));
   const end = events.find((event) => event.event === "end");
   const how = end
     ? [`Ended by ${end.stop_reason} after turn ${turns.length ? turns[turns.length - 1].turn : 0}${end.detail ? ": " : ""}`, shown(end.detail)]
     : "The transcript has no end: the process that wrote it was killed, or still runs.";
-  return [strip, ...turns.map((turn) => turnSection(trial, turn, longest)), ...troubles(events), el("section", { class: "end" }, el("h3", {}, "End"), el("p", {}, how))];
+  return [strip, ...turns.map((turn) => turnSection(shownAttempt, turn, longest)), ...troubles(events), el("section", { class: "end" }, el("h3", {}, "End"), el("p", {}, how))];
 }
 
 let open = null; // which attempt is shown
@@ -431,7 +441,7 @@ async function showTrial(id, turn, text = "") {
     }
     if (route().trial !== id) return undefined; // the address changed meanwhile
     const view = $("trial");
-    view.replaceChildren(steps(trial), trialHead(trial, id, events), ...(events ? course(trial, events) : [notEmbedded(trial)]));
+    view.replaceChildren(steps(trial), trialHead(trial, id, events), ...(events ? course({ attempt: id }, events) : [notEmbedded(trial)]));
     open = id;
   }
   view("trial");

@@ -351,7 +351,7 @@ function block(text, label, views = []) {
     made.textContent = all[(at + 1) % all.length][0];
   };
   const tools = el("div", { class: "tools" }, all.length > 1 ? button(all[1][0], turn) : null, button("copy", (made) => copy(raw, made)));
-  const more = button(`Show all ${count(raw.split("\n").length, "line")}`, () => box.classList.add("whole"));
+  const more = button(all[0][0] === "changes" ? "Show all" : `Show all ${count(raw.split("\n").length, "line")}`, () => box.classList.add("whole"));
   more.className = "expand";
   const box = el("div", { class: "text" }, body, tools, more);
   overflow.observe(body);
@@ -401,4 +401,8 @@ function rangesOf(place, text) {
 }
 
 /** Lower case of the same length, so that a place in it is the place in the text: `İ` alone would become two letters. */
-const folded = (text) => text.replace(/[^]/gu, (letter) => (letter.toLowerCase().length === letter.length ? letter.toLowerCase() : letter));
+function folded(text) {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  return text.replace(/[^]/gu, (letter) => (letter.toLowerCase().length === letter.length ? letter.toLowerCase() : letter));
+}
