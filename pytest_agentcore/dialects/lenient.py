@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
     NO_SCHEMAS,
+    THINK,
     Codec,
     Dialect,
     MalformedCall,
@@ -197,6 +198,8 @@ class _Mending:
         """The text that begins a call in another form and does not end it; empty where none does."""
         if part.part is not Part.content:
             return ""
+        if self.text.count(THINK.open, part.start, part.end) > self.text.count(THINK.close, part.start, part.end):
+            return THINK.open  # of a family that thinks between other marks
         signs = (one.group() for one in _SIGNS.finditer(self.text, part.start, part.end))
         return (
             next((one for one in signs if one not in self.dialect.signs), "")

@@ -484,3 +484,9 @@ def test_a_tag_around_one_call_is_no_value() -> None:
 @pytest.mark.parametrize("end", ["</", "</thi", "</think>"])
 def test_a_call_before_the_end_of_a_thought_was_only_thought(end: str) -> None:
     assert parse_leniently(f"<think>\nMaybe {HERMES.render_call(*READ)}\n{end}", HERMES, TOOLS).calls == ()
+
+
+def test_a_call_in_a_thought_between_other_marks_was_only_thought() -> None:
+    text = f"<think>\nMaybe {MISTRAL.render_call(*READ)}\n</think>\nNo."
+    parsed = parse_leniently(text, MISTRAL, TOOLS)
+    assert (parsed.calls, len(parsed.problems)) == ((), 1)
