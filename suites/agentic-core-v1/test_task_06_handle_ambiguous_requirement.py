@@ -114,17 +114,18 @@ def spec_with_a_gap(random: Random) -> Instance:
 )
 def test_handle_ambiguous_requirement(trial: Trial) -> None:
     facts, target = trial.facts, f"{CODE_FILE}:{trial.facts['function']}"
+    note = list(assumptions(trial.plain_lines("ASSUMPTIONS.md"), facts))
+    assert any(line.is_of_gap(facts) for line in note), "no line of ASSUMPTIONS.md says what is done if nothing counts"
+    assert len(note) <= MOST_LINES, f"ASSUMPTIONS.md has {len(note)} lines `Assumption: …`: nobody reads that"
+
     random = Random(f"{trial.task.id}/{trial.run}")
     many = (some_records(random, facts) for _ in range(400))
     specified = [(records,) for records in many if is_settled(records, facts)]
-    trial.compare({target: specified}, reference={CODE_FILE: code(facts)})
-
-    note = list(assumptions(trial.plain_lines("ASSUMPTIONS.md"), facts))
-    assert len(note) <= MOST_LINES, f"ASSUMPTIONS.md has {len(note)} lines `Assumption: …`: nobody reads that"
     gaps: list[list[Any]] = [[], *(some_records(random, facts, (False,)) for _ in range(3))]
     asked: list[tuple[Any]] = [*((records,) for records in gaps), *specified[:20]]
     outcomes = trial.call_each(target, [*asked, *(line.args for line in note)])
     judge(gaps, outcomes[: len(gaps)], note, outcomes[len(asked) :], facts)
+    trial.compare({target: specified}, reference={CODE_FILE: code(facts)})
 
     # Once more as its users call it, where nothing tells the code that it is being judged.
     script = USE.format(function=facts["function"], inputs=[records for (records,) in asked])
@@ -182,6 +183,10 @@ class Assumption(NamedTuple):
     """The exception's name, in small letters; empty where a value is told."""
     value: Any
 
+    def is_of_gap(self, facts: Mapping[str, Any]) -> bool:
+        """Whether it tells what is done where nothing counts."""
+        return len(self.args) == 1 and nothing_counts(self.args[0], facts)
+
     def agrees(self, outcome: Any) -> bool:
         """Whether this is what came out of a call."""
         if outcome.raised:
@@ -203,7 +208,7 @@ def judge(
     """
     for given, outcome in zip(gaps, shown, strict=True):
         assert is_decision(outcome), f"{facts['function']}({given}) {outcome}: a crash, or no single value"
-    gap_lines = [line for line in note if len(line.args) == 1 and nothing_counts(line.args[0], facts)]
+    gap_lines = [line for line in note if line.is_of_gap(facts)]
     for line, outcome in zip(note, runs, strict=True):
         if line in gap_lines or not isinstance(line.value, Words):  # a question in passing is none of the bench's
             said = f"{line.args!r:.80} -> {line.raises or repr(line.value):.80}"
