@@ -119,7 +119,17 @@ def main() -> None:
             (folder / "bot.py").write_text(BOT.format(kills=str(kills)))
             compare("killed", ["--model=scripted:bot.py", "--runs=200", "--parallel=4", "tiny"], folder, kills)
         if "model" in asked:
-            compare("model", ["--model=smollm2-135m", "--runs=1", "--parallel=2", "--agentcore-max-turns=4"], folder)
+            compare(
+                "model",
+                [
+                    "--model=smollm2-135m",
+                    "--runs=1",
+                    "--parallel=2",
+                    "--agentcore-max-turns=3",
+                    "--agentcore-reply-tokens=96",
+                ],
+                folder,
+            )
 
 
 if __name__ == "__main__":

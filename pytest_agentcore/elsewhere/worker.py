@@ -49,8 +49,8 @@ class Worker:
     def __init__(self) -> None:
         self._bench: Bench | None = None
         self._shown, self._idle = threading.Lock(), threading.Condition()
-        self._running: dict[threading.Event, Bench] = {}
-        """Trials at work, by what ends them."""
+        self._running: list[Bench] = []
+        """A model for each trial at work."""
 
     def work(self, order: bytes, link: Link) -> bytes:
         """Do an order. An answer with `refused` says in a sentence why this worker cannot."""
@@ -81,14 +81,11 @@ class Worker:
             return wrap(self._bench.facts)
 
     def close(self) -> None:
-        """End what is at work, and close the model."""
+        """Close the model, after the trials at work with it: they may be another session's."""
         bench, self._bench = self._bench, None
         if bench:
             with self._idle:
-                for cancel, its in self._running.items():
-                    if its is bench:
-                        cancel.set()  # nobody waits for it: a session ends its trials before it shows another model
-                self._idle.wait_for(lambda: bench not in self._running.values())
+                self._idle.wait_for(lambda: bench not in self._running)
             bench.close()
 
     def _trial(self, told: dict[str, Any], _content: bytes, link: Link) -> bytes:
@@ -98,7 +95,7 @@ class Worker:
             return wrap({"refused": "this worker was not shown the model, or another session has shown it its own"})
         cancel, over = threading.Event(), threading.Event()
         with self._idle:
-            self._running[cancel] = bench
+            self._running.append(bench)
 
         def watch() -> None:
             while not over.wait(POLL_SECONDS):
@@ -111,7 +108,7 @@ class Worker:
         finally:
             over.set()
             with self._idle:
-                del self._running[cancel]
+                self._running.remove(bench)
                 self._idle.notify_all()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.errors import RecordError, UsageError
+from pytest_agentcore.errors import NoWorkers, RecordError, UsageError
 from pytest_agentcore.options import OPTIONS
 from pytest_agentcore.tasks.suite import Suite
 
@@ -46,10 +46,10 @@ def notes(config: pytest.Config, taken: Sequence[str]) -> Iterator[str]:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Raise our usage errors as pytest's."""
+    """Raise our usage errors as pytest's; where no trial has run yet, having no workers is one."""
     try:
         yield
-    except UsageError as error:
+    except (UsageError, NoWorkers) as error:
         raise pytest.UsageError(str(error)) from error
 
 

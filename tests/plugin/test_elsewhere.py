@@ -225,9 +225,8 @@ class Machines:
 
     def end(self) -> None:
         for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(30)
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
