@@ -80,7 +80,7 @@ def make_package(random: Random) -> Instance:
     assert bug["right"] in right[bug["file"]]
     given = {**right, bug["file"]: right[bug["file"]].replace(bug["right"], bug["given"])}
     calls = random.sample([*passing, bug["failing"]], 6)
-    tests = {"tests/test_report.py": tests_of(calls, right)}
+    tests = {"tests/test_report.py": visible_tests(calls, right)}
     facts = {"package": package, "right": right, "bug": bug, "also": also, "words": words}
     return Instance(files={"app/__init__.py": "", **in_folder(given), **tests}, facts=facts)
 
@@ -103,7 +103,7 @@ if __name__ == "__main__":
 """
 
 
-def tests_of(calls: list[str], right: Mapping[str, str]) -> str:
+def visible_tests(calls: list[str], right: Mapping[str, str]) -> str:
     """Tests that calls give what they give in the right package."""
     functions: dict[str, Any] = {}
     for module in MODULES:
