@@ -73,7 +73,7 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
         return found
     recording = Recording(sandbox)
     with closing(Witness()) as witness:
-        _examine_all(found, [replace(job, sandbox=recording) for job in jobs], recording, witness)
+        _examine_all(found, jobs, recording, witness)
     return found
 
 
@@ -125,6 +125,8 @@ class _Instance:
         finished = run_attempt(
             self.job, lambda instance, session: run_solution(solution, instance.facts, session), _unrecorded
         )
+        # what the agent ran may have changed files: only the checker's commands may be answered from memory
+        finished = replace(finished, job=replace(finished.job, sandbox=self.recording))
         with closing(finished):
             attempt = finished.attempt
             if attempt.stop_reason is StopReason.interrupted:  # a trial ends by it as by any other reason

@@ -48,8 +48,6 @@ class Recording:
         return self.inner.name
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
-        if not any(place.startswith("/checker/") for place in command.read_only):  # an agent's, which may change files
-            return self.inner.run(workspace, command)
         key = command_key(workspace, command)
         done = self._known[key] = self._known.get(key) or self.inner.run(workspace, command)
         self.taken.setdefault(key, []).append({**asdict(done), "output": done.output.decode("latin-1")})

@@ -130,7 +130,7 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
 
 def _models(config: pytest.Config, experiment: Experiment, screen: Screen, workers: int) -> Models:
     """Choose who runs trials: this process, or workers, to which it connects when the first is due."""
-    if experiment.settings.on is None:
+    if not experiment.settings.on:
         return Models(experiment, screen.say, screen.on_piece, one_at_a_time=bool(workers))
     if workers:
         words = "runs trials elsewhere already; leave pytest-xdist's -n out"

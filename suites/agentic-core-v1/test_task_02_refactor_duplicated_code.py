@@ -572,7 +572,7 @@ PLAIN_DUNDERS = """
 def not_plain(tree: ast.Module) -> Iterator[str]:
     """Names that could run code which is not in the syntax tree."""
     nodes = list(ast.walk(tree))
-    above = {id(child): node for node in nodes for child in ast.iter_child_nodes(node)}
+    above = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
     modules = {
         alias.asname or alias.name: alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
     }
@@ -584,10 +584,10 @@ def not_plain(tree: ast.Module) -> Iterator[str]:
             case ast.ImportFrom(module=module, names=names):
                 yield from (alias.name for alias in names if not is_plain(alias.name, module))
             case ast.Name(id="globals"):
-                if not only_defines(above[id(above[id(node)])]):
+                if not only_defines(above[above[node]]):
                     yield "globals"
             case ast.Name(id=name) if name in modules:
-                if not is_member(above[id(node)], modules[name]):
+                if not is_member(above[node], modules[name]):
                     yield name
             case ast.Name(id=name) if not is_plain(name):
                 yield name

@@ -179,9 +179,11 @@ def test_an_address_of_nobody(pytester: pytest.Pytester, suite: Path) -> None:
         ("ray://head:1", "*nobody knows such an address; dask://HOST:PORT is a Dask scheduler*"),
         ("dask://10.9.8.7:8786", "*whoever reaches a scheduler without TLS runs code on workers*"),
     ):
-        result = pytester.runpytest("--model=oracle", f"--agentcore-on={address}", suite)
-        assert result.ret == pytest.ExitCode.USAGE_ERROR
-        result.stderr.fnmatch_lines([sentence])
+        pytester.makeini(f"[pytest]\nagentcore_on = {address}")
+        for words in ([f"--agentcore-on={address}"], []):
+            result = pytester.runpytest("--model=oracle", *words, suite)
+            assert result.ret == pytest.ExitCode.USAGE_ERROR
+            result.stderr.fnmatch_lines([sentence])
 
 
 def test_the_session_is_killed_and_the_same_command_goes_on(

@@ -33,6 +33,7 @@ INI = {
     "base-url": "http://127.0.0.1:9/v1",
     "api-key-env": "NO_SUCH_KEY",
     "parallel": "1",
+    "on": "",  # here; test_elsewhere.py has addresses
     "reconnect-timeout": "7",
     "max-infra-errors": "9",
     "context-load": "500",

@@ -35,6 +35,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[str
     two = write_campaign(home / "two", [result("task_01_hello", 2, **wrong)]).path
     load = write_campaign(home / "load", [result("task_01_hello", 1, context_load=500)], context_load=500).path
     return {
+        "audit": ["--list"],
         "compare": [str(one), str(two), "--force"],
         "dialect": [str(template)],
         "gate": [str(one), "--min-pass-rate=0.5"],
@@ -51,6 +52,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[str
         "selfcheck": [str(suite / "test_task_01_hello.py"), "--sandbox=process"],
         "show": [str(one), "task_01_hello:1"],
         "validate": [str(one), str(home / "{}")],
+        "worker": [f"dask+{NAME}"],
     }
 
 

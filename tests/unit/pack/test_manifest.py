@@ -15,7 +15,7 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.manifest import Manifest, Selection, manifest_bytes, name_for, read_manifest
 from pytest_agentcore.trial.result import Prices
 
-YOUNGER = ("shard", "rows", "rows_reason", "audit")
+YOUNGER = ("shard", "rows", "rows_reason", "audit", "workers")
 """Fields that older campaigns are without: these are of whole plans, and nobody counted rows or audited suites."""
 PLAN = [(task, run) for run in (1, 2, 3) for task in ("task_01", "task_02")]
 

@@ -266,4 +266,10 @@ def test_closed_sets_are_the_code_s(found: Iterable[str], expected: type[StrEnum
 def test_fields_are_the_code_s_and_all_required(described: dict[str, Any], kind: type, more: set[str]) -> None:
     expected = {field.name for field in fields(kind)} | more
     assert set(described["properties"]) == expected
-    assert set(described["required"]) == expected - {"shard", "rows", "rows_reason", "audit"}  # older than these
+    assert set(described["required"]) == expected - {
+        "shard",
+        "rows",
+        "rows_reason",
+        "audit",
+        "workers",
+    }  # older than these
