@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _answer(order: Mapping[str, Any], known: dict[tuple[str, bool, int], tuple[Task, Instance]]) -> dict[str, Any]:
-    """Open the trial that the order tells of and ask its checker; backwards twice, since it may count how often."""
+    """Open the trial that the order tells of and ask its checker, more than once where it may count how often."""
     Order.backwards = backwards = order["backwards"]
     module, run, watch = order["module"], order["run"], Watch(order["suite"])
     if (module, backwards, run) not in known:
@@ -92,7 +92,7 @@ def _answer(order: Mapping[str, Any], known: dict[tuple[str, bool, int], tuple[T
     )
     # what was changed can no longer be seen in a copy whose protected files are restored
     again = replace(trial, _changed=FrozenInOrder(order["changed"]))
-    said = [_verdict(task, again, watch) for _ in range(2 if backwards else 1)]
+    said = [_verdict(task, again, watch) for _ in range(order["times"])]
     return {"said": said, "consulted": sorted(watch.consulted), "instance": instance.digest()}
 
 

@@ -219,7 +219,8 @@ class _Instance:
         opinion = ask(self.job.task, finished.trial)
         afresh = about.startswith("oracle")
         if self.job.key.run == 1 or afresh or about == "null":
-            for doubt in self.witness.doubts(finished, opinion.said.value, self.recording, afresh=afresh):
+            how = {"afresh": afresh, "briefly": about.startswith("counterexample")}
+            for doubt in self.witness.doubts(finished, opinion.said.value, self.recording, **how):
                 if doubt not in self.found.doubts:
                     self.found.doubts.add(doubt)
                     self._note(about, f"the checker {doubt}; the same workspace must always get the same verdict")

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -80,7 +80,9 @@ class Witness:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def doubts(self, finished: Finished, said: str, recording: Recording, *, afresh: bool = False) -> Iterator[str]:
+    def doubts(
+        self, finished: Finished, said: str, recording: Recording, *, afresh: bool = False, briefly: bool = False
+    ) -> Iterator[str]:
         """Ask about a finished trial again, and say why the verdict cannot be relied on, if it cannot.
 
         Args:
@@ -88,6 +90,7 @@ class Witness:
             said: what the checker said.
             recording: what it ran in the sandbox.
             afresh: whether that is run again, too.
+            briefly: whether it is asked once, backwards, which shows what it consults, and not three times.
         """
         yield from (f"runs `{word}` in the shell, which gives something else each time" for word in recording.chance)
         job, frozen = finished.job, finished.frozen
@@ -106,7 +109,7 @@ class Witness:
             "sandbox": recording.name,
             "taken": {} if afresh else recording.taken,
         }
-        heard = self._exchange(order)
+        heard = self._exchange(order, [(True, 1)] if briefly else [(False, 1), (True, 2)])
         if "problem" in heard:
             yield f"cannot be asked again: {heard['problem']}"
             return
@@ -119,7 +122,8 @@ class Witness:
             others = " and ".join(sorted(heard["said"] - {said}))
             yield f"{said} here, and {others} when asked again (other hashes, orders of sets and folders, durations)"
 
-    def _exchange(self, order: Mapping[str, Any]) -> dict[str, Any]:
+    def _exchange(self, order: Mapping[str, Any], askings: Sequence[tuple[bool, int]]) -> dict[str, Any]:
+        """Have it asked in each of the directions, so many times each."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pytest_agentcore.checks.asked_again"],
@@ -130,12 +134,14 @@ class Witness:
             )
         said: set[str] = set()
         heard: dict[str, Any] = {"consulted": set(), "instance": set(), "said": said}
-        for backwards in (False, True):
+        for backwards, times in askings:
             line = b""
             with suppress(OSError):
                 assert self._process.stdin
                 assert self._process.stdout
-                self._process.stdin.write(json.dumps({**order, "backwards": backwards}).encode() + b"\n")
+                self._process.stdin.write(
+                    json.dumps({**order, "backwards": backwards, "times": times}).encode() + b"\n"
+                )
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
             if not line:
