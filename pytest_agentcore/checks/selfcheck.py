@@ -219,7 +219,7 @@ class _Instance:
         opinion = ask(self.job.task, finished.trial)
         afresh = about.startswith("oracle")
         if self.job.key.run == 1 or afresh or about == "null":
-            how = {"afresh": afresh, "briefly": about.startswith("counterexample")}
+            how = {"afresh": afresh, "briefly": about.startswith(("alternative", "counterexample"))}
             for doubt in self.witness.doubts(finished, opinion.said.value, self.recording, **how):
                 if doubt not in self.found.doubts:
                     self.found.doubts.add(doubt)

@@ -20,7 +20,7 @@ def add_selfcheck(parser: argparse.ArgumentParser) -> None:
     )
     _add_places(parser)
     parser.add_argument(
-        "--instances", type=positive, default=3, metavar="N", help="of each task that varies (default: 3)"
+        "--instances", type=positive, default=2, metavar="N", help="of each task that varies (default: 2)"
     )
 
 

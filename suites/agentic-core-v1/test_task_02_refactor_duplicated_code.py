@@ -286,6 +286,7 @@ MODULES = ("abc", "collections", "dataclasses", "enum", "functools", "itertools"
     files=make_module,
     artifacts=["src/summary.py"],
     protected=["tests/*"],
+    equivalents={"values.append(value); values.append(value)": "every value twice: the mean is the same"},
 )
 def test_refactor_duplicated_code(trial: Trial) -> None:
     assert "tests/test_summary.py" not in trial.changed(), "tests/test_summary.py was not to be changed"

@@ -202,6 +202,7 @@ def parameters(source: str) -> dict[str, list[str]]:
     files=make_module,
     artifacts=["src/price.py"],
     protected=["tests/*"],
+    equivalents={'given.append(abs(stay["rating"])); given.append(': "every rating twice: the mean is the same"},
 )
 def test_minimal_fix(trial: Trial) -> None:
     touched = {path for path in trial.changed() if path.startswith(("src/", "tests/"))}

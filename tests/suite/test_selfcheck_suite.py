@@ -37,3 +37,4 @@ def test_checker_can_be_trusted(collected: Collected, sandbox: Sandbox, number: 
 
     assert task.id.startswith(f"task_{number:02}_")
     assert found.problems == []
+    assert len(found.survivors) <= 0.05 * found.mutants
