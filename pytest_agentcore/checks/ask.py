@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import gc
 import linecache
 import re
 import reprlib
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import FrameType
@@ -67,6 +70,20 @@ def require_assertions() -> None:
             "Python runs without assertions here (-O or PYTHONOPTIMIZE), and a checker could let a wrong answer pass; "
             "nothing is judged like that, run the same command without"
         )
+
+
+@contextmanager
+def parsing_in_threads() -> Iterator[None]:
+    """Let no garbage be collected unasked, so that checkers can be asked, and sources parsed, in several threads.
+
+    A collection in the middle of `ast.parse` may let another thread in, and Python 3.11 counts how deep a tree is for
+    all threads together: a SystemError (cpython issue 106905).
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def ask(task: Task, trial: Trial) -> Opinion:

@@ -38,6 +38,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 def run_selfcheck(options: argparse.Namespace) -> int:
     """Return 1 when a checker is weak or a file cannot be used, else 0."""
+    from pytest_agentcore.checks.ask import parsing_in_threads
     from pytest_agentcore.checks.selfcheck import examine, summary, task_lines
     from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.session.collect import Collected, collect
@@ -61,7 +62,8 @@ def run_selfcheck(options: argparse.Namespace) -> int:
         write_lines([summary(examined, len(found.errors))])
         return int(bool(found.errors) or not examined or any(each.problems for each in examined))
 
-    return collect(options.places, examine_all)
+    with parsing_in_threads():
+        return collect(options.places, examine_all)
 
 
 def add_audit(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +86,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 
 def run_audit(options: argparse.Namespace) -> int:
     """Return 1 when an attacker passes or leaves a trial without a verdict, or a file cannot be used, else 0."""
+    from pytest_agentcore.checks.ask import parsing_in_threads
     from pytest_agentcore.checks.attackers import library
     from pytest_agentcore.checks.audit import Outcome, audit, record, record_bytes, summary, table
     from pytest_agentcore.sandbox.open import open_sandbox
@@ -107,7 +110,8 @@ def run_audit(options: argparse.Namespace) -> int:
             (suite.path / AUDIT).write_bytes(record_bytes(record(suite, attacks, sandbox)))
         return int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
 
-    return collect(options.places, attack_all)
+    with parsing_in_threads():
+        return collect(options.places, attack_all)
 
 
 def add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ KILLS = 60
 def test_sixty_kills_at_random_moments(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "test_task_01_hello.py").write_text(HELLO)
-    slow = write("hello.txt", "hello") | {"delay": 0.05}  # so that kills come in the middle of trials too
+    slow = write("hello.txt", "hello") | {"delay": 0.2}  # so that kills come in the middle of trials too
     script = {"replies": {"*": [write("hello.txt", "hell"), slow, say("done")]}}
     (tmp_path / "bot.json").write_text(json.dumps(script))
 

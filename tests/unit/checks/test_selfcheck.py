@@ -163,7 +163,7 @@ WEAK: dict[str, tuple[str, str, list[str]]] = {
     "varies and does not": (
         'files={"data.txt": "1\\n1\\n"}',
         "files=lambda random: Instance({'a': 'b'})",
-        ["files: the first 3 instances are all the same; a folder or a dict says that more plainly"],
+        ["files: the first 2 instances are all the same; a folder or a dict says that more plainly"],
     ),
     "cannot make its files": (
         'files={"data.txt": "1\\n1\\n"}',
