@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -76,24 +76,13 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
     manifest = report.campaign.manifest
     title = f"{manifest.model} on {manifest.suite.title}"
     transcripts, embedded = embed(report, room)
-    style, script = resource("page.css"), resource("text.js") + resource("page.js")
-    # CSP Level 3: exactly these two inline elements are admitted
-    sources = []
-    for kind, text in (("script", script), ("style", style)):
-        digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        sources.append(f"{kind}-src 'sha256-{digest}'")
     runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
     repeated = report.figures.overall.repeats
     template = html_environment().get_template("page.html.jinja")
     yield from template.generate(
-        about(report),
-        title=title,
-        policy="; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"]),
-        # the only markup that is not escaped: made here, or escaped by those who made it
-        trusted={"style": style, "script": script, "data": for_script(page_data(report, embedded, title))},
+        about(report) | _frame(title, ("text.js", "trial.js", "page.js"), page_data(report, embedded, title)),
         transcripts=transcripts,
         left_out=sum(result.attempt not in embedded for result in report.results),
-        signs=SIGNS,
         runs=runs,
         recorded={(result.task, result.run): result for result in report.results},
         planned={(trial.task, trial.run) for trial in manifest.planned},
@@ -102,6 +91,31 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
         shown=SHOWN,
         comparison_chart=compared(report.comparison) if report.comparison else None,
     )
+
+
+def _frame(
+    title: str, scripts: Sequence[str], data: Mapping[str, Any], also: str = "", *, connects: bool = False
+) -> dict[str, Any]:
+    """Name what stands around a page's content: its style, script and data, and the policy that admits only those.
+
+    Args:
+        title: of the page.
+        scripts: files that make its script, in their order.
+        data: what the script works with.
+        also: a further source of scripts.
+        connects: whether the script may ask the server that the page came from.
+    """
+    style, script = resource("page.css"), "".join(map(resource, scripts))
+    # CSP Level 3: exactly these two inline elements are admitted
+    hashes = (
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for text in (script, style)
+    )
+    script_hash, style_hash = (f"'sha256-{digest}'" for digest in hashes)
+    policy = ["default-src 'none'", f"script-src {script_hash} {also}".rstrip(), f"style-src {style_hash}"]
+    policy += [*(["connect-src 'self'"] if connects else []), "base-uri 'none'", "form-action 'none'"]
+    # the only markup that is not escaped: made here, or escaped by those who made it
+    trusted = {"style": style, "script": script, "data": for_script(data)}
+    return {"title": title, "policy": "; ".join(policy), "trusted": trusted, "signs": SIGNS}
 
 
 def for_script(value: Any) -> str:

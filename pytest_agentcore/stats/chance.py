@@ -240,12 +240,14 @@ def _counted(pairs: Sequence[Pair]) -> float | None:
         trials = (*first.sightings, *second.sightings)
         whole, passes = sum(times for times, _ in trials), sum(times for times, passed in trials if passed)
         ways = Counter({(0, 0): 1})
-        for times, passed in trials:
+        for (times, passed), alike in Counter(trials).items():
             # in whole numbers: passes beyond the share, times all trials of the task
             step = times * (whole * passed - passes)
-            for (taken, total), count in list(ways.items()):
-                if taken < first.n:
-                    ways[taken + 1, total + step] += count
+            grown: Counter[tuple[int, int]] = Counter()
+            for (taken, total), count in ways.items():
+                for more in range(min(alike, first.n - taken) + 1):
+                    grown[taken + more, total + more * step] += count * math.comb(alike, more)
+            ways = grown
             if len(ways) > MOST // 10:  # one task alone must leave room for the others
                 return None
         # what the task can add to the sum, and how likely
