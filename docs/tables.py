@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.analysis import frames
+from pytest_agentcore.analysis import columns as declared
 from pytest_agentcore.options import OPTIONS, Option
 
 PAGES = Path(__file__).parent
@@ -36,7 +36,7 @@ def _values(option: Option[Any]) -> str:
     return f"{kind} {zero}{least.strip()}{most}".strip()
 
 
-def columns(of: tuple[frames.Column, ...]) -> str:
+def columns(of: tuple[declared.Column, ...]) -> str:
     """The columns of a DataFrame, their dtypes and meanings."""
     rows = ["| column | dtype | |", "|---|---|---|"]
     return "\n".join([*rows, *(f"| `{column.name}` | `{column.dtype}` | {column.meaning} |" for column in of)])
@@ -44,11 +44,11 @@ def columns(of: tuple[frames.Column, ...]) -> str:
 
 TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
     ("options.md", "options"): options,
-    ("results-in-python.md", "campaigns"): lambda: columns(frames.CAMPAIGNS),
-    ("results-in-python.md", "tasks"): lambda: columns(frames.TASKS),
-    ("results-in-python.md", "trials"): lambda: columns(frames.TRIALS),
-    ("results-in-python.md", "turns"): lambda: columns(frames.TURNS),
-    ("results-in-python.md", "calls"): lambda: columns(frames.CALLS),
+    ("results-in-python.md", "campaigns"): lambda: columns(declared.CAMPAIGNS),
+    ("results-in-python.md", "tasks"): lambda: columns(declared.TASKS),
+    ("results-in-python.md", "trials"): lambda: columns(declared.TRIALS),
+    ("results-in-python.md", "turns"): lambda: columns(declared.TURNS),
+    ("results-in-python.md", "calls"): lambda: columns(declared.CALLS),
 }
 """By page and by the name in the comments around the table."""
 

@@ -293,6 +293,14 @@ def task_lines(found: Examination, width: int) -> Iterator[str]:
     yield from (f"    accepted mutant: {one_line(survivor)}" for survivor in found.survivors)
 
 
+def as_json(found: Examination) -> dict[str, object]:
+    """Give what was found about a task, in plain types only."""
+    lists = {name: list(getattr(found, name)) for name in ("survivors", "explained", "problems")}
+    counts = {name: getattr(found, name) for name in ("instances", "spoilt", "mutants")}
+    declared = {name: len(getattr(found.task, name)) for name in ("alternatives", "counterexamples")}
+    return {"task": found.task.id, "weak": bool(found.problems), **counts, **declared, **lists}
+
+
 def _strength(found: Examination) -> str:
     """Say how many mutants a checker rejects."""
     rejected = found.mutants - len(found.survivors)

@@ -19,6 +19,9 @@ INTERRUPTED = 130
 CUT_OFF = 141
 """As a shell counts SIGINT and SIGPIPE: 128 and the signal's number."""
 
+WITHOUT_FACTS = ("completion", "leaderboard", "models", "open", "worker")
+"""Commands that have no `--json`: what they print is for a shell, or about themselves."""
+
 COMMANDS = {
     "audit": ("suites", "let known attackers try to pass the tasks of a suite without doing the work"),
     "compare": ("decide", "two campaigns side by side, and whether they differ by more than chance"),
@@ -30,6 +33,7 @@ COMMANDS = {
     ),
     "group": ("decide", "compare the campaigns of a group again: format tax, context load"),
     "leaderboard": ("decide", "rank campaigns, as Markdown or CSV"),
+    "list": ("campaigns", "list the campaigns of a results folder, and how far each has come"),
     "models": ("models", "list models by name, and show all that is known of one"),
     "plan": ("decide", "how many runs settle a question, and what they cost"),
     "predict": ("suites", "write a form for what is expected of a campaign"),
@@ -73,7 +77,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name in words:  # only commands that may have been typed get arguments: the others need not be loaded
             its = importlib.import_module(f"pytest_agentcore.cli.{module}")
             getattr(its, f"add_{name}")(command)
-            command.set_defaults(run=getattr(its, f"run_{name}"))
+            if name not in WITHOUT_FACTS:
+                command.add_argument("--json", action="store_true", help="print the facts as JSON (docs/commands.md)")
+            command.set_defaults(run=getattr(its, f"run_{name}"), command=name)
     return parser
 
 

@@ -3,11 +3,55 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.console import write_out
+
+if TYPE_CHECKING:
+    from pytest_agentcore.pack.folder import CampaignFolder
+    from pytest_agentcore.pack.read import Campaign
+
+FACTS_SCHEMA = 1
+"""Version of what `--json` prints; raised when a key of any command changes its meaning or goes away."""
+
+
+_DEFAULT = "default: %(default)s"
+
+
+def tell(options: argparse.Namespace, lines: Iterable[str], **facts: Any) -> None:
+    """Write the lines of a command, or with `--json` its facts as one JSON object and no line.
+
+    A command that tells of its work while it goes on gives the facts with its last lines.
+    """
+    if not options.json:
+        write_lines(lines)
+    elif facts:
+        known = {"command": options.command, "schema": FACTS_SCHEMA, **facts}
+        write_lines([json.dumps(_plain(known), indent=2, allow_nan=False)])
+
+
+def _plain(value: Any) -> Any:
+    """Give a value in types that JSON has; a number that is none becomes null."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | int | float):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return str(value)
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -24,13 +68,44 @@ def add_campaign(parser: argparse.ArgumentParser, *, several: bool = False) -> N
     add_results(parser)
 
 
+def find(place: str | None, results: Path) -> Campaign:
+    """Read the campaign that is named; where none is, the newest, and say which that is.
+
+    Raises:
+        UsageError: there is no such campaign, or a file of it cannot be read.
+    """
+    from pytest_agentcore.pack.read import read_campaign
+
+    return read_campaign(find_folder(place, results).path)
+
+
+def find_folder(place: str | None, results: Path) -> CampaignFolder:
+    """Find the campaign that is named; where none is, the newest, and say which that is.
+
+    Raises:
+        UsageError: there is no such campaign.
+    """
+    from pytest_agentcore.pack.read import find_campaign
+    from pytest_agentcore.untrusted import visible
+
+    folder = find_campaign(place, results)
+    if place is None:
+        sys.stderr.write(f"agentcore: the newest campaign is {visible(folder.id)}\n")
+    return folder
+
+
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Add the folder in which campaigns are looked up by their ids."""
     from pytest_agentcore.pack.folder import RESULTS_FOLDER
 
-    parser.add_argument(
-        "--results", type=Path, default=Path(RESULTS_FOLDER), metavar="DIR", help=f"default: {RESULTS_FOLDER}"
-    )
+    parser.add_argument("--results", type=Path, default=Path(RESULTS_FOLDER), metavar="DIR", help=_DEFAULT)
+
+
+def add_results_place(parser: argparse.ArgumentParser) -> None:
+    """Add the folder that a command is about as a whole."""
+    from pytest_agentcore.pack.folder import RESULTS_FOLDER
+
+    parser.add_argument("results", nargs="?", type=Path, default=Path(RESULTS_FOLDER), metavar="RESULTS", help=_DEFAULT)
 
 
 def add_sandbox_choice(parser: argparse.ArgumentParser) -> None:

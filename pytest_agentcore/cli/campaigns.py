@@ -4,13 +4,58 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_agentcore.cli.arguments import add_campaign, add_results, add_sandbox_choice, write_lines
+from pytest_agentcore.cli.arguments import (
+    add_campaign,
+    add_results,
+    add_results_place,
+    add_sandbox_choice,
+    find,
+    find_folder,
+    tell,
+)
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.read import Campaign, find_campaign, find_trial, read_campaign
+from pytest_agentcore.pack.folder import campaigns
+from pytest_agentcore.pack.read import Campaign, find_trial, read_campaign
 from pytest_agentcore.trial.result import TrialResult
+
+
+def add_list(parser: argparse.ArgumentParser) -> None:
+    """Add the folder whose campaigns are listed."""
+    parser.description = (
+        "The campaigns of a results folder, the oldest first: when and what, how far each has come, the pass rate of "
+        "its scored trials with the 95% interval for the same tasks again."
+    )
+    add_results_place(parser)
+
+
+def run_list(options: argparse.Namespace) -> None:
+    """List campaigns; one that cannot be read is listed with the reason.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.reports.show import list_lines
+
+    found, damaged = list[Campaign](), dict[str, str]()
+    for folder in campaigns(options.results):
+        try:
+            found.append(read_campaign(folder.path))
+        except UsageError as error:
+            damaged[folder.id] = str(error)
+    if not found and not damaged:
+        raise UsageError(f"{options.results}: holds no campaign; name another results folder")
+    found.sort(key=lambda campaign: campaign.manifest.started)
+    tell(
+        options,
+        list_lines(found, damaged, shutil.get_terminal_size().columns),
+        campaigns=[{**as_facts(CAMPAIGNS, Row(each)), "path": each.folder.path} for each in found],
+        damaged=damaged,
+    )
 
 
 def add_show(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +72,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> None:
     """Show a campaign, or one of its trials."""
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, TASKS, TRIALS, Row, as_facts
     from pytest_agentcore.pack.transcript import read_transcript
     from pytest_agentcore.reports.report import build_report
     from pytest_agentcore.reports.show import campaign_lines, trial_lines
@@ -34,24 +80,43 @@ def run_show(options: argparse.Namespace) -> None:
     campaign, result = _meant(options.campaign, options.trial, options.results)
     width = shutil.get_terminal_size().columns
     if result is None:
-        write_lines(campaign_lines(build_report(campaign), width))
+        report, counts = build_report(campaign), ("trials", "examined", "applicable")
+        tell(
+            options,
+            campaign_lines(report, width),
+            campaign=as_facts(CAMPAIGNS, Row(campaign)),
+            path=campaign.folder.path,
+            facts={each.label: each.text for each in report.facts},
+            tasks=[as_facts(TASKS, Row(campaign, figures=each)) for each in campaign.figures.tasks],
+            trials=[as_facts(TRIALS, Row(campaign, result=each)) for each in campaign.results],
+            outcomes=campaign.figures.outcomes,
+            repeats=campaign.figures.overall.repeats,
+            detectors=[
+                {"detector": each.detector.name, **{name: getattr(each, name) for name in counts}}
+                for each in report.detected
+            ],
+            predictions=report.predictions.items,
+            warnings=[each.text for each in report.warnings],
+            unobserved=[each.text for each in report.unobserved],
+        )
         return
     transcript = campaign.folder.transcript(result.attempt)
     events = read_transcript(transcript)
     if not events:
         raise UsageError(f"{transcript}: this transcript is missing or empty; `agentcore validate` says what else is")
-    write_lines(trial_lines(result, events, width))
+    trial = as_facts(TRIALS, Row(campaign, result=result))
+    tell(options, trial_lines(result, events, width), trial=trial, transcript=transcript, events=events)
 
 
 def _meant(place: str | None, word: str | None, results: Path) -> tuple[Campaign, TrialResult | None]:
     """The campaign and the trial that are named; a single word that names no campaign is a trial of the newest."""
     try:
-        campaign = read_campaign(place, results)
+        campaign = find(place, results)
     except UsageError as error:
         if place is None or word or Path(place).is_dir():
             raise
         try:
-            campaign, word = read_campaign(None, results), place
+            campaign, word = find(None, results), place
         except UsageError:
             raise error from None
         try:
@@ -75,9 +140,10 @@ def run_report(options: argparse.Namespace) -> None:
     """Write report and tables."""
     from pytest_agentcore.reports.write import write_reports
 
-    campaign = read_campaign(options.campaign, options.results)
+    campaign = find(options.campaign, options.results)
     baseline = read_campaign(options.baseline, options.results) if options.baseline else None
-    write_lines(str(path) for path in write_reports(campaign, baseline, options.out))
+    written = write_reports(campaign, baseline, options.out)
+    tell(options, map(str, written), campaign=campaign.folder.id, files=written)
 
 
 def add_validate(parser: argparse.ArgumentParser) -> None:
@@ -96,16 +162,18 @@ def run_validate(options: argparse.Namespace) -> int:
     from pytest_agentcore.pack.validate import examine
     from pytest_agentcore.untrusted import visible
 
-    wrong = 0
+    examined = []
     for place in options.campaigns or [None]:
-        folder = find_campaign(place, options.results)
+        folder = find_folder(place, options.results)
         found = examine(folder)
-        wrong += len(found.problems)
-        write_lines(visible(f"{folder.id}: {problem}") for problem in found.problems)
+        examined.append({"campaign": folder.id, "path": folder.path, **asdict(found)})
+        tell(options, [visible(f"{folder.id}: {problem}") for problem in found.problems])
         said = count(len(found.problems), "problem") if found.problems else "as it was written"
         held = f"{found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces"
-        write_lines([f"{folder.id}: {said} ({held})"])
-    return int(bool(wrong))
+        tell(options, [f"{folder.id}: {said} ({held})"])
+    code = int(any(each["problems"] for each in examined))
+    tell(options, [], campaigns=examined, exit_code=code)
+    return code
 
 
 def add_merge(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +190,7 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
 
 def run_merge(options: argparse.Namespace) -> None:
     """Write the whole campaign, and say what each part gave to it."""
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
     from pytest_agentcore.pack.identity import summarise
     from pytest_agentcore.pack.merge import MISSING, merge
     from pytest_agentcore.reports.write import write_reports
@@ -131,13 +200,23 @@ def run_merge(options: argparse.Namespace) -> None:
     parts = [read_campaign(place, options.results) for place in options.parts]
     whole = merge(parts, options.out)
     write_reports(whole, tables=False)
-    write_lines(f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True))
+    lines = [f"{place}: {len(part.results)} results" for place, part in zip(options.parts, parts, strict=True)]
     planned, scored = len(whole.manifest.planned), sum(result.scored for result in whole.results)
-    write_lines([f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored"])
+    lines.append(f"{options.out}: {len(whole.results)} results, {scored} of {planned} planned trials are scored")
     missing = [warning for warning in whole.manifest.warnings if warning.startswith(MISSING)]
-    write_lines(f"{options.out}: {warning}" for warning in missing)
-    if whole.left:
-        write_lines([f"without a score: {summarise([f'{key.task}:{key.run}' for key in whole.left])}"])
+    lines += [f"{options.out}: {warning}" for warning in missing]
+    left = [f"{key.task}:{key.run}" for key in whole.left]
+    if left:
+        lines.append(f"without a score: {summarise(left)}")
+    tell(
+        options,
+        lines,
+        campaign=as_facts(CAMPAIGNS, Row(whole)),
+        path=options.out,
+        parts=[{"campaign": part.folder.id, "results": len(part.results)} for part in parts],
+        missing=missing,
+        unscored=left,
+    )
 
 
 def add_recheck(parser: argparse.ArgumentParser) -> None:
@@ -164,7 +243,7 @@ def run_recheck(options: argparse.Namespace) -> None:
     from pytest_agentcore.tasks.suite import find_suite, overshadowed
     from pytest_agentcore.untrusted import visible
 
-    campaign = read_campaign(options.campaign, options.results)
+    campaign = find(options.campaign, options.results)
     place = options.suite or campaign.manifest.suite.name
     try:
         find_suite(place)
@@ -194,20 +273,33 @@ def run_recheck(options: argparse.Namespace) -> None:
         sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
         then, now = mine.digest, today.digest
         changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
-        write_lines([f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
-        write_lines([f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
+        tell(options, [f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
+        tell(options, [f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
         cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
-        write_lines(visible(f"CAUTION   {text}") for text in cautions if text)
+        cautions = [visible(text) for text in cautions if text]
+        tell(options, [f"CAUTION   {text}" for text in cautions])
         tasks = {task.id: (suite, task) for suite, task in found.tasks}
         doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
         rechecked = []
         for one in recheck(campaign, tasks, sandbox, doubted):
             rechecked.append(one)
             if one.change is not Change.same:
-                write_lines([changed_line(one)])
-        write_lines(summary_lines(rechecked))
+                tell(options, [changed_line(one)])
+        tell(options, summary_lines(rechecked))
         if options.record:
             write_reports(record(campaign, rechecked, now, datetime.now(UTC)), tables=False)
-            write_lines([f"recorded in {campaign.folder.path}"])
+        tell(
+            options,
+            [f"recorded in {campaign.folder.path}"] if options.record else [],
+            campaign=campaign.folder.id,
+            sandbox=sandbox.name,
+            suite_digest=then,
+            suite_digest_now=now,
+            cautions=cautions,
+            trials=[{**asdict(one), "change": one.change} for one in rechecked],
+            passed_before=sum(one.before.passed is True for one in rechecked),
+            passed_now=sum((one.after or one.before).passed is True for one in rechecked),
+            recorded=options.record,
+        )
 
     collect([place], judge_again)

@@ -6,13 +6,19 @@ import argparse
 import shutil
 import sys
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, positive, write_lines
+from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, find, positive, tell, write_lines
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
 from pytest_agentcore.pack.read import find_campaign, members, newest, read_campaign
+from pytest_agentcore.untrusted import visible
+
+if TYPE_CHECKING:
+    from pytest_agentcore.analysis.compare import TaskComparison
 
 UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
 """A gate that opens when nothing was scored would pass every broken run."""
@@ -41,20 +47,55 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Return 1 where regressions were asked about and there is one, or nothing to test; else 0."""
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
     from pytest_agentcore.analysis.compare import compare
-    from pytest_agentcore.analysis.compare_text import comparison_lines
+    from pytest_agentcore.analysis.compare_text import comparison_lines, looks_sentence, verdict_sentence
     from pytest_agentcore.format import labelled
 
-    first = options.first or newest(options.results, 2)[0].path
-    pair = (read_campaign(place, options.results) for place in (first, options.second))
+    first, second = options.first, options.second
+    if first is None or second is None:
+        first, second = _unnamed(first, options.results)
+    pair = (read_campaign(place, options.results) for place in (first, second))
     comparison = compare(*pair, force=options.force)
-    width = shutil.get_terminal_size((100, 24)).columns
-    write_lines(comparison_lines(comparison, width))
-    if not options.fail_on_regression:
-        return 0
-    if comparison.test is None:
-        write_lines(labelled("failed", UNTESTED, width))
-    return int(comparison.regression or comparison.test is None)
+    width, is_failed = shutil.get_terminal_size((100, 24)).columns, False
+    lines = comparison_lines(comparison, width)
+    if options.fail_on_regression:
+        lines += labelled("failed", UNTESTED, width) if comparison.test is None else []
+        is_failed = comparison.regression or comparison.test is None
+    tell(
+        options,
+        lines,
+        first=as_facts(CAMPAIGNS, Row(comparison.first)),
+        second=as_facts(CAMPAIGNS, Row(comparison.second)),
+        tasks=[_task_facts(task) for task in comparison.tasks],
+        only_first=comparison.only_first,
+        only_second=comparison.only_second,
+        conditions=comparison.conditions,
+        same_suite=comparison.same_suite,
+        test=comparison.test,
+        regression=comparison.regression,
+        looks=looks_sentence(comparison),
+        verdict=verdict_sentence(comparison),
+        exit_code=int(is_failed),
+    )
+    return int(is_failed)
+
+
+def _unnamed(first: str | None, results: Path) -> tuple[Path | str, Path]:
+    """Choose what is not named of the two campaigns: the newest ones."""
+    chosen = newest(results, 1 if first else 2)
+    if first and find_campaign(first, results).path == chosen[-1].path.resolve():
+        raise UsageError(f"{first} is the newest campaign itself; name the one to compare it with")
+    ids = " and ".join(visible(folder.id) for folder in chosen)
+    sys.stderr.write(f"agentcore: the newest of {visible(str(results))}: {ids}\n")
+    return first or chosen[0].path, chosen[-1].path
+
+
+def _task_facts(task: TaskComparison) -> dict[str, object]:
+    """Give the counts of both sides, and what is said of their difference."""
+    said = ("difference", "interval", "p", "least_p", "corrected_p")
+    sides = {name: getattr(task, name).rates for name in ("first", "second")}
+    return {"task": task.task, **sides, **{name: getattr(task, name) for name in said}}
 
 
 def add_gate(parser: argparse.ArgumentParser) -> None:
@@ -71,14 +112,14 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
 
 def run_gate(options: argparse.Namespace) -> int:
     """Return what pytest would have for the same trials."""
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
     from pytest_agentcore.analysis.compare import check_comparable, check_counts
     from pytest_agentcore.analysis.gate import MEANINGS, Gate, ask, conclusion, exit_code
-    from pytest_agentcore.untrusted import visible
 
     gate, given = Gate.parse(options.agentcore_min_pass_rate or ()), options.agentcore_baseline
     if not gate and not given:
         raise UsageError("gate: nothing is asked of the campaigns; give --min-pass-rate or --baseline")
-    found = [read_campaign(place, options.results) for place in options.campaigns or [None]]
+    found = [find(place, options.results) for place in options.campaigns or [None]]
     baseline = read_campaign(given, options.results) if given else None
     models = Counter(campaign.manifest.model for campaign in found)
     campaigns = {}
@@ -91,7 +132,14 @@ def run_gate(options: argparse.Namespace) -> int:
     verdicts = ask(gate, baseline, campaigns)
     code = exit_code(verdicts)
     said = [one for verdict in verdicts for one in (*verdict.why_not, *verdict.notes)]
-    write_lines([*(f"  {visible(one)}" for one in said), visible(conclusion(verdicts, code, MEANINGS[code]))])
+    tell(
+        options,
+        [*(f"  {visible(one)}" for one in said), visible(conclusion(verdicts, code, MEANINGS[code]))],
+        campaigns=[as_facts(CAMPAIGNS, Row(campaign)) for campaign in found],
+        baseline=baseline.folder.id if baseline else None,
+        gates=[{**asdict(verdict), "says": verdict.title, "exit_code": verdict.code} for verdict in verdicts],
+        exit_code=code,
+    )
     return code
 
 
@@ -112,7 +160,7 @@ def run_group(options: argparse.Namespace) -> None:
     """Compare; there is no right answer that an exit code could give."""
     from pytest_agentcore.analysis.groups import build_group
     from pytest_agentcore.pack.identity import differences, summarise
-    from pytest_agentcore.reports.group_text import group_lines, group_title
+    from pytest_agentcore.reports.group_text import as_json, group_lines, group_title
     from pytest_agentcore.reports.write import write_group
 
     if len(options.places) > 1:
@@ -133,11 +181,12 @@ def run_group(options: argparse.Namespace) -> None:
         folder = GroupFolder(home.resolve())
         group = build_group(folder.id, members(folder))
         write_group(folder, group)
-    write_lines([group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)])
+    lines = [group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)]
+    tell(options, lines, **as_json(group))
 
 
 def _newest_group(results: Path) -> Path:
-    campaign = read_campaign(None, results)
+    campaign = find(None, results)
     if not campaign.manifest.group:
         raise UsageError(f"the newest campaign, {campaign.folder.id}, is in no group; name one, or several campaigns")
     return campaign.folder.path.parent / campaign.manifest.group
@@ -231,9 +280,18 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 def run_plan(options: argparse.Namespace) -> None:
     """Write down the plan."""
-    from pytest_agentcore.analysis.plan import plan_lines
+    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.plan import plan, plan_lines
 
-    earlier = None if options.earlier is None else read_campaign(options.earlier or None, options.results)
+    earlier = None if options.earlier is None else find(options.earlier or None, options.results)
     width = shutil.get_terminal_size((100, 24)).columns
-    asked = {"detect": options.detect, "power": options.power, "tasks": options.tasks, "workers": options.workers or 0}
-    write_lines(plan_lines(earlier=earlier, width=width, **asked))
+    found = plan(detect=options.detect, power=options.power, earlier=earlier, tasks=options.tasks)
+    tell(
+        options,
+        plan_lines(found, width, options.workers or 0),
+        **asdict(replace(found, earlier=None)) | {"earlier": as_facts(CAMPAIGNS, Row(earlier)) if earlier else None},
+        trials=found.trials,
+        seconds=found.seconds,
+        at_once=found.at_once,
+        cost=found.cost,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pytest_agentcore.backends.base import Message, ToolCall
@@ -14,7 +14,8 @@ from pytest_agentcore.backends.llama.messages import Calls, Results, Thoughts, T
 from pytest_agentcore.backends.llama.template import ChatTemplate, open_template
 from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import resolve
-from pytest_agentcore.cli.arguments import write_lines
+from pytest_agentcore.cli.arguments import tell
+from pytest_agentcore.dialects.dialect import RawCall
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tools.base import ToolSpec, object_schema
@@ -50,7 +51,8 @@ def run_dialect(options: argparse.Namespace) -> None:
     template = open_template(
         found.template, found.tool_template, found.special_tokens, bos=found.bos, eos=found.eos, wanted=wanted
     )
-    write_lines(dialect_lines(template))
+    facts = shown(template)
+    tell(options, dialect_lines(facts), **asdict(facts))
 
 
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
@@ -137,40 +139,79 @@ _THOUGHTS = {
 }
 
 
-def dialect_lines(template: ChatTemplate) -> Iterator[str]:
-    """Write down how the model is shown tools, calls and results, fit for a terminal.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a model is shown tools, calls and results, and how its calls are read."""
+
+    dialect: str
+    why: str
+    warning: str
+    """Empty where there is none."""
+    taught_by: str
+    ends_a_turn: tuple[str, ...]
+    """Texts that end one, besides what the vocabulary says."""
+    calls: str
+    results: str
+    reasoning: str
+    prompt: str
+    """An example, with two tools."""
+    call: str
+    """A call, as the model is to write it."""
+    read: tuple[RawCall, ...]
+    """That call, read back."""
+    problems: tuple[str, ...]
+    """Reasons why it was not read."""
+    next_prompt: str
+    """The prompt after the call and its result, from the first line on that differs."""
+
+
+def shown(template: ChatTemplate) -> Shown:
+    """Find out what a template does with an example conversation.
 
     Raises:
         BackendError: the template refuses the conversation.
     """
     dialect, habits = template.choice.dialect, template.habits
-    taught = "the chat template" if template.choice.taught else "our own words in the system message"
-    yield f"dialect       {dialect.name}"
-    yield f"why           {visible(template.choice.reason)}"
-    if template.warning:
-        yield f"WARNING       {visible(template.warning)}"
-    yield f"taught by     {taught}"
-    yield f"ends a turn   {visible(' '.join(dialect.end_of_turn)) or 'only what the vocabulary says'}"
-    yield f"calls         {_CALLS[habits.calls] if template.choice.taught else _CALLS[Calls.as_text]}"
-    yield f"results       {_RESULTS[habits.results]}"
-    asked = template.prompt(_ASKED, _TOOLS, str)
-    opened = ", opened by the prompt" if dialect.opens_reasoning(asked) else ""
-    marks = dialect.reasoning
-    between = f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[habits.thoughts]}" if marks else "none"
-    yield f"reasoning     {between}"
-    yield from _block("the prompt, with two tools", asked)
+    asked, told = (template.prompt(said, _TOOLS, str) for said in (_ASKED, (*_ASKED, *_ANSWERED)))
+    opened, marks = ", opened by the prompt" if dialect.opens_reasoning(asked) else "", dialect.reasoning
     written = dialect.render_calls([(_CALL.name, _CALL.arguments)])
-    yield from _block("a call, as the model is to write it", written)
     parsed = parse(dialect, written, schemas={spec.name: spec.parameters for spec in _TOOLS})
-    yield ""
-    yield from (
-        f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}" for call in parsed.calls
-    )
-    yield from (f"not read      {visible(problem)}" for problem in parsed.problems)
-    told = template.prompt((*_ASKED, *_ANSWERED), _TOOLS, str)
     same = next((at for at, one in enumerate(asked) if not told.startswith(one, at)), len(asked))
-    line = asked.rfind("\n", 0, same) + 1
-    yield from _block("the next prompt, from the line on that differs: the call and its result", told[line:])
+    return Shown(
+        dialect=dialect.name,
+        why=template.choice.reason,
+        warning=template.warning,
+        taught_by="the chat template" if template.choice.taught else "our own words in the system message",
+        ends_a_turn=tuple(dialect.end_of_turn),
+        calls=_CALLS[habits.calls] if template.choice.taught else _CALLS[Calls.as_text],
+        results=_RESULTS[habits.results],
+        reasoning=f"between {marks.open} and {marks.close}{opened}; {_THOUGHTS[habits.thoughts]}" if marks else "none",
+        prompt=asked,
+        call=written,
+        read=tuple(parsed.calls),
+        problems=tuple(parsed.problems),
+        next_prompt=told[asked.rfind("\n", 0, same) + 1 :],
+    )
+
+
+def dialect_lines(facts: Shown) -> Iterator[str]:
+    """Write that down, fit for a terminal."""
+    yield f"dialect       {facts.dialect}"
+    yield f"why           {visible(facts.why)}"
+    if facts.warning:
+        yield f"WARNING       {visible(facts.warning)}"
+    yield f"taught by     {facts.taught_by}"
+    yield f"ends a turn   {visible(' '.join(facts.ends_a_turn)) or 'only what the vocabulary says'}"
+    yield f"calls         {facts.calls}"
+    yield f"results       {facts.results}"
+    yield f"reasoning     {facts.reasoning}"
+    yield from _block("the prompt, with two tools", facts.prompt)
+    yield from _block("a call, as the model is to write it", facts.call)
+    yield ""
+    for call in facts.read:
+        yield f"read as       {call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}"
+    yield from (f"not read      {visible(problem)}" for problem in facts.problems)
+    yield from _block("the next prompt, from the line on that differs: the call and its result", facts.next_prompt)
 
 
 def _block(title: str, text: str) -> Iterator[str]:

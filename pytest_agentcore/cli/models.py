@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
 from pytest_agentcore.catalogue.resolve import fetch, resolve
-from pytest_agentcore.cli.arguments import positive, write_lines
+from pytest_agentcore.cli.arguments import positive, tell, write_lines
 from pytest_agentcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,23 +75,25 @@ def run_preflight(options: argparse.Namespace) -> int:
 
     settings, backends = settle(given), pytest_agentcore_backends()
     file = Path(settings.models_file).expanduser() if settings.models_file else None
-    failed = False
+    asked = []
     for setup in settle_models(settings, backends, open_registry(project_above(Path.cwd()), file)):
         if not setup.has_plumbing:
             said = "there is no way to examine, its replies are made here; name a model with a file or an address"
             raise UsageError(f"{setup.entry.name}: {said}")
-        entry = fetch(setup.entry, lambda line: write_lines([line])) if setup.entry.is_to_fetch else setup.entry
+        entry = fetch(setup.entry, lambda line: tell(options, [line])) if setup.entry.is_to_fetch else setup.entry
         check_files([setup])
         with closing(backends[entry.backend](entry, setup.engine)) as backend:
             found = preflight(backend, setup)
-        write_lines([f"{setup.slug} · policy {found.policy} · preflight {found.verdict}"])
+        asked.append({"model": setup.slug, **found.to_json()})
+        tell(options, [f"{setup.slug} · policy {found.policy} · preflight {found.verdict}"])
         for number, check in enumerate(found.checks, 1):
-            write_lines(["", f"{number} {check.name}: {check.finding}, {check.says}"])
+            tell(options, ["", f"{number} {check.name}: {check.finding}, {check.says}"])
             for label, text in (("sent", check.sent), ("came", check.came)):
                 first, *rest = clip_middle(text, LINES)
-                write_lines([f"  {label:<5} {first}", *(f"  {'':<5} {line}" for line in rest)])
-        failed |= not found.passed
-    return int(failed)
+                tell(options, [f"  {label:<5} {first}", *(f"  {'':<5} {line}" for line in rest)])
+    code = int(not all(each["passed"] for each in asked))
+    tell(options, [], models=asked, exit_code=code)
+    return code
 
 
 def add_worker(parser: argparse.ArgumentParser) -> None:

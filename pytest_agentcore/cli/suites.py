@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, write_lines
+from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, tell
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.suite import AUDIT, find_suite, suite_at, task_ids
+
+if TYPE_CHECKING:
+    from pytest_agentcore.checks.attackers import Attacker
 
 
 def add_selfcheck(parser: argparse.ArgumentParser) -> None:
@@ -39,14 +44,14 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 def run_selfcheck(options: argparse.Namespace) -> int:
     """Return 1 when a checker is weak or a file cannot be used, else 0."""
     from pytest_agentcore.checks.ask import parsing_in_threads
-    from pytest_agentcore.checks.selfcheck import examine, summary, task_lines
+    from pytest_agentcore.checks.selfcheck import as_json, examine, summary, task_lines
     from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.session.collect import Collected, collect
 
     def examine_all(found: Collected) -> int:
-        write_lines(f"error: {line}" for line in found.errors)
+        tell(options, [f"error: {line}" for line in found.errors])
         sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
-        write_lines([f"sandbox {sandbox.name}"])
+        tell(options, [f"sandbox {sandbox.name}"])
         width = max((len(task.id) for _, task in found.tasks), default=0)
         pool = ThreadPoolExecutor()  # most of an examination is waiting for processes
         try:
@@ -55,12 +60,20 @@ def run_selfcheck(options: argparse.Namespace) -> int:
                 for suite, task in found.tasks
             ]
             for each in begun:
-                write_lines(task_lines(each.result(), width))
+                tell(options, task_lines(each.result(), width))
         finally:
             pool.shutdown(cancel_futures=True)
         examined = [each.result() for each in begun]
-        write_lines([summary(examined, len(found.errors))])
-        return int(bool(found.errors) or not examined or any(each.problems for each in examined))
+        code = int(bool(found.errors) or not examined or any(each.problems for each in examined))
+        tell(
+            options,
+            [summary(examined, len(found.errors))],
+            errors=found.errors,
+            sandbox=sandbox.name,
+            tasks=[as_json(each) for each in examined],
+            exit_code=code,
+        )
+        return code
 
     with parsing_in_threads():
         return collect(options.places, examine_all)
@@ -94,24 +107,45 @@ def run_audit(options: argparse.Namespace) -> int:
 
     if options.list:
         width = max(len(each.name) for each in library())
-        write_lines(f"{each.name:<{width}}  {each.kind:<16}  {each.tries}" for each in library())
+        lines = [f"{each.name:<{width}}  {each.kind:<16}  {each.tries}" for each in library()]
+        tell(options, lines, attackers=[_attacker_facts(each) for each in library()])
         return 0
 
     def attack_all(found: Collected) -> int:
-        write_lines(f"error: {line}" for line in found.errors)
+        tell(options, [f"error: {line}" for line in found.errors])
         sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
-        write_lines([f"sandbox {sandbox.name}"])
+        tell(options, [f"sandbox {sandbox.name}"])
         attacks = [*audit(found.tasks, sandbox=sandbox, tools=found.tools)]
-        write_lines([*table(attacks), summary(attacks)])
+        tell(options, [*table(attacks), summary(attacks)])
         whole = {suite.path: suite for suite, _ in found.tasks}
         for suite in whole.values() if options.record else ():
             if len(whole) > 1 or {task.id for _, task in found.tasks} != {*task_ids(suite.path)}:
                 raise UsageError(f"--record: name one whole suite; a part of {suite.name} says nothing of the rest")
             (suite.path / AUDIT).write_bytes(record_bytes(record(suite, attacks, sandbox)))
-        return int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
+        code = int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
+        tell(
+            options,
+            [],
+            errors=found.errors,
+            sandbox=sandbox.name,
+            tasks=[task.id for _, task in found.tasks],
+            attacks=[
+                {**_attacker_facts(each.attacker), "task": each.task}
+                | {"outcome": each.outcome, "did": each.did, "words": each.words}
+                for each in attacks
+            ],
+            **{each.value: sum(one.outcome is each for one in attacks) for each in Outcome},
+            exit_code=code,
+        )
+        return code
 
     with parsing_in_threads():
         return collect(options.places, attack_all)
+
+
+def _attacker_facts(attacker: Attacker) -> dict[str, object]:
+    """Say who attacks, and how."""
+    return {"attacker": attacker.name, "kind": attacker.kind, "tries": attacker.tries}
 
 
 def add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -122,24 +156,27 @@ def add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_sandbox(_options: argparse.Namespace) -> int:
+def run_sandbox(options: argparse.Namespace) -> int:
     """Return 1 when bubblewrap does not work here, else 0."""
     from pytest_agentcore.sandbox.open import open_sandbox
-    from pytest_agentcore.sandbox.probe import probe, ways
+    from pytest_agentcore.sandbox.probe import OPTIONAL, probe, ways
     from pytest_agentcore.untrusted import visible
 
+    needs = []
     for as_root in ways():
-        write_lines(["with the rights of root:" if as_root else "in a user namespace:"])
+        tell(options, ["with the rights of root:" if as_root else "in a user namespace:"])
         for one in probe(as_root=as_root):
+            needs.append({"as_root": as_root, **asdict(one), "required": one.need not in OPTIONAL})
             says = "yes" if one.met else "NO" if one.stands_in_the_way else "no, and not required"
-            write_lines([visible(f"  {one.need:<50} {says}{one.said and f': {one.said}'}")])
+            tell(options, [visible(f"  {one.need:<50} {says}{one.said and f': {one.said}'}")])
     try:
         facts = open_sandbox("bubblewrap").describe()
     except UsageError as error:
-        write_lines([str(error)])
+        tell(options, [str(error)], needs=needs, sandbox=None, why=str(error), exit_code=1)
         return 1
     but = f", but not confined: {'; '.join(facts['not_confined'])}" if facts["not_confined"] else ""
-    write_lines([f"sandbox bubblewrap {facts['version']} works{but}"])
+    said = f"sandbox bubblewrap {facts['version']} works{but}"
+    tell(options, [said], needs=needs, sandbox=facts, why="", exit_code=0)
     return 0
 
 
@@ -176,4 +213,4 @@ def run_predict(options: argparse.Namespace) -> None:
         raise UsageError(f"{options.out}: is there already and is not written over; -o names another") from None
     except OSError as error:
         raise UsageError(f"{options.out}: cannot be written: {error.strerror or error}") from error
-    write_lines([f"{options.out}: fill it in, then commit it before the first trial"])
+    tell(options, [f"{options.out}: fill it in, then commit it before the first trial"], file=options.out)

@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import os
 import re
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedWriter
@@ -78,14 +79,29 @@ def lock_campaign(folder: CampaignFolder, or_else: str = _ANOTHER_FOLDER) -> Buf
         UsageError: another process holds it; says what to do `or_else` than wait.
     """
     file = folder.lock.open("ab")
+    for seconds in _GLANCES:  # whoever only looks whether it is held (`is_being_written`) holds it for an instant
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        time.sleep(seconds)
+    file.close()
+    raise UsageError(f"{folder.path}: another process is writing this campaign; wait until it ends, or {or_else}")
+
+
+_GLANCES = (0.005, 0.02, 0.05)
+"""Seconds between tries at a lock."""
+
+
+def is_being_written(folder: CampaignFolder) -> bool:
+    """Tell whether a process holds the campaign; nothing is written to find out."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise UsageError(
-            f"{folder.path}: another process is writing this campaign; wait until it ends, or {or_else}"
-        ) from error
-    return file
+        with folder.lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no lock file: copied from elsewhere, or made by hand
+        return False
+    return False
 
 
 def slug(text: str) -> str:

@@ -5,15 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
 from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.pack.figures import CampaignFigures, figures_of
-from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, GroupFolder, campaigns
+from pytest_agentcore.pack.folder import RESULTS_FOLDER, CampaignFolder, GroupFolder, campaigns, is_being_written
 from pytest_agentcore.pack.jsonl import read_lines
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.trial.result import TrialKey, TrialResult
+
+
+class State(StrEnum):
+    """How far a campaign has come."""
+
+    complete = "complete"
+    """Every planned trial is scored, and the last process came to its end."""
+    incomplete = "incomplete"
+    """The last process came to its end, and planned trials have no score."""
+    running = "running"
+    """A process is at work on it."""
+    interrupted = "interrupted"
+    """The last process was stopped or killed."""
+
+
+_STOPPED = 2
+"""pytest's exit status of a session that was interrupted."""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots, which would leave `cached_property` no place for its value
@@ -40,6 +58,16 @@ class Campaign:
     def has_ended(self) -> bool:
         """Whether the plan is scored and the last process came to its end: tables and reports are of the whole."""
         return bool(self.manifest.planned) and not self.left and self.manifest.finished is not None
+
+    @property
+    def state(self) -> State:
+        """How far it has come, as its folder tells now."""
+        if self.has_ended:
+            return State.complete
+        if self.manifest.finished is None and is_being_written(self.folder):
+            return State.running
+        is_stopped = self.manifest.finished is None or self.manifest.exit_status == _STOPPED
+        return State.interrupted if is_stopped else State.incomplete
 
 
 def list_campaigns(results: Path) -> tuple[list[tuple[CampaignFolder, Manifest]], dict[str, str]]:

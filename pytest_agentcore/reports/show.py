@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pytest_agentcore.format import Line, count, fraction, joined, labelled, labelled_lines, latency, percent
+from pytest_agentcore.format import (
+    UNDEFINED,
+    Line,
+    count,
+    fraction,
+    interval,
+    joined,
+    labelled,
+    labelled_lines,
+    latency,
+    percent,
+    table,
+)
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import Turn, address_of, played
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import HIT
@@ -15,6 +28,21 @@ from pytest_agentcore.trial.result import TrialResult
 from pytest_agentcore.untrusted import clip, visible, visible_lines
 
 FAILURES_LISTED, HITS_LISTED = 40, 10
+
+
+def list_lines(found: Iterable[Campaign], damaged: Mapping[str, str], width: int = 80) -> Iterator[str]:
+    """Show campaigns in a table, each with its id and its suite; then those that cannot be read, and why."""
+    rows, notes = [["begun", "model", "quant", "done", "rate", "95% interval", "state"]], ["campaign, suite"]
+    for campaign in found:
+        manifest, rates = campaign.manifest, campaign.figures.overall.rates
+        what = [manifest.started[: len("2026-06-10")], manifest.model, str(manifest.backend.get("quant") or UNDEFINED)]
+        rate = [percent(rates.effective), interval(campaign.figures.same_tasks)]
+        rows.append([*what, fraction(rates.recorded, rates.planned), *rate, campaign.state])
+        selection = "" if manifest.counts else "a selection: counts nowhere"
+        notes.append(joined([campaign.folder.id, f"{manifest.suite.name} {manifest.suite.version}", selection]))
+    if len(rows) > 1:
+        yield from table(rows, notes, width)
+    yield from (line for why in damaged.values() for line in labelled("damaged", why, width))
 
 
 def campaign_lines(report: Report, width: int = 80) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from results import HOSTILE, INTERRUPTED, LOST, PASSED, WRONG, events_of, result
 from small_packs import campaign, pack
 
-from pytest_agentcore.analysis import frames
+from pytest_agentcore.analysis import columns, frames
 from pytest_agentcore.analysis.frames import Results, read
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.jsonl import to_line
@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Results:
 
 @pytest.mark.parametrize("name", ["campaigns", "tasks", "trials", "turns", "calls"])
 def test_columns_and_dtypes_are_as_declared_also_without_a_row(name: str, results: Results) -> None:
-    declared = {column.name: column.dtype for column in getattr(frames, name.upper())}
+    declared = {column.name: column.dtype for column in getattr(columns, name.upper())}
     for of in (results, Results([])):
         found: pandas.DataFrame = getattr(of, name)
         assert {column: str(dtype) for column, dtype in found.dtypes.items()} == declared

@@ -45,6 +45,48 @@ def test_the_newest_campaign_is_meant_where_none_is_named(results: Path, capsys:
     assert main(["leaderboard", place]) == 0
 
 
+def test_the_newest_is_said_wherever_it_is_taken(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = f"--results={results}"
+    for words in (
+        ["show"],
+        ["show", "task_01:1"],
+        ["report"],
+        ["validate"],
+        ["gate", "--min-pass-rate=1"],
+        ["recheck"],
+    ):
+        main([*words, place])
+        assert "agentcore: the newest campaign is a\n" in capsys.readouterr().err
+    main(["plan", place, "--detect=50pp", "--from"])
+    assert "agentcore: the newest campaign is a\n" in capsys.readouterr().err
+    main(["compare", "--force", place])
+    assert f"agentcore: the newest of {results}: b and a\n" in capsys.readouterr().err
+    main(["show", "a", place])
+    assert capsys.readouterr().err == ""
+
+
+def test_the_newest_is_not_compared_with_itself(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "a", f"--results={results}"]) == 2
+    assert "a is the newest campaign itself; name the one to compare it with" in capsys.readouterr().err
+
+
+def test_campaigns_are_listed_with_their_state_and_those_that_cannot_be_read(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results / "z").mkdir()
+    (results / "z" / "manifest.json").write_text("{")
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["list", str(results)]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["begun", "model", "quant", "done", "rate", "95%", "interval", "state", "campaign,", "suite"]
+    assert [line.split()[-4] for line in lines[:3]] == ["c", "b", "a"]  # the oldest first
+    assert "6/6   50.0%" in lines[1]
+    assert lines[3].startswith("damaged    ")
+    assert "z/manifest.json" in "".join(lines[3:])
+    assert main(["list", str(results / "z")]) == 2
+    assert "holds no campaign; name another results folder" in capsys.readouterr().err
+
+
 def test_compare_takes_the_two_newest(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     campaign(results / "d", task_05_minimal_fix=2, task_10_sql=2)
     assert main(["compare", "b", "d", "--force", f"--results={results}"]) == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +19,7 @@ from pytest_agentcore.pack.folder import (
     CampaignFolder,
     campaigns,
     dated_name,
+    is_being_written,
     lock_campaign,
     slug,
     write_atomically,
@@ -78,6 +81,21 @@ def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> 
     lock.close()
 
     assert _take_lock_elsewhere(folder) == "taken"
+
+
+def test_looking_whether_it_is_written_writes_nothing_and_is_in_nobodys_way(tmp_path: Path) -> None:
+    folder = create_campaign(tmp_path, "c")
+    assert not is_being_written(folder)
+    assert not folder.lock.exists()
+    lock = lock_campaign(folder)
+    assert is_being_written(folder)
+    lock.close()
+    assert not is_being_written(folder)
+
+    with folder.lock.open("rb") as glance:  # somebody looks at the very moment when a session begins
+        fcntl.flock(glance, fcntl.LOCK_SH)
+        threading.Timer(0.002, fcntl.flock, (glance, fcntl.LOCK_UN)).start()
+        lock_campaign(folder).close()
 
 
 def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from results import INTERRUPTED, LOST, WRONG, manifest, result
+from small_packs import pack
 from written import create_campaign
 
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.folder import CampaignFolder, lock_campaign
 from pytest_agentcore.pack.manifest import Selection
 from pytest_agentcore.pack.read import read_campaign, read_results
 from pytest_agentcore.pack.record import CampaignRecord
@@ -51,6 +52,24 @@ def test_complete_is_a_plan_with_every_trial_scored(
     record.finish(exit_status=0, finished=datetime(2026, 6, 10, tzinfo=UTC))
 
     assert read_campaign(record.folder.path).has_ended is complete
+
+
+@pytest.mark.parametrize(
+    ("trials", "ended", "state"),
+    [
+        ([result("a", 1)], {"finished": "2026-06-10T09:00:00+00:00", "exit_status": 1}, "complete"),
+        ([result("a", 1, **LOST)], {"finished": "2026-06-10T09:00:00+00:00", "exit_status": 1}, "incomplete"),
+        ([], {"finished": "2026-06-10T09:00:00+00:00", "exit_status": 2}, "interrupted"),
+        ([result("a", 1)], {"finished": None}, "interrupted"),
+    ],
+)
+def test_the_state_follows_from_plan_end_and_lock(
+    tmp_path: Path, trials: list[TrialResult], ended: dict[str, object], state: str
+) -> None:
+    read = pack(tmp_path / "c", trials, planned=[("a", 1)], **ended)
+    assert read.state == state
+    with lock_campaign(read.folder):
+        assert read.state == (state if ended["finished"] else "running")
 
 
 def test_a_selection_does_not_count(tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""Columns of campaigns, tasks, trials, turns and calls: declared once for DataFrames and for `agentcore --json`.
+
+docs/results-in-python.md lists them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import reduce
+from typing import Any, NamedTuple
+
+from pytest_agentcore.pack.figures import Figures
+from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.trial.fold import Event
+from pytest_agentcore.trial.result import CallRecord, TrialResult, dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The values that one row of a DataFrame is about."""
+
+    campaign: Campaign
+    figures: Figures | None = None
+    result: TrialResult | None = None
+    reply: Event | None = None
+    call: CallRecord | None = None
+
+    @property
+    def attempt(self) -> str:
+        """UUID of the trial's last attempt."""
+        assert self.result
+        return self.result.attempt
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars of the trial; None where prices are not known."""
+        prices = self.campaign.manifest.prices
+        return None if prices is None or self.result is None else dollars(self.result, prices)
+
+
+class Column(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    dtype: str
+    path: str
+    """Where a row has the value: names of attributes or keys."""
+    meaning: str
+    """For the docs."""
+
+
+TEXT, COUNT, NUMBER, TRUTH, MOMENT = "string", "Int64", "Float64", "boolean", "datetime64[ns, UTC]"
+"""All of them know a missing value: an unscored trial has no verdict, an unknown price no cost."""
+
+_IDENTITY = (
+    Column("campaign", TEXT, "campaign.folder.id", "the campaign's id: the name of its folder"),
+    Column("suite", TEXT, "campaign.manifest.suite.name", "the suite's name"),
+    Column("suite_version", TEXT, "campaign.manifest.suite.version", "its version"),
+    Column("suite_digest", TEXT, "campaign.manifest.judged_by", "sha256 of the suite whose checkers gave the verdicts"),
+    Column("model", TEXT, "campaign.manifest.model", "the model's slug"),
+    Column("quant", TEXT, "campaign.manifest.backend.quant", "its quantization, where it is known"),
+    Column("policy", TEXT, "campaign.manifest.policy", "how calls were read: native, lenient or constrained"),
+)
+
+TASKS = (
+    *_IDENTITY,
+    Column("task", TEXT, "figures.task", "the task's id"),
+    Column("planned", COUNT, "figures.rates.planned", "trials of the plan"),
+    Column("recorded", COUNT, "figures.rates.recorded", "trials with a result, whatever it says"),
+    Column("scored", COUNT, "figures.rates.scored", "trials with a verdict"),
+    Column("passed", COUNT, "figures.rates.passed", "trials that passed"),
+    Column("raw_rate", NUMBER, "figures.rates.raw", "passed / planned"),
+    Column("effective_rate", NUMBER, "figures.rates.effective", "passed / scored"),
+    Column("distinct", COUNT, "figures.distinct.n", "scored trials, identical ones counted once"),
+    Column("low", NUMBER, "figures.wilson.low", "lower end of the 95% interval of the effective rate"),
+    Column("high", NUMBER, "figures.wilson.high", "upper end"),
+    Column("p50_seconds", NUMBER, "figures.effort.seconds.p50", "median wall clock of a scored trial"),
+    Column(
+        "tokens_per_second", NUMBER, "figures.effort.tokens_per_second", "tokens out per second of the model's time"
+    ),
+    Column("cost", NUMBER, "figures.effort.cost", "US dollars; missing where prices are not known"),
+)
+
+_SAMPLED = "sampling value; missing where none was asked for"
+_RATES, _EFFORT = "campaign.figures.overall.rates", "campaign.figures.overall.effort"
+
+CAMPAIGNS = (
+    *_IDENTITY,
+    Column("context", COUNT, "campaign.manifest.backend.context", "tokens of context"),
+    Column("device", TEXT, "campaign.manifest.backend.device", "what computed"),
+    Column("temperature", NUMBER, "campaign.manifest.sampling.temperature", _SAMPLED),
+    Column("top_p", NUMBER, "campaign.manifest.sampling.top_p", _SAMPLED),
+    Column("top_k", COUNT, "campaign.manifest.sampling.top_k", _SAMPLED),
+    Column("min_p", NUMBER, "campaign.manifest.sampling.min_p", _SAMPLED),
+    Column("seed", COUNT, "campaign.manifest.seed", "the seeds of all trials are derived from it"),
+    Column("runs", COUNT, "campaign.manifest.runs", "trials of each task"),
+    Column("context_load", COUNT, "campaign.manifest.context_load", "tokens of earlier conversation before each task"),
+    Column("parallel", COUNT, "campaign.manifest.parallel", "trials at the same time at most"),
+    Column("rows", COUNT, "campaign.manifest.rows", "conversations that a model in this process decodes together"),
+    Column("group", TEXT, "campaign.manifest.group", "folder of its group; empty without one"),
+    Column("state", TEXT, "campaign.state", "complete, incomplete, running or interrupted"),
+    Column("started", MOMENT, "campaign.manifest.started", "UTC"),
+    Column("finished", MOMENT, "campaign.manifest.finished", "UTC; missing while it runs, or when it was killed"),
+    Column("planned", COUNT, f"{_RATES}.planned", "trials of the plan"),
+    Column("recorded", COUNT, f"{_RATES}.recorded", "trials with a result, whatever it says"),
+    Column("scored", COUNT, f"{_RATES}.scored", "trials with a verdict"),
+    Column("passed", COUNT, f"{_RATES}.passed", "trials that passed"),
+    Column("raw_rate", NUMBER, f"{_RATES}.raw", "passed / planned"),
+    Column("effective_rate", NUMBER, f"{_RATES}.effective", "passed / scored"),
+    Column("distinct", COUNT, "campaign.figures.overall.distinct.n", "scored trials, identical ones counted once"),
+    Column("low", NUMBER, "campaign.figures.same_tasks.low", "lower end of its 95% interval, for the same tasks again"),
+    Column("high", NUMBER, "campaign.figures.same_tasks.high", "upper end"),
+    Column("other_low", NUMBER, "campaign.figures.other_tasks.low", "lower end, for other tasks like these"),
+    Column("other_high", NUMBER, "campaign.figures.other_tasks.high", "upper end"),
+    Column("seconds", NUMBER, f"{_EFFORT}.total_seconds", "wall clock of all trials"),
+    Column("model_seconds", NUMBER, f"{_EFFORT}.model_seconds", "of them the model's"),
+    Column("tool_seconds", NUMBER, f"{_EFFORT}.tool_seconds", "of them the tools'"),
+    Column("prompt_tokens", COUNT, f"{_EFFORT}.prompt_tokens", "tokens that went in, cached ones included"),
+    Column("cached_tokens", COUNT, f"{_EFFORT}.cached_tokens", "of them not evaluated again"),
+    Column("reply_tokens", COUNT, f"{_EFFORT}.reply_tokens", "tokens that came out, reasoning included"),
+    Column("tokens_per_second", NUMBER, f"{_EFFORT}.tokens_per_second", "tokens out per second of the model's time"),
+    Column("cost", NUMBER, f"{_EFFORT}.cost", "US dollars of all recorded trials; missing where prices are not known"),
+    Column("cost_per_pass", NUMBER, f"{_EFFORT}.cost_per_pass", "all that was paid, by the passes it bought"),
+)
+
+_DTYPES = {"int": COUNT, "float": NUMBER, "bool | None": TRUTH}
+"""By the type of a field of the result line; the others are text."""
+
+TRIALS = (
+    *_IDENTITY,
+    *(
+        Column(field.name, _DTYPES.get(str(field.type), TEXT), f"result.{field.name}", "as in the result line")
+        for field in fields(TrialResult)
+        if field.name not in ("model", "policy", "started")
+    ),
+    Column("started", MOMENT, "result.started", "UTC"),
+    Column("outcome", TEXT, "result.outcome", "passed, a failure mode, or interrupted"),
+    Column("attribution", TEXT, "result.attribution", "whom the cause speaks about"),
+    Column("cost", NUMBER, "cost", "US dollars; missing where prices are not known"),
+)
+
+_TRIAL = (
+    Column("campaign", TEXT, "campaign.folder.id", "as in trials"),
+    Column("task", TEXT, "result.task", "as in trials"),
+    Column("run", COUNT, "result.run", "as in trials"),
+    Column("attempt", TEXT, "result.attempt", "as in trials"),
+)
+
+TURNS = (
+    *_TRIAL,
+    Column("turn", COUNT, "reply.turn", "from 1"),
+    Column("content", TEXT, "reply.content", "what the model said beside its calls"),
+    Column("reasoning", TEXT, "reply.reasoning", "what it thought"),
+    Column("calls", COUNT, "reply.tool_calls", "calls that could be read"),
+    Column("problems", COUNT, "reply.problems", "what could not be read and was fed back"),
+    Column("repairs", COUNT, "reply.repairs", "near misses that were accepted"),
+    Column("finish", TEXT, "reply.finish", "why the reply ended"),
+    Column("resembles", TEXT, "reply.resembles", "what a call that was not read looks like; missing without one"),
+    Column("prompt_tokens", COUNT, "reply.usage.prompt_tokens", "tokens that went in, cached ones included"),
+    Column("cached_tokens", COUNT, "reply.usage.cached_tokens", "of them not evaluated again"),
+    Column("reply_tokens", COUNT, "reply.usage.reply_tokens", "tokens that came out, reasoning included"),
+    Column("seconds", NUMBER, "reply.seconds", "until the reply was there"),
+)
+
+CALLS = (
+    *_TRIAL,
+    Column("turn", COUNT, "call.turn", "from 1"),
+    Column("index", COUNT, "call.index", "within the turn, from 0"),
+    Column("name", TEXT, "call.name", "the tool"),
+    Column("arguments", TEXT, "call.arguments", "JSON"),
+    Column("outcome", TEXT, "call.outcome", "ok, refused, fault, invalid or unknown"),
+    Column("result", TEXT, "call.result", "the text that the model read"),
+    Column("seconds", NUMBER, "call.seconds", "in the tool"),
+)
+
+
+def as_facts(columns: Iterable[Column], row: Row) -> dict[str, object]:
+    """Give the cells of a row by their columns, in types that JSON has."""
+    return {column.name: cell(column, row) for column in columns}
+
+
+def cell(column: Column, row: Row) -> object:
+    """Give the value of a row in a column; None where it is missing."""
+    value: Any = reduce(_step, column.path.split("."), row)
+    if value is None or column.dtype not in (TEXT, COUNT):
+        return value
+    if column.dtype == COUNT:
+        return len(value) if isinstance(value, Sequence) else int(value)
+    text = json.dumps(value) if isinstance(value, Mapping) else str(value)
+    # half of a surrogate pair, which a model may write, is no text for Arrow and Parquet
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _step(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
