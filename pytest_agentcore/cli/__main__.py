@@ -1,9 +1,11 @@
+# PYTHON_ARGCOMPLETE_OK
 """The `agentcore` command: finds the subcommand that was typed, runs it, and makes its errors an exit code."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ WITHOUT_FACTS = ("completion", "leaderboard", "models", "open", "worker")
 COMMANDS = {
     "audit": ("suites", "let known attackers try to pass the tasks of a suite without doing the work"),
     "compare": ("decide", "two campaigns side by side, and whether they differ by more than chance"),
+    "completion": ("completion", "print what makes a shell complete commands, campaigns, models, suites and tasks"),
     "dialect": ("dialect", "which tool-call dialect a model speaks, why, and what its prompt looks like"),
     "preflight": ("models", "try whether a model's tool calls get through, and show what was sent and what came back"),
     "gate": (
@@ -85,6 +88,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
+    if "_ARGCOMPLETE" in os.environ:
+        from pytest_agentcore.cli.completion import complete
+
+        complete(_parser)
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with standard_output():
