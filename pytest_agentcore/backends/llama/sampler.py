@@ -41,6 +41,8 @@ class Sampler:
         self._most = most + (0 if plain else PENALTY_WINDOW) if most > 0 and not lifting else 0
         """So many of the likeliest tokens are enough, penalties or not; 0 where that is not known."""
         self._top_p, self._nucleus = sampling.top_p, None
+        self._room = np.empty((2, self._size), dtype="f4")
+        """For weights and their sums: getting so much memory for every token takes as long as filling it."""
         if not plain:
             links.append(library.llama_sampler_init_penalties(self._size, PENALTY_WINDOW, *penalties))
         if sampling.temperature == 0:
@@ -122,11 +124,11 @@ class Sampler:
 
     def _likely(self, logits: Any) -> tuple[Any, int, int]:
         """Likely tokens in order, and how many of them have the probability top_p: at least, and at most."""
-        np, top_p = self._numpy, self._top_p
-        weights = np.exp(logits - logits.max())
-        total = np.add.accumulate(weights)[-1]  # one after the other, as llama.cpp rounds
-        # the likely ones are mostly enough; those below the second weight have less than 1 - top_p together
-        for smallest in (1e-3, (1 - top_p) * total / self._size):
+        np, top_p, (weights, sums) = self._numpy, self._top_p, self._room
+        np.exp(np.subtract(logits, logits.max(), out=weights), out=weights)
+        total = np.add.accumulate(weights, out=sums)[-1]  # one after the other, as llama.cpp rounds
+        # sorting is what takes long, so no more than are needed; all below the last weight have less than 1 - top_p
+        for smallest in (1e-2, 1e-3, 1e-4, 1e-5, (1 - top_p) * total / self._size):
             ids = np.flatnonzero(weights >= smallest)
             if weights[ids].sum() > (top_p + 2 * _MARGIN) * total:
                 break
