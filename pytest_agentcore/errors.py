@@ -10,6 +10,7 @@ AgentcoreError
 ├── RecordError                the disk does not take the record; the session ends
 ├── NoWorkers                  nobody elsewhere is left to run trials; the session ends
 ├── EndOfTrial                 flow: the loop ended, and why
+│   └── Cancelled              somebody ended the run
 └── ToolError                  a tool refused or failed; its text goes back to the model
 """
 
@@ -138,6 +139,13 @@ class EndOfTrial(AgentcoreError):
     def __init__(self, stop_reason: StopReason, detail: str = "") -> None:
         super().__init__(detail or stop_reason.value)
         self.stop_reason, self.detail = stop_reason, detail
+
+
+class Cancelled(EndOfTrial):
+    """The user ended the run, or the trial's result is not wanted any more."""
+
+    def __init__(self) -> None:
+        super().__init__(StopReason.interrupted, "cancelled")
 
 
 class ToolError(AgentcoreError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pytest_agentcore.backends.base import Reply, ToolCall
-from pytest_agentcore.errors import BackendError, EndOfTrial
+from pytest_agentcore.errors import BackendError, Cancelled, EndOfTrial
 from pytest_agentcore.sandbox.base import Sandbox, Workspace
 from pytest_agentcore.tools.base import ToolContext, ToolSpec
 from pytest_agentcore.trial.fold import Attempt, Event, read_attempt, reply_digest
@@ -55,7 +55,7 @@ class Session:
     limit: Limit
     record: Recorder
     cancel: threading.Event = field(default_factory=threading.Event)
-    """Set: the trial ends at the next turn or call."""
+    """Set: the trial ends at its next token, and a command that is running is killed."""
     turn: int = 0
     """The one that has begun, counted from 1."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -85,7 +85,7 @@ class Session:
     def check_time(self) -> None:
         """Raise EndOfTrial when the wall clock has run out, or the user ended the run."""
         if self.cancel.is_set():
-            raise EndOfTrial(StopReason.interrupted, "cancelled")
+            raise Cancelled
         if time.monotonic() > self.deadline:
             raise EndOfTrial(StopReason.time_limit, f"{self.limit.seconds:g} seconds are over")
 
@@ -118,9 +118,14 @@ class Session:
         )
 
     def act(self, call: ToolCall, index: int) -> CallRecord:
-        """Run one call of this turn and record what it gave."""
+        """Run one call of this turn and record what it gave.
+
+        Raises:
+            Cancelled: the user ended the run while a command of the call was running.
+        """
         left = max(0.0, self.deadline - time.monotonic())
-        context = ToolContext(workspace=self.workspace, sandbox=self.sandbox, seconds_left=left)
+        workspace = replace(self.workspace, cancel=self.cancel)
+        context = ToolContext(workspace=workspace, sandbox=self.sandbox, seconds_left=left)
         done = self.tools.call(call.name, call.arguments, context, turn=self.turn, index=index)
         given = {"outcome": done.outcome.value, "text": done.result, "seconds": round(done.seconds, 6)}
         self._note("tool_result", turn=self.turn, index=index, call=call_json(call), **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ class Workspace:
     """The agent's working folder; inside the sandbox it is `/workspace`."""
     tmp: Path
     """The agent's `/tmp`; lives as long as the trial, never recorded."""
+    cancel: threading.Event | None = field(default=None, compare=False)
+    """Once set, the trial is cancelled: a process that runs over the workspace is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxError: the process could not be started at all.
+            Cancelled: the trial was cancelled, and the process was killed for that.
         """
 
     def path(self, workspace: Workspace, inside: str) -> str:

@@ -12,12 +12,13 @@ import resource
 import select
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.errors import Cancelled, SandboxError
 from pytest_agentcore.sandbox.base import Completed, Limits, Workspace
 from pytest_agentcore.sandbox.reaper import read
 from pytest_agentcore.sandbox.tree import Kind, walk
@@ -26,7 +27,10 @@ from pytest_agentcore.sandbox.workspace import mend
 FIRST_LOOK = 0.03
 """Seconds. Most commands are over by then and are never measured."""
 LONGEST_PAUSE = 0.1
-"""Seconds between two looks; pauses grow to it, and a look that is costly is paid for by a longer pause."""
+"""Seconds between two looks; pauses grow to it, and a look that is costly is paid for by a longer pause. Whether the
+trial was cancelled is looked at no less often."""
+CANCELLED = "cancelled"
+"""Stands for the limit where none was passed, and somebody ended the trial."""
 SHARE = 0.1
 """Part of the wall clock that measuring may take."""
 OVERFULL = 4
@@ -98,13 +102,16 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
     """Follow the process to its end or to a limit. Its stdout must be a pipe that stderr shares.
 
     Every process of the tree is gone on return, whichever way it ends.
+
+    Raises:
+        Cancelled: the trial was cancelled meanwhile.
     """
     pipe = running.process.stdout
     assert pipe is not None
     output = _Output(pipe.fileno(), limits.output_bytes)
     with pipe:
         try:
-            killed_for = _follow(running.process, output, _Meter(running, workspace, limits))
+            killed_for = _follow(running.process, output, _Meter(running, workspace, limits), workspace.cancel)
         finally:
             running.end()
             code = running.process.wait()
@@ -113,6 +120,8 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
             if not output.read():
                 break
     mend(workspace)
+    if killed_for == CANCELLED:
+        raise Cancelled
     # Once more at the end: a command may write its last and end between two looks, or before the first.
     if not killed_for and disk((workspace.root, workspace.tmp), limits.disk_bytes) > limits.disk_bytes:
         killed_for = "disk_bytes"
@@ -125,7 +134,7 @@ def supervise(running: Running, workspace: Workspace, limits: Limits) -> Complet
     )
 
 
-def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter) -> str:
+def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter, cancel: threading.Event | None) -> str:
     """Wait for the process's end while its output is read; returns the limit that was passed, if one was."""
     # The end of the output says nothing: a process may close it early, or leave it open to one that it started.
     exited = os.pidfd_open(process.pid)
@@ -136,11 +145,13 @@ def _follow(process: subprocess.Popen[bytes], output: _Output, meter: _Meter) ->
         deadline = time.monotonic() + meter.limits.wall_seconds
         while True:
             now = time.monotonic()
+            if cancel and cancel.is_set():
+                return CANCELLED
             if now >= deadline:
                 return "wall_seconds"
             if now >= meter.next_look and (exceeded := meter.look()):
                 return exceeded
-            until = min(deadline, meter.next_look) - now
+            until = min(deadline, meter.next_look, now + LONGEST_PAUSE) - now
             for fd, _ in poller.poll(max(0, until) * 1000 + 1):
                 if fd == exited:
                     return ""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from backends.openai.fault_server import FaultServer, Said
-from tiny import Script, campaign, result_lines, say, write
+from tiny import Script, campaign, result_lines, say, shell, write
 
 from pytest_agentcore.backends.openai.backend import OpenAIBackend
 from pytest_agentcore.catalogue.entry import EndpointSettings, ModelEntry
@@ -187,8 +187,11 @@ def test_what_was_started_ahead_counts_as_not_run_after_the_first_failure(
     assert len(list((pack / "data" / "workspaces").iterdir())) == 1
 
 
-def test_ctrl_c_cancels_what_was_started_ahead(pytester: pytest.Pytester, suite: Path, script: Script) -> None:
-    bot = script(**{"*": [{"text": "at last", "delay": 600}]})
+@pytest.mark.parametrize("reply", [{"text": "at last", "delay": 600}, shell("sleep 600")], ids=["model", "command"])
+def test_ctrl_c_cancels_what_was_started_ahead(
+    pytester: pytest.Pytester, suite: Path, script: Script, reply: dict[str, Any]
+) -> None:
+    bot = script(**{"*": [reply]})
     # the session has submitted all and waits for the first trial: the interrupt is to end that one
     pytester.makeconftest("""
         import threading
@@ -229,7 +232,10 @@ def test_ctrl_c_cancels_what_was_started_ahead(pytester: pytest.Pytester, suite:
     pack = campaign(pytester)
     (line,) = result_lines(pack)
     assert (line["task"], line["run"], line["stop_reason"]) == ("task_01_hello", 1, "interrupted")
-    assert [events[-1]["event"] for events in transcripts(pack, "attempts")] == ["discarded", "discarded"]
+    ahead = transcripts(pack, "attempts")
+    assert [events[-1]["event"] for events in ahead] == ["discarded", "discarded"]
+    for events in (*ahead, *transcripts(pack)):  # none had come to its own end, nor to the sandbox's limit
+        assert "tool_result" not in {event["event"] for event in events}
 
 
 def test_a_campaign_that_is_ended_takes_along_what_was_started_ahead(

@@ -56,6 +56,11 @@ def write(path: str, content: str) -> dict[str, Any]:
     return {"tool_calls": [{"name": "fs_write", "arguments": {"path": path, "content": content}}]}
 
 
+def shell(command: str) -> dict[str, Any]:
+    """A scripted reply that runs a command."""
+    return {"tool_calls": [{"name": "shell", "arguments": {"command": command}}]}
+
+
 def say(text: str) -> dict[str, Any]:
     """A scripted reply without a call."""
     return {"text": text}

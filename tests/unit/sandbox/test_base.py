@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from confined import EVERYWHERE, MOUNTED, Cell
 
-from pytest_agentcore.errors import SandboxError
+from pytest_agentcore.errors import Cancelled, SandboxError
 from pytest_agentcore.sandbox.base import Command, Workspace
 
 PACKAGES = ("numpy", "yaml", "pytest", "pip", "setuptools", "jsonschema")
@@ -143,6 +146,22 @@ def test_a_workspace_that_is_gone_is_a_sandbox_error(cell: Cell, tmp_path: Path)
     gone = Workspace(root=tmp_path / "none", tmp=tmp_path / "none")
     with pytest.raises(SandboxError):
         cell.sandbox.run(gone, Command(argv=["true"]))
+
+
+@EVERYWHERE
+def test_a_command_is_killed_once_its_trial_is_cancelled(cell: Cell) -> None:
+    begun, cancel = cell.workspace.root / "begun", threading.Event()
+
+    def end() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        cancel.set()
+
+    threading.Thread(target=end).start()
+    command = Command(argv=["sh", "-c", "touch begun; (sleep 600; touch late) & sleep 600"])
+    for _ in range(2):  # and one that would begin after that
+        with pytest.raises(Cancelled):
+            cell.sandbox.run(replace(cell.workspace, cancel=cancel), command)
 
 
 @EVERYWHERE
