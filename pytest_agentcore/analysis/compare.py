@@ -31,9 +31,13 @@ class Condition:
     second: str
 
 
-def conditions(first: Campaign, second: Campaign) -> Iterator[Condition]:
+Known = Mapping[str, Mapping[str, str]]
+"""What `conditions_of` gave of campaigns, by their ids."""
+
+
+def conditions(first: Campaign, second: Campaign, known: Known | None = None) -> Iterator[Condition]:
     """List what differs, in a fixed order. System prompt and tools are named, not quoted."""
-    mine, yours = dict(_conditions(first)), dict(_conditions(second))
+    mine, yours = ((known or {}).get(one.folder.id) or conditions_of(one) for one in (first, second))
     for name in dict.fromkeys([*mine, *yours]):
         one, two = mine.get(name, "-"), yours.get(name, "-")
         if one != two:
@@ -47,8 +51,14 @@ def conditions(first: Campaign, second: Campaign) -> Iterator[Condition]:
             yield Condition(name=f"tool {name}", first="one", second="another")
 
 
+def conditions_of(campaign: Campaign) -> dict[str, str]:
+    """Name the conditions of one campaign, in the order in which differences are told; some transcripts are read."""
+    return dict(_conditions(campaign))
+
+
 def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     manifest, backend = campaign.manifest, campaign.manifest.backend
+    memory = manifest.machine.get("memory_bytes")
     yield "model", manifest.model
     yield "file", _known(backend, "file")
     # a file of the same name may hold other weights
@@ -93,6 +103,7 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "verdicts", anew[-1] if anew else "as they were given"
     yield "seed", str(manifest.seed)
     yield "device", _known(backend, "device")
+    yield "machine", joined([_known(manifest.machine, "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""])
     yield "parallel", str(manifest.parallel)
     yield "rows", str(manifest.rows or "-")
 
@@ -145,14 +156,20 @@ class Comparison:
 
 
 OUTSIDE = (
-    *("model", "file", "model's content", "seed", "device", "backend", "parallel", "rows"),
+    *("model", "file", "model's content", "seed", "device", "machine", "backend", "parallel", "rows"),
     *(f"engine {name}" for name in ("threads", "threads_batch", "n_gpu_layers", "main_gpu", "mmap", "mlock")),
 )
 """Conditions that are the question itself or, for verdicts, of no account."""
 
 
-def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Comparison:
+def compare(first: Campaign, second: Campaign, *, force: bool = False, known: Known | None = None) -> Comparison:
     """Compare the tasks that both campaigns planned.
+
+    Args:
+        first: the baseline.
+        second: what is compared with it.
+        force: compare them although their suites differ.
+        known: conditions of campaigns that need not be looked for again: who compares many reads transcripts once.
 
     Raises:
         UsageError: a selection is among them, the suites differ and `force` is not given, or no task is shared.
@@ -197,7 +214,7 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False) -> Compar
         tasks=tuple(tasks),
         only_first=tuple(task for task in first.manifest.tasks if task not in shared),
         only_second=tuple(task for task in second.manifest.tasks if task not in shared),
-        conditions=tuple(conditions(first, second)),
+        conditions=tuple(conditions(first, second, known)),
         same_suite=first.manifest.judged_by == second.manifest.judged_by,
         # evidence is what the distinct trials are; how far apart the campaigns are, all scored ones say
         test=paired_permutation(

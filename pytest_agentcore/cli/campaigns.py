@@ -19,7 +19,7 @@ from pytest_agentcore.cli.arguments import (
 )
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import campaigns
-from pytest_agentcore.pack.read import Campaign, find_trial, read_campaign
+from pytest_agentcore.pack.read import Campaign, find_trial, read_all, read_campaign
 from pytest_agentcore.trial.result import TrialResult
 
 
@@ -41,15 +41,9 @@ def run_list(options: argparse.Namespace) -> None:
     from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
     from pytest_agentcore.reports.show import list_lines
 
-    found, damaged = list[Campaign](), dict[str, str]()
-    for folder in campaigns(options.results):
-        try:
-            found.append(read_campaign(folder.path))
-        except UsageError as error:
-            damaged[folder.id] = str(error)
+    found, damaged = read_all(options.results)
     if not found and not damaged:
         raise UsageError(f"{options.results}: holds no campaign; name another results folder")
-    found.sort(key=lambda campaign: campaign.manifest.started)
     tell(
         options,
         list_lines(found, damaged, shutil.get_terminal_size().columns),
@@ -127,19 +121,29 @@ def _meant(place: str | None, word: str | None, results: Path) -> tuple[Campaign
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    """Add a campaign, one to compare it with, and where to write."""
+    """Add a campaign or a folder of them, one to compare with, and where to write."""
     parser.description = (
-        "Write the report of a campaign and the verification tables anew: into its folder, or with -o elsewhere."
+        "Write the report of a campaign and the verification tables anew: into its folder, or with -o elsewhere. Of a "
+        "folder of campaigns: one page over all of them, RESULTS/index.html, or with -o the file of that name."
     )
     add_campaign(parser)
     parser.add_argument("--baseline", metavar="CAMPAIGN", help="compare with this one")
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write into this folder and leave the campaign")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="PLACE", help="folder for a campaign's report, or file for the page over many"
+    )
 
 
 def run_report(options: argparse.Namespace) -> None:
-    """Write report and tables."""
-    from pytest_agentcore.reports.write import write_reports
+    """Write report and tables, or the page over many campaigns."""
+    from pytest_agentcore.reports.write import write_index, write_reports
 
+    place = Path(options.campaign).expanduser() if options.campaign else None
+    if place and not (place / "manifest.json").is_file() and campaigns(place):
+        if options.baseline:
+            raise UsageError("report: --baseline is for one campaign; on the page over many, any two are compared")
+        written = write_index(place, options.out or place / "index.html")
+        tell(options, map(str, written), campaigns=place, page=written[0], beside=written[1:])
+        return
     campaign = find(options.campaign, options.results)
     baseline = read_campaign(options.baseline, options.results) if options.baseline else None
     written = write_reports(campaign, baseline, options.out)

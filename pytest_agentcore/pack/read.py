@@ -82,6 +82,17 @@ def list_campaigns(results: Path) -> tuple[list[tuple[CampaignFolder, Manifest]]
     return [pair for pair in found if pair[1].counts], damaged
 
 
+def read_all(results: Path) -> tuple[list[Campaign], dict[str, str]]:
+    """Every campaign of a results folder, the oldest first, and by id why others cannot be read."""
+    found, damaged = list[Campaign](), dict[str, str]()
+    for folder in campaigns(results):
+        try:
+            found.append(read_campaign(folder.path))
+        except UsageError as error:
+            damaged[folder.id] = str(error)
+    return sorted(found, key=lambda campaign: (campaign.manifest.started, campaign.folder.id)), damaged
+
+
 def read_results(folder: CampaignFolder) -> list[TrialResult]:
     """One result per trial, by task and run: the last line about the first attempt that was scored.
 

@@ -21,6 +21,7 @@ from pytest_agentcore.analysis.groups import Group, StepKind
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.group_text import LABELS, MEANINGS, depth_sentences, step_sentence
 from pytest_agentcore.reports.html.charts import charts, compared
+from pytest_agentcore.reports.html.index import Index, cells, facets
 from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, embed, page_data
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.reports.tables import comparison_table, failure_notes, pipes, places, predictions_table
@@ -91,6 +92,20 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
         shown=SHOWN,
         comparison_chart=compared(report.comparison) if report.comparison else None,
     )
+
+
+def index_page(index: Index, transcripts: Mapping[str, str]) -> Iterator[str]:
+    """Write the page over many campaigns in pieces.
+
+    Args:
+        index: what it shows.
+        transcripts: packed, by campaign and attempt; those that are not among them are loaded when they are opened.
+    """
+    served, scripts = bool(index.data["served"]), ("text.js", "trial.js", "index.js")
+    # what the page's own script loads is admitted, and no script that stands in its text
+    frame = _frame(index.data["title"], scripts, index.data, "'strict-dynamic'", connects=served)
+    template = html_environment().get_template("index.html.jinja")
+    yield from template.generate(frame, index=index, cells=cells, facets=facets, transcripts=transcripts)
 
 
 def _frame(

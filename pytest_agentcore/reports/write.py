@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from pytest_agentcore.analysis.groups import Group
@@ -15,8 +17,13 @@ from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, write_atom
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
-from pytest_agentcore.reports.rendering import group_page, markdown, page
+from pytest_agentcore.reports.html.index import build_index, read_shown
+from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, embed_all, script
+from pytest_agentcore.reports.rendering import group_page, index_page, markdown, page
 from pytest_agentcore.reports.report import build_report
+
+WRITERS = 4
+"""Scripts of transcripts that are written at a time."""
 
 
 def write_reports(
@@ -65,6 +72,51 @@ def write_reports(
     except OSError as error:
         raise UsageError(f"{folder.path}: a report cannot be written there: {error.strerror or error}") from error
     return [folder.path / name for name in renderings]
+
+
+def write_index(results: Path, page: Path) -> list[Path]:
+    """Write the page over all campaigns of a results folder; give its path, and the folder beside it if there is one.
+
+    As long as all packed transcripts fit into `PAGE_BYTES` they are in the page. Where they do not, each is a script in
+    the folder `<page>-data`, which the page loads when the trial is opened.
+
+    Raises:
+        UsageError: no campaign can be read, or the page cannot be written.
+    """
+    campaigns, left_out = read_shown(results)
+    if not campaigns:
+        raise UsageError("; ".join(left_out.values()) or f"{results}: holds no campaign")
+    page = page / "index.html" if page.is_dir() else page
+    beside = page.with_name(f"{page.stem}-data")
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        transcripts = embed_all(campaigns, PAGE_BYTES)
+        fits = transcripts is not None
+        kept = set() if fits else set(_write_scripts(campaigns, beside))
+        for script_of_a_trial in set(beside.glob("*/????????-????-????-????-????????????.js")) - kept:
+            script_of_a_trial.unlink()  # of a trial that is gone, or that the page holds now
+        index = build_index(campaigns, left_out, home=page.parent.resolve(), beside="" if fits else beside.name)
+        draft = page.with_name(f".{page.name}.draft")
+        with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.writelines(index_page(index, transcripts or {}))
+        draft.replace(page)
+    except OSError as error:
+        raise UsageError(f"{page}: the page cannot be written there: {error.strerror or error}") from error
+    return [page] if fits else [page, beside]
+
+
+def _write_scripts(campaigns: Iterable[Campaign], beside: Path) -> Iterator[Path]:
+    """Write each transcript as a script, several at a time: compressing and writing leave the interpreter free."""
+
+    def write(campaign: Campaign, attempt: str) -> Path:
+        path = beside / campaign.folder.id / f"{attempt}.js"
+        path.write_text(script(campaign.folder.id, attempt, campaign.folder.transcript(attempt)), encoding="ascii")
+        return path
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for campaign in campaigns:
+            (beside / campaign.folder.id).mkdir(parents=True, exist_ok=True)
+            yield from pool.map(partial(write, campaign), [result.attempt for result in campaign.results])
 
 
 def write_group(folder: GroupFolder, group: Group) -> None:

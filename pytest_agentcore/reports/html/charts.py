@@ -10,11 +10,22 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from pytest_agentcore.analysis.compare import Comparison
-from pytest_agentcore.format import average, count, fraction, latency, overlapping, percent, short, thousands
+from pytest_agentcore.format import (
+    average,
+    count,
+    fraction,
+    interval,
+    joined,
+    latency,
+    overlapping,
+    percent,
+    short,
+    thousands,
+)
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.stats.counting import OUTCOMES, Distribution, basis
 from pytest_agentcore.trial.modes import FailureMode
@@ -25,6 +36,8 @@ CLOCK = 1e-6
 """Seconds below which a time is none."""
 TICKS = 6
 PLAIN, FIRST, SECOND = "var(--muted)", "var(--first)", "var(--second)"
+CURVES = ("first", "second", "third")
+"""Colours of the page, for as many curves as there are policies."""
 
 
 class Mark(NamedTuple):
@@ -57,6 +70,24 @@ class Bar(NamedTuple):
     """In words, for whoever points at it."""
 
 
+class Point(NamedTuple):
+    """A step of a curve, with an interval around its height."""
+
+    at: float
+    height: float
+    low: float
+    high: float
+    meaning: str
+    """In words, for whoever points at it."""
+
+
+class Curve(NamedTuple):
+    """Points from left to right."""
+
+    points: Sequence[Point]
+    colour: str
+
+
 class Tick(NamedTuple):
     """A place on an axis."""
 
@@ -66,7 +97,7 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One chart, and the same in words for those who do not see it. It has rows or columns."""
+    """One chart, and the same in words for those who do not see it. It has rows, columns or curves."""
 
     title: str
     summary: str
@@ -74,8 +105,9 @@ class Chart:
     """Of the horizontal axis."""
     rows: Sequence[Row] = ()
     bars: Sequence[Bar] = ()
+    curves: Sequence[Curve] = ()
     heights: Sequence[Tick] = ()
-    """Of the vertical axis, where there are columns."""
+    """Of the vertical axis, where there are columns or curves."""
     unit: str = ""
     """Of the horizontal axis."""
     legend: Sequence[tuple[str, str]] = ()
@@ -119,6 +151,39 @@ def compared(comparison: Comparison) -> Chart | None:
             rows.append(Row(task.task, [line, ring, Mark("dot", 0, now, FIRST)], shown))
     summary = "Ring: the baseline. Point: this campaign. A task that one of them has no scored trial of is left out."
     return Chart(title="Pass rate by task", summary=summary, ticks=PERCENTS, rows=rows) if rows else None
+
+
+def ladder(title: str, steps: Sequence[str], campaigns: Sequence[tuple[str, int, Campaign]], unit: str = "") -> Chart:
+    """Draw effective rates and their intervals as a curve over steps of equal width.
+
+    Args:
+        title: of the chart.
+        steps: below the axis, from left to right.
+        campaigns: each after the curve that it belongs to and the number of its step.
+        unit: of the axis.
+    """
+    names = list(dict.fromkeys(name for name, _, _ in campaigns))
+    curves, told = [], []
+    for number, name in enumerate(names):
+        points = []
+        for _, step, campaign in sorted((one for one in campaigns if one[0] == name), key=itemgetter(1)):
+            rate, around = campaign.figures.overall.rates.effective, campaign.figures.same_tasks
+            if rate is not None and around:
+                # curves stand a little beside each other, so that no interval hides another
+                at = (step + 0.5 + (number - (len(names) - 1) / 2) * 0.06) / len(steps)
+                meaning = f"{joined([name, steps[step]])}: {percent(rate)}, {interval(around)}"
+                points.append(Point(at, rate, around.low, around.high, meaning))
+        told += [point.meaning for point in points]
+        curves.append(Curve(points, f"var(--{CURVES[number % len(CURVES)]})"))
+    return Chart(
+        title=title,
+        summary=f"Effective rate with its 95% interval for the same tasks again. {'; '.join(told)}.",
+        ticks=[Tick((step + 0.5) / len(steps), text) for step, text in enumerate(steps)],
+        curves=curves,
+        heights=PERCENTS,
+        unit=unit,
+        legend=[(CURVES[number % len(CURVES)], name) for number, name in enumerate(names) if name],
+    )
 
 
 def _causes(campaign: Campaign) -> Chart:

@@ -6,13 +6,16 @@ Ten thousand transcripts pass through here when a large campaign ends, so they a
 from __future__ import annotations
 
 import base64
+import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.jsonl import read_lines, to_line
+from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.stats.counting import NOT_RUN
@@ -56,7 +59,38 @@ def pack(path: Path) -> str:
             lines = b"".join(to_line(_shortened(event, ends)) for event in events)
             if len(lines) <= CUT_BYTES:
                 break
-    return base64.b64encode(zlib.compress(lines, LEVEL)).decode("ascii") if lines else ""
+    return packed(lines) if lines else ""
+
+
+def packed(content: bytes) -> str:
+    """Deflate and write in base64: nothing that HTML or JavaScript could take for anything but text is left."""
+    return base64.b64encode(zlib.compress(content, LEVEL)).decode("ascii")
+
+
+def embed_all(campaigns: Iterable[Campaign], limit: int) -> dict[str, str] | None:
+    """Pack the transcripts of every trial, by campaign and attempt; None where they need more bytes than the limit."""
+    found, used = dict[str, str](), 0
+    for campaign in campaigns:
+        for result in campaign.results:
+            text = pack_readable(campaign.folder.transcript(result.attempt))
+            found[f"{campaign.folder.id}/{result.attempt}"] = text
+            used += len(text)
+            if used > limit:
+                return None
+    return found
+
+
+def pack_readable(path: Path) -> str:
+    """Pack a transcript; empty also where it is damaged, which the other trials of a page do not suffer for."""
+    try:
+        return pack(path)
+    except UsageError:
+        return ""
+
+
+def script(campaign: str, attempt: str, path: Path) -> str:
+    """Write a transcript as the script that index.js loads when it is opened: a page from a disk may read no file."""
+    return f"agentcoreTranscript({json.dumps(f'{campaign}/{attempt}')}, {json.dumps(pack_readable(path))});\n"
 
 
 def _shortened(value: Any, ends: int) -> Any:
@@ -88,6 +122,11 @@ COLUMNS: Mapping[str, Callable[[TrialResult], Any]] = {
 """Values of a row by the names that page.js has for them; behind them come `earlier`, `hits` and `embedded`."""
 
 
+def row(result: TrialResult) -> list[Any]:
+    """Give the values of `COLUMNS`."""
+    return [value(result) for value in COLUMNS.values()]
+
+
 def embed(report: Report, limit: int) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
     """Pack transcripts until the page is full: trials that did not pass first, then the others, then old attempts.
 
@@ -100,7 +139,7 @@ def embed(report: Report, limit: int) -> tuple[list[tuple[str, str]], Mapping[st
         room.
     """
     folder, used = report.campaign.folder, 0
-    packed: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     state: dict[str, str] = {}
     ordered = sorted(report.results, key=lambda result: bool(result.passed))
     # attempts that were replaced come last: they are evidence of the harness, and no result is made of them
@@ -112,8 +151,8 @@ def embed(report: Report, limit: int) -> tuple[list[tuple[str, str]], Mapping[st
         state[path.stem] = "yes" if text else "missing"
         if text:
             used += len(text)
-            packed.append((path.stem, text))
-    return packed, state
+            found.append((path.stem, text))
+    return found, state
 
 
 def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[str, Any]:
@@ -133,7 +172,7 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
         "columns": [*COLUMNS, "earlier", "hits", "embedded"],
         "rows": [
             [
-                *(value(result) for value in COLUMNS.values()),
+                *row(result),
                 [attempt for _, attempt in sorted(replaced.get((result.task, result.run), []))],  # the oldest first
                 hits.get(result.attempt, []),
                 embedded.get(result.attempt, "no"),

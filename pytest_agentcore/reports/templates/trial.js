@@ -281,11 +281,12 @@ function notice(text) {
   $("notice").hidden = text === "";
 }
 
-/** The map is one stop of the tab key; the arrows go from cell to cell. */
+/** A map of cells is one stop of the tab key; the arrows go from cell to cell. */
 function arrows(event) {
-  const cell = event.target.closest(".cell[href]");
+  const cell = event.target.closest(".cell[href], a.share");
   if (!cell) return;
-  const lines = [...document.querySelectorAll(".map .runs")].map((line) => [...line.querySelectorAll(".cell[href]")]).filter((line) => line.length);
+  const rows = [...cell.closest(".map, .matrix").querySelectorAll(".runs, tbody tr:not([hidden])")];
+  const lines = rows.map((line) => [...line.querySelectorAll(".cell[href], a.share")]).filter((line) => line.length);
   const y = lines.findIndex((line) => line.includes(cell));
   const x = lines[y].indexOf(cell);
   const to = {
