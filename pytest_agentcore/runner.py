@@ -68,20 +68,20 @@ class Job:
         return self.task.instance(self.suite.version, self.key.run)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Finished:
     """A trial that has run and waits to be judged. Its folders live until `close`."""
 
     job: Job
+    record: Recorder
     instance: Instance
     attempt: Attempt
     frozen: Frozen
-    failure: InfrastructureError | None
-    """Why the agent could not go on, or nobody can say what it did."""
-    signal: BaseException | None
-    """What stopped the trial from outside and goes on to whom it is for: Ctrl-C, another plugin's limit of time."""
-    record: Recorder
     folders: ExitStack
+    failure: InfrastructureError | None = None
+    """Why the agent could not go on, or nobody can say what it did."""
+    signal: BaseException | None = None
+    """What stopped the trial from outside and goes on to whom it is for: Ctrl-C, another plugin's limit of time."""
     asked: bool = False
     """Whether the checker was asked, which is done once."""
     spoken: BaseException | None = None
@@ -148,12 +148,16 @@ class Finished:
         return self.judge(None, f"{words} before its checker had spoken", Cause.interrupted)
 
     def close(self) -> None:
-        """Remove the workspaces."""
+        """Remove the workspaces; nothing is recorded after this."""
+        if isinstance(self.record, TranscriptWriter):
+            self.record.close()
         self.folders.close()
 
 
-Try = Callable[[TranscriptWriter, str, int], Finished]
-"""Makes one attempt at a trial: gets its transcript, its id and its number; here or elsewhere."""
+Begin = Callable[[], tuple[TranscriptWriter, str, int]]
+"""Begins an attempt: gives its transcript, its id and its number."""
+Try = Callable[[Begin], Finished]
+"""Makes an attempt at a trial, here or elsewhere; where it may be lost, others beside it."""
 
 
 def run_trial(job: Job, attempt: Try, folder: CampaignFolder) -> Finished:
@@ -165,22 +169,29 @@ def run_trial(job: Job, attempt: Try, folder: CampaignFolder) -> Finished:
     Raises:
         RecordError: the disk takes no more.
     """
-    left, lost = job.retries, LOST_TRIES
-    for number in itertools.count(job.attempts + 1):
+    numbers = itertools.count(job.attempts + 1)
+
+    def begin() -> tuple[TranscriptWriter, str, int]:
         attempt_id = str(uuid.uuid4())
-        record = TranscriptWriter(folder.transcript(attempt_id))
-        finished = attempt(record, attempt_id, number)
-        finished.folders.callback(record.close)
+        return TranscriptWriter(folder.transcript(attempt_id)), attempt_id, next(numbers)
+
+    left, lost = job.retries, LOST_TRIES
+    while True:
+        finished = attempt(begin)
         # what is tried again is a closed list: what the borders know for a failing infrastructure, nothing else
         is_lost = isinstance(finished.failure, WorkerLost)
         if not finished.failure or finished.signal or not (lost if is_lost else left):
-            break
+            return finished
         left, lost = left - (not is_lost), lost - is_lost
-        finished.judge(None)
-        finished.close()
-        record.close()
-        set_aside(folder, [record.path])
-    return finished
+        give_up(finished, folder)
+
+
+def give_up(finished: Finished, folder: CampaignFolder) -> None:
+    """Judge an attempt that another stands for, and keep its transcript beside that one's."""
+    said = str(finished.failure or "")
+    finished.judge(None, "" if said == finished.attempt.detail else said)
+    finished.close()
+    set_aside(folder, [folder.transcript(finished.attempt.id)])
 
 
 def run_attempt(
@@ -232,16 +243,7 @@ def run_attempt(
     except OSError as error:
         failure = failure or SandboxError(f"what the agent left cannot be copied for its checker: {error}")
         frozen = Frozen(workspace_in(home / "frozen"))
-    return Finished(
-        job=job,
-        instance=instance,
-        attempt=attempt,
-        frozen=frozen,
-        failure=failure,
-        signal=signal,
-        record=record,
-        folders=folders,
-    )
+    return Finished(job, record, instance, attempt, frozen, folders, failure, signal)
 
 
 def make_instance(job: Job) -> tuple[Instance, InfrastructureError | None]:

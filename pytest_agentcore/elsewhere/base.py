@@ -21,13 +21,16 @@ class Engine(Protocol):
     """Carries orders to workers and their answers back. What `pytest_agentcore_engine` gives for an address."""
 
     def workers(self) -> Mapping[str, int]:
-        """How many orders each worker takes at once, by the names of those that are there now; often asked for."""
+        """How many orders each worker takes at once, by the names of those that are there now; often asked for.
+
+        One that has been silent for some time is not among them until it is heard of again: it may be frozen.
+        """
 
     def submit(self, worker: str, name: str, order: bytes) -> Future[bytes]:
         """Have the worker do `Worker.work(order, link)` once, and never another one in its place.
 
-        The future raises WorkerLost once the worker is known to be gone or has been silent for long, and whatever
-        `work` raised there, which it does for no order of ours.
+        The future raises WorkerLost once the worker is known to be gone, and whatever `work` raised there, which it
+        does for no order of ours. A worker that is only silent may answer yet.
         """
 
     def stop(self, name: str) -> None:

@@ -39,7 +39,7 @@ CONNECT_SECONDS = 20.0
 WATCH_SECONDS = 0.5
 """How often the scheduler is asked which workers are there."""
 SILENT_SECONDS = 20.0
-"""A worker whose heartbeat has stopped for so long counts as lost, though its connection may stand: it is frozen."""
+"""A worker whose heartbeat has stopped for so long gets no orders, though its connection may stand: it is frozen."""
 LOCAL = 2
 """Workers of `dask://local` on a machine without several GPUs: enough to see how it works."""
 
@@ -130,7 +130,7 @@ class Dask:
             self._look()
 
     def _look(self) -> None:
-        """See who is there, and give up the orders of those that are not, or are silent."""
+        """See who is there and heard of, and give up the orders of those that are not there any more."""
         client: Any = self._client
         if client.status != "running":  # the scheduler is gone, and its workers with it
             self._known, self._is_connected = {}, False
@@ -151,7 +151,7 @@ class Dask:
             if facts["status"] == "running" and now - self._beats[name][1] < SILENT_SECONDS
         }
         for name, (worker, mine, theirs) in tuple(self._out.items()):
-            if worker not in self._workers and name in self._out:
+            if worker not in self._known and name in self._out:
                 del self._out[name]
                 mine.set_exception(WorkerLost(f"the worker {worker} is gone"))
                 with suppress(Exception):  # a scheduler that is gone too

@@ -24,7 +24,7 @@ from pytest_agentcore.catalogue.files import file_digest
 from pytest_agentcore.catalogue.resolve import located
 from pytest_agentcore.elsewhere.base import Link
 from pytest_agentcore.elsewhere.order import read_setup, refuse_others, unwrap, unzip_suite, wrap
-from pytest_agentcore.errors import UsageError
+from pytest_agentcore.errors import SandboxError, UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.jsonl import to_line
 from pytest_agentcore.runner import run_attempt
@@ -92,7 +92,8 @@ class Worker:
         """Make one attempt at a trial."""
         bench = self._bench
         if bench is None or bench.digest != told["of"]:
-            return wrap({"refused": "this worker was not shown the model, or another session has shown it its own"})
+            why = "this worker was not shown the model, or another session has shown it its own"
+            return wrap({"refused": why, "unshown": True})
         cancel, over = threading.Event(), threading.Event()
         with self._idle:
             self._running.append(bench)
@@ -185,19 +186,23 @@ class Bench:
 
         agent = self._models.agent(job, cancel, lambda _key, _turn: None)
         finished = run_attempt(job, agent, record, attempt_id=told["attempt"], number=told["number"], cancel=cancel)
-        with closing(finished), scratch("answer") as folder:
-            archive, frozen = Path(folder) / "workspace.tar.gz", finished.frozen
-            if frozen.digest:
-                pack(frozen.workspace.root, archive)
-            failure = finished.failure
-            header = {
-                "begun": begun,
-                "events": events,
-                "digest": frozen.digest,
-                "skipped": dict(frozen.skipped),
-                "failure": [str(failure), failure.cause.value] if failure else None,
-            }
-            return wrap(header, archive.read_bytes() if frozen.digest else b"")
+        content, frozen, failure = b"", finished.frozen, finished.failure
+        with closing(finished):
+            try:
+                if frozen.digest and not cancel.is_set():  # nobody waits for what a stopped trial leaves
+                    with scratch("answer") as folder:
+                        pack(frozen.workspace.root, archive := Path(folder) / "workspace.tar.gz")
+                        content = archive.read_bytes()
+            except OSError as error:
+                failure = failure or SandboxError(f"what the agent left cannot be packed: {error}")
+        header = {
+            "begun": begun,
+            "events": events,
+            "digest": frozen.digest if content else "",
+            "skipped": dict(frozen.skipped),
+            "failure": [str(failure), failure.cause.value] if failure else None,
+        }
+        return wrap(header, content)
 
     def close(self) -> None:
         """Close the model and remove what was laid out."""

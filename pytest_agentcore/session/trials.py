@@ -26,8 +26,8 @@ from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
 from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError, is_foreign
-from pytest_agentcore.pack.transcript import TranscriptWriter, set_aside
-from pytest_agentcore.runner import Agent, Finished, Job, Try, run_attempt, run_trial
+from pytest_agentcore.pack.transcript import set_aside
+from pytest_agentcore.runner import Agent, Begin, Finished, Job, Try, run_attempt, run_trial
 from pytest_agentcore.sandbox.workspace import pack
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.items import key_of, task_of
@@ -221,7 +221,8 @@ class Models:
         """Give the way in which an attempt at a trial is made: with the model that is open in this process."""
         agent = self.agent(job, cancel, on_turn)
 
-        def attempt(record: TranscriptWriter, attempt_id: str, number: int) -> Finished:
+        def attempt(begin: Begin) -> Finished:
+            record, attempt_id, number = begin()
             return run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
 
         return attempt
@@ -332,7 +333,7 @@ class Trials:
         finished = self._executor.result(self._job(key, item))
         item.stash[FINISHED] = finished
         item.addfinalizer(lambda: self._executor.release(finished))
-        self._experiment.attempts[key] = finished.attempt.start["number"]
+        self._experiment.attempts[key] = finished.attempt.number
         if finished.signal:
             raise finished.signal
         if finished.attempt.stop_reason is StopReason.interrupted:
@@ -348,9 +349,7 @@ class Trials:
             finished.close()
             folder.workspace(finished.attempt.id).unlink(missing_ok=True)
             shutil.rmtree(folder.workspaces / finished.attempt.id, ignore_errors=True)
-            if isinstance(finished.record, TranscriptWriter):
-                finished.record.close()
-                set_aside(folder, [finished.record.path])
+            set_aside(folder, [folder.transcript(finished.attempt.id)])
 
     def _job(self, key: TrialKey, item: pytest.Item) -> Job:
         task = task_of(item)

@@ -45,6 +45,13 @@ class Attempt:
     end: Event | None = None
     """None while the agent works, and for good when its process died."""
     verdict: Event | None = None
+    silent: Event | None = None
+    """Names the last attempt that was begun beside this one, whose worker was not heard of meanwhile."""
+
+    @property
+    def number(self) -> int:
+        """How many attempts at the trial were begun when this one was over."""
+        return int((self.silent or self.start)["number"])
 
     @property
     def id(self) -> str:
@@ -127,7 +134,7 @@ class Attempt:
             copied[name] = sum(reply["usage"][name] for reply in self.replies)
         return TrialResult(
             **copied,
-            attempts=start["number"],
+            attempts=self.number,
             passed=judged.passed,
             failure_mode=judged.failure_mode,
             cause=judged.cause,
@@ -175,6 +182,7 @@ def read_attempt(events: Iterable[Event]) -> Attempt:
         calls=tuple(calls),
         end=last.get("end"),
         verdict=last.get("verdict"),
+        silent=last.get("silent"),
     )
 
 

@@ -130,19 +130,47 @@ def test_a_trial_that_kills_its_workers_is_given_up(
     assert len(transcripts(campaign(pytester), "attempts")) == 3
 
 
-def test_a_frozen_worker_counts_as_lost_and_what_it_says_when_it_thaws_is_not_taken(
-    pytester: pytest.Pytester, suite: Path, play: Play, own: str, monkeypatch: pytest.MonkeyPatch
+def thaw(pids: Path) -> None:
+    for pid in pids.read_text().split():
+        os.kill(int(pid), signal.SIGCONT)
+
+
+def test_another_attempt_counts_when_a_worker_stays_frozen(
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_agentcore.elsewhere.dask.SILENT_SECONDS", 2.0)
     frozen = pytester.path / "frozen"
     bot = play(f"Path({str(frozen)!r}).write_text(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP)")
     try:
-        words = (f"--model=scripted:{bot}", "--runs=3", "--parallel=2", f"--agentcore-on={own}")
+        words = (f"--model=scripted:{bot}", "--runs=3", "--parallel=2", f"--agentcore-on={dask}")
         pytester.runpytest(*words, suite).assert_outcomes(passed=3, failed=3)
     finally:
-        os.kill(int(frozen.read_text()), signal.SIGCONT)
+        thaw(frozen)
     assert len(outcomes(campaign(pytester))) == 6
-    assert transcripts(campaign(pytester), "attempts")
+    beaten = transcripts(campaign(pytester), "attempts")
+    assert [events[-1]["detail"] for events in beaten] == ["another attempt at the trial was over first"] * len(beaten)
+    again = [(line["task"], line["run"], 2) for line in result_lines(campaign(pytester)) if line["attempts"] > 1]
+    assert sorted(again) == sorted((events[0]["task"], events[0]["run"], 2) for events in beaten)
+
+
+def test_the_attempt_of_a_worker_that_thaws_counts_when_it_is_over_first(
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second attempt thaws the worker of the first, and then waits till it is stopped."""
+    monkeypatch.setattr("pytest_agentcore.elsewhere.dask.SILENT_SECONDS", 2.0)
+    frozen = pytester.path / "frozen"
+    bot = play(f"Path({str(frozen)!r}).write_text(str(os.getpid())); os.kill(os.getpid(), signal.SIGSTOP)")
+    second = f"    if os.getpid() != (pid := int(Path({str(frozen)!r}).read_text())): "
+    second += "os.kill(pid, signal.SIGCONT); request.cancel.wait()\n"
+    bot.write_text(bot.read_text().replace("    if request.turn", f"{second}    if request.turn"))
+    words = (f"--model=scripted:{bot}", "--runs=1", f"--agentcore-on={dask}", "-k", "hello")
+    pytester.runpytest(*words, suite).assert_outcomes(passed=1)
+    (line,), (first,) = outcomes(campaign(pytester)), transcripts(campaign(pytester))
+    kinds = [event["event"] for event in first]
+    assert (line[2], kinds[0], kinds[-2:]) == (True, "start", ["silent", "verdict"])
+    ((start, *_, verdict),) = transcripts(campaign(pytester), "attempts")
+    assert (start["number"], verdict["cause"]) == (2, "backend_crashed")
+    assert [result["attempts"] for result in result_lines(campaign(pytester))] == [2]
 
 
 @pytest.mark.parametrize("word", ["-x", "--maxfail=1"])
@@ -164,7 +192,7 @@ def test_workers_are_free_once_the_session_has_ended(
 def test_nobody_comes(pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
 
-    monkeypatch.setattr("pytest_agentcore.elsewhere.controller.NO_WORKER_SECONDS", 0.5)
+    monkeypatch.setattr("pytest_agentcore.elsewhere.crew.NO_WORKER_SECONDS", 0.5)
     monkeypatch.setattr("pytest_agentcore.elsewhere.dask.LOCAL", 0)
     with start_here([], 0, 1) as empty:
         address = empty.scheduler_address.replace("tcp://", "dask://")
@@ -242,7 +270,7 @@ def test_the_scheduler_is_killed(
     pytester: pytest.Pytester, suite: Path, play: Play, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session ends in a sentence, its record is whole, and the same command goes on from it."""
-    monkeypatch.setattr("pytest_agentcore.elsewhere.controller.NO_WORKER_SECONDS", 1.0)
+    monkeypatch.setattr("pytest_agentcore.elsewhere.crew.NO_WORKER_SECONDS", 1.0)
     scheduler = machines.processes[0].pid
     bot = play("pass")
     bot.write_text(
