@@ -78,12 +78,13 @@ def _answer(order: Mapping[str, Any], known: dict[tuple[str, bool, int], tuple[T
             task = next(loaded, None) or _load(module, order["name"], order["suite"])
             known[module, backwards, run] = task, task.instance(order["version"], run)
     task, instance = known[module, backwards, run]
+    root, tmp = map(Path, order["workspace"])
     seconds = 1000.0 if backwards else 0.0
     trial = Trial.open(
         task=task,
         instance=instance,
         run=run,
-        frozen=Workspace(*map(Path, order["workspace"])),
+        frozen=Workspace(root, tmp),
         sandbox=_Replay(order["sandbox"], order["taken"]),
         calls=[replace(from_json(CallRecord, call), seconds=seconds) for call in order["calls"]],
         answer=order["answer"],
