@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,3 +84,39 @@ def write_out(stream: TextIO, text: str = "") -> None:
         raise
     except OSError as error:
         raise UsageError(f"the output cannot be written: {error.strerror or error}") from error
+
+
+# Where it goes to a log of GitHub Actions, the runner reads it too (https://github.com/actions/runner,
+# `ActionCommand.cs`): a command is `::name key=value,…::text` at the beginning of a line, blanks before it not counted,
+# or `##[name]text` anywhere in one.
+
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+
+
+def is_runner() -> bool:
+    """Whether this process is a step of a job on GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def no_command(text: str) -> str:
+    r"""The text of somebody else, so that the runner takes no line of it for a command: `\u003a:error::` for one.
+
+    The escapes are those of JSON, which therefore stays what it was.
+    """
+    if not is_runner():
+        return text
+    return _COMMAND.sub(lambda found: r"\u0023" if found[0] == "#" else rf"{found[1]}\u003a", text)
+
+
+@contextmanager
+def commands_stopped(stream: TextIO) -> Iterator[None]:
+    """Let the runner take nothing for a command that is written meanwhile; only who knows the token ends that."""
+    if not is_runner():
+        yield
+        return
+    token = secrets.token_hex(16)
+    stream.write(f"\n::stop-commands::{token}\n")
+    try:
+        yield
+    finally:
+        stream.write(f"\n::{token}::\n")

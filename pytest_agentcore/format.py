@@ -171,6 +171,11 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     ) or [label]
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """A sentence in lines, broken between words alone."""
+    return textwrap.wrap(visible(text), width, break_long_words=False, break_on_hyphens=False)
+
+
 Line = tuple[str, str]
 """A label, empty where the line goes on with what the line before is about, and a text."""
 
@@ -189,10 +194,16 @@ def table(rows: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> li
     """Rows in columns, the first to the left and the others to the right, each with a note.
 
     A note that does not fit behind its row goes below it. The first row is the header and its note the notes' header.
+    Where the columns do not fit, each row becomes a paragraph in which every cell stands behind its head.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(columns(row[i]) for row in shown) for i in range(len(shown[0]))]
     lines: list[str] = []
+    if sum(widths) + 2 * len(widths) - 2 > width:
+        for row, note in zip(shown[1:], notes[1:], strict=True):
+            cells = [f"{head} {cell}" for head, cell in zip(shown[0][1:], row[1:], strict=True) if cell]
+            lines += textwrap.wrap(row[0], width) + _below(joined([*cells, visible(note)]), width)
+        return lines
     for row, note in zip(shown, notes, strict=True):
         spaces = [" " * (column - columns(cell)) for cell, column in zip(row, widths, strict=True)]
         numbers = [space + cell for space, cell in zip(spaces[1:], row[1:], strict=True)]
@@ -200,7 +211,23 @@ def table(rows: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> li
         if not told or columns(line) + 2 + columns(told) <= width:
             lines.append(f"{line}  {told}" if told else line)
         else:
-            indent = "    "
-            below = textwrap.wrap(told, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
-            lines += [line, *below]
+            lines += [line, *_below(told, width)]
     return lines
+
+
+def _below(text: str, width: int) -> list[str]:
+    """Lines that hang below a table's row."""
+    indent = "    "
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+
+
+def bytes_of(size: float) -> str:
+    """Memory in GiB, or MiB below one: `6.1 GiB`, `310 MiB`."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def gigabytes(size: float) -> str:
+    """A file's size as hubs show it, in GB of 10⁹ bytes: `7.1 GB`, `138 GB`, `92 MB`."""
+    if size < 10**9:
+        return f"{size / 10**6:.0f} MB"
+    return f"{size / 10**9:.{0 if size >= 10**10 else 1}f} GB"

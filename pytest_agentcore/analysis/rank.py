@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Self
 
+from pytest_agentcore.analysis.compare import OUTSIDE, Comparison, compare, conditions
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import count
 from pytest_agentcore.pack.figures import Effort
 from pytest_agentcore.pack.folder import campaigns
 from pytest_agentcore.pack.manifest import Manifest, read_manifest
 from pytest_agentcore.pack.read import Campaign, read_campaign
+from pytest_agentcore.stats.chance import PairedTest, holm
 from pytest_agentcore.stats.counting import Rates
 
 AGENTS = ("oracle", "null")
@@ -50,6 +53,17 @@ class Standing:
         """The price tier as the registry has it; `local` for a model in this process that it says nothing about."""
         entry = self.manifest.entry
         return str(entry.get("tier") or ("local" if entry.get("backend") == "llama_cpp" else ""))
+
+    def fact(self, name: str) -> str:
+        """Say one thing that the backend described of itself, such as `quant` or `device`; empty where it did not."""
+        return str(self.manifest.backend.get(name) or "")
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of file, caches and buffers of a model in this process, as foretold when it was loaded."""
+        found = self.manifest.backend.get("memory")
+        amount = found.get("foretold") if isinstance(found, dict) else None
+        return amount if isinstance(amount, int) else None
 
     @property
     def overlapped(self) -> bool:
@@ -108,6 +122,50 @@ class Ranking:
 
     terms: Terms
     standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Two campaigns that stand one below the other, and whether more than chance separates them."""
+
+    above: Standing
+    below: Standing
+    comparison: Comparison
+    """Its first is the one below: a difference above 0 speaks for the one above."""
+    corrected_p: float | None
+    """After Holm, for as many looks as a ranking has pairs; None where nothing can be tested."""
+
+    @property
+    def test(self) -> PairedTest | None:
+        """The one test of the two."""
+        return self.comparison.test
+
+
+def neighbours(ranking: Ranking) -> tuple[Neighbours, ...]:
+    """Compare each campaign with the next one below."""
+    pairs = [(above, below, compare(below.campaign, above.campaign)) for above, below in pairwise(ranking.standings)]
+    corrected = iter(holm([found.test.p for _, _, found in pairs if found.test]))
+    return tuple(
+        Neighbours(above=above, below=below, comparison=found, corrected_p=next(corrected) if found.test else None)
+        for above, below, found in pairs
+    )
+
+
+MODELS_OWN = ("quant", "dialect", "chat template", "thinking")
+"""Conditions that come with a model."""
+
+
+def other_conditions(ranking: Ranking) -> dict[str, list[str]]:
+    """Name, by campaign, what is set otherwise than for the first: neither the model's own nor the machine's."""
+    first, *others = ranking.standings
+    found: dict[str, list[str]] = {}
+    for standing in others:
+        named = [
+            one.name for one in conditions(first.campaign, standing.campaign) if "-" not in (one.first, one.second)
+        ]
+        if apart := [name for name in named if name not in (*OUTSIDE, *MODELS_OWN)]:
+            found[standing.manifest.campaign] = apart
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -257,6 +257,11 @@ class ModelEntry:
     api_key_env: str = ""
     """Name of the environment variable that holds the endpoint's key; the key itself is never kept here."""
     quant: str = ""
+    size: float | None = None
+    """GB (10⁹ bytes) of the file, all parts."""
+    licence: str = ""
+    memory: Mapping[str, int] = field(default_factory=dict)
+    """`cache`: bytes that one token of context takes in f16; `vocabulary`: tokens. Empty where it is not known."""
     context: int | None = None
     """Tokens the model was trained for, or that the endpoint allows."""
     sampling: Mapping[str, Value] = field(default_factory=dict)

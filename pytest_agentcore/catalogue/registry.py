@@ -147,6 +147,8 @@ def _sentence(error: Any) -> str:
         said = f"{shown} cannot be used here; it must match {rule}"
     elif error.validator == "enum":
         said = f"{shown} cannot stand here; {instead(str(given), rule)}"
+    elif error.validator == "required":
+        said = f"needs {', '.join(name for name in rule if name not in given)} beside it"
     elif error.validator == "dependentRequired":
         key, missing = next((key, name) for key in rule if key in given for name in rule[key] if name not in given)
         said = f"{key} needs {missing} beside it"

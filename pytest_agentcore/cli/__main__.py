@@ -21,7 +21,7 @@ INTERRUPTED = 130
 CUT_OFF = 141
 """As a shell counts SIGINT and SIGPIPE: 128 and the signal's number."""
 
-WITHOUT_FACTS = ("completion", "leaderboard", "models", "open", "worker")
+WITHOUT_FACTS = ("completion", "open", "worker")
 """Commands that have no `--json`: what they print is for a shell, or about themselves."""
 
 COMMANDS = {
@@ -35,9 +35,9 @@ COMMANDS = {
         "ask of recorded or merged campaigns what --min-pass-rate and --agentcore-baseline ask of a run",
     ),
     "group": ("decide", "compare the campaigns of a group again: format tax, context load"),
-    "leaderboard": ("decide", "rank campaigns, as Markdown or CSV"),
+    "leaderboard": ("decide", "rank campaigns, and say what separates them"),
     "list": ("campaigns", "list the campaigns of a results folder, and how far each has come"),
-    "models": ("models", "list models by name, and show all that is known of one"),
+    "models": ("models", "list models by name, what they take and which fit here; or show one"),
     "plan": ("decide", "how many runs settle a question, and what they cost"),
     "predict": ("suites", "write a form for what is expected of a campaign"),
     "report": ("campaigns", "write the report of a campaign anew"),

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_agentcore.console import write_out
+from pytest_agentcore.console import no_command, write_out
 
 if TYPE_CHECKING:
     from pytest_agentcore.pack.folder import CampaignFolder
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 def write_lines(lines: Iterable[str]) -> None:
     """Write each with a line end, and all of it out before the next is asked for."""
     for line in lines:
-        write_out(sys.stdout, f"{line}\n")
+        write_out(sys.stdout, f"{no_command(line)}\n")
 
 
 def add_campaign(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
@@ -124,6 +124,21 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)
+
+
+def gibibytes(text: str) -> int:
+    """Read an amount of memory in GiB, `24` or `7.5`, as bytes.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or not above 0.
+    """
+    try:
+        size = float(text) * 2**30
+    except ValueError:
+        size = 0.0
+    if not 1 <= size <= 2**60:
+        raise argparse.ArgumentTypeError(f"{text!r} must be an amount of memory in GiB, such as 24")
+    return int(size)
 
 
 def change(text: str) -> float:

@@ -6,11 +6,13 @@ import argparse
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, find, positive, tell, write_lines
+from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, find, positive, tell
+from pytest_agentcore.console import is_runner
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, campaigns
@@ -115,6 +117,7 @@ def run_gate(options: argparse.Namespace) -> int:
     from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
     from pytest_agentcore.analysis.compare import check_comparable, check_counts
     from pytest_agentcore.analysis.gate import MEANINGS, Gate, ask, conclusion, exit_code
+    from pytest_agentcore.reports.github import annotate, write_summary
 
     gate, given = Gate.parse(options.agentcore_min_pass_rate or ()), options.agentcore_baseline
     if not gate and not given:
@@ -132,14 +135,18 @@ def run_gate(options: argparse.Namespace) -> int:
     verdicts = ask(gate, baseline, campaigns)
     code = exit_code(verdicts)
     said = [one for verdict in verdicts for one in (*verdict.why_not, *verdict.notes)]
+    last = conclusion(verdicts, code, MEANINGS[code])
     tell(
         options,
-        [*(f"  {visible(one)}" for one in said), visible(conclusion(verdicts, code, MEANINGS[code]))],
+        [*(f"  {visible(one)}" for one in said), visible(last)],
         campaigns=[as_facts(CAMPAIGNS, Row(campaign)) for campaign in found],
         baseline=baseline.folder.id if baseline else None,
         gates=[{**asdict(verdict), "says": verdict.title, "exit_code": verdict.code} for verdict in verdicts],
         exit_code=code,
     )
+    if is_runner():
+        told = [write_summary(campaigns, verdicts, last), *annotate(campaigns, verdicts, {}, passed=not code)]
+        (sys.stderr if options.json else sys.stdout).writelines(f"{line}\n" for line in told if line)
     return code
 
 
@@ -192,17 +199,25 @@ def _newest_group(results: Path) -> Path:
     return campaign.folder.path.parent / campaign.manifest.group
 
 
+FORMATS = {".txt": "text", ".md": "markdown", ".csv": "csv", ".html": "html"}
+"""Forms of a leaderboard, by what a file of each is called."""
+
+
 def add_leaderboard(parser: argparse.ArgumentParser) -> None:
     """Add the places where campaigns are, and the form of the answer."""
     parser.description = (
         "Rank campaigns by passed of planned trials. Campaigns are ranked against each other only if they ran the same "
-        "tasks of the same suite under the same policy and limits; selections and agents without a model are left out."
+        "tasks of the same suite under the same policy and limits; selections and agents without a model are left out. "
+        "Below each ranking stands what separates neighbours by more than chance, and what does not."
     )
     parser.add_argument(
         "places", nargs="*", metavar="DIR", help="a campaign, or a folder of campaigns; default: the results folder"
     )
     add_results(parser)
-    parser.add_argument("--format", choices=("markdown", "csv"), default="markdown", help="default: markdown")
+    parser.add_argument("--format", choices=tuple(FORMATS.values()), help="default: text, or as FILE is called")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help=f"write it to a file ({', '.join(FORMATS)}) instead"
+    )
     parser.add_argument(
         "--with-published",
         action="store_true",
@@ -214,23 +229,17 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     """Rank campaigns; a damaged one beside others that can be ranked is no error.
 
     Raises:
-        UsageError: a place has no campaign, or nothing can be ranked and damage may be the reason.
+        UsageError: a place has no campaign, nothing can be ranked and damage may be the reason, or the file cannot be
+            written.
     """
     from pytest_agentcore.analysis.rank import leaderboard, published_scores
-    from pytest_agentcore.reports.leaderboard import leaderboard_csv, leaderboard_markdown
+    from pytest_agentcore.reports import leaderboard as forms
 
-    meant: dict[Path, CampaignFolder] = {}  # each once, in the order in which they were named
-    for place in options.places or [str(options.results)]:
-        path = Path(place).expanduser()
-        alone = (path / "manifest.json").is_file()
-        found = [] if alone else campaigns(path)
-        if not alone and not found and Path(place).is_dir():
-            sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
-            raise UsageError(f"{place}: {sentence}")
-        for folder in found or [find_campaign(place, options.results)]:
-            meant.setdefault(folder.path.resolve(), folder)
+    form = options.format or FORMATS.get(options.out.suffix.lower() if options.out else ".txt")
+    if form is None:
+        raise UsageError(f"{options.out}: must end in {', '.join(FORMATS)}, or --format says what it is to be")
     whole, damaged = [], []
-    for folder in meant.values():
+    for folder in _meant(options.places or [str(options.results)], options.results):
         try:
             whole.append(read_campaign(folder.path))
         except UsageError as error:
@@ -240,10 +249,38 @@ def run_leaderboard(options: argparse.Namespace) -> None:
         raise UsageError("; ".join(damaged))
     sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {error}\n" for error in damaged)
     published = published_scores() if options.with_published else []
-    if options.format == "csv":
-        write_lines(leaderboard_csv(board, published).splitlines())
+    width = shutil.get_terminal_size().columns
+    lines: Iterable[str]
+    if form == "text":
+        lines = forms.leaderboard_lines(board, published, width)
+    elif form == "markdown":
+        lines = forms.leaderboard_markdown(board, published)
     else:
-        write_lines(leaderboard_markdown(board, published))
+        whole_text = forms.leaderboard_csv if form == "csv" else forms.leaderboard_page
+        lines = "".join(whole_text(board, published)).removesuffix("\n").split("\n")
+    if options.out:
+        try:
+            text = "".join(f"{line}\n" for line in lines)
+            options.out.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+        except OSError as error:
+            raise UsageError(f"{options.out}: cannot be written ({error.strerror})") from error
+        lines = [str(options.out)]
+    tell(options, lines, rows=forms.leaderboard_rows(board, published), left_out=dict(board.left_out), file=options.out)
+
+
+def _meant(places: Iterable[str], results: Path) -> Iterable[CampaignFolder]:
+    """The campaigns that are named, by themselves or by their folder: each once, in that order."""
+    meant: dict[Path, CampaignFolder] = {}
+    for place in places:
+        path = Path(place).expanduser()
+        alone = (path / "manifest.json").is_file()
+        found = [] if alone else campaigns(path)
+        if not alone and not found and Path(place).is_dir():
+            sentence = "neither a campaign nor a folder of campaigns (no manifest.json here or one below)"
+            raise UsageError(f"{place}: {sentence}")
+        for folder in found or [find_campaign(place, results)]:
+            meant.setdefault(folder.path.resolve(), folder)
+    return meant.values()
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

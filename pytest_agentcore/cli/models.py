@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_agentcore.catalogue.registry import open_registry, project_above, shipped
+from pytest_agentcore.catalogue.registry import open_registry, project_above
 from pytest_agentcore.catalogue.resolve import fetch, resolve
-from pytest_agentcore.cli.arguments import positive, tell, write_lines
+from pytest_agentcore.cli.arguments import gibibytes, positive, tell, write_lines
 from pytest_agentcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,29 +26,47 @@ LINES = 40
 
 def add_models(parser: argparse.ArgumentParser) -> None:
     """Add the name to show, and where else to look for entries."""
+    from pytest_agentcore.backends.llama.fit import MAX_DEFAULT_CTX
+
     parser.description = (
         "Models that --model knows by name: those that ship, and over them those of [tool.agentcore.models] in the "
-        "nearest pyproject.toml and of --models-file. With a NAME (or hf:REPO[:QUANT], ollama:NAME, a path): all that "
-        "is known of it, and where its file is."
+        "nearest pyproject.toml and of --models-file; what they take, whether they fit here and what is here already. "
+        "With a NAME (or hf:REPO[:QUANT], ollama:NAME, a path): all that is known of it, and where its file is."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one model; without it all are listed")
     parser.add_argument("--models-file", type=Path, metavar="FILE", help="TOML file of further models")
     parser.add_argument("--fetch", action="store_true", help="put the model's file on this machine")
+    parser.add_argument("--fits", action="store_true", help="only those that fit here with that context")
+    parser.add_argument("--tier", metavar="TIER", help="only those of this tier, such as Local or API")
+    parser.add_argument(
+        "--context", type=positive, default=MAX_DEFAULT_CTX, metavar="TOKENS", help="of one conversation (%(default)s)"
+    )
+    parser.add_argument("--memory", type=gibibytes, metavar="GIB", help="what is free, instead of what is free here")
 
 
 def run_models(options: argparse.Namespace) -> None:
     """List models or show one; what cannot be found or fetched is a usage error."""
-    from pytest_agentcore.catalogue.listing import entry_lines, table_lines
+    from pytest_agentcore.cli.listing import Room, chosen, entry_lines, facts_of, look, table_lines
+    from pytest_agentcore.format import bytes_of
 
-    registry = open_registry(project_above(Path.cwd()), options.models_file)
+    if options.name and (options.fits or options.tier):
+        raise UsageError(f"{options.name}: --fits and --tier choose among all models; leave them out, or the name")
+    if options.fetch and not options.name:
+        raise UsageError("--fetch: name the model whose file is wanted")
+    registry, width = open_registry(project_above(Path.cwd()), options.models_file), shutil.get_terminal_size().columns
+    room = Room(options.memory, f"{bytes_of(options.memory)} are free as given") if options.memory else Room.here()
     if options.name is None:
-        write_lines(table_lines(registry))
+        all_of_them = (look(entry, options.context, room) for entry in registry.values())
+        models = list(chosen(all_of_them, options.tier or "", fits=options.fits))
+        lines = table_lines(models, options.context, room, width)
+        tell(options, lines, context=options.context, free_bytes=room.free, models=map(facts_of, models))
         return
     entry = registry[options.name] if options.name in registry and not options.fetch else None
     entry = entry or resolve(options.name, registry=registry)
     if options.fetch:
-        entry = fetch(entry, lambda line: write_lines([line]))
-    write_lines(entry_lines(entry, over_shipped=bool(entry.origin) and entry.name in shipped()))
+        entry = fetch(entry, partial(print, file=sys.stderr) if options.json else lambda line: write_lines([line]))
+    one = look(entry, options.context, room)
+    tell(options, entry_lines(one, room, width), free_bytes=room.free, model=facts_of(one))
 
 
 def add_preflight(parser: argparse.ArgumentParser) -> None:

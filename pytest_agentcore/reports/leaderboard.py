@@ -1,55 +1,100 @@
-"""The leaderboard as Markdown and as CSV."""
+"""The leaderboard for a terminal, as Markdown, as CSV and as a page, and what separates those who stand together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from pytest_agentcore.analysis.rank import Leaderboard, PublishedScore, Standing
-from pytest_agentcore.format import count, dollars, score
+from pytest_agentcore.analysis.rank import (
+    Leaderboard,
+    Neighbours,
+    PublishedScore,
+    Ranking,
+    Standing,
+    neighbours,
+    other_conditions,
+)
+from pytest_agentcore.format import count, dollars, fraction, interval, joined, labelled, p_is, points, score, wrapped
+from pytest_agentcore.format import table as laid_out
 from pytest_agentcore.pack.csv import Cell, csv_text, to_micro_dollars, to_milliseconds, to_ratio
-from pytest_agentcore.reports.tables import STANDING, Columns, pipes, table_of
-from pytest_agentcore.untrusted import for_markdown
+from pytest_agentcore.reports.rendering import board_page
+from pytest_agentcore.reports.tables import STANDING, Columns, Table, pipes, table_of
+from pytest_agentcore.stats.chance import is_significant
+from pytest_agentcore.untrusted import clip, columns, for_markdown, visible
 
 NOTES = (
-    "Score is passed of planned trials. Effective is passed of scored ones, and the interval is for that rate on the "
-    "same tasks again. Seconds are the mean of a trial and depend on the machine. Equal scores share a rank."
+    "The rank is by passed of planned trials; equal scores share one. The interval is for the rate among scored trials "
+    "(Effective), on the same tasks again. Tokens/s are those of replies while the model was at work, seconds the mean "
+    "of a trial; both depend on the machine. Memory is file, caches and buffers of a model in this process."
 )
 APART = (
     "Another suite, or another version or digest of one, has a ranking of its own: its tasks have other prompts, files "
     "or checkers, so scores cannot be held against each other."
 )
+OVERLAPPED = "Seconds with a star: trials ran at the same time."
 
-COLUMNS: Mapping[str, Callable[[str, Standing], Cell]] = {
-    "ranking": lambda title, _: title,
-    "rank": lambda _, s: s.rank,
-    "model": lambda _, s: s.manifest.model,
-    "passed": lambda _, s: s.rates.passed,
-    "planned": lambda _, s: s.rates.planned,
-    "scored": lambda _, s: s.rates.scored,
-    "raw_rate": lambda _, s: to_ratio(s.rates.raw),
-    "effective_rate": lambda _, s: to_ratio(s.rates.effective),
-    "interval_low": lambda _, s: to_ratio(getattr(s.campaign.figures.same_tasks, "low", None)),
-    "interval_high": lambda _, s: to_ratio(getattr(s.campaign.figures.same_tasks, "high", None)),
-    "cost_usd": lambda _, s: to_micro_dollars(s.effort.cost),
-    "cost_per_pass_usd": lambda _, s: to_micro_dollars(s.effort.cost_per_pass),
-    "tier": lambda _, s: s.tier,
-    "mean_seconds": lambda _, s: to_milliseconds(s.effort.seconds.mean),
-    "overlapped": lambda _, s: s.overlapped,
-    "policy": lambda _, s: s.manifest.policy,
-    "context_load": lambda _, s: s.manifest.context_load,
-    "harness": lambda _, s: s.manifest.harness,
-    "suite": lambda _, s: s.manifest.suite.title,
-    "suite_version": lambda _, s: s.manifest.suite.version,
-    "suite_digest": lambda _, s: s.manifest.judged_by,
-    "campaign": lambda _, s: s.manifest.campaign,
-    "recorded": lambda _, s: s.rates.recorded,
-    "turns": lambda _, s: s.manifest.budget.get("turns"),
-    "reply_tokens": lambda _, s: s.manifest.budget.get("reply_tokens"),
-    "trial_seconds": lambda _, s: s.manifest.budget.get("seconds"),
-    "sandbox": lambda _, s: str(s.manifest.sandbox.get("name") or ""),
+
+class Row(NamedTuple):
+    """A campaign's place in a CSV."""
+
+    ranking: str
+    standing: Standing
+    next: Neighbours | None
+    """With the campaign below."""
+
+
+def _test(row: Row, name: str) -> Cell:
+    test = row.next.test if row.next else None
+    return (
+        to_ratio({"difference": test.difference, "low": test.interval.low, "high": test.interval.high}[name])
+        if test
+        else None
+    )
+
+
+COLUMNS: Mapping[str, Callable[[Row], Cell]] = {
+    "ranking": lambda r: r.ranking,
+    "rank": lambda r: r.standing.rank,
+    "model": lambda r: r.standing.manifest.model,
+    "passed": lambda r: r.standing.rates.passed,
+    "planned": lambda r: r.standing.rates.planned,
+    "scored": lambda r: r.standing.rates.scored,
+    "raw_rate": lambda r: to_ratio(r.standing.rates.raw),
+    "effective_rate": lambda r: to_ratio(r.standing.rates.effective),
+    "interval_low": lambda r: to_ratio(getattr(r.standing.campaign.figures.same_tasks, "low", None)),
+    "interval_high": lambda r: to_ratio(getattr(r.standing.campaign.figures.same_tasks, "high", None)),
+    "cost_usd": lambda r: to_micro_dollars(r.standing.effort.cost),
+    "cost_per_pass_usd": lambda r: to_micro_dollars(r.standing.effort.cost_per_pass),
+    "tier": lambda r: r.standing.tier,
+    "mean_seconds": lambda r: to_milliseconds(r.standing.effort.seconds.mean),
+    "overlapped": lambda r: r.standing.overlapped,
+    "policy": lambda r: r.standing.manifest.policy,
+    "context_load": lambda r: r.standing.manifest.context_load,
+    "harness": lambda r: r.standing.manifest.harness,
+    "suite": lambda r: r.standing.manifest.suite.title,
+    "suite_version": lambda r: r.standing.manifest.suite.version,
+    "suite_digest": lambda r: r.standing.manifest.judged_by,
+    "campaign": lambda r: r.standing.manifest.campaign,
+    "recorded": lambda r: r.standing.rates.recorded,
+    "turns": lambda r: r.standing.manifest.budget.get("turns"),
+    "reply_tokens": lambda r: r.standing.manifest.budget.get("reply_tokens"),
+    "trial_seconds": lambda r: r.standing.manifest.budget.get("seconds"),
+    "sandbox": lambda r: str(r.standing.manifest.sandbox.get("name") or ""),
+    "quant": lambda r: r.standing.fact("quant"),
+    "device": lambda r: r.standing.fact("device"),
+    "tokens_per_second": lambda r: to_milliseconds(r.standing.effort.tokens_per_second),
+    "memory_bytes": lambda r: r.standing.memory,
+    "next_difference": lambda r: _test(r, "difference"),
+    "next_low": lambda r: _test(r, "low"),
+    "next_high": lambda r: _test(r, "high"),
+    "next_p": lambda r: r.next.test.p if r.next and r.next.test else None,
+    "next_corrected_p": lambda r: r.next.corrected_p if r.next else None,
 }
-"""The CSV by its columns, made from a ranking's title and a standing in it. New columns come last."""
+"""The CSV by its columns. New columns come last."""
 
+SHOWN = [head for head in STANDING if head != "Cost"]
+"""Columns of Markdown and page; what a campaign cost stands in the CSV."""
 
 PUBLISHED: Columns[PublishedScore] = {
     "Rank": lambda s: str(s.rank),
@@ -63,37 +108,168 @@ PUBLISHED: Columns[PublishedScore] = {
 HEADING = "Published scores: other tasks under the same name, not comparable"
 
 
+LEAST_NAME = 16
+"""Columns that a name takes at least, before a table of so little room has no columns at all."""
+NAMED = 32
+"""Columns of a name in a sentence about many."""
+
+
+def leaderboard_lines(board: Leaderboard, published: Sequence[PublishedScore], width: int) -> Iterator[str]:
+    """Write it for a terminal: numbers in columns, and below each row what else is known of the campaign."""
+    for ranking, title in zip(board.rankings, _titles(board), strict=True):
+        yield from (*labelled("ranking", title, width), "")
+        rows: list[Sequence[str]] = [("model", "passed", "95% interval", "tok/s", "memory", "per pass")]
+        notes = [""]
+        names = [_name(standing, ranking) for standing in ranking.standings]
+        for name, standing in zip(names, ranking.standings, strict=True):
+            shown = {head: STANDING[head](standing) for head in SHOWN}
+            numbers = [shown[head] for head in ("95% interval", "Tokens/s", "Memory", "Cost per pass")]
+            rows.append((f"{standing.rank} {name}", fraction(standing.rates.passed, standing.rates.planned), *numbers))
+            known = [shown["Quant"], shown["Device"], f"{shown['Seconds']} a trial", shown["Campaign"], shown["Notes"]]
+            notes.append(joined(word for word in known if word != "-"))
+        # a name that is too long gives way, and stands below its row
+        room = width - sum(max(columns(row[i]) for row in rows) + 2 for i in range(1, len(rows[0])))
+        for number, name in enumerate(names, 1):
+            if room >= LEAST_NAME and columns(rows[number][0]) > room:
+                rows[number] = (clip(rows[number][0], room), *rows[number][1:])
+                notes[number] = f"{name} · {notes[number]}"
+        yield from laid_out(rows, notes, width)
+        yield ""
+        for sentence in sentences(ranking):
+            yield from wrapped(sentence, width)
+        yield ""
+    for sentence in _closing(board):
+        yield from wrapped(sentence, width)
+    if published:
+        found = table_of(PUBLISHED, published)
+        cells = [(f"{rank} {model}", *rest) for rank, model, *rest in found.rows]
+        yield from ("", *wrapped(HEADING, width), "")
+        yield from laid_out(
+            [("model", "score", "cost", "per pass"), *(row[:-1] for row in cells)],
+            ["tier", *(row[-1] for row in cells)],
+            width,
+        )
+
+
 def leaderboard_markdown(board: Leaderboard, published: Sequence[PublishedScore] = ()) -> Iterator[str]:
     """Write a table per ranking, what is in none, and published scores apart from all, line by line."""
     yield from ("# Leaderboard", "")
-    for ranking, title in zip(board.rankings, _titles(board), strict=True):
-        yield from (f"## {for_markdown(title)}", "")
-        yield from (*pipes(table_of(STANDING, ranking.standings)).splitlines(), "")
-    # below the last table only: the notes are the same for all
-    yield NOTES if board.rankings else "No campaign to rank."
-    if len({(ranking.terms.suite, ranking.terms.digest) for ranking in board.rankings}) > 1:
-        yield APART
-    if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
-        yield "Seconds with a star: trials ran at the same time."
-    for why in dict.fromkeys(why for _, why in board.left_out):
-        names = [for_markdown(campaign) for campaign, reason in board.left_out if reason == why]
-        yield from ("", f"Left out ({why}): {', '.join(names)}.")
-    if published:
-        yield from ("", f"## {HEADING}", "", *pipes(table_of(PUBLISHED, published)).splitlines())
+    for title, table, said in _sections(board, published):
+        yield from (f"## {for_markdown(title)}", "", *pipes(table).splitlines(), "")
+        for sentence in said:
+            yield from (for_markdown(sentence), "")
+    for sentence in _closing(board):
+        yield from (for_markdown(sentence), "")
+
+
+def leaderboard_page(board: Leaderboard, published: Sequence[PublishedScore] = ()) -> Iterator[str]:
+    """Write it as one HTML page that needs nothing else."""
+    sections = [
+        (title, table._replace(rows=[[visible(cell) for cell in row] for row in table.rows]), list(map(visible, said)))
+        for title, table, said in _sections(board, published)
+    ]
+    return board_page(sections, list(_closing(board)))
 
 
 def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> str:
     """Write a line per campaign, published scores under a `ranking` of their own; undefined is empty."""
-    rows = [
-        {column: value(title, standing) for column, value in COLUMNS.items()}
-        for ranking, title in zip(board.rankings, _titles(board), strict=True)
-        for standing in ranking.standings
-    ]
+    return csv_text(tuple(COLUMNS), leaderboard_rows(board, published))
+
+
+def leaderboard_rows(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> list[Mapping[str, Cell]]:
+    """Give the cells of a CSV by their columns, a row for each campaign and each published score."""
+    rows: list[Mapping[str, Cell]] = []
+    for ranking, title in zip(board.rankings, _titles(board), strict=True):
+        below: list[Neighbours | None] = [*neighbours(ranking), None]
+        placed = [Row(title, *pair) for pair in zip(ranking.standings, below, strict=True)]
+        rows += [{column: value(row) for column, value in COLUMNS.items()} for row in placed]
     for one in published:
         plain = {name: getattr(one, name) for name in ("rank", "model", "passed", "planned", "tier")}
         cost = {"cost_usd": to_micro_dollars(one.dollars), "cost_per_pass_usd": to_micro_dollars(one.per_pass)}
         rows.append({"ranking": HEADING, **plain, "raw_rate": to_ratio(one.passed / one.planned), **cost})
-    return csv_text(tuple(COLUMNS), rows)
+    return rows
+
+
+Section = tuple[str, Table, list[str]]
+"""A heading, the table below it, and the sentences below that."""
+
+
+def _sections(board: Leaderboard, published: Sequence[PublishedScore]) -> list[Section]:
+    heads = {head: STANDING[head] for head in SHOWN}
+    found = [
+        (title, table_of(heads, ranking.standings), list(sentences(ranking)))
+        for ranking, title in zip(board.rankings, _titles(board), strict=True)
+    ]
+    return [*found, (HEADING, table_of(PUBLISHED, published), [])] if published else found
+
+
+def _closing(board: Leaderboard) -> Iterator[str]:
+    """Say below the last table what holds for all: what the columns mean, and what is ranked nowhere."""
+    yield NOTES if board.rankings else "No campaign to rank."
+    if len({(ranking.terms.suite, ranking.terms.digest) for ranking in board.rankings}) > 1:
+        yield APART
+    if any(standing.overlapped for ranking in board.rankings for standing in ranking.standings):
+        yield OVERLAPPED
+    for why in dict.fromkeys(why for _, why in board.left_out):
+        yield f"Left out ({why}): {', '.join(campaign for campaign, reason in board.left_out if reason == why)}."
+
+
+LISTED = 10
+"""Pairs that are named of each kind; of more only their number is said."""
+
+
+def sentences(ranking: Ranking) -> Iterator[str]:
+    """Say what separates neighbours and what does not, and who ran under other conditions than the first."""
+    if len(ranking.standings) == 1:
+        yield "One campaign alone: there is no neighbour to tell it from."
+        return
+    pairs = neighbours(ranking)
+    kinds: dict[str, list[str]] = {}
+    for pair in pairs:
+        kind, said = _apart(pair, ranking)
+        kinds.setdefault(kind, []).append(said)
+    parts = []
+    for kind in filter(kinds.get, (TOLD, ONCE, SAME, UNTESTED)):
+        named, more = kinds[kind][:LISTED], len(kinds[kind]) - LISTED
+        parts.append(f"{kind.format(looks=len(pairs))}: {', '.join(named)}{f' and {more} more' if more > 0 else ''}")
+    yield f"Neighbours: {'; '.join(parts)}."
+    known = {standing.manifest.campaign: _named(standing, ranking) for standing in ranking.standings}
+    others = [f"{known[campaign]} ({', '.join(names)})" for campaign, names in other_conditions(ranking).items()]
+    if others:
+        rest = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+        first = _named(ranking.standings[0], ranking)
+        yield f"Other conditions than {first}: {', '.join(others[:LISTED])}{rest}; agentcore compare shows the values."
+
+
+TOLD, ONCE = "told apart by more than chance", "told apart if it had been the only look, but not as one of {looks}"
+SAME, UNTESTED = "not told apart", "not tested, since one side has no scored trial"
+
+
+def _apart(pair: Neighbours, ranking: Ranking) -> tuple[str, str]:
+    """Which kind of neighbours they are, and what their test says, in which interval and p agree."""
+    names, test = f"{_named(pair.above, ranking)} and {_named(pair.below, ranking)}", pair.test
+    if test is None or pair.corrected_p is None:
+        return UNTESTED, names
+    kind = TOLD if is_significant(pair.corrected_p) else ONCE if is_significant(test.p) else SAME
+    few = "" if is_significant(test.least_p) else ", so few trials can show nothing"
+    ahead = f"{points(test.difference)} points, 95% interval {interval(test.interval, points)}, {p_is(test.p)}{few}"
+    return kind, f"{names} ({ahead})"
+
+
+def _name(standing: Standing, ranking: Ranking) -> str:
+    """The model, with its quant where several campaigns are of it; the campaign where that does not tell them apart."""
+    models = Counter(each.manifest.model for each in ranking.standings)
+    quants = Counter((each.manifest.model, each.fact("quant")) for each in ranking.standings)
+    model, quant = standing.manifest.model, standing.fact("quant")
+    if models[model] == 1:
+        return model
+    return f"{model} {quant}" if quant and quants[model, quant] == 1 else standing.manifest.campaign
+
+
+def _named(standing: Standing, ranking: Ranking) -> str:
+    """The same in a sentence; what is cut short is known by its rank."""
+    name = _name(standing, ranking)
+    return name if columns(name) <= NAMED else f"{clip(name, NAMED)} (rank {standing.rank})"
 
 
 def _titles(board: Leaderboard) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from pytest_agentcore.reports.html.charts import charts, compared
 from pytest_agentcore.reports.html.index import Index, cells, facets
 from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, SIGNS, embed, page_data
 from pytest_agentcore.reports.report import Report
-from pytest_agentcore.reports.tables import comparison_table, failure_notes, pipes, places, predictions_table
+from pytest_agentcore.reports.tables import Table, comparison_table, failure_notes, pipes, places, predictions_table
 from pytest_agentcore.stats.counting import by_task
 from pytest_agentcore.untrusted import clip, for_markdown, markdown_code, markdown_fence
 
@@ -131,6 +131,12 @@ def _frame(
     # the only markup that is not escaped: made here, or escaped by those who made it
     trusted = {"style": style, "script": script, "data": for_script(data)}
     return {"title": title, "policy": "; ".join(policy), "trusted": trusted, "signs": SIGNS}
+
+
+def board_page(sections: Iterable[tuple[str, Table, Sequence[str]]], closing: Sequence[str]) -> Iterator[str]:
+    """Write a leaderboard as a page in pieces: headings, tables and sentences; nothing in it moves."""
+    template = html_environment().get_template("board.html.jinja")
+    yield from template.generate(_frame("Leaderboard", (), {}), sections=sections, closing=closing)
 
 
 def for_script(value: Any) -> str:

@@ -8,7 +8,18 @@ from typing import NamedTuple, TypeVar
 from pytest_agentcore.analysis.compare import Comparison, TaskComparison
 from pytest_agentcore.analysis.predicted import PredictionScore
 from pytest_agentcore.analysis.rank import Ranking, Standing
-from pytest_agentcore.format import UNDEFINED, dollars, fraction, interval, latency, p_value, points, score
+from pytest_agentcore.format import (
+    UNDEFINED,
+    average,
+    bytes_of,
+    dollars,
+    fraction,
+    interval,
+    latency,
+    p_value,
+    points,
+    score,
+)
 from pytest_agentcore.pack.manifest import Manifest
 from pytest_agentcore.stats.chance import PairedTest
 from pytest_agentcore.stats.counting import Rates
@@ -54,16 +65,16 @@ def pipes(table: Table, code: Sequence[str] = ()) -> str:
 STANDING: Columns[Standing] = {
     "Rank": lambda s: str(s.rank),
     "Model": lambda s: s.manifest.model,
+    "Quant": lambda s: s.fact("quant") or UNDEFINED,
     "Score": lambda s: score(s.rates.passed, s.rates.planned),
     "95% interval": lambda s: interval(s.campaign.figures.same_tasks),
     "Effective": lambda s: score(s.rates.passed, s.rates.scored),
     "Cost": lambda s: dollars(s.effort.cost),
     "Cost per pass": lambda s: dollars(s.effort.cost_per_pass),
-    "Tier": lambda s: s.tier or UNDEFINED,
+    "Tokens/s": lambda s: average(s.effort.tokens_per_second),
     "Seconds": lambda s: latency(s.effort.seconds.mean) + ("*" if s.overlapped else ""),
-    "Policy": lambda s: s.manifest.policy,
-    "Harness": lambda s: s.manifest.harness,
-    "Suite": lambda s: f"{s.manifest.suite.version} ({s.manifest.judged_by[:8]})",
+    "Memory": lambda s: UNDEFINED if s.memory is None else bytes_of(s.memory),
+    "Device": lambda s: s.fact("device") or s.tier or UNDEFINED,
     "Campaign": lambda s: s.manifest.campaign,
     "Notes": lambda s: "; ".join(s.notes()),
 }

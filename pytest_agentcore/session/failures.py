@@ -15,10 +15,12 @@ from urllib.parse import quote
 import pytest
 
 from pytest_agentcore.checks.ask import one_line
+from pytest_agentcore.console import no_command
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.transcript import Turn, address_of, read_transcript, turns
+from pytest_agentcore.reports.github import Place
 from pytest_agentcore.reports.terminal import brief_turn_lines, turn_lines, verdict_lines
 from pytest_agentcore.session.verdicts import relative_to
 from pytest_agentcore.trial.result import TrialResult
@@ -71,6 +73,8 @@ class Failure:
     transcript: Path
     address: str
     """Of the last turn, as the user may type it."""
+    place: Place
+    """Of the assertion or, where there is none in the task's file, of the task."""
     is_short: bool
     also: list[int] = field(default_factory=list)
     """Other runs of the task that failed alike and are not shown."""
@@ -81,12 +85,15 @@ class Failure:
     ) -> Failure:
         """Take what a report carries; `-v` shows all, and so do the long styles of `--tb`."""
         pack, module = relative_to(folder.path, config.invocation_params.dir), report.nodeid.partition("::")[0]
+        crash: Any = getattr(report.longrepr, "reprcrash", None)
+        file, line = config.rootpath / report.location[0], (report.location[1] or 0) + 1
         return cls(
             shown=report.longrepr,
             result=result,
             module="" if (config.rootpath / module).is_file() else module,
             transcript=folder.transcript(result.attempt),
             address=visible(str(pack / address_of(result, result.turns))),
+            place=(file, crash.lineno if crash and Path(crash.path).name == file.name else line),
             is_short=config.get_verbosity() <= 0 and config.getoption("tbstyle", "auto") in SHORT_STYLES,
         )
 
@@ -104,7 +111,7 @@ class Failure:
         """Why, in a line: pytest itself would begin with the exception's qualified name."""
         cause = f" ({self.result.cause})" if self.result.cause else ""
         said = self.result.detail.rpartition(f"test_{self.result.task}.py: ")[2]  # the path is in the test's name
-        reason = f"{one_line(said)}{cause}" if said else str(self.result.cause)
+        reason = no_command(f"{one_line(said)}{cause}" if said else str(self.result.cause))
         crash: Any = getattr(self.shown, "reprcrash", None)
         return _Reason(reason) if crash is None else replace(crash, message=reason)
 
@@ -125,7 +132,7 @@ class Failure:
             also = ", ".join(f"run{run}" for run in self.also)
             read = brief_turn_lines(spoken[-TURNS_IN_SHORT:], tw.fullwidth)
             for line in [ended, *read, f"{address}  also {also}" if also else address]:
-                tw.line(line)
+                tw.line(no_command(line))
             return
         if hasattr(self.shown, "toterminal"):
             self.shown.toterminal(tw)
@@ -136,7 +143,7 @@ class Failure:
             if lines:
                 tw.sep("-", title)
             for line in lines:
-                tw.line(line)
+                tw.line(no_command(line))
 
     def __str__(self) -> str:
         """All of it, the verdict first: some readers cut a text off."""

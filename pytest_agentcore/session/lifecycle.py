@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -22,10 +23,12 @@ from pytest_agentcore.analysis.gate import UNDECIDED
 from pytest_agentcore.catalogue.resolve import secrets_of
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.ask import compared, require_assertions
+from pytest_agentcore.console import commands_stopped, is_runner
 from pytest_agentcore.errors import AgentcoreError, NoWorkers, RecordError, UsageError, is_foreign
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.manifest import PlannedTrial
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.reports.github import Place, annotate, write_summary
 from pytest_agentcore.session.experiment import (
     AT_START,
     IN_MAIN,
@@ -114,6 +117,8 @@ class CampaignSession:
         """Who asked once more for the scored trial at hand; nothing where an earlier process had scored it."""
         self._compared = ""
         """The comparison by which an assertion failed last."""
+        self._places: dict[TrialKey, Place] = {}
+        """Where the checkers of failed trials are."""
         self._pid, self._told = os.getpid(), -1
         """How many models and workers the last news was about; before the first news not even none."""
 
@@ -275,8 +280,9 @@ class CampaignSession:
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Call the checker in pytest's place."""
-        key = key_of(pyfuncitem)
-        return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
+        key, is_shown = key_of(pyfuncitem), pyfuncitem.config.getoption("capture", "") == "no"
+        with commands_stopped(sys.stdout) if key and is_shown else nullcontext():  # it may print what a model wrote
+            return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # whoever else explains comparisons
     def pytest_assertrepr_compare(
@@ -408,7 +414,8 @@ class CampaignSession:
             setattr(report, RECORDED, True)
             vars(report).setdefault(ASKED, (key.model, "a plugin"))
         if report.failed and not counts.passed:
-            report.longrepr = cast("Any", Failure.of(report, counts, self._experiment.folders[key.model], self.config))
+            failure = Failure.of(report, counts, self._experiment.folders[key.model], self.config)
+            report.longrepr, self._places[key] = cast("Any", failure), failure.place
 
     def _take(self, result: TrialResult) -> TrialResult:
         """Record a result, then tell others of it; a trial that has a score already keeps that, which is returned.
@@ -538,7 +545,16 @@ class CampaignSession:
         yield
         if self.controller and self._session and not runs_nothing(self.config):
             gates, code = self.controller.gates, int(self._session.exitstatus)
-            self.controller.screen.conclude(gates.verdicts, gates.conclude(code), code)
+            last = gates.conclude(code)
+            self.controller.screen.conclude(gates.verdicts, last, code)
+            if is_runner():
+                there = {key: one for key, one in self.controller.recording.campaigns.items() if one.manifest.planned}
+                self.controller.screen.write_plain(
+                    [
+                        write_summary(there, gates.verdicts, last),
+                        *annotate(there, gates.verdicts, self._places, passed=code == pytest.ExitCode.OK),
+                    ]
+                )
 
 
 def runs_nothing(config: pytest.Config) -> bool:

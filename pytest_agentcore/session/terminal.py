@@ -302,6 +302,11 @@ class Screen:
             else:
                 _write(sys.stdout, f"{visible(text)}\n")
 
+    def write_plain(self, lines: Iterable[str]) -> None:
+        """Write lines as they are, empty ones left out: what reads them knows no colours and no reporter."""
+        with uncaptured(self._config):
+            _write(sys.stdout, "".join(f"{line}\n" for line in lines if line))
+
     def _typed(self, path: Path) -> Path:
         typed = relative_to(path, self._config.invocation_params.dir)
         self._paths[visible(str(typed))] = path

@@ -14,6 +14,7 @@ import pytest
 
 import pytest_agentcore
 from pytest_agentcore.checks.ask import COLOUR, describe, inert, is_rejection
+from pytest_agentcore.console import no_command
 from pytest_agentcore.errors import InfrastructureError, is_foreign
 from pytest_agentcore.pack.csv import to_milliseconds, to_ratio
 from pytest_agentcore.pack.read import Campaign
@@ -255,7 +256,7 @@ def relative_to(path: Path, here: Path) -> Path:
 
 
 def _inert(text: str) -> str:
-    return "\n".join(visible_lines(text))
+    return no_command("\n".join(visible_lines(text)))
 
 
 def _each_text(shown: Any, change: Callable[[str], str]) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.catalogue.entry import AnySettings, EndpointSettings, EngineSettings, Sampling, settings_of
-from pytest_agentcore.catalogue.listing import table_lines
 from pytest_agentcore.catalogue.registry import check_tables, registry_schema, shipped
+from pytest_agentcore.cli.listing import table_lines
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "models.md").read_text(encoding="utf-8")

@@ -73,8 +73,9 @@ def figures(told: Any) -> set[str]:
         if isinstance(value, str):
             known |= set(re.findall(r"\d+(?:\.\d+)?", value))
         elif isinstance(value, int | float):
-            rounded = [written.percent, written.points, written.average, written.p_value, written.dollars]
-            shown = [str(value), f"{value:g}", written.estimate(value), *(way(value) for way in rounded)]
+            sizes = [written.bytes_of, written.gigabytes]
+            rounded = [*sizes, written.percent, written.points, written.average, written.p_value, written.dollars]
+            shown = [str(value), f"{value:,}", f"{value:g}", written.estimate(value), *(way(value) for way in rounded)]
             known |= {number for text in shown for number in re.findall(r"\d+(?:\.\d+)?", text)}
     return known
 
@@ -99,8 +100,11 @@ CALLS = {
     "dialect": ("some.jinja",),
     "gate": ("{here}", "--min-pass-rate=0.4"),
     "group": ("--results=grouped",),
+    "leaderboard": ("{here}",),
     "list": ("here",),
     "merge": ("{one}", "{two}", "-o", "{mode}/whole"),
+    "models": ("--memory=8",),
+    "models NAME": ("qwen3-8b", "--memory=8"),
     "plan": ("--detect=40pp", "--from={here}", "--workers=2"),
     "predict": ("oracle", "--suite={suite}", "-o", "{mode}.md"),
     "preflight": ("made-up", "--base-url={url}"),

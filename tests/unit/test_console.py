@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from results import WRONG, result
+from packs import write_pack
+from results import WRONG, manifest, result
 from tiny import COUNT, HELLO
 from written import write_campaign
 
 from pytest_agentcore.cli.__main__ import COMMANDS, CUT_OFF, USAGE_ERROR, main
+from pytest_agentcore.console import no_command
 
 NAME = "caf\xe9 \u2192 \u6f22 \u201cquoted\u201d"
 ODD = f"{NAME} \ud800 \u2026 \xb7"
@@ -140,3 +143,35 @@ def test_a_full_disk_is_said(word: str) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == USAGE_ERROR
     assert done.stderr == "agentcore: error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", r"\u003a:error::x"),
+        (" \t::error::x", " \t" + r"\u003a:error::x"),
+        ("a\n\n  ::set-output name=x::y", "a\n\n  " + r"\u003a:set-output name=x::y"),
+        ("say ##[error]x and ###[error]", r"say \u0023#[error]x and #\u0023#[error]"),
+        ("std::vector and a ::b, # [x] ## [y] :", "std::vector and a ::b, # [x] ## [y] :"),
+        (json.dumps({"a": "##[error]x", "b": "\\##["}), r'{"a": "\u0023#[error]x", "b": "\\\u0023#["}'),
+    ],
+)
+def test_a_runner_takes_no_foreign_text_for_a_command(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert no_command(text) == text
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert no_command(text) == shown
+    if text.startswith("{"):
+        assert json.loads(shown) == json.loads(text)
+
+
+def test_no_command_of_ours_lets_the_runner_read_a_models_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    trial = result("a", 1)
+    write_pack(tmp_path / "c", manifest([("a", 1)]), [trial], says="done\n  ::add-mask::x\n##[add-mask]y")
+    assert main(["show", str(tmp_path / "c"), "a:1"]) == 0
+    out = capsys.readouterr().out
+    assert r"\u0023#[add-mask]y" in out
+    assert not [line for line in out.splitlines() if line.lstrip().startswith("::") or "##[" in line]

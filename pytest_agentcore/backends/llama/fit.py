@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_agentcore.backends.llama.engine import load_library
-from pytest_agentcore.backends.llama.gguf import BLOCKS, Header, parts
-from pytest_agentcore.catalogue.entry import CACHE_TYPES, EngineSettings
+from pytest_agentcore.backends.llama.gguf import BLOCKS, Header, check_model, parts
+from pytest_agentcore.catalogue.entry import CACHE_TYPES, EngineSettings, ModelEntry
 from pytest_agentcore.errors import UsageError
 
 MAX_DEFAULT_CTX = 16384
@@ -142,6 +142,18 @@ class Footprint:
             rows=settings.rows,
         )
 
+    @classmethod
+    def of_entry(cls, entry: ModelEntry) -> Self:
+        """The footprint of a model whose file is not here, from what its entry says of it; 0 for what it leaves out."""
+        vocabulary = entry.memory.get("vocabulary", 0)
+        return cls(
+            weights=round((entry.size or 0) * 1e9),
+            per_token=entry.memory.get("cache", 0),
+            state=0,
+            buffer=EngineSettings().n_ubatch * vocabulary * _STATE_BYTES,
+            layers=1,
+        )
+
     def total(self, n_ctx: int) -> int:
         """Bytes with a context of so many tokens for each row."""
         return self.weights + self.buffer + self.rows * self.state + self.cache(n_ctx)
@@ -167,6 +179,53 @@ class Footprint:
         """How many layers with their cache fit into so many bytes."""
         left = self.layers * (free - self.buffer)
         return max(0, int(left // (self.total(n_ctx) - self.buffer)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """The memory that one conversation with a model takes, and how long it may become in what is free."""
+
+    context: int
+    """Tokens: as many as were asked about, or as the model was trained for."""
+    size: int
+    """Bytes of the file."""
+    memory: int
+    """Bytes with that context; the file alone, where its cache is not known."""
+    largest: int | None
+    """Tokens of context that fit and that the model was trained for; 0: it does not fit; None: not known."""
+    known_from: str
+    """`header`: read from the file, exact. `entry`: estimated from what the entry says. `size`: of the file alone."""
+
+
+def need_of(entry: ModelEntry, context: int, free: int | None) -> Need | None:
+    """The memory that a model takes with usual settings; None where not even its file's size is known.
+
+    Args:
+        entry: with the path of its file, where that is here.
+        context: tokens that are asked about.
+        free: bytes where it would go; None where that is not known.
+
+    Raises:
+        UsageError: the file is broken, or no language model.
+    """
+    trained, known_from = entry.context, "entry" if entry.memory else "size"
+    if entry.path:
+        header = check_model(entry.path)
+        footprint, known_from = Footprint.of(header, EngineSettings()), "header"
+        trained = header.number("context_length") or trained
+    elif entry.size:
+        footprint = Footprint.of_entry(entry)
+    else:
+        return None
+    most = trained or context
+    largest = None if free is None else min(footprint.largest_ctx(free) or 0, most)
+    return Need(
+        context=min(context, most),
+        size=footprint.weights,
+        memory=footprint.total(min(context, most)),
+        largest=None if known_from == "size" and largest else largest,
+        known_from=known_from,
+    )
 
 
 _STATE_BYTES = 4

@@ -59,6 +59,8 @@ def test_what_ships_says_where_its_figures_stand() -> None:
     assert all(entry.title and entry.tier in ("Local", "API") for entry in known.values())
     assert all(entry.backend == ("openai" if entry.base_url else "llama_cpp") for entry in known.values())
     assert [name for name, entry in known.items() if entry.base_url and not entry.api_key_env] == []
+    local = [entry for entry in known.values() if not entry.base_url]
+    assert [entry.name for entry in local if not (entry.size and entry.licence)] == []
 
 
 PUBLISHED = [
@@ -136,6 +138,9 @@ SERVED = '[m]\nbase_url = "http://[::1]:80/v1"\nmodel = "x"\n'
         ('[Big]\nfile = "a.gguf"', "'Big': a name has only the characters a-z"),
         ('[m]\nfile = "a.gguf"\nquantum = "x"', ".m: unknown key 'quantum'; did you mean 'quant'?"),
         ('[m]\nfile = "a.gguf"\nzzz = "x"', ".m: unknown key 'zzz'; there are title, backend, repo"),
+        ('[m]\nfile = "a.gguf"\nsize = "5 GB"', ".m.size: '5 GB' is no number"),
+        ('[m]\nfile = "a.gguf"\nsize = 0', ".m.size: 0 is less than or equal to the minimum of 0"),
+        ('[m]\nfile = "a.gguf"\nmemory = { cache = 1 }', ".m.memory: needs vocabulary beside it"),
         ('[m]\nfile = "a.gguf"\ncontext = "8k"', ".m.context: '8k' is no whole number"),
         ("[m]\ncontext = 8", ".m: one of these must be said: file, package_file, path, base_url, backend"),
         ('[m]\npackage_file = "p/a"', ".m: package_file needs package beside it"),

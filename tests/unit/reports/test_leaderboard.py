@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results import GAVE_UP, LOST, PASSED, WRONG, manifest, result
+from results import GAVE_UP, HOSTILE, LOST, PASSED, WRONG, manifest, result
 from small_packs import pack
 
-from pytest_agentcore.analysis.rank import leaderboard
+from pytest_agentcore.analysis.rank import leaderboard, neighbours
 from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.pack.read import Campaign
-from pytest_agentcore.reports.leaderboard import COLUMNS, leaderboard_csv, leaderboard_markdown
+from pytest_agentcore.reports.leaderboard import (
+    COLUMNS,
+    leaderboard_csv,
+    leaderboard_lines,
+    leaderboard_markdown,
+    leaderboard_page,
+    sentences,
+)
+from pytest_agentcore.stats.chance import is_significant
 from pytest_agentcore.trial.result import Prices
-from pytest_agentcore.untrusted import for_csv
+from pytest_agentcore.untrusted import columns, for_csv
 
 
 def campaign(path: Path, passed: int, of: int = 10, **changes: object) -> Campaign:
@@ -55,7 +63,7 @@ def test_versions_of_a_suite_are_ranked_apart_and_it_is_said_why(tmp_path: Path)
     titles = [line for line in lines if line.startswith("## ")]
     assert ["1.0" in title for title in titles] == [True, False]
     assert [line.split(" | ")[1] for line in lines if line.startswith("| 1 |")] == ["b", "c"]
-    assert "or another version or digest of one, has a ranking of its own" in lines[-1]
+    assert any("or another version or digest of one, has a ranking of its own" in line for line in lines)
     assert "has a ranking of its own" not in "\n".join(leaderboard_markdown(leaderboard(first)))
 
 
@@ -80,7 +88,8 @@ def test_every_column_of_the_issue(tmp_path: Path) -> None:
     assert (row["mean_seconds"], row["overlapped"]) == ("12.5", "true")
     (line,) = (line for line in leaderboard_markdown(leaderboard([made])) if line.startswith("| 1 |"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[2:9] == ["1/5 (20.0%)", cells[3], "1/3 (33.3%)", "$0.88", "$0.88", "API", "12.5s\\*"]
+    shown = ["Q4_K_M", "1/5 (20.0%)", cells[4], "1/3 (33.3%)", "$0.88", "16.7", "12.5s\\*", "-", "CPU"]
+    assert cells[2:11] == shown
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "a|b", "<script>", "[x](http://y)"])
@@ -90,21 +99,22 @@ def test_names_are_inert_in_both_forms(tmp_path: Path, name: str) -> None:
     assert row["model"] == row["tier"] == row["harness"] == for_csv(name)
     assert not row["model"].startswith(("=", "@", "-"))
     (line,) = (line for line in leaderboard_markdown(board) if line.startswith("| 1 |"))
-    assert line.replace("\\|", "").count("|") == 15
+    assert line.replace("\\|", "").count("|") == 14
     assert "<script>" not in line
     assert "[x](" not in line
 
 
 def test_published_scores_stand_apart_and_are_headed_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     campaign(tmp_path / "mine", 10)
-    assert cli.main(["leaderboard", str(tmp_path), "--with-published"]) == 0
+    words = ["leaderboard", str(tmp_path), "--format=markdown"]
+    assert cli.main([*words, "--with-published"]) == 0
     ours, _, theirs = capsys.readouterr().out.partition(
         "## Published scores: other tasks under the same name, not compa"
     )
     assert "| 1 | mine |" in ours
     assert "Opus" not in ours
     assert "| 1 | Claude Opus 4.8 | 30/30 (100.0%) | $7.34 | $0.24 | API |" in theirs
-    assert cli.main(["leaderboard", str(tmp_path)]) == 0
+    assert cli.main(words) == 0
     assert "Published" not in capsys.readouterr().out
 
     assert cli.main(["leaderboard", str(tmp_path), "--with-published", "--format=csv"]) == 0
@@ -167,7 +177,7 @@ def _wrong_number(folder: Path) -> None:
         (_wrong_number, "results.jsonl: line 1: turns must be a whole number, not 'many'"),
     ],
 )
-@pytest.mark.parametrize("form", ["markdown", "csv"])
+@pytest.mark.parametrize("form", ["text", "markdown", "csv", "html"])
 def test_a_damaged_campaign_is_named_and_does_not_cost_the_others_their_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], said: str, form: str
 ) -> None:
@@ -191,3 +201,145 @@ def test_nothing_but_damaged_campaigns_is_an_error(tmp_path: Path, capsys: pytes
     _edit(tmp_path / "one", lambda data: data.pop("policy"))
     assert cli.main(["leaderboard", str(tmp_path)]) == 2
     assert "one/manifest.json: not a manifest of a campaign: `policy` is missing" in capsys.readouterr().err
+
+
+def made(path: Path, passed: int, of: int = 30, quant: str = "Q4_K_M", **changes: object) -> Campaign:
+    """A campaign of ten tasks in this process; no trial of it repeats another."""
+    trials = [
+        result(f"t{n // 3}", n % 3 + 1, replies_digest=f"{path.name}{n}", **(PASSED if n < passed else WRONG))
+        for n in range(of)
+    ]
+    backend = {"name": "llama_cpp", "quant": quant, "device": "CUDA0 (NVIDIA L4)", "memory": {"foretold": 6 * 2**30}}
+    return pack(path, trials, **{"model": path.name, "backend": backend, **changes})
+
+
+def said(campaigns: list[Campaign]) -> str:
+    """The sentences below the one ranking of these."""
+    (ranking,) = leaderboard(campaigns).rankings
+    return "\n".join(sentences(ranking))
+
+
+def test_neighbours_are_told_apart_or_not_in_one_sentence(tmp_path: Path) -> None:
+    lost = pack(tmp_path / "lost", [result(f"t{n // 3}", n % 3 + 1, **LOST) for n in range(30)], model="lost")
+    first = said([made(tmp_path / "top", 29), made(tmp_path / "mid", 12), made(tmp_path / "near", 11), lost])
+    told, same, untested = first.removesuffix(".").split("; ")
+    assert told.startswith("Neighbours: told apart by more than chance: top and mid (+56.7 points, 95% interval +")
+    assert told.endswith("p < 0.001)")
+    assert same.startswith("not told apart: mid and near (+3.3 points, 95% interval -")
+    assert "p = 1.00" in same
+    assert untested == "not tested, since one side has no scored trial: near and lost"
+
+
+def test_what_one_look_finds_may_not_count_among_many(tmp_path: Path) -> None:
+    """Holm: the smallest p of nine pairs is multiplied by nine."""
+    pair = [made(tmp_path / "b", 8, of=15), made(tmp_path / "a", 14, of=15)]
+    assert "told apart by more than chance: a and b" in said(pair)
+    many = [*pair, *(made(tmp_path / f"c{n}", 7, of=15) for n in range(8))]
+    assert "; ".join(said(many).split("; ")[:1]).startswith(
+        "Neighbours: told apart if it had been the only look, but not as one of 9: a and b"
+    )
+
+
+@pytest.mark.parametrize("passed", [(2, 1), (4, 0), (30, 0), (30, 30), (17, 9), (16, 9), (15, 9), (14, 9), (20, 18)])
+def test_interval_and_test_of_neighbours_agree(tmp_path: Path, passed: tuple[int, int]) -> None:
+    board = leaderboard([made(tmp_path / "a", passed[0]), made(tmp_path / "b", passed[1])])
+    (pair,) = neighbours(board.rankings[0])
+    assert pair.test is not None
+    assert is_significant(pair.test.p) == (pair.test.interval.low > 0)
+    above, below = csv.DictReader(io.StringIO(leaderboard_csv(board)))
+    assert (float(above["next_low"]) > 0) == (float(above["next_p"]) <= 0.05)
+    assert float(above["next_low"]) <= float(above["next_difference"]) <= float(above["next_high"])
+    assert float(above["next_p"]) == float(above["next_corrected_p"]) == pair.test.p
+    assert {below[column] for column in COLUMNS if column.startswith("next_")} == {""}
+
+
+def test_so_few_trials_can_show_nothing(tmp_path: Path) -> None:
+    assert "so few trials can show nothing" in said([made(tmp_path / "a", 2, of=2), made(tmp_path / "b", 0, of=2)])
+
+
+def test_one_campaign_has_no_neighbour(tmp_path: Path) -> None:
+    assert said([made(tmp_path / "a", 2)]) == "One campaign alone: there is no neighbour to tell it from."
+
+
+def test_campaigns_of_one_model_are_called_by_their_quant_or_their_own_name(tmp_path: Path) -> None:
+    quants = [made(tmp_path / "x", 20, model="m"), made(tmp_path / "y", 10, quant="Q8_0", model="m")]
+    assert "m Q4_K_M and m Q8_0 (" in said(quants)
+    assert "x and z (" in said([quants[0], made(tmp_path / "z", 10, model="m")])
+
+
+def test_other_conditions_than_the_first_ones_are_named(tmp_path: Path) -> None:
+    warm = {**manifest().sampling, "temperature": 1.0}
+    first, same = made(tmp_path / "first", 20), made(tmp_path / "same", 19, quant="Q8_0", seed=8)
+    other = made(tmp_path / "other", 18, sampling=warm, harness="0.0.9")
+    assert said([first, same, other]).endswith(
+        "Other conditions than first: other (sampling temperature, harness); agentcore compare shows the values."
+    )
+    assert "Other conditions" not in said([first, same])
+
+
+@pytest.mark.parametrize("width", [80, 60, 40, 30])
+def test_a_terminals_lines_are_no_wider_than_it(tmp_path: Path, width: int) -> None:
+    """Only a word that cannot be broken is: the name of a campaign or a model."""
+    board = leaderboard(
+        [
+            made(tmp_path / "a-model-of-some-length", 30, prices=None),
+            made(tmp_path / ("b" * 110), 20),
+            made(tmp_path / "c", 20, entry={"tier": "API"}, backend={"name": "openai"}, prices=Prices(reply=1.0)),
+        ]
+    )
+    lines = list(leaderboard_lines(board, (), width))
+    assert [line for line in lines if columns(line) > width and " " in line.strip()] == []
+    text = " ".join(" ".join(lines).split())
+    for shown in ("30/30", "Q4_K_M", "CUDA0 (NVIDIA L4)", "16.7", "6.0 GiB", "$0.00030", "12.5s a trial", "b" * 110):
+        assert shown in text
+
+
+def test_two_long_names_that_begin_alike_are_told_by_their_rank(tmp_path: Path) -> None:
+    pair = [made(tmp_path / ("b" * 100 + end), passed) for end, passed in (("x", 20), ("y", 10))]
+    assert f"{'b' * 31}… (rank 1) and {'b' * 31}… (rank 2) (+33.3" in said(pair)
+
+
+@pytest.mark.parametrize("name", [*HOSTILE[:-1], "<img src=x onerror=alert(1)>", "a\n::error::b"])
+def test_every_form_takes_any_name(tmp_path: Path, name: str) -> None:
+    pair = [
+        made(tmp_path / "a", 20, model=name, entry={"tier": name}),
+        made(tmp_path / "b", 10, quant=name, model=name),
+    ]
+    board = leaderboard(pair)
+    for lines in (leaderboard_lines(board, (), 80), leaderboard_markdown(board)):
+        assert all(line.isprintable() for line in lines)
+    page = "".join(leaderboard_page(board))
+    assert "<img" not in page
+    assert "<script" not in page
+    assert all(character.isprintable() or character == "\n" for character in page)
+
+
+@pytest.mark.parametrize(
+    ("file", "begins"),
+    [("b.txt", "ranking "), ("b.md", "# Leaderboard"), ("b.CSV", "ranking,rank,"), ("b.html", "<!DOCTYPE html>")],
+)
+def test_a_file_has_the_form_that_its_name_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, begins: str
+) -> None:
+    made(tmp_path / "one", 1)
+    assert cli.main(["leaderboard", str(tmp_path), "-o", str(tmp_path / file)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / file}\n"
+    written = (tmp_path / file).read_text()
+    assert written.startswith(begins)
+    assert written.endswith("\n")
+    form = {"b.txt": "text", "b.md": "markdown", "b.CSV": "csv", "b.html": "html"}[file]
+    assert cli.main(["leaderboard", str(tmp_path), "--format", form]) == 0
+    assert capsys.readouterr().out == written
+
+
+@pytest.mark.parametrize(
+    ("file", "says"), [("b.pdf", "must end in .txt, .md, .csv, .html"), ("no/b.md", "cannot be wr")]
+)
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, says: str
+) -> None:
+    made(tmp_path / "one", 1)
+    assert cli.main(["leaderboard", str(tmp_path), "-o", str(tmp_path / file)]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
