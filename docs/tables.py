@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.analysis import columns as declared
+from pytest_agentcore.backends.llama.fit import MAX_DEFAULT_CTX, need_of
+from pytest_agentcore.catalogue.registry import shipped
+from pytest_agentcore.cli import listing
+from pytest_agentcore.format import bytes_of, gigabytes, thousands
 from pytest_agentcore.options import OPTIONS, Option
 
 PAGES = Path(__file__).parent
@@ -36,6 +41,27 @@ def _values(option: Option[Any]) -> str:
     return f"{kind} {zero}{least.strip()}{most}".strip()
 
 
+def local_models() -> str:
+    """Every shipped model that runs in this process, and what it takes as its entry says."""
+    rows = ["| name | file | size | memory | context | licence |", "|---|---|---|---|---|---|"]
+    for entry in shipped().values():
+        if need := need_of(replace(entry, path=None), MAX_DEFAULT_CTX, None) if not entry.base_url else None:
+            memory = f"{listing.SIGNS[need.known_from]} {bytes_of(need.memory)}"
+            known = (gigabytes(need.size), memory, thousands(entry.context or 0), entry.licence)
+            rows.append(f"| `{entry.name}` | {listing.source_of(entry)} | {' | '.join(known)} |")
+    return "\n".join(rows)
+
+
+def endpoint_models() -> str:
+    """Every shipped model at an endpoint, and its prices."""
+    rows = ["| name | where | context | USD |", "|---|---|---|---|"]
+    for entry in shipped().values():
+        if entry.base_url and (prices := entry.prices):
+            usd = f"{prices.prompt:g} / {prices.cached:g} / {prices.reply:g}"
+            rows.append(f"| `{entry.name}` | {listing.source_of(entry)} | {thousands(entry.context or 0)} | {usd} |")
+    return "\n".join(rows)
+
+
 def columns(of: tuple[declared.Column, ...]) -> str:
     """The columns of a DataFrame, their dtypes and meanings."""
     rows = ["| column | dtype | |", "|---|---|---|"]
@@ -43,6 +69,8 @@ def columns(of: tuple[declared.Column, ...]) -> str:
 
 
 TABLES: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("models.md", "local"): local_models,
+    ("models.md", "endpoints"): endpoint_models,
     ("options.md", "options"): options,
     ("results-in-python.md", "campaigns"): lambda: columns(declared.CAMPAIGNS),
     ("results-in-python.md", "tasks"): lambda: columns(declared.TASKS),

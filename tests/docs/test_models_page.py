@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.catalogue.entry import AnySettings, EndpointSettings, EngineSettings, Sampling, settings_of
-from pytest_agentcore.catalogue.registry import check_tables, registry_schema, shipped
-from pytest_agentcore.cli.listing import table_lines
+from pytest_agentcore.catalogue.entry import (
+    AnySettings,
+    EndpointSettings,
+    EngineSettings,
+    ModelEntry,
+    Sampling,
+    settings_of,
+)
+from pytest_agentcore.catalogue.registry import check_tables, registry_schema
+from pytest_agentcore.cli import listing
+from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.errors import UsageError
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "models.md").read_text(encoding="utf-8")
@@ -38,15 +47,20 @@ def _shown(value: Any) -> str:
     return "2³¹ - 1" if value == 2**31 - 1 else f"{value:.12g}"
 
 
-def test_the_list_on_the_page_is_the_list_that_is_printed() -> None:
-    shown = PAGE.partition("$ agentcore models\n")[2].partition("```")[0].splitlines()
-    assert _without_ready(shown) == _without_ready(list(table_lines(shipped())))
+def test_the_list_on_the_page_is_what_is_printed_where_no_file_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(entry: ModelEntry) -> ModelEntry:
+        raise UsageError(entry.name)
 
-
-def _without_ready(lines: list[str]) -> list[str]:
-    """The lines without the column that says what this machine has, which is as wide as its longest word."""
-    start, stop, end = lines[0].index("ready"), lines[0].index("context"), lines.index("")
-    return [*(line[:start] + line[stop:] for line in lines[:end]), *lines[end:]]
+    monkeypatch.setattr(listing, "located", nowhere)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(DOCS / "ci")
+    assert main(["models", "--fits", "--memory", "8"]) == 0
+    printed = capsys.readouterr().out.partition("\n\n")[0]
+    shown = re.search(r"\$ agentcore models --fits --memory 8 .*\n([^`]*)```", PAGE)
+    assert shown
+    assert shown[1].strip() == printed
 
 
 @pytest.mark.parametrize(

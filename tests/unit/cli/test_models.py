@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentcore.backends.llama.fit import Footprint
+from pytest_agentcore.backends.llama.fit import Devices, Footprint
 from pytest_agentcore.backends.llama.gguf import read_header
 from pytest_agentcore.catalogue.entry import EngineSettings
 from pytest_agentcore.catalogue.registry import shipped
@@ -150,7 +150,7 @@ def test_without_the_engine_memory_is_still_estimated(
     def missing(*_: object) -> int:
         raise UsageError("an in-process model needs it; run `pip install`")
 
-    monkeypatch.setattr(listing.Devices, "for_model", missing)
+    monkeypatch.setattr(Devices, "for_model", missing)
     monkeypatch.setattr(listing, "memory_available", lambda: 8 * 2**30)
     assert listed(capsys)["qwen3-8b"]["fits"]
     assert main(["models"]) == 0
