@@ -265,7 +265,8 @@ def run_leaderboard(options: argparse.Namespace) -> None:
         except OSError as error:
             raise UsageError(f"{options.out}: cannot be written ({error.strerror})") from error
         lines = [str(options.out)]
-    tell(options, lines, rows=forms.leaderboard_rows(board, published), left_out=dict(board.left_out), file=options.out)
+    facts = {"published": published, "left_out": dict(board.left_out), "file": options.out}
+    tell(options, lines, rankings=forms.leaderboard_facts(board) if options.json else (), **facts)
 
 
 def _meant(places: Iterable[str], results: Path) -> Iterable[CampaignFolder]:

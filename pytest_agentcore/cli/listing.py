@@ -196,7 +196,10 @@ def entry_lines(one: Listed, room: Room, width: int) -> Iterator[str]:
 def facts_of(one: Listed) -> dict[str, Any]:
     """The facts of one model, for programs; what is not known is null."""
     entry, need = one.entry, one.need
-    plain = ("name", "title", "tier", "backend", "licence", "quant", "context", "notes", "origin")
+    plain = (
+        *("name", "title", "tier", "backend", "licence", "quant", "sha256", "context", "sampling", "sampling_source"),
+        *("not_sent", "policy", "dialect", "reply_tokens", "notes", "origin"),
+    )
     return {
         **{key: getattr(entry, key) or None for key in plain},
         "source": source_of(entry),

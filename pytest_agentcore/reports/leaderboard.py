@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
 from pytest_agentcore.analysis.rank import (
     Leaderboard,
     Neighbours,
@@ -35,7 +36,7 @@ APART = (
 OVERLAPPED = "Seconds with a star: trials ran at the same time."
 
 
-class Row(NamedTuple):
+class Place(NamedTuple):
     """A campaign's place in a CSV."""
 
     ranking: str
@@ -44,7 +45,7 @@ class Row(NamedTuple):
     """With the campaign below."""
 
 
-def _test(row: Row, name: str) -> Cell:
+def _test(row: Place, name: str) -> Cell:
     test = row.next.test if row.next else None
     return (
         to_ratio({"difference": test.difference, "low": test.interval.low, "high": test.interval.high}[name])
@@ -53,7 +54,7 @@ def _test(row: Row, name: str) -> Cell:
     )
 
 
-COLUMNS: Mapping[str, Callable[[Row], Cell]] = {
+COLUMNS: Mapping[str, Callable[[Place], Cell]] = {
     "ranking": lambda r: r.ranking,
     "rank": lambda r: r.standing.rank,
     "model": lambda r: r.standing.manifest.model,
@@ -173,21 +174,35 @@ def leaderboard_page(board: Leaderboard, published: Sequence[PublishedScore] = (
 
 def leaderboard_csv(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> str:
     """Write a line per campaign, published scores under a `ranking` of their own; undefined is empty."""
-    return csv_text(tuple(COLUMNS), leaderboard_rows(board, published))
-
-
-def leaderboard_rows(board: Leaderboard, published: Iterable[PublishedScore] = ()) -> list[Mapping[str, Cell]]:
-    """Give the cells of a CSV by their columns, a row for each campaign and each published score."""
     rows: list[Mapping[str, Cell]] = []
     for ranking, title in zip(board.rankings, _titles(board), strict=True):
         below: list[Neighbours | None] = [*neighbours(ranking), None]
-        placed = [Row(title, *pair) for pair in zip(ranking.standings, below, strict=True)]
+        placed = [Place(title, *pair) for pair in zip(ranking.standings, below, strict=True)]
         rows += [{column: value(row) for column, value in COLUMNS.items()} for row in placed]
     for one in published:
         plain = {name: getattr(one, name) for name in ("rank", "model", "passed", "planned", "tier")}
         cost = {"cost_usd": to_micro_dollars(one.dollars), "cost_per_pass_usd": to_micro_dollars(one.per_pass)}
         rows.append({"ranking": HEADING, **plain, "raw_rate": to_ratio(one.passed / one.planned), **cost})
-    return rows
+    return csv_text(tuple(COLUMNS), rows)
+
+
+def leaderboard_facts(board: Leaderboard) -> Iterator[dict[str, Any]]:
+    """Give each ranking for programs: its campaigns in their order, and the test of each with the one below."""
+    for ranking, title in zip(board.rankings, _titles(board), strict=True):
+        standings = [
+            {"rank": one.rank, "memory_bytes": one.memory, "tier": one.tier, **as_facts(CAMPAIGNS, Row(one.campaign))}
+            for one in ranking.standings
+        ]
+        pairs = [
+            {
+                "above": pair.above.manifest.campaign,
+                "below": pair.below.manifest.campaign,
+                "test": pair.test,
+                "corrected_p": pair.corrected_p,
+            }
+            for pair in neighbours(ranking)
+        ]
+        yield {"ranking": title, "standings": standings, "neighbours": pairs, "says": list(sentences(ranking))}
 
 
 Section = tuple[str, Table, list[str]]
