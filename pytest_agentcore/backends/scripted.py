@@ -21,9 +21,8 @@ from typing import Any
 from pytest_agentcore.backends.base import MIN_ROOM, FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.reading import read_text
 from pytest_agentcore.catalogue.entry import SCRIPTED, EngineSettings, ModelEntry, Policy
-from pytest_agentcore.dialects.choose import dialect_named
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import HERMES
+from pytest_agentcore.dialects.families import HERMES, dialect_named
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError, instead, is_foreign
 from pytest_agentcore.tools.base import ToolSpec
 from pytest_agentcore.trial.modes import Cause, StopReason

@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pytest_agentcore.dialects.dialect import THINK, Dialect
-from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC
-from pytest_agentcore.errors import UsageError, instead
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC, dialect_named
 
 _KNOWS_TOOLS = re.compile(r"\{[{%][^{}]*\b(?:tools|functions)\b")
 _END_OF_TURN = (
@@ -103,18 +102,6 @@ def choose_dialect(template: str | None, special_tokens: Collection[str], *, wan
         reasoning = THINK
     whole = replace(dialect, end_of_turn=tuple(dict.fromkeys([*dialect.end_of_turn, *ends])), reasoning=reasoning)
     return Choice(dialect=whole, reason=reason, taught=taught, warning=warning)
-
-
-def dialect_named(name: str) -> Dialect:
-    """The dialect of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    known = {dialect.name: dialect for dialect in DIALECTS}
-    if name not in known:
-        raise UsageError(f"no dialect {name!r}; {instead(name, known)}")
-    return known[name]
 
 
 def _teaches(template: str, dialect: Dialect) -> bool:

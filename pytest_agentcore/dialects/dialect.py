@@ -237,6 +237,10 @@ class Codec(Protocol):
             raise ValueError(f"not a tool's name in this dialect: {name!r}")
         return self.notation.call(name, arguments)
 
+    def bare_call(self, *, listed: bool) -> str:  # noqa: ARG002 - most forms need their marker
+        """Pattern of how a call begins that is like nothing else, or a list of them; the first character is literal."""
+        return ""
+
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - most forms may be anything without their marker
         """Pattern of how a call begins that lacks its opening marker; empty where others write so too.
 
@@ -247,8 +251,7 @@ class Codec(Protocol):
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Markers:
+class Markers(NamedTuple):
     """Text before and after a part of a reply."""
 
     open: str
@@ -265,16 +268,18 @@ class Dialect:
     """The form in which a model family writes reasoning, calls and the end of its turn."""
 
     name: str
+    families: str = ""
+    """Who writes so, in words."""
     codec: Codec
-    call: Markers
+    call: Markers = Markers("")
     channels: bool = False
     """A reply is messages with a header each, which names channel and recipient (OpenAI's harmony format)."""
     also_open: tuple[str, ...] = ()
     """Other markers that open a call; nothing closes it then but what closes every call."""
     also_close: tuple[str, ...] = ()
     """Markers that may close calls without being needed for it; behind a call they are no text."""
-    bare: str = ""
-    """Pattern of a call that no marker opens, at the beginning of a line. Its first character is a literal."""
+    bare: bool = False
+    """Whether a call need no marker at the beginning of a line."""
     listed: bool = False
     """All calls of a reply stand in one `[…]`, with commas between them."""
     several: bool = False
@@ -349,6 +354,11 @@ class Dialect:
             raise ValueError("the arguments are nested too deeply") from error
         inner = f"[{written}]" if self.listed else written
         return f"{self.call.open}{self.pad}{inner}{self.pad}{self.call.close}"
+
+    @property
+    def bare_call(self) -> str:
+        """Pattern of how a call begins that no marker opens; empty where each has one."""
+        return self.codec.bare_call(listed=self.listed) if self.bare else ""
 
     @property
     def open_markers(self) -> tuple[str, ...]:

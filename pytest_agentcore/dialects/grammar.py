@@ -71,7 +71,8 @@ def _thought_line(dialect: Dialect, characters: int) -> str:
     Braces and backticks are barred too: given the room, Qwen2.5-Coder writes the call it means as JSON into the
     thought, and then has to make another one.
     """
-    opening = (*dialect.open_markers, dialect.reasoning and dialect.reasoning.open, dialect.bare[1:])  # after an escape
+    bare = dialect.bare_call[1:]  # behind an escape
+    opening = (*dialect.open_markers, dialect.reasoning and dialect.reasoning.open, bare)
     barred = "".join(sorted(map(_in_class, {*"`{", *(text[0] for text in opening if text)})))
     return rf"[^{barred}\x00-\x20\x7F] [^{barred}\x00-\x1F\x7F]{{0,{characters - 1}}}"
 

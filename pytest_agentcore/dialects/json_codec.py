@@ -87,6 +87,15 @@ class JsonCodec(Codec):
             raise MalformedCall(f"the object has the unexpected key {json.dumps(extra[0][:40])}", start)
         return Decoded((RawCall(name, arguments),), end)
 
+    def bare_call(self, *, listed: bool) -> str:
+        """See `Codec.bare_call`."""
+        space, colon, given = r"[ \t\r\n]{0,20}", r"[ \t]{0,8}:[ \t]{0,8}", {self.arguments_key, "arguments"}
+        beside = (
+            rf'(?:"(?:{"|".join(self.beside)})"{colon}"[^"\n]{{0,80}}"[ \t]{{0,8}},{space})?' if self.beside else ""
+        )
+        named = rf'"{self.name_key}"{colon}"[^"\n]{{1,200}}"[ \t]{{0,8}},{space}"(?:{"|".join(sorted(given))})"'
+        return (rf"\[{space}" if listed else "") + rf"\{{{space}{beside}{named}[ \t]{{0,8}}:"
+
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
         """See `Codec.encode`."""
         return self.notation.call(_string(name)[1:-1], arguments)
@@ -156,6 +165,10 @@ class NamedJsonCodec(Codec):
     def _between_loosely(self) -> str:
         between = self.between_pattern or pattern_of(self.between)
         return f"(?:{between}|{self.loosely})" if self.loosely else between
+
+    def bare_call(self, *, listed: bool) -> str:  # noqa: ARG002 - only a line of its own tells a name from text
+        """See `Codec.bare_call`."""
+        return r"(?m:^)[A-Za-z_][\w.-]{0,63}\n(?=\{)" if self.between == "\n" else ""
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
         """See `Codec.begins`."""

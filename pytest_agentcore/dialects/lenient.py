@@ -62,18 +62,19 @@ def parse_leniently(
         else:
             parts.append(part)
     strict = fold(dialect, text, parts)
-    if not any(name in text for name in tool_names):
+    marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), 0)
+    good = bool(strict.calls) and not strict.problems
+    if (good and not marked) or not any(name in text for name in tool_names):
         return strict
     mending = _Mending(text, dialect, frozenset(tool_names), schemas)
-    marked = next((at for at, part in enumerate(parts) if part.part is Part.broken or part.calls), 0)
     for at, part in enumerate(parts[:marked]):
         if begun := mending.begun(part):
             # What was read behind another form of call may be the text of a value there.
             parts = [*parts[:at], Segment(Part.content, part.start, len(text))]
             problem = f"A call began with {begun}, which cannot be read; write it as {shape(dialect)}."
-            strict = replace(fold(dialect, text, parts), problems=(problem,))
+            strict, good = replace(fold(dialect, text, parts), problems=(problem,)), False
             break
-    if strict.calls and not strict.problems:
+    if good:
         return strict
     for near in (mending.own, mending.any, None):
         mended = mending.parse(parts, near)
@@ -158,6 +159,14 @@ class _Mending:
         return re.compile("|".join(ways), re.MULTILINE)
 
     @cached_property
+    def unknown(self) -> re.Pattern[str]:
+        """Where a call begins in a form that nobody knows: an object, lines with a key each, a name between marks."""
+        key = r"[ \t>*-]{0,8}[A-Za-z][\w ]{0,20}:"
+        lines = rf"^{key}[ \t]{{0,8}}[\"'`]?(?:{self._names})[\"'`]?[ \t]{{0,8}}\n{key}"
+        marks = rf"[>\]]\s{{0,4}}(?:{self._names})\s{{0,4}}[<\[]"
+        return re.compile(rf"(?:{self._names})[^\w{{}}]{{0,20}}\{{|{lines}|{marks}", re.MULTILINE)
+
+    @cached_property
     def _names(self) -> str:
         return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
 
@@ -198,16 +207,32 @@ class _Mending:
         """The text that begins a call in another form and does not end it; empty where none does."""
         if part.part is not Part.content:
             return ""
-        if self.text.count(THINK.open, part.start, part.end) > self.text.count(THINK.close, part.start, part.end):
+        thought = self.text[part.start : part.end]
+        if thought.count(THINK.open) > thought.count(THINK.close):
             return THINK.open  # of a family that thinks between other marks
-        signs = (one.group() for one in _SIGNS.finditer(self.text, part.start, part.end))
-        return (
-            next((one for one in signs if one not in self.dialect.signs), "")
-            or self._cut(part.end)._scan(part, self.any)[1]
-        )
+        signs = (one.group() for one in _SIGNS.finditer(thought))
+        if other := next((one for one in signs if one not in self.dialect.signs), ""):
+            return other
+        if opened := self._opened(part.start, part.end, {}):
+            return opened
+        return replace(self, text=self.text[: part.end])._scan(part, self.any)[1]
 
-    def _cut(self, end: int) -> _Mending:
-        return replace(self, text=self.text[:end])
+    def _opened(self, start: int, end: int, tags: dict[str, bool]) -> str:
+        """The text that opens a form that nobody knows, of which what follows `end` may be a value; empty for none.
+
+        A tag that is still open does, but one that stands right before the end, and is the first, is around a call.
+
+        Args:
+            start: where the last look ended.
+            end: where a call may begin.
+            tags: those found until then, and whether they are open; added to.
+        """
+        for tag in _TAG.finditer(self.text, start, end):
+            tags[tag[2]] = not tag[1] and not tag[3]
+        if form := self.unknown.search(self.text, start, end):
+            return form.group().strip()
+        around = len(tags) == 1 and self.text[start:end].rstrip().endswith(">")
+        return next((f"<{tag}" for tag, is_open in tags.items() if is_open and not around), "")
 
     def _scan(self, part: Segment, near: re.Pattern[str]) -> tuple[list[_Read], str]:
         """The calls of a stretch, up to the first that began and cannot be read, and how that begins."""
@@ -218,7 +243,7 @@ class _Mending:
             place = near.search(self.text, at, part.end)
             if not place:
                 break
-            if _is_inside(self.text, at, place.start(), tags):
+            if self._opened(at, place.start(), tags):
                 return found, place.group().strip()
             try:
                 found += (misses := _READERS[place.lastgroup or ""](self, place, part.end))
@@ -344,6 +369,9 @@ class _Mending:
             return []
         if any(begun.search(self.text, 0, start) for begun in (function_lines(self.tool_names), self.object)):
             raise MalformedCall("it may be the inside of a value", start)
+        raw = isinstance(self.dialect.codec, XmlCodec)
+        if raw and self.text[:start].rstrip().endswith(FOREIGN_CALL_MARKERS):
+            raise MalformedCall("what belongs to raw text in another family is not known", start)
         stop = self.text.find(close, start) if close else -1
         error = MalformedCall("no call stands here", start)
         for way in _tolerant(self.dialect.codec):
@@ -469,23 +497,6 @@ class _Mending:
 
 
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w:|.-]{0,40})(?=[\s=>])(?:[^<>]*(/)>)?")
-
-
-def _is_inside(text: str, start: int, end: int, tags: dict[str, bool]) -> bool:
-    """Whether a tag in the text is still open, so that its end may stand inside of a value of a form nobody knows.
-
-    One that stands right before the end, and is the first, is around a call.
-
-    Args:
-        text: to look at from `start` to `end`.
-        start: where the last look ended.
-        end: where a call may begin.
-        tags: those found until then, and whether they are open; added to.
-    """
-    for tag in _TAG.finditer(text, start, end):
-        tags[tag[2]] = not tag[1] and not tag[3]
-    around = len(tags) == 1 and text[start:end].rstrip().endswith(">")
-    return any(tags.values()) and not around
 
 
 _READERS = {

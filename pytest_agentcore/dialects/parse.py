@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from pytest_agentcore.dialects.dialect import (
@@ -161,15 +162,7 @@ class _Scanner:
         kept = text.rstrip()
         ending = next((token for token in dialect.end_of_turn if kept.endswith(token)), "")
         self.end = len(kept) - len(ending) if ending else len(text)
-        section, reasoning = dialect.section or _NONE, dialect.reasoning or _NONE
-        markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
-        # The group's name tells that no marker was found. It stands behind the first character, an escaped one, since
-        # only alternatives that begin with a literal let `re` step over text in which none of them can begin.
-        at = 2 if dialect.bare[:1] == "\\" else 0
-        bare = [f"{dialect.bare[:at]}(?P<bare>){dialect.bare[at:]}"] if dialect.bare else []
-        self.search = re.compile(
-            "|".join(filter(None, [_any_of([*markers, *dialect.also_close, *dialect.result_open]), *bare]))
-        ).search
+        self.search = _opening(dialect).search
         self.unopened: re.Pattern[str] | None = None
         """Where nothing closes calls: a name and what tells that a call of it is meant."""
         if dialect.traces and not dialect.call.close and not dialect.listed:
@@ -313,6 +306,18 @@ class _Scanner:
         if not found:
             return self.end
         return found.end() if found.group() == close else found.start()
+
+
+@lru_cache(maxsize=64)
+def _opening(dialect: Dialect) -> re.Pattern[str]:
+    """The markers of a dialect, and under the name `bare` a call that none opens."""
+    section, reasoning = dialect.section or _NONE, dialect.reasoning or _NONE
+    markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
+    either, form = _any_of([*markers, *dialect.also_close, *dialect.result_open]), dialect.bare_call
+    # The group's name stands behind the first character, an escaped one, since only alternatives that begin with a
+    # literal let `re` step over text in which none of them can begin.
+    at = 2 if form[:1] == "\\" else 0
+    return re.compile("|".join(filter(None, [either, form and f"{form[:at]}(?P<bare>){form[at:]}"])))
 
 
 def _any_of(markers: Iterable[str]) -> str:

@@ -27,6 +27,8 @@ class PythonicCodec(Codec):
     """One call, or with `several` as many as stand there: on lines of their own, printed, or in a list."""
 
     several: bool = False
+    unescaped: bool = False
+    """Text that is no Python string is read as it stands, up to a quote behind which an argument or the list ends."""
 
     notation = replace(
         JSON,
@@ -44,7 +46,7 @@ class PythonicCodec(Codec):
             return Decoded((plain[0],), plain[1])
         at = skip_comments(text, at)
         if not self.several:
-            call, end = _call(text, at)
+            call, end = _call(text, at, unescaped=self.unescaped)
             return Decoded((call,), end)
         calls, end = _statement(text, at)
         # A semicolon or nothing at all may part statements; a comment is one only where another statement follows.
@@ -56,6 +58,12 @@ class PythonicCodec(Codec):
             calls += more
         return Decoded(tuple(calls), at if text.startswith("```", at) else end)
 
+    def bare_call(self, *, listed: bool) -> str:
+        """See `Codec.bare_call`."""
+        space = r"[ \t\r\n]{0,20}"
+        call = rf"{_NAME}[ \t]{{0,8}}\({space}(?=\)|{_KEYWORD}[ \t]{{0,8}}=(?!=))"
+        return rf"\[{space}{call}" if listed or self.several else ""
+
     def begins(self, names: str, close: str) -> str:
         """See `Codec.begins`."""
         return rf"\[[ \t\r\n]{{0,20}}(?:{names})\(" if close and not self.several else ""
@@ -65,7 +73,7 @@ class PythonicCodec(Codec):
         at = skip_comments(text, at)
         if not text.startswith("[", at):
             raise MalformedCall("a '[' should stand here", at)
-        calls, end = _calls(text, at)
+        calls, end = _calls(text, at, unescaped=self.unescaped)
         return Decoded(tuple(calls), end)
 
 
@@ -83,12 +91,12 @@ def _statement(text: str, at: int) -> tuple[list[RawCall], int]:
     return [call], end
 
 
-def _calls(text: str, at: int) -> tuple[list[RawCall], int]:
+def _calls(text: str, at: int, *, unescaped: bool = False) -> tuple[list[RawCall], int]:
     """The list of calls, at least one, whose bracket stands at `at`, and the index behind it."""
     found: list[RawCall] = []
     at = skip_comments(text, at + 1)
     while not found or not text.startswith("]", at):
-        call, at = _call(text, at)
+        call, at = _call(text, at, unescaped=unescaped)
         found.append(call)
         at = _next("]", text, at)
     return found, at + 1
@@ -115,7 +123,13 @@ def _plain(pattern: re.Pattern[str], text: str, at: int) -> tuple[RawCall, int] 
     return (RawCall(found[1], arguments), found.end()) if len(arguments) == len(pairs) else None
 
 
-def _call(text: str, at: int) -> tuple[RawCall, int]:
+_TEXT = re.compile(
+    rf"""(['"])([\s\S]*?)(?<!\\)\1(?=\s{{0,20}}(?:,\s{{0,20}}{_KEYWORD}=|\)(?:,\s{{0,20}}{_NAME}\(|\]<\|)))"""
+)
+"""Text between quotes, of which one may stand in it; a quote behind a backslash ends none, as in Python."""
+
+
+def _call(text: str, at: int, *, unescaped: bool = False) -> tuple[RawCall, int]:
     """The call that begins at `at`, and the index behind it."""
     if plain := _plain(_PLAIN_CALL, text, at):
         return plain
@@ -130,8 +144,13 @@ def _call(text: str, at: int) -> tuple[RawCall, int]:
             raise MalformedCall("a keyword argument should stand here (key=value)", at)
         if argument[1] in found:
             raise MalformedCall(f"the argument {argument[1][:40]!r} stands twice", at)
-        found[argument[1]], end = PythonReader(text).value(argument.end())
-        at = _next(")", text, end)
+        try:
+            found[argument[1]], end = PythonReader(text).value(argument.end())
+            at = _next(")", text, end)
+        except MalformedCall:
+            if not unescaped or not (whole := _TEXT.match(text, argument.end())):
+                raise
+            found[argument[1]], at = whole[2], _next(")", text, whole.end())
     return RawCall(head[1], found), at + 1
 
 

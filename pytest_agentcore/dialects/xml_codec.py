@@ -108,11 +108,12 @@ class XmlCodec(Codec):
     def _value(self, text: str, head: re.Match[str]) -> tuple[Any, int]:
         """The value of the argument that `head` begins, and the index behind its end."""
         start, cdata = head.end(), text.startswith(_CDATA[0], head.end())  # which hides the closing tag, too
-        end = text.find(self.after_value, text.find(_CDATA[1], start) if cdata else start)
-        value: Any = text[start:end]
-        if end < 0 or (cdata and _CDATA[1] not in value):
+        hidden = text.find(_CDATA[1], start) if cdata else start
+        end = text.find(self.after_value, hidden) if hidden >= 0 else -1
+        if end < 0:
             problem = f"the value of {head['key'][:40]!r} is not closed by {self.after_value}"
             raise MalformedCall(problem, head.start(), unclosed=True)
+        value: Any = text[start:end]
         if cdata:
             value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
         elif self.before_key in value and self._head.search(value):
@@ -166,13 +167,14 @@ def typed(call: RawCall, schemas: Schemas) -> RawCall:
 
 
 _BEGINS_VALUE = frozenset("-0123456789[{tTfFnN")
+_ANY, _TEXT = frozenset[str](), frozenset({"string"})
 
 
 def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
     if not isinstance(text, str) or (text[:1] > " " and text[0] not in _BEGINS_VALUE):
         return text
-    kinds, written = kinds_of(schema, root) if schema else frozenset[str](), text.strip()
-    if written[:1] not in _BEGINS_VALUE or kinds == {"string"} or (not kinds and written != text):
+    kinds, written = kinds_of(schema, root) if schema else _ANY, text.strip()
+    if written[:1] not in _BEGINS_VALUE or kinds == _TEXT or (not kinds and written != text):
         return text
     if isinstance(schema, Mapping) and text in schema.get("enum", ()):
         return text
@@ -187,9 +189,9 @@ def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
             with suppress(MalformedCall):
                 value, end = PythonReader(written).value(0)
     # Where text is allowed it stands without quotes, and is a value of another type only if that is allowed, too.
-    kind = _kind(value)
-    may = not kinds or "string" not in kinds or kind in kinds or (kind == "integer" and "number" in kinds)
-    return value if may and end == len(written) else text
+    kind = _kind(value) if "string" in kinds else ""
+    other = kind in kinds or (kind == "integer" and "number" in kinds)
+    return text if end < len(written) or (kind and not other) else value
 
 
 _MOST_REFERENCES = 16

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import HOLE, THINK, Codec, Dialect, MalformedCall, Markers, Schemas
-from pytest_agentcore.dialects.families import PYTHONIC
 from pytest_agentcore.dialects.gemma_codec import GemmaCodec
 from pytest_agentcore.dialects.json_codec import JsonCodec, NamedJsonCodec, read_json
 from pytest_agentcore.dialects.parse import parse
@@ -209,7 +208,7 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
         opens, closes = before.rstrip()[:-1], behind.lstrip()[1:]
         around = Markers(open=opens.strip(), close=_turn(closes, shown).strip())
         listed = replace(common, listed=True, pad=opens[len(opens.rstrip()) :], call=around)
-        yield listed if listed.call.open else _bare(listed)
+        yield replace(listed, bare=not listed.call.open)
         return
     if gap.strip() in ("", ",") and before.strip():
         between = gap or ""
@@ -234,7 +233,7 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
     marked = replace(_marked(common, opens.strip(), closes.strip(), opens), between=between)
     if section:
         yield replace(marked, section=section)
-    yield _bare(marked) if prompted else marked
+    yield replace(marked, bare=True) if prompted else marked
 
 
 def _marked(dialect: Dialect, opens: str, closes: str, written: str) -> Dialect:
@@ -247,23 +246,7 @@ def _marked(dialect: Dialect, opens: str, closes: str, written: str) -> Dialect:
         opens, _, name = opens.partition("\n")
         end, _, closes = closes.rpartition("\n")
         codec, pad = replace(codec, before_name=name.strip(), end=end.strip()), "\n"
-    dialect = replace(dialect, codec=codec, call=Markers(open=opens, close=closes), pad=pad)
-    return dialect if opens else _bare(dialect)
-
-
-def _bare(dialect: Dialect) -> Dialect:
-    """Calls without a marker are recognised by how they begin, where that is like nothing else."""
-    codec, pattern = dialect.codec, ""
-    if isinstance(codec, JsonCodec) and codec.name_key:
-        name = rf'"{codec.name_key}"[ \t]{{0,8}}:[ \t]{{0,8}}"[^"\n]{{1,200}}"'
-        rest = rf'[ \t]{{0,8}},[ \t\r\n]{{0,20}}"{codec.arguments_key}"[ \t]{{0,8}}:'
-        pattern = rf"\{{[ \t\r\n]{{0,20}}{name}{rest}"
-    elif isinstance(codec, NamedJsonCodec) and codec.between == "\n":
-        return replace(dialect, bare=r"(?m:^)[A-Za-z_][\w.-]{0,63}\n(?=\{)")
-    elif isinstance(codec, PythonicCodec) and dialect.listed:
-        return replace(dialect, bare=PYTHONIC.bare)
-    listed = rf"\[[ \t\r\n]{{0,20}}{pattern}" if dialect.listed and pattern else pattern
-    return replace(dialect, bare=listed)
+    return replace(dialect, codec=codec, call=Markers(open=opens, close=closes), pad=pad, bare=not opens)
 
 
 def _turn(text: str, shown: Shown) -> str:

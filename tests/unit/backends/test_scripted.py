@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listed import GEMMA4
 
 from backends.conformance import READ, Conformance, Watch, following, request
 from pytest_agentcore.backends.base import FinishReason, Message, Reply, Request
 from pytest_agentcore.backends.scripted import ScriptedBackend
 from pytest_agentcore.catalogue.entry import EngineSettings, Policy
 from pytest_agentcore.catalogue.resolve import resolve
-from pytest_agentcore.dialects.families import DIALECTS, GEMMA4
+from pytest_agentcore.dialects.families import DIALECTS
 from pytest_agentcore.errors import BackendError, EndOfTrial, UsageError
 from pytest_agentcore.plugin import pytest_agentcore_backends
 from pytest_agentcore.trial.modes import Cause, Resemblance

@@ -12,7 +12,7 @@ from family_templates import TEMPLATES
 
 from pytest_agentcore.cli.__main__ import main
 from pytest_agentcore.cli.dialect import source_of
-from pytest_agentcore.dialects.choose import dialect_named
+from pytest_agentcore.dialects.families import dialect_named
 from pytest_agentcore.dialects.parse import parse
 
 

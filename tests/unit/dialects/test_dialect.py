@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
+from listed import GEMMA4
 
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import DIALECTS, GEMMA4, HERMES
+from pytest_agentcore.dialects.families import DIALECTS, HERMES
 from pytest_agentcore.dialects.json_codec import JsonCodec, NamedJsonCodec
 from pytest_agentcore.dialects.literals import QUOTE
 from pytest_agentcore.dialects.parse import parse

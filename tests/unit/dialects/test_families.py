@@ -21,13 +21,14 @@ from family_templates import GEMMA3_UNTAUGHT, TEMPLATES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from listed import GEMMA3, GEMMA3_JSON
 
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Calls, Thoughts, Turn
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.dialect import Dialect, Parsed
-from pytest_agentcore.dialects.families import DIALECTS, GEMMA3, GEMMA3_JSON, GENERIC, HERMES, tool_prompt
+from pytest_agentcore.dialects.families import DIALECTS, GENERIC, HERMES, tool_prompt
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.tools.base import ToolSpec
 

@@ -13,16 +13,10 @@ import jsonschema
 import pytest
 from engine_grammar import accepts
 from gbnf import Grammar
+from listed import GEMMA4, MINIMAX_M2, QWEN3_CODER
 
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import (
-    DIALECTS,
-    GEMMA4,
-    GENERIC,
-    HERMES,
-    MINIMAX_M2,
-    QWEN3_CODER,
-)
+from pytest_agentcore.dialects.families import DIALECTS, GENERIC, HERMES
 from pytest_agentcore.dialects.grammar import FINISH, call_grammar
 from pytest_agentcore.dialects.parse import is_complete, parse
 from pytest_agentcore.tools.base import ToolSpec

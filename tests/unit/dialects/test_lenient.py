@@ -8,19 +8,15 @@ import pytest
 from cuts import cuts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import (
+from listed import (
     DEEPSEEK_V3,
     DEEPSEEK_V31,
     DEEPSEEK_V32,
-    DIALECTS,
     GEMMA3,
     GEMMA4,
     GLM4,
     GRANITE,
     HARMONY,
-    HERMES,
     KIMI_K2,
     LLAMA3,
     MINIMAX_M2,
@@ -28,6 +24,9 @@ from pytest_agentcore.dialects.families import (
     MISTRAL_JSON,
     QWEN3_CODER,
 )
+
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import DIALECTS, HERMES
 from pytest_agentcore.dialects.json_codec import NamedJsonCodec
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.parse import parse
@@ -472,6 +471,27 @@ def test_odd_values_are_read_as_python_reads_them() -> None:
 @pytest.mark.parametrize("dialect", [HERMES, GEMMA4, MINIMAX_M2], ids=lambda d: d.name)
 def test_a_value_of_a_form_that_nobody_knows_is_no_call(dialect: Dialect, text: str) -> None:
     assert parse_leniently(text, dialect, TOOLS).calls == ()
+
+
+FORMS_OF_NOBODY = [
+    '<call tool="fs_write">\n<arg name="content">{}</arg>\n</call>',
+    "<F>fs_write</F><K>content</K><V>{}</V>",
+    "Action: fs_write\nAction Input: {}",
+    "tool: fs_write\ncontent: |\n  {}\n",
+    "fs_write <- {{content: {}}}",
+    "@fs_write{{content={}}}",
+    "fs_write(content=`{}`)",
+    "<|act|>fs_write<|with|>content<|is|>{}<|done|>",
+]
+
+
+@pytest.mark.parametrize("form", FORMS_OF_NOBODY)
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_a_whole_call_inside_a_form_that_nobody_knows_is_none(dialect: Dialect, form: str) -> None:
+    for inner in (dialect.render_calls([READ]), f"x = 1\n{dialect.render_calls([READ])}\n"):
+        parsed = parse_leniently(f"I write.\n{form.format(inner)}", dialect, TOOLS, schemas=SCHEMAS)
+        assert parsed.calls == ()
+        assert len(parsed.problems) == 1 or not dialect.call.open
 
 
 def test_a_tag_around_one_call_is_no_value() -> None:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import (
+from listed import (
     DEEPSEEK_V32,
-    DIALECTS,
     GEMMA3,
     GEMMA3_JSON,
     GEMMA4,
     GLM4,
     GRANITE,
     HARMONY,
-    HERMES,
     KIMI_K2,
     LLAMA3,
     MINIMAX_M2,
     MISTRAL,
     MISTRAL_JSON,
-    PYTHONIC,
     QWEN3_CODER,
 )
+
+from pytest_agentcore.dialects.dialect import Dialect
+from pytest_agentcore.dialects.families import DIALECTS, HERMES, PYTHONIC
 from pytest_agentcore.dialects.parse import MAX_PROBLEMS, is_complete, parse, segments
 from pytest_agentcore.dialects.xml_codec import XmlCodec
 
@@ -177,7 +175,7 @@ def opening(dialect: Dialect) -> str:
     """What makes a reader expect a call, as text that is none yet."""
     if dialect.call.open:
         return f"{dialect.section.open if dialect.section else ''}{dialect.call.open}"
-    return '\n{"name": "x", "parameters": ' if dialect.bare.startswith(r"\{") else "\n[x(y="
+    return '\n{"name": "x", "parameters": ' if dialect.bare_call.startswith(r"\{") else "\n[x(y="
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from listed import GEMMA4
 
 from pytest_agentcore.dialects.dialect import Dialect
-from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GEMMA4, GENERIC, HERMES
+from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS, GENERIC, HERMES
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.dialects.resemblance import leaks_template, resemblance

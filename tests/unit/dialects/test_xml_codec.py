@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from listed import GLM4
 
-from pytest_agentcore.dialects.families import GLM4
 from pytest_agentcore.dialects.parse import parse
 
 TEXT_OR_NOTHING = {"type": ["null", "string"]}
