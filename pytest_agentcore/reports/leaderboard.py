@@ -267,6 +267,8 @@ def _apart(pair: Neighbours, ranking: Ranking) -> tuple[str, str]:
         return UNTESTED, names
     kind = TOLD if is_significant(pair.corrected_p) else ONCE if is_significant(test.p) else SAME
     few = "" if is_significant(test.least_p) else ", so few trials can show nothing"
+    if test.difference < 0:  # its place is by planned trials, and some of those have no score
+        few += ", the lower one passed more of its scored trials"
     ahead = f"{points(test.difference)} points, 95% interval {interval(test.interval, points)}, {p_is(test.p)}{few}"
     return kind, f"{names} ({ahead})"
 

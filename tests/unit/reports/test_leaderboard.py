@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -255,6 +256,16 @@ def test_interval_and_test_of_neighbours_agree(tmp_path: Path, passed: tuple[int
 
 def test_so_few_trials_can_show_nothing(tmp_path: Path) -> None:
     assert "so few trials can show nothing" in said([made(tmp_path / "a", 2, of=2), made(tmp_path / "b", 0, of=2)])
+
+
+def test_a_lower_place_may_have_the_better_rate_and_it_is_said(tmp_path: Path) -> None:
+    """Places are by planned trials, tests by scored ones."""
+    trials = [result(f"t{n // 3}", n % 3 + 1, replies_digest=f"{n}", **(LOST if n % 2 else PASSED)) for n in range(30)]
+    lower = pack(tmp_path / "lower", trials, model="lower")
+    assert re.search(
+        r"upper and lower \(-\d+\.\d points, .*, the lower one passed more of its scored trials\)",
+        said([made(tmp_path / "upper", 16), lower]),
+    )
 
 
 def test_one_campaign_has_no_neighbour(tmp_path: Path) -> None:
