@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytest_agentcore.agent.context_load import ContextLoad
 from pytest_agentcore.agent.session import Limit, Recorder, Session
@@ -56,6 +56,8 @@ class Job:
     """Attempts that were made at the trial before."""
     retries: int = 0
     """Further attempts after one that the infrastructure failed."""
+    ask_there: Mapping[str, Any] | None = None
+    """pytest's `style` and `verbose`, where the checker may be asked in the process that runs the trial."""
 
     @property
     def budget(self) -> Limit:
@@ -66,6 +68,20 @@ class Job:
     def instance(self) -> Instance:
         """The task's data for this run index."""
         return self.task.instance(self.suite.version, self.key.run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The opinion of a checker that was asked in the process that ran the trial."""
+
+    accepted: bool
+    words: str
+    """For the record, as they would be here."""
+    report: Mapping[str, Any]
+    """pytest's own of a rejection, as `pytest_report_to_serializable` writes it; empty where it accepted."""
+    printed: str
+    changed: Collection[str]
+    """Protected files that the agent had changed."""
 
 
 @dataclass
@@ -82,6 +98,10 @@ class Finished:
     """Why the agent could not go on, or nobody can say what it did."""
     signal: BaseException | None = None
     """What stopped the trial from outside and goes on to whom it is for: Ctrl-C, another plugin's limit of time."""
+    archive: bytes = b""
+    """The frozen workspace as it goes into the pack, where it came packed; empty once it is there."""
+    heard: Heard | None = None
+    """None: the checker is asked here."""
     asked: bool = False
     """Whether the checker was asked, which is done once."""
     spoken: BaseException | None = None
@@ -113,7 +133,7 @@ class Finished:
             raise SandboxError(f"the copy of the workspace for the checker cannot be written: {error}") from error
 
     def open(self) -> Trial:
-        """Give the checker its trial.
+        """Give the checker its trial; one that was asked where the trial ran needs none.
 
         Raises:
             InfrastructureError: it could not be completed, or its workspace is not what the agent left.
@@ -121,7 +141,7 @@ class Finished:
         try:
             if self.failure:
                 raise self.failure
-            return self.trial
+            return cast("Trial", None) if self.heard else self.trial
         except InfrastructureError as error:
             self.failure = error
             raise
@@ -134,7 +154,7 @@ class Finished:
         cause, artifacts = cause or (self.failure.cause if self.failure else None), self.job.task.artifacts
         changed: Collection[str] = ()
         with suppress(SandboxError):  # a trial that has no workspace to look at is unscored
-            changed = self.trial.changed()
+            changed = self.heard.changed if self.heard else self.trial.changed()
         verdict = verdict_event(accepted, detail=detail, cause=cause, artifacts=artifacts, changed=changed)
         self.record(verdict)
         self.attempt = replace(self.attempt, verdict=verdict)

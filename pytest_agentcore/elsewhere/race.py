@@ -6,7 +6,9 @@ and repeats it. Only a worker that is merely silent may still answer, and so nob
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from pytest_agentcore.errors import InfrastructureError, RecordError, SandboxErr
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import utc
 from pytest_agentcore.pack.transcript import TranscriptWriter
-from pytest_agentcore.runner import LOST_TRIES, Begin, Finished, Job, conditions, give_up, make_instance
+from pytest_agentcore.runner import LOST_TRIES, Begin, Finished, Heard, Job, conditions, give_up, make_instance
 from pytest_agentcore.sandbox.workspace import Frozen, content_digest, scratch, unpack, workspace_in
 from pytest_agentcore.tasks.task import Instance
 from pytest_agentcore.trial.fold import Event, read_attempt
@@ -167,6 +169,7 @@ class Race:
             silent.beside = sent.number
         key, nodeid = astuple(self._job.key), self._job.nodeid
         trial = {"key": key, "nodeid": nodeid, "attempt": sent.id, "number": sent.number}
+        trial |= {"ask": self._job.ask_there, "pid": os.getpid()}
         sent.place, sent.order = place, f"{sent.id} {place.worker} {time.monotonic()}"
         try:
             sent.future = self._crew.send(place, sent.order, trial, sent.hear)
@@ -240,21 +243,15 @@ class Race:
             )
         folders = ExitStack()
         home = Path(folders.enter_context(scratch("trial")))
-        frozen = Frozen(workspace_in(home / "frozen"))
+        frozen, heard = Frozen(workspace_in(home / "frozen")), None if failure else _heard_of(job, answer)
         if answer.get("digest"):
             try:
-                archive = home / "workspace.tar.gz"
-                archive.write_bytes(content)
-                unpack(archive, frozen.workspace.root)
-                frozen.workspace.tmp.mkdir(mode=0o700)
+                _check(answer, content, None if heard else frozen)
                 frozen = Frozen(frozen.workspace, answer["skipped"], answer["digest"])
-                if content_digest(frozen.workspace.root) != answer["digest"]:
-                    raise ValueError("its digest is another")
             except (OSError, ValueError) as error:
-                failure = failure or SandboxError(
-                    f"the workspace that came from the worker cannot be laid out: {error}"
-                )
-        return Finished(job, sent.record, instance, attempt, frozen, folders, failure)
+                failure = failure or SandboxError(f"the workspace that came from the worker is not whole: {error}")
+                content, heard = b"", None
+        return Finished(job, sent.record, instance, attempt, frozen, folders, failure, archive=content, heard=heard)
 
     def _start(self, sent: Sent, instance: Instance) -> Event:
         """Give the event that an attempt would have begun with; the earlier conversation only its worker could make."""
@@ -262,3 +259,34 @@ class Race:
         if self._load:
             facts["load"] = {"asked": self._load, "tokens": 0, "counted": "tokenizer", "messages": []}
         return {"event": "start", **facts, "started": utc(datetime.now(UTC))}
+
+
+def _check(answer: Header, content: bytes, frozen: Frozen | None) -> None:
+    """Hold an archive against its digest; with a place that a checker is going to look into, lay it out there.
+
+    Raises:
+        ValueError: it is another, or holds something else.
+        OSError: the disk does not take it.
+    """
+    if hashlib.sha256(content).hexdigest() != answer["sha256"]:
+        raise ValueError("its archive is another")
+    if frozen:
+        archive = frozen.workspace.root.parents[1] / "workspace.tar.gz"
+        archive.write_bytes(content)
+        unpack(archive, frozen.workspace.root)
+        frozen.workspace.tmp.mkdir(mode=0o700)
+        if content_digest(frozen.workspace.root) != answer["digest"]:
+            raise ValueError("its digest is another")
+
+
+def _heard_of(job: Job, answer: Header) -> Heard | None:
+    """Read a checker's opinion out of an answer, and name the suite's files as they are named here."""
+    if not (said := answer.get("said")):
+        return None
+    there, here = (json.dumps(path)[1:-1] for path in (answer["suite"], str(job.suite.path)))
+    near = min(here, os.path.relpath(here), key=len)  # as pytest shows paths
+    report = json.loads(json.dumps(said["report"]).replace(there, near))
+    for _, crash, _ in report["longrepr"]["chain"] if report else ():
+        if crash:  # and whole where it crashed
+            crash["path"] = report["longrepr"]["reprcrash"]["path"] = str(Path(crash["path"]).absolute())
+    return Heard(**{**said, "report": report})

@@ -6,6 +6,7 @@ the model, and says what it found. The trials that follow name what was laid out
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -34,6 +36,7 @@ from pytest_agentcore.session.collect import Collected, collect
 from pytest_agentcore.session.experiment import Experiment, RegisteredTools, registered_backends
 from pytest_agentcore.session.recording import machine_facts, package_versions
 from pytest_agentcore.session.trials import PREFLIGHT, Models
+from pytest_agentcore.session.verdicts import Asking
 from pytest_agentcore.tasks.suite import Suite
 from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.trial.fold import Event
@@ -127,10 +130,12 @@ class Bench:
         try:
             home = Path(self._folders.enter_context(scratch("suite")))
             suite = Suite.load(unzip_suite(content, home))
+            self._suite = suite.path
             if suite.digest != told["suite"]:
                 raise UsageError(f"the suite that came has the digest {suite.digest[:12]}, not {told['suite'][:12]}")
             self._tasks: dict[str, Task] = {}
-            experiment = collect([str(suite.path)], lambda found: self._experiment(told, suite, home, found))
+            made = partial(self._experiment, told, suite, home)
+            experiment = collect([str(suite.path)], made, explained=True)
             self._models = Models(experiment)
             self._models.tasks = {name: self._tasks[name] for name in told["tasks"]}
             labels = tuple(experiment.setups)
@@ -160,7 +165,7 @@ class Bench:
 
     def _experiment(self, told: Mapping[str, Any], suite: Suite, home: Path, found: Collected) -> Experiment:
         """Make the session's experiment anew, with what this machine has."""
-        self._tasks = {task.id: task for _, task in found.tasks}
+        self._tasks, self._asking = {task.id: task for _, task in found.tasks}, Asking(found.config)
         if missing := [name for name in told["tasks"] if name not in self._tasks]:
             raise UsageError(f"the suite has no task {missing[0]} here: {'; '.join(found.errors) or 'not collected'}")
         setups = [read_setup(one) for one in told["setups"].values()]
@@ -186,13 +191,16 @@ class Bench:
 
         agent = self._models.agent(job, cancel, lambda _key, _turn: None)
         finished = run_attempt(job, agent, record, attempt_id=told["attempt"], number=told["number"], cancel=cancel)
-        content, frozen, failure = b"", finished.frozen, finished.failure
+        content, frozen, failure, said = b"", finished.frozen, finished.failure, None
         with closing(finished):
             try:
                 if frozen.digest and not cancel.is_set():  # nobody waits for what a stopped trial leaves
                     with scratch("answer") as folder:
                         pack(frozen.workspace.root, archive := Path(folder) / "workspace.tar.gz")
                         content = archive.read_bytes()
+                    # a session in this process has a capture and explanations of its own
+                    if told.get("ask") and told["pid"] != os.getpid():
+                        said = self._asking.hear(finished, told["ask"], cancel)
             except OSError as error:
                 failure = failure or SandboxError(f"what the agent left cannot be packed: {error}")
         header = {
@@ -201,6 +209,9 @@ class Bench:
             "digest": frozen.digest if content else "",
             "skipped": dict(frozen.skipped),
             "failure": [str(failure), failure.cause.value] if failure else None,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "said": said,
+            "suite": str(self._suite),
         }
         return wrap(header, content)
 

@@ -45,12 +45,13 @@ class Collected:
     """pytest's, with the plugins and conftests that were loaded for these places."""
 
 
-def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
+def collect(places: Sequence[str], work: Callable[[Collected], T], *, explained: bool = False) -> T:
     """Let pytest collect as it does for a run, and do `work` inside that session, where conftests and modules live.
 
     Args:
         places: names of shipped suites, folders, task files.
         work: gets what was collected; what it returns or raises comes out of here.
+        explained: whether pytest's own words explain a comparison that fails, and not those of the record.
 
     Raises:
         UsageError: a place is none of these or holds no test module, pytest cannot begin to collect, or Python runs
@@ -58,7 +59,7 @@ def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
     """
     require_assertions()
     paths = [Path(place).absolute() if Path(place).is_file() else find_suite(place) for place in places]
-    session = _Session(paths, work)
+    session = _Session(paths, work, explained=explained)
     with _imports_forgotten(paths):
         pytest.main([*_ARGUMENTS, *map(str, paths)], plugins=[session])
     if session.raised is not None:
@@ -71,8 +72,8 @@ def collect(places: Sequence[str], work: Callable[[Collected], T]) -> T:
 class _Session(Generic[T]):
     """A plugin that makes of pytest's session a collection, followed by one piece of work."""
 
-    def __init__(self, paths: Sequence[Path], work: Callable[[Collected], T]) -> None:
-        self._paths, self._work = paths, work
+    def __init__(self, paths: Sequence[Path], work: Callable[[Collected], T], *, explained: bool) -> None:
+        self._paths, self._work, self._explained = paths, work, explained
         self._modules: list[Path] = []
         self._tasks: dict[Path, tuple[Suite, Task]] = {}
         self._items: list[pytest.Item] = []
@@ -131,7 +132,7 @@ class _Session(Generic[T]):
     @pytest.hookimpl(tryfirst=True)
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str]:
         """Show of a comparison what a run shows."""
-        return [compared(op, left, right)]
+        return [] if self._explained else [compared(op, left, right)]
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Remember the tasks' items before `-k` and the like leave some out."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
+from _pytest.compat import running_on_ci
 
 from pytest_agentcore.errors import TaskDeclarationError, UsageError, instead
 from pytest_agentcore.pack.manifest import PlannedTrial, Selection
@@ -31,6 +33,22 @@ def key_of(item: pytest.Item) -> TrialKey | None:
     callspec = getattr(item, "callspec", None)
     key = callspec.params.get("trial") if callspec else None
     return key if isinstance(key, TrialKey) else None
+
+
+def shown_there(item: pytest.Item) -> Mapping[str, Any] | None:
+    """Say how pytest shows a failure, where the item's checker says the same in another process; None where not.
+
+    It does where it gets its trial and nothing more: no other fixture, no filter of warnings, no look into its frames.
+    """
+    config, option = item.config, item.config.getoption
+    looked_into = any(option(name, False) for name in ("usepdb", "trace", "showlocals", "fulltrace"))
+    filters = config.getini("filterwarnings") or option("pythonwarnings", None)
+    filters = filters or item.get_closest_marker("filterwarnings")
+    alone = {*getattr(item, "fixturenames", ())} <= {"trial", "request"}
+    is_plain = looked_into or filters or option("assertmode", "rewrite") != "rewrite"
+    if is_plain or not alone:
+        return None
+    return {"style": option("tbstyle", "auto"), "verbose": 2 if running_on_ci() else config.get_verbosity()}
 
 
 def key_of_id(nodeid: str, models: Iterable[str]) -> TrialKey | None:

@@ -301,8 +301,9 @@ class CampaignSession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge the trial; the report carries the verdict, and what the main process cannot know."""
         key, finished = key_of(item), item.stash.get(FINISHED, None)
-        if finished and not item.config.getoption("fulltrace", False):  # an option of the terminal's plugin
-            hide_harness(call, finished.job.task.module)
+        # an option of the terminal's plugin
+        if finished and call.excinfo and not item.config.getoption("fulltrace", False):
+            hide_harness(call.excinfo.value, finished.job.task.module)
         report = yield
         if ENDING in item.stash:
             setattr(report, ENDED, int(item.stash[ENDING]))

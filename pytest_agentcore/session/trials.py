@@ -26,11 +26,12 @@ from pytest_agentcore.catalogue.resolve import api_key_of, fetch
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.preflight import preflight
 from pytest_agentcore.errors import InfrastructureError, RecordError, UsageError, is_foreign
+from pytest_agentcore.pack.folder import write_atomically
 from pytest_agentcore.pack.transcript import set_aside
 from pytest_agentcore.runner import Agent, Begin, Finished, Job, Try, run_attempt, run_trial
-from pytest_agentcore.sandbox.workspace import pack
+from pytest_agentcore.sandbox.workspace import pack, unpack
 from pytest_agentcore.session.experiment import Experiment
-from pytest_agentcore.session.items import key_of, task_of
+from pytest_agentcore.session.items import key_of, shown_there, task_of
 from pytest_agentcore.session.parallel import Executor, OnTurn
 from pytest_agentcore.setup import Setup, check_files
 from pytest_agentcore.tasks.suite import Suite
@@ -207,8 +208,14 @@ class Models:
         if not finished.frozen.digest:  # there is no whole copy
             return finished
         try:
-            pack(root, folder.workspace(attempt))
-            if settings.keep_workspaces:
+            if finished.archive:
+                write_atomically(folder.workspace(attempt), finished.archive, sync=True)
+                finished.archive = b""
+            else:
+                pack(root, folder.workspace(attempt))
+            if settings.keep_workspaces and finished.heard:  # nobody has laid it out
+                unpack(folder.workspace(attempt), folder.workspaces / attempt)
+            elif settings.keep_workspaces:
                 shutil.copytree(root, folder.workspaces / attempt)
         except BaseException as error:
             finished.close()
@@ -254,7 +261,9 @@ class Models:
 
         return agent
 
-    def job(self, key: TrialKey, task: Task, nodeid: str, attempts: int) -> Job:
+    def job(
+        self, key: TrialKey, task: Task, nodeid: str, attempts: int, ask_there: Mapping[str, Any] | None = None
+    ) -> Job:
         """Make a job over a trial, at which so many `attempts` were made before."""
         setup, settings = self._setups[key.model], self._experiment.settings
         return Job(
@@ -271,6 +280,7 @@ class Models:
             nodeid=nodeid,
             attempts=attempts,
             retries=settings.retries,
+            ask_there=ask_there,
         )
 
     def close(self) -> None:
@@ -356,4 +366,4 @@ class Trials:
         assert task is not None
         # as pytest names it from the suite's folder: whatever its rootdir is, the record is the same
         nodeid = f"{os.path.relpath(task.module.resolve(), _suite_of(task.module).path.resolve())}::{item.name}"
-        return self._models.job(key, task, nodeid, self._experiment.attempts.get(key, 0))
+        return self._models.job(key, task, nodeid, self._experiment.attempts.get(key, 0), shown_there(item))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -11,18 +14,21 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from _pytest.assertion import util
 
 import pytest_agentcore
-from pytest_agentcore.checks.ask import COLOUR, describe, inert, is_rejection
+from pytest_agentcore.checks.ask import COLOUR, compared, describe, inert, is_rejection
 from pytest_agentcore.console import no_command
 from pytest_agentcore.errors import InfrastructureError, is_foreign
 from pytest_agentcore.pack.csv import to_milliseconds, to_ratio
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.redact import Secrets
+from pytest_agentcore.runner import Finished, Heard
 from pytest_agentcore.session.items import task_of
 from pytest_agentcore.session.trials import FINISHED
 from pytest_agentcore.session.usage import record_errors
+from pytest_agentcore.tasks.task import Task
 from pytest_agentcore.trial.classify import IDLE
 from pytest_agentcore.trial.modes import Cause
 from pytest_agentcore.trial.result import TrialResult
@@ -43,7 +49,7 @@ _PROPERTIES = (
 
 
 class Recorded(pytest.fail.Exception, AssertionError):  # type: ignore[name-defined, misc]
-    """A rejection that was recorded: whatever is expected of an assertion (`xfail(raises=…)`) is met by it too."""
+    """A rejection that was recorded, or came with its trial: what is expected of an assertion (`xfail`) is met too."""
 
     __module__ = "builtins"  # shown without the module, as pytest's own
 
@@ -66,7 +72,10 @@ def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | 
         return True
     finished.asked = True
     try:
-        task.refuse_verdict(item.obj(trial=finished.trial))  # not its checker: `--trace` puts a debugger around
+        if finished.heard:
+            _say_again(finished.heard)
+        else:
+            task.refuse_verdict(item.obj(trial=finished.trial))  # not its checker: `--trace` puts a debugger around
         if not finished.attempt.executed:
             pytest.fail(IDLE, pytrace=False)
     except BaseException as error:
@@ -75,6 +84,76 @@ def call_checker(item: pytest.Function, recorded: TrialResult | None) -> bool | 
             finished.signal = error
         raise
     return True
+
+
+def _say_again(heard: Heard) -> None:
+    sys.stdout.write(heard.printed)
+    if not heard.accepted:
+        raise Recorded(heard.words, False)
+
+
+class Asking:
+    """Asks checkers where trials run, with the pytest that collected them there, and says what they said."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Take pytest's configuration, and how it explains comparisons: to be called as around an item."""
+        self._config, self._explain, self._lock = config, util._reprcompare, threading.Lock()
+
+    def hear(self, finished: Finished, shown: Mapping[str, Any], cancel: threading.Event) -> dict[str, Any] | None:
+        """Ask the checker as it would be asked in the session, one at a time.
+
+        Only whether it accepts or rejects is of use to the session; what is broken is for it to find out, and to show.
+        """
+        task, failed = finished.job.task, dict[str, Any]()
+        if finished.failure or finished.signal:
+            return None
+        with self._lock, self._comparing() as seen, io.StringIO() as printed:
+            if cancel.is_set():
+                return None
+            self._config.option.verbose = shown["verbose"]
+            try:
+                trial = finished.open()
+                changed = sorted(trial.changed())
+                with redirect_stdout(printed), redirect_stderr(printed):
+                    task.refuse_verdict(task.checker(trial))  # type: ignore[func-returns-value]
+            except InfrastructureError:
+                return None
+            except BaseException as error:  # noqa: BLE001 - a checker may raise anything
+                if not is_rejection(error):
+                    return None
+                hide_harness(error, task.module)
+                words = describe(task, error, seen[-1] if seen else "")
+                failed = {"words": words, "report": self._report(error, task, shown["style"])}
+            said = {"accepted": not failed, "printed": printed.getvalue(), "changed": changed}
+            return {"words": "", "report": {}, **said, **failed}
+
+    @contextmanager
+    def _comparing(self) -> Iterator[list[str]]:
+        """Let pytest explain comparisons that fail as it does around an item; yields them, the last one last."""
+        seen, before = list[str](), util._reprcompare
+
+        def explain(op: str, left: object, right: object) -> str | None:
+            seen.append(compared(op, left, right))
+            return self._explain(op, left, right) if self._explain else None
+
+        util._reprcompare = explain
+        try:
+            yield seen
+        finally:
+            util._reprcompare = before
+
+    def _report(self, error: BaseException, task: Task, style: str) -> dict[str, Any]:
+        """pytest's report of a rejection, in plain types; its traceback begins in the checker."""
+        told = pytest.ExceptionInfo.from_exception(error)
+        is_plain = isinstance(error, pytest.fail.Exception) and not error.pytrace
+        shown = told.getrepr(
+            style="value" if is_plain else "long" if style == "auto" else style,  # type: ignore[arg-type]
+            abspath=True,
+            funcargs=True,
+            tbfilter=lambda found: found.traceback.cut(path=task.module).filter(found),
+        )
+        report = pytest.TestReport("", ("", 0, ""), {}, "failed", shown, "call")
+        return dict(self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
 
 
 def words_of(recorded: TrialResult) -> str:
@@ -113,11 +192,11 @@ def asked_by(item: pytest.Function, earlier: pytest.Item | None) -> str:
     return _distributions().get(found, [found])[0] or ("a plugin" if earlier else "pytest-xdist")
 
 
-def hide_harness(call: pytest.CallInfo[None], checker: Path) -> None:
+def hide_harness(error: BaseException, checker: Path) -> None:
     """End an assertion's traceback where the checker calls into us: which reader said no is said by its sentence."""
-    if not call.excinfo or not is_rejection(call.excinfo.value):
+    if not is_rejection(error):
         return
-    entry, inside, harness = call.excinfo.value.__traceback__, False, Path(pytest_agentcore.__file__).parent
+    entry, inside, harness = error.__traceback__, False, Path(pytest_agentcore.__file__).parent
     while entry and entry.tb_next:
         inside = inside or Path(entry.tb_frame.f_code.co_filename) == checker
         called = Path(entry.tb_next.tb_frame.f_code.co_filename)
@@ -153,6 +232,11 @@ def judge(
     if error is not None and report.when == "setup":  # somebody else's fixture, or what stopped the trial
         cause = Cause.interrupted if report.skipped and not is_expected else Cause.checker_broken
         detail = f"the checker was not asked: {type(error).__name__}: {error}"
+    elif finished.heard and isinstance(error, Recorded):
+        detail = finished.heard.words
+        if report.failed:
+            hook = item.config.hook.pytest_report_from_serializable
+            report.longrepr = hook(config=item.config, data=dict(finished.heard.report)).longrepr
     elif error is not None and is_rejection(error):
         detail = describe(finished.job.task, error, comparison)
     elif error is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from tiny import Script, campaign, result_lines, say, write
 
+from pytest_agentcore.elsewhere.order import unwrap
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.validate import examine
 
@@ -286,3 +288,109 @@ def test_the_scheduler_is_killed(
     assert len(outcomes(campaign(pytester))) == 1
     (lost,) = transcripts(campaign(pytester))[1:] or transcripts(campaign(pytester), "attempts")
     assert lost[0]["run"] == 2
+
+
+TALKER = '''
+"""Write a greeting."""
+import os
+import pytest
+from pathlib import Path
+from pytest_agentcore import task
+
+ASKED = Path(__file__).parents[{depth}] / "asked"
+
+@task(prompt="Write the word hello into hello.txt.", artifacts=("hello.txt",))
+def test_talker(trial):
+    print("asked about", trial.run)
+    with Path({asked!r}).open("a") as file:
+        print(os.getpid(), file=file)
+    if trial.run == 2:
+        assert trial.line("hello.txt") == "hello " * 50 + "there"
+    elif trial.run == 3:
+        assert trial.line("bye.txt") == "bye"
+    elif trial.run == 4:
+        assert trial.line("hello.txt") == "HELLO", ["not", "loud", *range(40)]
+    elif trial.run == 5:
+        pytest.fail("not at all", pytrace=False)
+    elif trial.run == 6:
+        raise ValueError("nobody knows")
+    elif trial.run == 7:
+        assert {{1, 2, 3}} == {{*range(30)}}
+    elif trial.run == 8:
+        return True
+    elif trial.run == 9:
+        assert len(trial.line("hello.txt")) in (1, 2)
+
+@test_talker.oracle
+def greet(agent):
+    agent.fs_write("hello.txt", "hello")
+    return "done"
+'''
+
+
+@pytest.fixture
+def talker(pytester: pytest.Pytester) -> Path:
+    """A checker that speaks in every way there is, and leaves word of which process it was asked in."""
+    path = pytester.mkdir("talking") / "test_task_01_talker.py"
+    path.write_text(TALKER.format(depth=0, asked=str(pytester.path / "asked")))
+    return path
+
+
+def asked_in(pytester: pytest.Pytester) -> list[int]:
+    """The processes in which the checker was asked since this was asked last."""
+    place = pytester.path / "asked"
+    pids = [int(line) for line in place.read_text().splitlines()]
+    place.unlink()
+    return pids
+
+
+@pytest.mark.parametrize("words", [(), ("-v",), ("--tb=line",)])
+def test_a_checker_is_asked_where_its_trial_ran_and_says_and_shows_the_same(
+    pytester: pytest.Pytester, talker: Path, dask: str, words: tuple[str, ...]
+) -> None:
+    shown = {}
+    for place, more in (("here", []), ("there", [f"--agentcore-on={dask}"])):
+        result = pytester.runpytest("--model=oracle", "--runs=9", f"--results={place}", *words, *more, talker.parent)
+        result.assert_outcomes(passed=1, failed=6, errors=2)
+        begin = next(n for n, line in enumerate(result.outlines) if "ERRORS" in line)
+        (folder,) = (path for path in (pytester.path / place).iterdir() if path.is_dir())
+        text = "\n".join(result.outlines[begin:]).partition("= oracle ·")[0]
+        for line in result_lines(folder):
+            text = text.replace(line["attempt"], "ATTEMPT")
+        text = re.sub(r"\d+\.\d+ ?s|at 0x\w+", "", text.replace(f"{place}/{folder.name}", ""))
+        shown[place] = text
+        pids = asked_in(pytester)
+        # a broken one is asked here once more
+        assert pids.count(os.getpid()) == (2 if more else 9)
+    assert shown["here"] == shown["there"]
+    (here,), (there,) = ([*(pytester.path / place).iterdir()] for place in ("here", "there"))
+    assert outcomes(here) == outcomes(there)
+
+
+@pytest.mark.parametrize(
+    ("words", "conftest"),
+    [
+        (["--showlocals"], ""),
+        (["-o", "filterwarnings=error"], ""),
+        ([], "import pytest\n\n@pytest.fixture(autouse=True)\ndef more(): pass\n"),
+    ],
+)
+def test_a_checker_that_gets_more_than_its_trial_is_asked_here(
+    pytester: pytest.Pytester, talker: Path, dask: str, words: list[str], conftest: str
+) -> None:
+    (talker.parent / "conftest.py").write_text(conftest)
+    pytester.runpytest("--model=oracle", "--runs=1", *words, f"--agentcore-on={dask}", talker.parent).assert_outcomes(
+        passed=1
+    )
+    assert asked_in(pytester) == [os.getpid()]
+
+
+def test_a_workspace_that_came_otherwise_than_it_went_is_infrastructure(
+    pytester: pytest.Pytester, suite: Path, dask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_agentcore.elsewhere.crew.unwrap", lambda data: (unwrap(data)[0], unwrap(data)[1][:-1]))
+    words = ("--model=oracle", "--runs=1", "-k", "hello", "--agentcore-retries=0")
+    pytester.runpytest(*words, f"--agentcore-on={dask}", suite).assert_outcomes(errors=1)
+    (line,) = result_lines(campaign(pytester))
+    assert (line["cause"], line["passed"]) == ("sandbox_failed", None)
+    assert outcomes(campaign(pytester))
