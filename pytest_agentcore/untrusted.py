@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 _NOT_FOR_XML = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Outside `Char` of XML 1.0 (section 2.2), and DEL, CR and the C1 controls, which it allows but discourages."""
@@ -91,6 +93,17 @@ def markdown_fence(text: str) -> list[str]:
 def for_xml(text: str) -> str:
     """Text valid in XML 1.0 once markup is escaped: what is not a `Char` becomes a visible escape."""
     return _NOT_FOR_XML.sub(lambda match: _escape(match[0]), text)
+
+
+def encodable(value: Any) -> Any:
+    r"""The same text, or JSON with the same texts, in which half a surrogate pair shows as `\ud800`: UTF-8 has none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(item) for item in value]
+    return value
 
 
 def _escape(character: str) -> str:

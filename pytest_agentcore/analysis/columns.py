@@ -15,6 +15,7 @@ from pytest_agentcore.pack.figures import Figures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.trial.fold import Event
 from pytest_agentcore.trial.result import CallRecord, TrialResult, dollars
+from pytest_agentcore.untrusted import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +190,7 @@ def cell(column: Column, row: Row) -> object:
     if column.dtype == COUNT:
         return len(value) if isinstance(value, Sequence) else int(value)
     text = json.dumps(value) if isinstance(value, Mapping) else str(value)
-    # half of a surrogate pair, which a model may write, is no text for Arrow and Parquet
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return encodable(text)  # Arrow and Parquet are UTF-8
 
 
 def _step(value: Any, name: str) -> Any:

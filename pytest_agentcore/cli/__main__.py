@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": ("decide", "two campaigns side by side, and whether they differ by more than chance"),
     "completion": ("completion", "print what makes a shell complete commands, campaigns, models, suites and tasks"),
     "dialect": ("dialect", "which tool-call dialect a model speaks, why, and what its prompt looks like"),
+    "export": ("campaigns", "write a campaign as a log of Inspect, a record of Every Eval Ever or ATIF trajectories"),
     "preflight": ("models", "try whether a model's tool calls get through, and show what was sent and what came back"),
     "gate": (
         "decide",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_agentcore.cli.arguments import (
     add_campaign,
@@ -21,6 +23,9 @@ from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.folder import campaigns
 from pytest_agentcore.pack.read import Campaign, find_trial, read_all, read_campaign
 from pytest_agentcore.trial.result import TrialResult
+
+if TYPE_CHECKING:
+    from pytest_agentcore.exports.base import Format
 
 
 def add_list(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +153,47 @@ def run_report(options: argparse.Namespace) -> None:
     baseline = read_campaign(options.baseline, options.results) if options.baseline else None
     written = write_reports(campaign, baseline, options.out)
     tell(options, map(str, written), campaign=campaign.folder.id, files=written)
+
+
+def _formats() -> dict[str, Format]:
+    """By the word after `--to`."""
+    from pytest_agentcore.exports import atif, eee, inspect_log
+
+    return {"inspect": inspect_log.FORMAT, "eee": eee.FORMAT, "atif": atif.FORMAT}
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the campaign, the format, where to write, and what a format asks besides."""
+    parser.description = (
+        "Writes a campaign in the format of another tool, through that tool's own package: an evaluation log of "
+        "Inspect, a record of Every Eval Ever, trajectories of Harbor. The campaign stays as it is."
+    )
+    add_campaign(parser)
+    parser.add_argument("--to", choices=list(_formats()), required=True, help="the format")
+    into = "default: a folder of the campaign's name and the format's, here"
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help=f"write into this folder; {into}")
+    parser.add_argument("--force", action="store_true", help="replace the files of an earlier export")
+    parser.add_argument("--organization", default="", metavar="NAME", help="for eee: who ran the evaluation")
+    parser.add_argument(
+        "--model-id", default="", metavar="OWNER/NAME", help="for eee: the model's name on the Hugging Face hub"
+    )
+
+
+def run_export(options: argparse.Namespace) -> None:
+    """Write the files, and say what is in them and how they are opened."""
+    from pytest_agentcore.exports.base import Told, export
+    from pytest_agentcore.format import count
+
+    campaign = find(options.campaign, options.results)
+    out = options.out or Path(f"{campaign.folder.id}-{options.to}")
+    told = Told(organization=options.organization, model_id=options.model_id)
+    made_by, rates = _formats()[options.to], campaign.figures.overall.rates
+    files = export(campaign, options.to, made_by, out, told, replace=options.force)
+    lines = [f"{out}: {count(len(files), 'file')}, of {rates.recorded} recorded trials ({rates.scored} scored)"]
+    if rates.recorded < rates.planned:
+        lines.append(f"{rates.planned - rates.recorded} of {rates.planned} planned trials have no result yet")
+    shown_by = made_by.opened_with.format(out=shlex.quote(str(out)))
+    tell(options, [*lines, shown_by], campaign=campaign.folder.id, files=files, rates=rates, shown_by=shown_by)
 
 
 def add_validate(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,19 @@ from small_packs import campaign, pack, trials_of
 
 from pytest_agentcore.cli.__main__ import main
 
-TAKE_CAMPAIGNS = ("compare", "gate", "group", "leaderboard", "merge", "plan", "recheck", "report", "show", "validate")
+TAKE_CAMPAIGNS = (
+    "compare",
+    "export",
+    "gate",
+    "group",
+    "leaderboard",
+    "merge",
+    "plan",
+    "recheck",
+    "report",
+    "show",
+    "validate",
+)
 
 
 @pytest.fixture

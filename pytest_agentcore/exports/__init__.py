@@ -1,0 +1,1 @@
+"""Campaigns in the formats of other tools. docs/exports.md says what becomes of every field."""
