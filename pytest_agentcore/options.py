@@ -19,6 +19,8 @@ LONGEST = 1e9
 LEAST_LOAD = 300
 """Tokens of earlier conversation: a first errand and the closing words take about as many."""
 
+SANDBOXES = ("bubblewrap", "container", "process")
+
 Value = TypeVar("Value")
 
 
@@ -126,7 +128,7 @@ class Option(Generic[Value]):
     @property
     def shown(self) -> str:
         """The default, where it says something."""
-        return "auto" if self.or_auto else "" if self.default in (None, False, ()) else str(self.default)
+        return "auto" if self.or_auto else "" if self.default in (None, False, (), "") else str(self.default)
 
     @overload
     def __get__(self, settings: None, owner: type[Settings]) -> Self: ...
@@ -208,10 +210,17 @@ class Settings:
         "fail the run when it is significantly worse than this campaign (see docs/compare.md)", path=True
     )
     keep_workspaces: Option[bool] = Option("keep final workspaces uncompressed too", bool, bare=True)
-    sandbox: Option[Literal["bubblewrap", "process"] | None] = Option(
-        "where tools and checkers run (default: bubblewrap; process confines less, see docs/sandbox.md)",
+    sandbox: Option[Literal["bubblewrap", "container", "process"] | None] = Option(
+        "where tools and checkers run (default: bubblewrap, or container for suites that name an image; process "
+        "confines less, see docs/sandbox.md)",
         bare=True,
-        choices=("bubblewrap", "process"),
+        choices=SANDBOXES,
+    )
+    container: Option[str] = Option(
+        'the engine of --sandbox container, with its own options, e.g. "podman --runtime runc" (default: podman or '
+        "docker, whichever answers)",
+        default="",
+        metavar="ENGINE",
     )
     engine: Option[Mapping[str, str]] = Option(
         "engine setting, e.g. n_ctx, n_gpu_layers, threads, n_batch, flash_attn; repeatable", pairs=True

@@ -250,7 +250,8 @@ def run_attempt(
     try:
         if broken:
             raise broken
-        attempt = agent(instance, session)
+        with job.sandbox.over(workspace):
+            attempt = agent(instance, session)
     except InfrastructureError as error:
         attempt, failure = session.finish(StopReason.backend_error, str(error)), error
     except BaseException as error:

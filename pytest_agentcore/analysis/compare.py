@@ -96,7 +96,8 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "harness", manifest.harness
     sandbox = manifest.sandbox
     confined = " ".join(str(sandbox[name]) for name in ("name", "version") if sandbox.get(name))
-    yield "sandbox", joined([confined, f"Python {sandbox['python']}" if sandbox.get("python") else ""])
+    images = (f"{name} {digest[:DIGEST_SHOWN]}" for name, digest in sandbox.get("images", {}).items())
+    yield "sandbox", joined([confined, f"Python {sandbox['python']}" if sandbox.get("python") else "", *images])
     yield "suite version", manifest.suite.version
     yield "suite digest", manifest.judged_by[:DIGEST_SHOWN]
     anew = [f"given anew by harness {one.harness}, classification {one.classification}" for one in manifest.rechecked]

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FrameType
@@ -29,7 +30,7 @@ import pytest_agentcore
 from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.ask import Said, is_rejection
 from pytest_agentcore.checks.witness import command_key
-from pytest_agentcore.sandbox.base import Command, Completed, Workspace
+from pytest_agentcore.sandbox.base import Command, Completed, Sandbox, Workspace
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.tasks.task import Instance, Task
 from pytest_agentcore.trial.modes import StopReason
@@ -85,7 +86,7 @@ def _answer(order: Mapping[str, Any], known: dict[tuple[str, bool, int], tuple[T
         instance=instance,
         run=run,
         frozen=Workspace(root, tmp),
-        sandbox=_Replay(order["sandbox"], order["taken"]),
+        sandbox=_Replay(order["sandbox"], order["image"], order["taken"]),
         calls=[replace(from_json(CallRecord, call), seconds=seconds) for call in order["calls"]],
         answer=order["answer"],
         stop_reason=StopReason(order["stop_reason"]),
@@ -108,27 +109,41 @@ def _verdict(task: Task, trial: Trial, watch: Watch) -> str:
 
 
 @dataclass
-class _Replay:
+class _Replay(Sandbox):
     """A sandbox that gives what was given for the same command before; anything else it runs."""
 
-    name: Any
+    facts: Mapping[str, Any]
+    """What the sandbox said of itself."""
+    image: str
     taken: Mapping[str, list[dict[str, Any]]]
     times: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.facts["name"])
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox`, here and below."""
         key = command_key(workspace, command)
         if not (done := self.taken.get(key)):
-            return open_sandbox(self.name).run(workspace, command)
+            return self._opened.run(workspace, command)
         number = self.times[key] = self.times.get(key, -1) + 1
         facts = done[min(number, len(done) - 1)]
         return Completed(**{**facts, "output": facts["output"].encode("latin-1")})
 
     def path(self, workspace: Workspace, inside: str) -> str:
-        return open_sandbox(self.name).path(workspace, inside) if self.name == "process" else inside
+        return self._opened.path(workspace, inside) if self.name == "process" else inside
 
     def describe(self) -> Mapping[str, Any]:
-        return open_sandbox(self.name).describe()
+        return self.facts
+
+    @property
+    def _opened(self) -> Sandbox:
+        return _open(self.facts["name"], self.facts.get("engine", ""), self.image)
+
+
+_open = cache(lambda kind, engine, image: open_sandbox(kind, engine=engine, images={"": image} if image else {}))
+"""The sandbox, opened once."""
 
 
 class Watch:

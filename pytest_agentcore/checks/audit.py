@@ -61,7 +61,7 @@ class Attack:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hasty:
+class _Hasty(Sandbox):
     """A sandbox in which a checker's commands end soon."""
 
     inner: Sandbox
@@ -100,7 +100,14 @@ def audit(
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     try:
         jobs = [
-            Job(key=TrialKey("audit", task.id, 1), task=task, suite=suite, sandbox=sandbox, tools=tools, limit=Limit())
+            Job(
+                key=TrialKey("audit", task.id, 1),
+                task=task,
+                suite=suite,
+                sandbox=sandbox.of(task.id),
+                tools=tools,
+                limit=Limit(),
+            )
             for suite, task in tasks
         ]
         targets = [*pool.map(_target, jobs)]

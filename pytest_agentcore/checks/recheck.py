@@ -115,7 +115,7 @@ def _judge_again(
             instance=instance,
             run=before.run,
             frozen=workspace,
-            sandbox=sandbox,
+            sandbox=sandbox.of(task.id),
             calls=attempt.calls,
             answer=attempt.answer,
             stop_reason=attempt.stop_reason,

@@ -66,6 +66,7 @@ def examine(suite: Suite, task: Task, *, sandbox: Sandbox, tools: Mapping[str, T
         found.problems.append("counterexample: none is declared; show a wrong solution that looks right")
     if not task.artifacts:
         found.problems.append("artifacts: none is declared; name the files that a pass rests on")
+    sandbox = sandbox.of(task.id)
     keys = [TrialKey("selfcheck", task.id, run) for run in range(1, found.instances + 1)]
     jobs = [Job(key=key, task=task, suite=suite, sandbox=sandbox, tools=tools, limit=Limit()) for key in keys]
     if problem := unsteady(task, jobs):

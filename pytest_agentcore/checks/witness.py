@@ -32,7 +32,7 @@ BY_CHANCE = re.compile(
 
 
 @dataclass(slots=True)
-class Recording:
+class Recording(Sandbox):
     """A sandbox that runs the same command of a checker over the same files once, and remembers what it gave."""
 
     inner: Sandbox
@@ -106,7 +106,8 @@ class Witness:
             "calls": [asdict(call) for call in finished.attempt.calls],
             "answer": finished.attempt.answer,
             "stop_reason": finished.attempt.stop_reason.value,
-            "sandbox": recording.name,
+            "sandbox": dict(recording.describe()),
+            "image": job.suite.image_names.get(job.task.id, ""),
             "taken": {} if afresh else recording.taken,
         }
         heard = self._exchange(order, [(True, 1)] if briefly else [(False, 1), (True, 2)])

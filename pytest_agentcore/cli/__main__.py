@@ -42,7 +42,7 @@ COMMANDS = {
     "plan": ("decide", "how many runs settle a question, and what they cost"),
     "predict": ("suites", "write a form for what is expected of a campaign"),
     "report": ("campaigns", "write the report of a campaign anew"),
-    "sandbox": ("suites", "try what the sandbox needs, piece by piece"),
+    "sandbox": ("sandbox", "try what the sandbox needs, piece by piece, and build its images"),
     "selfcheck": ("suites", "examine the checkers of a suite or of one task file"),
     "show": ("campaigns", "show a campaign, or one of its trials turn by turn"),
     "merge": ("campaigns", "join campaigns that are parts of one experiment"),

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.console import no_command, write_out
+from pytest_agentcore.options import SANDBOXES
 
 if TYPE_CHECKING:
     from pytest_agentcore.pack.folder import CampaignFolder
     from pytest_agentcore.pack.read import Campaign
+    from pytest_agentcore.sandbox.base import Sandbox
+    from pytest_agentcore.tasks.suite import Suite
 
 FACTS_SCHEMA = 1
 """Version of what `--json` prints; raised when a key of any command changes its meaning or goes away."""
@@ -111,8 +114,27 @@ def add_results_place(parser: argparse.ArgumentParser) -> None:
 def add_sandbox_choice(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the sandbox in which checkers run a workspace's code."""
     parser.add_argument(
-        "--sandbox", choices=("bubblewrap", "process"), help="default: bubblewrap, or process where it does not work"
+        "--sandbox",
+        choices=SANDBOXES,
+        help="default: container for suites that name an image, else bubblewrap, or process where it does not work",
     )
+    add_engine(parser)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the engine that makes containers."""
+    parser.add_argument(
+        "--container", default="", metavar="ENGINE", help='e.g. "podman --runtime runc"; default: whichever answers'
+    )
+
+
+def open_chosen(options: argparse.Namespace, suites: Iterable[Suite]) -> Sandbox:
+    """The sandbox that was chosen, for the tasks of these suites, which do not show in it."""
+    from pytest_agentcore.sandbox.open import open_sandbox
+
+    whole = {suite.path: suite for suite in suites}
+    images = {task: name for suite in whole.values() for task, name in suite.image_names.items()}
+    return open_sandbox(options.sandbox, may_fall_back=True, hidden=[*whole], engine=options.container, images=images)
 
 
 def positive(text: str) -> int:

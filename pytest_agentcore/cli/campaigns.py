@@ -17,6 +17,7 @@ from pytest_agentcore.cli.arguments import (
     add_sandbox_choice,
     find,
     find_folder,
+    open_chosen,
     tell,
 )
 from pytest_agentcore.errors import UsageError
@@ -288,7 +289,6 @@ def run_recheck(options: argparse.Namespace) -> None:
     from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
     from pytest_agentcore.pack.validate import examine
     from pytest_agentcore.reports.write import write_reports
-    from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.session.collect import Collected, collect
     from pytest_agentcore.tasks.suite import find_suite, overshadowed
     from pytest_agentcore.untrusted import visible
@@ -320,7 +320,7 @@ def run_recheck(options: argparse.Namespace) -> None:
                 f"would be about other tasks, so nothing is judged again; --suite names a folder of version "
                 f"{mine.version}"
             )
-        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=list(suites))
+        sandbox = open_chosen(options, suites.values())
         then, now = mine.digest, today.digest
         changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
         tell(options, [f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_agentcore.cli.arguments import add_sandbox_choice, positive, tell
+from pytest_agentcore.cli.arguments import add_sandbox_choice, open_chosen, positive, tell
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.tasks.suite import AUDIT, find_suite, suite_at, task_ids
 
@@ -45,12 +44,11 @@ def run_selfcheck(options: argparse.Namespace) -> int:
     """Return 1 when a checker is weak or a file cannot be used, else 0."""
     from pytest_agentcore.checks.ask import parsing_in_threads
     from pytest_agentcore.checks.selfcheck import as_json, examine, summary, task_lines
-    from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.session.collect import Collected, collect
 
     def examine_all(found: Collected) -> int:
         tell(options, [f"error: {line}" for line in found.errors])
-        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
+        sandbox = open_chosen(options, (suite for suite, _ in found.tasks))
         tell(options, [f"sandbox {sandbox.name}"])
         width = max((len(task.id) for _, task in found.tasks), default=0)
         pool = ThreadPoolExecutor()  # most of an examination is waiting for processes
@@ -102,7 +100,6 @@ def run_audit(options: argparse.Namespace) -> int:
     from pytest_agentcore.checks.ask import parsing_in_threads
     from pytest_agentcore.checks.attackers import library
     from pytest_agentcore.checks.audit import Outcome, audit, record, record_bytes, summary, table
-    from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.session.collect import Collected, collect
 
     if options.list:
@@ -113,7 +110,7 @@ def run_audit(options: argparse.Namespace) -> int:
 
     def attack_all(found: Collected) -> int:
         tell(options, [f"error: {line}" for line in found.errors])
-        sandbox = open_sandbox(options.sandbox, may_fall_back=True, hidden=[suite.path for suite, _ in found.tasks])
+        sandbox = open_chosen(options, (suite for suite, _ in found.tasks))
         tell(options, [f"sandbox {sandbox.name}"])
         attacks = [*audit(found.tasks, sandbox=sandbox, tools=found.tools)]
         tell(options, [*table(attacks), summary(attacks)])
@@ -146,38 +143,6 @@ def run_audit(options: argparse.Namespace) -> int:
 def _attacker_facts(attacker: Attacker) -> dict[str, object]:
     """Say who attacks, and how."""
     return {"attacker": attacker.name, "kind": attacker.kind, "tries": attacker.tries}
-
-
-def add_sandbox(parser: argparse.ArgumentParser) -> None:
-    """Add no argument: a machine has one answer."""
-    parser.description = (
-        "Tries each thing that bubblewrap needs by itself, and says which of them is missing here and what would help. "
-        "The exit code is 1 when the sandbox does not work."
-    )
-
-
-def run_sandbox(options: argparse.Namespace) -> int:
-    """Return 1 when bubblewrap does not work here, else 0."""
-    from pytest_agentcore.sandbox.open import open_sandbox
-    from pytest_agentcore.sandbox.probe import OPTIONAL, probe, ways
-    from pytest_agentcore.untrusted import visible
-
-    needs = []
-    for as_root in ways():
-        tell(options, ["with the rights of root:" if as_root else "in a user namespace:"])
-        for one in probe(as_root=as_root):
-            needs.append({"as_root": as_root, **asdict(one), "required": one.need not in OPTIONAL})
-            says = "yes" if one.met else "NO" if one.stands_in_the_way else "no, and not required"
-            tell(options, [visible(f"  {one.need:<50} {says}{one.said and f': {one.said}'}")])
-    try:
-        facts = open_sandbox("bubblewrap").describe()
-    except UsageError as error:
-        tell(options, [str(error)], needs=needs, sandbox=None, why=str(error), exit_code=1)
-        return 1
-    but = f", but not confined: {'; '.join(facts['not_confined'])}" if facts["not_confined"] else ""
-    said = f"sandbox bubblewrap {facts['version']} works{but}"
-    tell(options, [said], needs=needs, sandbox=facts, why="", exit_code=0)
-    return 0
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:

@@ -173,7 +173,7 @@ class Bench:
         return Experiment(
             settings=Settings(told["settings"]),
             suite=suite,
-            sandbox=open_sandbox(told["sandbox"], hidden=(suite.path,)),
+            sandbox=open_sandbox(told["sandbox"], hidden=(suite.path,), images=suite.image_names),
             backends=registered_backends(found.config),
             registered=RegisteredTools(found.config),
             setups={setup.label: setup for setup in setups},

@@ -46,6 +46,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "context load": manifest.context_load,
         **{f"limit of {name}": float(value) for name, value in manifest.budget.items()},
         "sandbox": manifest.sandbox.get("name"),
+        **{f"image {name}": digest for name, digest in manifest.sandbox.get("images", {}).items()},
         "harness": manifest.harness,
     }
 

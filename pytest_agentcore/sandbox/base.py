@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,7 +74,18 @@ class Sandbox(Protocol):
 
     @property
     def name(self) -> str:
-        """`bubblewrap` or `process`."""
+        """`bubblewrap`, `container` or `process`."""
+
+    def of(self, task: str) -> Sandbox:  # noqa: ARG002
+        """The sandbox for a task, by its id: in the image that its suite names for it, where there are images."""
+        return self
+
+    def over(self, workspace: Workspace) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Get ready for commands over a workspace, and keep what is ready for as long as the `with` block lasts.
+
+        Returns at once; what takes time goes on beside the caller. `run` works outside of such a block, too.
+        """
+        return nullcontext()
 
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """Run to the end or to a limit; every process it started is gone afterwards.

@@ -9,8 +9,6 @@ id of its own, which then owns the workspace; run by anyone else, it runs in a u
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import platform
@@ -18,36 +16,31 @@ import re
 import resource
 import select
 import signal
-import socket
-import struct
 import subprocess
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox import reaper
-from pytest_agentcore.sandbox.base import Command, Completed, Limits, Workspace
+from pytest_agentcore.sandbox.base import Command, Completed, Limits, Sandbox, Workspace
 from pytest_agentcore.sandbox.python import base_interpreter, environment
-from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
-from pytest_agentcore.sandbox.tree import walk
-from pytest_agentcore.sandbox.workspace import require
+from pytest_agentcore.sandbox.supervise import start, supervise
+from pytest_agentcore.sandbox.syscalls import seccomp_filter
+from pytest_agentcore.sandbox.watch import Running, readable, rlimits
+from pytest_agentcore.sandbox.workspace import accounts, hand_over, require, user_of
 
 NAMESPACE_UID = 1000
 """The command's user id in a user namespace."""
-ROOT_UIDS = range(60_100, 64_100)
-"""The command's user id when root runs it: one per workspace, for the kernel counts processes by user, and trials run
-side by side. Two workspaces that meet in one by chance are counted together."""
 PYTHON = "/opt/python"
 """Holds `python3` and `python`, first on PATH."""
 GONE_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bubblewrap:
+class Bubblewrap(Sandbox):
     """`Sandbox` with mounts and namespaces. Made by `open_sandbox`, which has probed it."""
 
     executable: str
@@ -62,20 +55,16 @@ class Bubblewrap:
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs about 10 ms beyond the command's own time."""
         require(workspace)
-        uid = None
-        if self.uids is not None:
-            # The same for every command over a workspace, since it owns the files.
-            uid = self.uids[zlib.crc32(os.fsencode(workspace.root)) % len(self.uids)]
-            _hand_over(workspace, uid)
+        uid = None if self.uids is None else user_of(workspace)
+        if uid is not None:
+            hand_over(workspace, uid)
         env = environment(path=f"{PYTHON}:/usr/local/bin:/usr/bin:/bin", home="/tmp", extra=command.env)  # noqa: S108
         # Since 5.14 the kernel counts a user namespace's processes alone; before, all of the user's.
         release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
         bounds = rlimits_of(command.limits, counted=uid is not None or release >= (5, 14))
-        # /etc/passwd and /etc/group, so that `ls -l` says the same whatever the number is.
-        ids = (("root", 0), ("nobody", 65534), ("agent", NAMESPACE_UID if uid is None else uid))
-        accounts = "".join(f"{name}:x:{each}:{each}::/tmp:/bin/sh\n" for name, each in ids)
-        groups = "".join(f"{name}:x:{each}:\n" for name, each in ids)
-        contents = (accounts.encode(), groups.encode(), seccomp_filter() or b"", command.stdin)
+        user = NAMESPACE_UID if uid is None else uid
+        texts = (text.encode() for text in accounts(user, user).values())
+        contents = (*texts, seccomp_filter() or b"", command.stdin)
         with contextlib.ExitStack() as stack:
             passwd, group, rules, stdin = (stack.enter_context(readable(each)) for each in contents)
             words = [self.executable, *self._namespaces, *self._mounts]
@@ -166,24 +155,6 @@ def as_user(uid: int) -> list[str]:
     return ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all", "--"]
 
 
-def _hand_over(workspace: Workspace, uid: int) -> None:
-    """Make the sandbox's user the owner of both folders; a no-op once it is.
-
-    Raises:
-        SandboxError: this process may not.
-    """
-    try:
-        for folder in (workspace.root, workspace.tmp):
-            if folder.stat().st_uid == uid:
-                continue
-            for entry in walk(folder):
-                os.chown(entry.name, uid, uid, dir_fd=entry.folder_fd, follow_symlinks=False)
-            # The folder comes last: it is what says that all below it is done.
-            os.chown(folder, uid, uid, follow_symlinks=False)
-    except OSError as error:  # root of a container may lack this right of root's
-        raise SandboxError(f"the workspace cannot be given to the sandbox's user: {error}") from error
-
-
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 PACKAGES = (
     "lib/python3/dist-packages",
@@ -237,82 +208,6 @@ def _has_content(folder: Path) -> bool:
         return folder.is_dir()
 
 
-# What the kernel refuses: a program of classic BPF (linux/filter.h, linux/seccomp.h) that looks at every system call.
-
-LOAD, JUMP_IF_EQUAL, JUMP_IF_ANY_BIT, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-ALLOW, ERRNO, KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
-"""Offsets in struct seccomp_data; of an argument the low half, both machines being little-endian."""
-NEW_NAMESPACES = 0x7E020000
-"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
-FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
-X32 = 0x40000000
-"""The bit in the call numbers of x86-64's second interface, which would be a way around all rules by number."""
-MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""AUDIT_ARCH_*; the order is that of the columns below."""
-CLONE, SOCKET = (56, 220), (41, 198)
-CLONE3 = 435
-DENIED = {
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "memfd_create": (319, 279),
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "semget": (64, 190),
-}
-NEW_DENIED = (425, 426, 427, 428, 429, 430, 431, 432, 442, 447)
-"""Numbers above 423 are the same everywhere: io_uring_*, open_tree to fsmount, mount_setattr, memfd_secret."""
-
-
-@cache
-def seccomp_filter(machine: str = "") -> bytes | None:
-    """The program for `machine` (default: this one), or None where its system call numbers are not known here."""
-    machine = machine or platform.machine()
-    if machine not in MACHINES:
-        return None
-    column = list(MACHINES).index(machine)
-    program = [
-        _instruction(LOAD, ARCHITECTURE_AT),
-        _instruction(JUMP_IF_EQUAL, MACHINES[machine], 1, 0),
-        _instruction(RETURN, KILL_PROCESS),
-        _instruction(LOAD, NUMBER_AT),
-    ]
-    if machine == "x86_64":
-        program += [_instruction(JUMP_IF_AT_LEAST, X32, 0, 1), _refuse(errno.ENOSYS)]
-    # clone3 hides its flags behind a pointer; ENOSYS makes the C library fall back to clone.
-    program += [_instruction(JUMP_IF_EQUAL, CLONE3, 0, 1), _refuse(errno.ENOSYS)]
-    for number in (*(numbers[column] for numbers in DENIED.values()), *NEW_DENIED):
-        program += [_instruction(JUMP_IF_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
-    program += [
-        _instruction(JUMP_IF_EQUAL, CLONE[column], 0, 4),
-        _instruction(LOAD, FIRST_ARGUMENT_AT),
-        _instruction(JUMP_IF_ANY_BIT, NEW_NAMESPACES, 0, 1),
-        _refuse(errno.EPERM),
-        _instruction(RETURN, ALLOW),
-        _instruction(JUMP_IF_EQUAL, SOCKET[column], 0, len(FAMILIES) + 2),
-        _instruction(LOAD, FIRST_ARGUMENT_AT),
-    ]
-    program += [_instruction(JUMP_IF_EQUAL, family, len(FAMILIES) - i, 0) for i, family in enumerate(FAMILIES)]
-    return b"".join([*program, _refuse(errno.EAFNOSUPPORT), _instruction(RETURN, ALLOW)])
-
-
-def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
-
-
-def _refuse(number: int) -> bytes:
-    return _instruction(RETURN, ERRNO | number)
-
-
 # How it starts.
 
 
@@ -362,25 +257,6 @@ def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     reader, writer = os.pipe()
     with open(reader, "rb", buffering=0) as read, open(writer, "wb", buffering=0) as write:  # noqa: PTH123
         yield read, write
-
-
-@contextlib.contextmanager
-def readable(content: bytes) -> Iterator[int]:
-    """A descriptor that reads `content` from its start and that nobody can write to."""
-    if not content:
-        with open(os.devnull, "rb", buffering=0) as nothing:  # noqa: PTH123 - as bare as can be: once per command
-            yield nothing.fileno()
-        return
-    fd = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-        yield fd
-    finally:
-        os.close(fd)
 
 
 # How it ends.

@@ -14,7 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentcore.sandbox.bubblewrap import ROOT_UIDS, as_user, readable, seccomp_filter
+from pytest_agentcore.sandbox.bubblewrap import as_user
+from pytest_agentcore.sandbox.syscalls import seccomp_filter
+from pytest_agentcore.sandbox.watch import readable
+from pytest_agentcore.sandbox.workspace import ROOT_UIDS
 
 SECONDS = 10
 """A try that takes longer has failed."""

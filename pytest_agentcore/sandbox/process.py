@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.sandbox import reaper
-from pytest_agentcore.sandbox.base import Command, Completed, Workspace
+from pytest_agentcore.sandbox.base import Command, Completed, Sandbox, Workspace
 from pytest_agentcore.sandbox.python import base_interpreter, environment, make_python
-from pytest_agentcore.sandbox.supervise import Running, rlimits, start, supervise
+from pytest_agentcore.sandbox.supervise import start, supervise
+from pytest_agentcore.sandbox.watch import Running, rlimits
 from pytest_agentcore.sandbox.workspace import clear, require
 
 PYTHON = ".python"
@@ -40,7 +41,7 @@ NOT_CONFINED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlainProcess:
+class PlainProcess(Sandbox):
     """`Sandbox` without mounts or namespaces. Made by `open_sandbox`."""
 
     name: str = "process"

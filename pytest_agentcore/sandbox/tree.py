@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-
-from pytest_agentcore.errors import SandboxError
 
 MAX_DEPTH = 64
 """Folders below each other; one file descriptor is held per level, and beyond PATH_MAX nothing else could read them."""
@@ -74,21 +71,6 @@ _KINDS = {
 def kind_of(mode: int) -> Kind:
     """The kind that a `st_mode` says."""
     return _KINDS.get(stat.S_IFMT(mode), Kind.device)
-
-
-def require_locale(name: str) -> None:
-    """Check that no other locale would have made more of a file's name, so that no trial's outcome rests on it.
-
-    Raises:
-        SandboxError: the name is text, and this process cannot tell it from bytes that are none.
-    """
-    if name.isascii() or sys.getfilesystemencoding() == "utf-8":
-        return
-    try:
-        text = name.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeError:  # it is no text in any locale
-        return
-    raise SandboxError(f"the file name {text!r} cannot be told in this locale; set PYTHONUTF8=1")
 
 
 def walk(root: Path) -> Iterator[Entry]:

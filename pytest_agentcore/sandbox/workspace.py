@@ -15,8 +15,10 @@ import io
 import os
 import shutil
 import stat
+import sys
 import tarfile
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from typing import BinaryIO
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import MIB, Workspace
-from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, require_locale, walk
+from pytest_agentcore.sandbox.tree import MAX_DEPTH, Entry, Kind, walk
 
 FROZEN_BYTES = 256 * MIB
 """The most that a frozen copy, or an uncompressed archive, holds; the sandbox's cap on disk is the same."""
@@ -63,6 +65,21 @@ def create_workspace(folder: Path, files: Mapping[str, str | bytes] = {}) -> Wor
 def workspace_in(folder: Path) -> Workspace:
     """The workspace of a trial's folder, whether it is there or could not be made."""
     return Workspace(root=folder / "workspace", tmp=folder / "tmp")
+
+
+def require_locale(name: str) -> None:
+    """Check that no other locale would have made more of a file's name, so that no trial's outcome rests on it.
+
+    Raises:
+        SandboxError: the name is text, and this process cannot tell it from bytes that are none.
+    """
+    if name.isascii() or sys.getfilesystemencoding() == "utf-8":
+        return
+    try:
+        text = name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:  # it is no text in any locale
+        return
+    raise SandboxError(f"the file name {text!r} cannot be told in this locale; set PYTHONUTF8=1")
 
 
 def write_files(root: Path, files: Mapping[str, str | bytes]) -> None:
@@ -226,6 +243,43 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = FROZEN_BYTES) -> Non
             with source, (folder / path).open("xb") as file:
                 shutil.copyfileobj(source, file)
             (folder / path).chmod(member.mode & 0o755)
+
+
+ROOT_UIDS = range(60_100, 64_100)
+"""The command's user id when root runs it: one per workspace, for the kernel counts processes by user, and trials run
+side by side. Two workspaces that meet in one by chance are counted together."""
+
+
+def user_of(workspace: Workspace) -> int:
+    """The user id of all commands over a workspace, since it owns the files: one of its own when root runs them."""
+    if os.geteuid() != 0:
+        return os.geteuid()
+    return ROOT_UIDS[zlib.crc32(os.fsencode(workspace.root)) % len(ROOT_UIDS)]
+
+
+def accounts(user: int, group: int) -> dict[str, str]:
+    """Contents of /etc/passwd and /etc/group, so that `ls -l` says the same whatever the numbers are."""
+    ids = (("root", 0, 0), ("nobody", 65534, 65534), ("agent", user, group))
+    passwd = "".join(f"{name}:x:{uid}:{gid}::/tmp:/bin/sh\n" for name, uid, gid in ids)
+    return {"passwd": passwd, "group": "".join(f"{name}:x:{gid}:\n" for name, _, gid in ids)}
+
+
+def hand_over(workspace: Workspace, uid: int) -> None:
+    """Make the sandbox's user the owner of both folders; a no-op once it is.
+
+    Raises:
+        SandboxError: this process may not.
+    """
+    try:
+        for folder in (workspace.root, workspace.tmp):
+            if folder.stat().st_uid == uid or os.geteuid() != 0:
+                continue
+            for entry in walk(folder):
+                os.chown(entry.name, uid, uid, dir_fd=entry.folder_fd, follow_symlinks=False)
+            # The folder comes last: it is what says that all below it is done.
+            os.chown(folder, uid, uid, follow_symlinks=False)
+    except OSError as error:  # root of a container may lack this right of root's
+        raise SandboxError(f"the workspace cannot be given to the sandbox's user: {error}") from error
 
 
 def require(workspace: Workspace) -> None:

@@ -101,7 +101,7 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
 
     # What is written of it.
     warnings = [*notes(config, taken)]
-    if experiment.sandbox.name == "bubblewrap":  # the other one's name says it
+    if experiment.sandbox.name != "process":  # whose name says it
         loose = experiment.sandbox.describe()["not_confined"]
         warnings += [f"the sandbox is weaker here than elsewhere, it does not confine {each}" for each in loose]
     if config.args_source is not pytest.Config.ArgsSource.ARGS and suite.path == shipped_suites().get(settings.suite):
@@ -169,7 +169,13 @@ def _experiment(config: pytest.Config, settings: Settings) -> Experiment:
     return Experiment(
         settings=settings,
         suite=suite,
-        sandbox=open_sandbox(settings.sandbox, may_fall_back=may_fall_back, hidden=(suite.path.resolve(),)),
+        sandbox=open_sandbox(
+            settings.sandbox,
+            may_fall_back=may_fall_back,
+            hidden=(suite.path.resolve(),),
+            engine=settings.container,
+            images=suite.image_names,
+        ),
         backends=backends,
         registered=registered,
         setups={setup.label: setup for setup in setups},

@@ -270,7 +270,7 @@ class Models:
             key=key,
             task=task,
             suite=_suite_of(task.module),
-            sandbox=self._experiment.sandbox,
+            sandbox=self._experiment.sandbox.of(task.id),
             tools=self._experiment.tools,
             limit=setup.limit,
             model=setup.slug,

@@ -9,6 +9,7 @@ import ast
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -65,7 +66,7 @@ def contents(home: Path) -> dict[str, bytes]:
     folders = {parent for path in modules for parent in path.parents if parent.is_relative_to(home)} | {home}
     conftests = {path: _for_every_task(path) for folder in folders if (path := folder / "conftest.py").is_file()}
     sources = _with_imports(modules, [(path, node) for path, nodes in conftests.items() for node in nodes])
-    patterns = {pattern for path in sources for pattern in _named_in(_tree(path))}
+    patterns = {pattern for path in sources for pattern in _named_in(_tree(path))} | _built_from(home / "suite.toml")
     given = {folder / "files" for folder in folders}
     found = {path: path.read_bytes() for path in sources}
     for path in files_below(home):
@@ -79,6 +80,15 @@ def contents(home: Path) -> dict[str, bytes]:
             parts = ["\n".join(lines[at - 1 : node.end_lineno]) for at, node in zip(begins, nodes, strict=True)]
             found[path] = "\n".join(parts).encode()
     return {Path(os.path.relpath(path, home)).as_posix(): content for path, content in found.items()}
+
+
+def _built_from(declaration: Path) -> set[str]:
+    """The name of the file that the tasks' image is built from, if a suite has one."""
+    try:
+        named = tomllib.loads(declaration.read_text(encoding="utf-8")).get("containerfile")
+    except (OSError, ValueError):
+        return set()
+    return {Path(named).name} if isinstance(named, str) else set()
 
 
 def files_below(root: Path) -> Iterator[Path]:

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Never, Protocol, cast
 
-from pytest_agentcore.errors import TaskDeclarationError, instead
+from pytest_agentcore.errors import TaskDeclarationError, UsageError, instead
 from pytest_agentcore.options import LONGEST
+from pytest_agentcore.tasks.images import KEYS, image_of_task, read_image
 from pytest_agentcore.tasks.task import Budget, Files, Task, files_problem, is_utf8, kind_of, path_problem, task_id
 from pytest_agentcore.tools.base import Fault
 
@@ -57,6 +58,8 @@ def task(
     budget: Budget = AS_THE_SESSION,
     faults: Sequence[Fault] = (),
     equivalents: Mapping[str, str] = {},
+    image: str = "",
+    containerfile: str = "",
     **unknown: Never,
 ) -> Callable[[Checker], TaskFunction]:
     """Declare the task of a module; the decorated test function is its checker.
@@ -71,13 +74,16 @@ def task(
         budget: tighter or wider limits than the session's.
         faults: tool errors to inject.
         equivalents: reasons why selfcheck's mutants are as right as the oracle's result, by a part of the changed line.
+        image: the image that `--sandbox container` runs the task in, instead of its suite's.
+        containerfile: a file beside the module to build that image from.
         unknown: nothing; a misspelt argument is refused in words.
 
     Raises:
         TaskDeclarationError: a declaration that cannot be run; names the file and the field.
     """
 
-    arguments = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults", "equivalents")
+    own = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults", "equivalents")
+    arguments = (*own, *KEYS)
 
     def decorate(checker: Checker) -> TaskFunction:
         # A task file may hold anything, whatever the annotations above say: every check takes any object.
@@ -98,6 +104,7 @@ def task(
             "budget": _budget_problem(budget),
             "faults": _faults_problem(faults),
             "equivalents": _equivalents_problem(equivalents),
+            "image": _image_problem({"image": image, "containerfile": containerfile}, module),
         }
         for field, problem in problems.items():
             if problem:
@@ -255,6 +262,17 @@ def _equivalents_problem(equivalents: object) -> str:
     for part, reason in equivalents.items():
         if not all(isinstance(text, str) and text.strip() for text in (part, reason)):
             return f"{part!r}: {reason!r} must be a part of a line and a reason, both of them text"
+    return ""
+
+
+def _image_problem(given: Mapping[str, object], module: Path) -> str:
+    """Say what is wrong with an image; it is read off the text, before the module is imported."""
+    named = {key: value for key, value in given.items() if value != ""}
+    try:
+        if named and read_image(named, module.parent, module) != image_of_task(module):
+            return "must be written out as text in the decorator @task(...)"
+    except UsageError as error:
+        return str(error).partition(": ")[2]
     return ""
 
 

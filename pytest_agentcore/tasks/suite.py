@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_agentcore.errors import UsageError, instead
 from pytest_agentcore.tasks.contents import contents, declares_task, home_of, task_modules
+from pytest_agentcore.tasks.images import KEYS, Image, image_of_task, read_image
 from pytest_agentcore.tasks.task import task_id
 
 SYSTEM_PROMPT = """\
@@ -27,7 +28,7 @@ AUDIT = "audit.json"
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder of task modules. `suite.toml` (name, version, title) and `system.txt` are optional."""
+    """A folder of task modules. `suite.toml` (name, version, title, image) and `system.txt` are optional."""
 
     path: Path
     name: str
@@ -35,6 +36,20 @@ class Suite:
     title: str
     """How reports name it, e.g. `agentic-core-v1 (open rebuild 1.1)`."""
     system_prompt: str
+    image: Image | None = None
+    """The image of all tasks that name none of their own."""
+
+    @cached_property
+    def images(self) -> dict[str, Image | None]:
+        """The images that tasks run in, by task id, if any task or the suite names one; None is ours."""
+        modules = (module for module in task_modules(self.path) if home_of(module) == self.path.resolve())
+        named = {task_id(module): image_of_task(module) or self.image for module in modules}
+        return named if any(named.values()) else {}
+
+    @property
+    def image_names(self) -> dict[str, str]:
+        """Their names, as a sandbox takes them."""
+        return {task: image.name if image else "" for task, image in self.images.items()}
 
     @cached_property
     def digest(self) -> str:
@@ -71,7 +86,7 @@ class Suite:
                 declared = tomllib.loads(file.read_text(encoding="utf-8"))
             except tomllib.TOMLDecodeError as error:
                 raise UsageError(f"{file}: {error}") from error
-        keys = ("name", "version", "title")
+        keys = ("name", "version", "title", *KEYS)
         if unknown := declared.keys() - {*keys}:
             raise UsageError(f"{file}: unknown key {min(unknown)!r}; {instead(min(unknown), keys)}")
         name = str(declared.get("name", path.name))
@@ -81,6 +96,7 @@ class Suite:
             version=str(declared.get("version", "0")),
             title=str(declared.get("title", name)),
             system_prompt=(prompt.read_text(encoding="utf-8") if prompt.is_file() else SYSTEM_PROMPT).strip(),
+            image=read_image(declared, path, file),
         )
 
     @classmethod

@@ -17,8 +17,8 @@ from typing import Any
 
 from pytest_agentcore.errors import SandboxError, ToolError
 from pytest_agentcore.sandbox.base import MIB
-from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of, require_locale
-from pytest_agentcore.sandbox.workspace import linked_outside
+from pytest_agentcore.sandbox.tree import DIRECTORY, Kind, kind_of
+from pytest_agentcore.sandbox.workspace import linked_outside, require_locale
 from pytest_agentcore.tools.base import ToolContext, ToolSpec, object_schema
 from pytest_agentcore.tools.text import RESULT_CHARACTERS, clip, harmless
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, Cell
+from confined import BUBBLEWRAP, CONTAINER, EVERYWHERE, MOUNTED, TRIAL, Cell
 
 from pytest_agentcore.sandbox.base import MIB, Completed
-from pytest_agentcore.sandbox.supervise import disk
+from pytest_agentcore.sandbox.watch import disk
 from pytest_agentcore.trial.result import CallOutcome
 
 SHELL_BOMB = "f(){ f|f & };f; sleep 20"
@@ -21,7 +21,7 @@ def ended_for_processes(done: Completed) -> bool:
     return done.killed_for == "processes" or b"Cannot fork" in done.output
 
 
-@pytest.mark.parametrize("cell", [BUBBLEWRAP], indirect=True)
+@pytest.mark.parametrize("cell", [BUBBLEWRAP, CONTAINER, TRIAL], indirect=True)
 @pytest.mark.parametrize("bomb", [SHELL_BOMB, SETSID_BOMB])
 def test_a_fork_bomb_is_ended(cell: Cell, bomb: str) -> None:
     assert ended_for_processes(cell.run("sh", "-c", bomb, wall_seconds=20, processes=64))

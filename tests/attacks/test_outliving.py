@@ -12,7 +12,7 @@ from pathlib import Path
 
 import confined
 import pytest
-from confined import BUBBLEWRAP, EVERYWHERE, MOUNTED, NAMESPACE, PROCESS, Cell, sandbox_of
+from confined import BUBBLEWRAP, CONTAINER, EVERYWHERE, MOUNTED, NAMESPACE, PROCESS, TRIAL, Cell, sandbox_of
 
 from pytest_agentcore.sandbox.workspace import freeze
 
@@ -82,12 +82,13 @@ def test_the_first_process_of_the_namespace_cannot_be_killed_from_inside(cell: C
 HARNESS = """
 import sys
 from pathlib import Path
-from confined import make_cell, sandbox_of
-make_cell(sandbox_of(sys.argv[1]), Path(sys.argv[2])).shell("setsid sleep " + sys.argv[3] + " & sleep " + sys.argv[3])
+from confined import cell_of
+with cell_of(sys.argv[1], Path(sys.argv[2])) as cell:
+    cell.shell("setsid sleep " + sys.argv[3] + " & sleep " + sys.argv[3])
 """
 
 
-@pytest.mark.parametrize("kind", [BUBBLEWRAP, NAMESPACE, PROCESS])
+@pytest.mark.parametrize("kind", [BUBBLEWRAP, NAMESPACE, CONTAINER, TRIAL, PROCESS])
 def test_nothing_outlives_a_harness_that_is_killed(kind: str, mark: str, tmp_path: Path) -> None:
     sandbox_of(kind)
     argv = [sys.executable, "-c", HARNESS, kind, str(tmp_path / "trial"), f"300.{mark}"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ from pytest_agentcore.trial.result import CallRecord
 BUBBLEWRAP = pytest.param("bubblewrap", marks=pytest.mark.sandbox)
 NAMESPACE = pytest.param("user namespace", marks=pytest.mark.sandbox)
 """bubblewrap as it runs for anybody but root."""
+CONTAINER = pytest.param("container", marks=pytest.mark.container)
+"""A container that runs over short-lived copies share, as checkers' do: it is there already."""
+TRIAL = pytest.param("a trial's container", marks=pytest.mark.container)
 PROCESS = pytest.param("process")
 
-MOUNTED = pytest.mark.parametrize("cell", [BUBBLEWRAP, NAMESPACE], indirect=True)
+MOUNTED = pytest.mark.parametrize("cell", [BUBBLEWRAP, NAMESPACE, CONTAINER], indirect=True)
 """Claims that need mounts and namespaces."""
-EVERYWHERE = pytest.mark.parametrize("cell", [BUBBLEWRAP, NAMESPACE, PROCESS], indirect=True)
+EVERYWHERE = pytest.mark.parametrize("cell", [BUBBLEWRAP, NAMESPACE, CONTAINER, PROCESS], indirect=True)
 """Claims that hold for the plain process too."""
 BOTH = pytest.mark.parametrize("cell", [BUBBLEWRAP, PROCESS], indirect=True)
 """The same, where it makes no difference who runs bubblewrap: the harness itself refuses."""
@@ -77,13 +81,21 @@ def make_cell(sandbox: Sandbox, folder: Path, instance: Instance | None = None, 
     return Cell(sandbox, workspace, Toolbox(builtin_tools(), faults))
 
 
+@contextlib.contextmanager
+def cell_of(kind: str, folder: Path) -> Iterator[Cell]:
+    """A cell of a kind, for as long as a trial lasts."""
+    cell = make_cell(sandbox_of(kind), folder)
+    with cell.sandbox.over(cell.workspace) if kind == "a trial's container" else contextlib.nullcontext():
+        yield cell
+
+
 @functools.cache  # opening one proves that it works, by running a Python in it
 def sandbox_of(kind: str) -> Sandbox:
-    """The sandbox of a kind; skips where bubblewrap does not work, but never in CI."""
+    """The sandbox of a kind; skips where it does not work, but never in CI."""
     if kind == "process":
         return open_sandbox("process")
     try:
-        sandbox = open_sandbox("bubblewrap")
+        sandbox = open_sandbox("container" if "container" in kind else "bubblewrap")
     except UsageError as error:
         if os.environ.get("CI"):
             raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confined import Cell, make_cell, sandbox_of
+from confined import Cell, cell_of
 
 from pytest_agentcore.sandbox.base import Workspace
 from pytest_agentcore.sandbox.tree import Kind, walk
@@ -26,9 +27,10 @@ SKIPPED = {
 
 
 @pytest.fixture
-def cell(request: pytest.FixtureRequest, tmp_path: Path) -> Cell:
+def cell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cell]:
     """The cell of a kind; see `confined`."""
-    return make_cell(sandbox_of(request.param), tmp_path / "trial")
+    with cell_of(request.param, tmp_path / "trial") as cell:
+        yield cell
 
 
 @pytest.fixture

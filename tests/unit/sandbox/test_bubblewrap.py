@@ -14,7 +14,8 @@ from confined import BUBBLEWRAP, MOUNTED, Cell
 
 from pytest_agentcore.errors import SandboxError
 from pytest_agentcore.sandbox.base import Command, Limits
-from pytest_agentcore.sandbox.bubblewrap import rlimits_of, seccomp_filter
+from pytest_agentcore.sandbox.bubblewrap import rlimits_of
+from pytest_agentcore.sandbox.syscalls import seccomp_filter
 from pytest_agentcore.sandbox.workspace import create_workspace
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000

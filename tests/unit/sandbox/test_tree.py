@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentcore.sandbox.tree import require_locale
+from pytest_agentcore.sandbox.workspace import require_locale
 
 SCRIPT = """
 import sys

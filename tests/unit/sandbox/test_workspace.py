@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from pytest_agentcore.sandbox.base import Workspace
-from pytest_agentcore.sandbox.supervise import disk
 from pytest_agentcore.sandbox.tree import MAX_DEPTH, Kind, walk
+from pytest_agentcore.sandbox.watch import disk
 from pytest_agentcore.sandbox.workspace import (
     PREFIX,
     _home,

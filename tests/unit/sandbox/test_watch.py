@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_agentcore.sandbox.base import Workspace
-from pytest_agentcore.sandbox.supervise import disk
+from pytest_agentcore.sandbox.watch import disk
 
 
 def test_the_count_of_disk_ends_at_its_cap(workspace: Workspace) -> None:
