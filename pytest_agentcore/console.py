@@ -115,8 +115,8 @@ def commands_stopped(stream: TextIO) -> Iterator[None]:
         yield
         return
     token = secrets.token_hex(16)
-    stream.write(f"\n::stop-commands::{token}\n")
+    write_out(stream, f"\n::stop-commands::{token}\n")  # at once: the runner reads standard error too
     try:
         yield
     finally:
-        stream.write(f"\n::{token}::\n")
+        write_out(stream, f"\n::{token}::\n")

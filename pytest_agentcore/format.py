@@ -202,7 +202,7 @@ def table(rows: Sequence[Sequence[str]], notes: Sequence[str], width: int) -> li
     if sum(widths) + 2 * len(widths) - 2 > width:
         for row, note in zip(shown[1:], notes[1:], strict=True):
             cells = [f"{head} {cell}" for head, cell in zip(shown[0][1:], row[1:], strict=True) if cell]
-            lines += textwrap.wrap(row[0], width) + _below(joined([*cells, visible(note)]), width)
+            lines += wrapped(row[0], width) + _below(joined([*cells, visible(note)]), width)
         return lines
     for row, note in zip(shown, notes, strict=True):
         spaces = [" " * (column - columns(cell)) for cell, column in zip(row, widths, strict=True)]

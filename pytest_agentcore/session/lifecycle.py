@@ -280,7 +280,7 @@ class CampaignSession:
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Call the checker in pytest's place."""
-        key, is_shown = key_of(pyfuncitem), pyfuncitem.config.getoption("capture", "") == "no"
+        key, is_shown = key_of(pyfuncitem), pyfuncitem.config.getoption("capture", "") in ("no", "tee-sys")
         with commands_stopped(sys.stdout) if key and is_shown else nullcontext():  # it may print what a model wrote
             return call_checker(pyfuncitem, self._experiment.recorded.get(key) if key else None)
 

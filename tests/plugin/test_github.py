@@ -28,7 +28,14 @@ def greet(agent):
 def shout(agent):
     agent.fs_write("hello.txt", "HELLO")
 """
-WAYS = [("-q", "--junit-xml=j.xml"), ("-v", "--tb=long", "-rA"), ("-s",), ("-n", "2"), ("-p", "no:terminal")]
+WAYS = [
+    ("-q", "--junit-xml=j.xml"),
+    ("-v", "--tb=long", "-rA"),
+    ("-s",),
+    ("--capture=tee-sys",),
+    ("-n", "2"),
+    ("-p", "no:terminal"),
+]
 
 
 @pytest.fixture
