@@ -39,6 +39,7 @@ COMMANDS = {
     "leaderboard": ("decide", "rank campaigns, and say what separates them"),
     "list": ("campaigns", "list the campaigns of a results folder, and how far each has come"),
     "models": ("models", "list models by name, what they take and which fit here; or show one"),
+    "open": ("serve", "show the campaigns of a results folder in the browser, running ones live"),
     "plan": ("decide", "how many runs settle a question, and what they cost"),
     "predict": ("suites", "write a form for what is expected of a campaign"),
     "report": ("campaigns", "write the report of a campaign anew"),

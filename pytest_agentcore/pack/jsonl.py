@@ -68,13 +68,39 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         yield parse_line(line, path, number)
 
 
-def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file as they are; a torn last line is left out, a missing file has none."""
+def whole_lines(path: Path, begin: int = 0) -> list[bytes]:
+    """The lines of a file as they are, from a byte on; a torn last line is left out, a missing file has none.
+
+    Raises:
+        UsageError: there is something that cannot be read; names it.
+    """
     try:
-        *lines, _torn = path.read_bytes().split(b"\n")
+        with path.open("rb") as file:
+            file.seek(begin)
+            *lines, _torn = file.read().split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
     return lines
+
+
+class Tail:
+    """The lines of a file that grows: each is given once, a torn last one when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._at = self._number = 0
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        """Give what came since the last time; a missing file has nothing yet.
+
+        Raises:
+            UsageError: a line that is not a JSON object; names file and line.
+        """
+        for line in whole_lines(self.path, self._at):
+            self._at, self._number = self._at + len(line) + 1, self._number + 1
+            yield parse_line(line, self.path, self._number)
 
 
 def drop_torn_line(path: Path) -> None:

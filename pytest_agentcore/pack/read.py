@@ -101,10 +101,15 @@ def read_results(folder: CampaignFolder) -> list[TrialResult]:
     """
     found: dict[TrialKey, TrialResult] = {}
     for result in read_every_result(folder):
-        first = found.setdefault(result.key, result)
-        if not first.scored or first.attempt == result.attempt:
-            found[result.key] = result
+        keep(found, result)
     return in_order(found.values())
+
+
+def keep(found: dict[TrialKey, TrialResult], result: TrialResult) -> None:
+    """Take the next line into the results that count: a trial's first score stands, and later verdicts on it."""
+    first = found.setdefault(result.key, result)
+    if not first.scored or first.attempt == result.attempt:
+        found[result.key] = result
 
 
 def read_every_result(folder: CampaignFolder) -> Iterator[TrialResult]:

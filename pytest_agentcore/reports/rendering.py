@@ -67,23 +67,27 @@ def markdown(report: Report) -> Iterator[str]:
     )
 
 
-def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
+def page(report: Report, *, room: int = PAGE_BYTES, served: str = "") -> Iterator[str]:
     """Write report.html in pieces.
 
     Args:
         report: what it shows.
         room: bytes for all packed transcripts.
+        served: names the state of the campaign where a server gives the page: then it holds no transcript and asks for
+            those that are opened, and for what comes while the campaign runs.
     """
     manifest = report.campaign.manifest
     title = f"{manifest.model} on {manifest.suite.title}"
-    transcripts, embedded = embed(report, room)
+    transcripts, embedded = embed(report, 0 if served else room)
     runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
     repeated = report.figures.overall.repeats
     template = html_environment().get_template("page.html.jinja")
+    scripts = ("text.js", "trial.js", "page.js", *(["live.js"] if served else []))
+    data = page_data(report, embedded, title) | {"served": served}
     yield from template.generate(
-        about(report) | _frame(title, ("text.js", "trial.js", "page.js"), page_data(report, embedded, title)),
+        about(report) | _frame(title, scripts, data, connects=bool(served)),
         transcripts=transcripts,
-        left_out=sum(result.attempt not in embedded for result in report.results),
+        left_out=0 if served else sum(result.attempt not in embedded for result in report.results),
         runs=runs,
         recorded={(result.task, result.run): result for result in report.results},
         planned={(trial.task, trial.run) for trial in manifest.planned},
@@ -94,18 +98,26 @@ def page(report: Report, *, room: int = PAGE_BYTES) -> Iterator[str]:
     )
 
 
-def index_page(index: Index, transcripts: Mapping[str, str]) -> Iterator[str]:
+def index_page(index: Index, transcripts: Mapping[str, str], *, served: str = "") -> Iterator[str]:
     """Write the page over many campaigns in pieces.
 
     Args:
         index: what it shows.
         transcripts: packed, by campaign and attempt; those that are not among them are loaded when they are opened.
+        served: names the state of the campaigns where a server gives the page.
     """
-    served, scripts = bool(index.data["served"]), ("text.js", "trial.js", "index.js")
+    scripts = ("text.js", "trial.js", "index.js", *(["live.js"] if served else []))
     # what the page's own script loads is admitted, and no script that stands in its text
-    frame = _frame(index.data["title"], scripts, index.data, "'strict-dynamic'", connects=served)
+    data = {**index.data, "served": served}
+    frame = _frame(data["title"], scripts, data, "'strict-dynamic'", connects=bool(served))
     template = html_environment().get_template("index.html.jinja")
-    yield from template.generate(frame, index=index, cells=cells, facets=facets, transcripts=transcripts)
+    yield from template.generate(frame, served=served, index=index, cells=cells, facets=facets, transcripts=transcripts)
+
+
+def note_page(title: str, why: str, campaigns: Sequence[str] = ()) -> str:
+    """Write a page that says why there is no other, with links to campaigns where they are served."""
+    template = html_environment().get_template("note.html.jinja")
+    return template.render(_frame(title, (), {}), why=why, campaigns=campaigns)
 
 
 def _frame(

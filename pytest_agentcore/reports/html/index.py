@@ -127,7 +127,6 @@ def build_index(
             "title": count(len(campaigns), "campaign"),
             "signs": dict(SIGNS),
             "columns": list(COLUMNS),
-            "served": home is None,
             "beside": beside,
             "suites": [{"title": suite.title, "digest": suite.digest} for suite in suites],
             "campaigns": [
@@ -174,6 +173,8 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
     said = [[fact.label, fact.text] for fact in facts(manifest)]
     report = campaign.folder.path / "report.html"
     address = quote(os.path.relpath(report, home)) if home and report.is_file() else ""
+    if home is None:
+        address = f"c/{quote(campaign.folder.id, safe='')}/"
     return {
         "id": campaign.folder.id,
         "facets": facets(campaign),

@@ -1,6 +1,13 @@
-const data = JSON.parse(document.getElementById("data").textContent);
-const trials = data.rows.map((row) => Object.fromEntries(data.columns.map((name, i) => [name, row[i]])));
-const byId = new Map(trials.flatMap((trial) => [trial.attempt, ...trial.earlier].map((id) => [id, trial])));
+let data, trials, byId;
+
+/** Takes what the page was given: rows by their columns, and every attempt with its trial. */
+function take(given) {
+  data = given;
+  trials = data.rows.map((row) => Object.fromEntries(data.columns.map((name, i) => [name, row[i]])));
+  byId = new Map(trials.flatMap((trial) => [trial.attempt, ...trial.earlier].map((id) => [id, trial])));
+}
+
+take(JSON.parse($("data").textContent));
 const PAGE = 100;
 const FILTERS = ["task", "outcome", "cause", "text"];
 
@@ -43,13 +50,13 @@ async function searchTurns(asked) {
   // a file writes what is ASCII as it is, so that most files need not be parsed
   const sign = /^[ -~]*$/.test(wanted) ? JSON.stringify(wanted).slice(1, -1) : "";
   const ids = trials.flatMap((trial) => [...trial.earlier, trial.attempt]);
-  const held = ids.filter((id) => $(`t-${id}`));
+  const held = ids.filter((id) => data.served || $(`t-${id}`));
   const missed = { left: ids.length - held.length, cut: 0, broken: 0 };
   let told = performance.now();
   for (const [i, id] of held.entries()) {
     let [text, events] = ["", []];
     try {
-      text = await unpacked($(`t-${id}`).textContent);
+      text = (await transcriptText(id)) || "";
       if (!sign || folded(text).includes(sign)) events = eventsIn(text);
     } catch (error) { // damaged: the trial says so itself when it is opened
       if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
@@ -180,7 +187,13 @@ function retype() {
 
 // ---- one trial ----
 
-const transcript = async (id) => ($(`t-${id}`) ? eventsIn(await unpacked($(`t-${id}`).textContent)) : null);
+/** The lines of a transcript, from the page or from the server that gave it; null where there are none. */
+async function transcriptText(id) {
+  const held = $(`t-${id}`);
+  if (held) return unpacked(held.textContent);
+  const answer = data.served ? await fetch(file(byId.get(id), id)) : null;
+  return answer && answer.ok ? answer.text() : null;
+}
 
 const file = (trial, id) => `data/${id === trial.attempt ? "transcripts" : "attempts"}/${id}.jsonl`;
 
@@ -191,16 +204,18 @@ function steps(trial) {
   return el("nav", { class: "steps", "aria-label": "Trials" },
     el("a", { href: listAddress(), "data-key": "u" }, "← all trials"),
     link(order[at - 1], "previous trial", "p"), link(order[at + 1], "next trial", "n"),
-    el("span", { class: "muted small" }, `${at + 1} of ${order.length}`),
+    at < 0 ? null : el("span", { class: "muted small" }, `${at + 1} of ${order.length}`),
     el("span", { class: "keys muted small" }, el("kbd", {}, "j"), " ", el("kbd", {}, "k"), " turns  ", el("kbd", {}, "n"), " ", el("kbd", {}, "p"), " trials  ", el("kbd", {}, "u"), " back"));
 }
 
 function notEmbedded(trial) {
-  const why = trial.embedded === "missing" ? "There is no transcript of this trial in the pack." : "This transcript is not in the page, which would be too large with it.";
-  return el("section", { class: "notice" }, el("p", {}, `${why} `, trial.embedded === "missing" ? null : `It is in ${file(trial, trial.attempt)}.`));
+  const isMissing = trial.embedded === "missing" || data.served;
+  const why = isMissing ? "There is no transcript of this trial in the pack." : "This transcript is not in the page, which would be too large with it.";
+  return el("section", { class: "notice" }, el("p", {}, `${why} `, isMissing ? null : `It is in ${file(trial, trial.attempt)}.`));
 }
 
 let open = null; // which attempt is shown
+let openText = null; // its lines
 
 async function showTrial(id, turn, text = "") {
   const trial = byId.get(id);
@@ -209,16 +224,17 @@ async function showTrial(id, turn, text = "") {
     open = null; // its links have the text in their addresses
   }
   if (open !== id) {
-    let events;
+    let [lines, events] = [null, null];
     try {
-      events = await transcript(id);
+      lines = await transcriptText(id);
+      events = lines === null ? null : eventsIn(lines);
     } catch (error) {
       return notice(`The transcript of ${trial.task} run ${trial.run} cannot be unpacked: ${error.message}`);
     }
     if (route().trial !== id) return undefined; // the address changed meanwhile
     const view = $("trial");
     view.replaceChildren(steps(trial), trialHead(trial, id, events), ...(events ? course({ attempt: id }, events) : [notEmbedded(trial)]));
-    open = id;
+    [open, openText] = [id, lines];
   }
   view("trial");
   document.title = `${trial.task} run ${trial.run} · ${data.title}`;
@@ -317,16 +333,22 @@ function key(event) {
 
 // ---- start ----
 
-fillFilters();
-document.querySelectorAll(".cell[href]").forEach((cell, i) => { cell.tabIndex = i ? -1 : 0; });
-for (const name of FILTERS) $(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", name === "text" ? retype : refilter);
-$("clear").addEventListener("click", () => { for (const name of FILTERS) $(`filter-${name}`).value = ""; retype(); });
-$("more").addEventListener("click", () => { rows += PAGE; showList(); });
-$("rows").addEventListener("click", (event) => {
-  const line = event.target.closest("tr[data-trial]");
-  if (line && !event.target.closest("a") && !String(getSelection())) line.querySelector("a").click();
-});
+/** Makes the overview answer to clicks and keys. */
+function wire() {
+  fillFilters();
+  document.querySelectorAll(".cell[href]").forEach((cell, i) => { cell.tabIndex = i ? -1 : 0; });
+  for (const name of FILTERS) $(`filter-${name}`).addEventListener(name === "text" ? "input" : "change", name === "text" ? retype : refilter);
+  $("clear").addEventListener("click", () => { for (const name of FILTERS) $(`filter-${name}`).value = ""; retype(); });
+  $("more").addEventListener("click", () => { rows += PAGE; showList(); });
+  $("rows").addEventListener("click", (event) => {
+    const line = event.target.closest("tr[data-trial]");
+    if (line && !event.target.closest("a") && !String(getSelection())) line.querySelector("a").click();
+  });
+  document.querySelectorAll(".map").forEach((map) => map.addEventListener("keydown", arrows));
+  document.querySelectorAll("#overview .scroll").forEach((box) => places.observe(box));
+}
+
+wire();
 addEventListener("keydown", key);
-document.querySelectorAll(".map").forEach((map) => map.addEventListener("keydown", arrows));
 addEventListener("hashchange", follow);
 follow();
