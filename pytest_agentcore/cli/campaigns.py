@@ -148,7 +148,7 @@ def run_report(options: argparse.Namespace) -> None:
         if options.baseline:
             raise UsageError("report: --baseline is for one campaign; on the page over many, any two are compared")
         written = write_index(place, options.out or place / "index.html")
-        tell(options, map(str, written), campaigns=place, page=written[0], beside=written[1:])
+        tell(options, map(str, written), results=place, files=written)
         return
     campaign = find(options.campaign, options.results)
     baseline = read_campaign(options.baseline, options.results) if options.baseline else None

@@ -131,7 +131,7 @@ BY_METAVAR: dict[str, Callable[..., Iterable[str]]] = {
     **dict.fromkeys(("CAMPAIGN", "GROUP|CAMPAIGN", "A", "B"), campaigns),
     **dict.fromkeys(("MODEL", "MODEL|GGUF|TEMPLATE"), models),
     **dict.fromkeys(("SUITE", "SUITE|FILE"), suites),
-    **dict.fromkeys(("DIR", "RESULTS"), folders),
+    **dict.fromkeys(("DIR", "RESULTS", "PLACE"), folders),
     "TRIAL": trials,
 }
 """By what a command's help calls an argument; files are completed as ever."""
