@@ -118,6 +118,9 @@ def test_the_count_rises_and_a_transcript_grows(running: Running, server: Server
     told = page.locator("#live .told")
     expect(told).to_contain_text("0 of 4 trials done")
     expect(page.locator(".map .cell.running")).to_have_count(1)
+    for width in (390, 2560, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
     page.locator("#live").get_by_role("link", name="task_01_hello run 1").click()
     expect(page.locator("#trial-title")).to_have_text("task_01_hello run 1")
