@@ -1,4 +1,4 @@
-"""How exactly the calls that chat templates render are read back: one row per template of some folders.
+"""How exactly the calls that chat templates render are read back: a row per family, a column per folder of templates.
 
 Run `python benchmarks/dialect_cases.py TEMPLATES_DIR...` from the repository root, e.g. with `models/templates` of
 llama.cpp's source distribution; prints a Markdown table and its sums. A case is a reply that a template renders from
@@ -50,65 +50,77 @@ CASES: Mapping[str, Written] = {
 ASKED = (Turn(Message(role="system", content="Be brief.")), Turn(Message(role="user", content="Do it.")))
 
 
-FAMILIES: Mapping[str, str] = {
-    "Apertus": "Apertus",
-    "Apriel": "Apriel",
-    "unsloth-Apriel": "Apriel",
-    "ByteDance-Seed-OSS": "Seed-OSS",
-    "CohereForAI-c4ai-command-r-plus": "Command R+",
-    "CohereForAI-c4ai-command-r7b": "Command R7B and A",
-    "Cohere2MoE": "Command R7B and A",
-    "GLM-4.": "GLM 4.5 to 4.7",
-    "glm4": "GLM 4.5 to 4.7",
-    "GigaChat3": "GigaChat 3",
-    "Kimi-K2": "Kimi K2",
-    "moonshotai-Kimi-K2": "Kimi K2",
-    "kimi_k2": "Kimi K2",
-    "Kimi-K3": "Kimi K3",
-    "LFM2.5": "LFM2.5",
-    "LFM2-8B": "LFM2",
-    "lfm2": "LFM2",
-    "MiniMax-M1": "MiniMax M1",
-    "MiniMax-M2": "MiniMax M2",
-    "minimax_m2": "MiniMax M2",
-    "Mistral-Small-3.2": "Mistral Small 3.2",
-    "mistral_json": "Mistral Nemo",
-    "mistralai-Mistral-Nemo": "Mistral Nemo",
-    "mistral": "Mistral Small 3.2",
-    "NVIDIA-Nemotron-3-Nano": "Nemotron 3 Nano",
-    "NVIDIA-Nemotron-Nano-v2": "Nemotron Nano 2",
-    "NousResearch-Hermes": "Hermes",
-    "hermes": "Hermes",
-    "qwen3_coder": "Qwen3-Coder",
-    "deepseek-ai-DeepSeek-R1": "DeepSeek V3 and R1",
-    "llama-cpp-deepseek-r1": "DeepSeek V3 and R1",
-    "deepseek_v31": "DeepSeek V3.1",
-    "deepseek_v32": "DeepSeek V3.2",
-    "deepseek_v3": "DeepSeek V3 and R1",
-    "deepseek_v4": "DeepSeek V4",
-    "deepseek-ai-DeepSeek-V3.1": "DeepSeek V3.1",
-    "deepseek-ai-DeepSeek-V3.2": "DeepSeek V3.2",
-    "deepseek-ai-DeepSeek-V4": "DeepSeek V4",
-    "fireworks-ai": "FireFunction and Phi-4 mini",
-    "functools": "FireFunction and Phi-4 mini",
-    "google-gemma-4": "Gemma 4",
-    "gemma4": "Gemma 4",
-    "gemma3": "Gemma 3",
-    "ibm-granite-granite-3": "Granite 3",
-    "granite": "Granite 3",
-    "ibm-granite-granite-4": "Granite 4",
-    "meetkai-functionary-medium-v3.1": "Functionary 3.1",
-    "meetkai-functionary-medium-v3.2": "Functionary 3.2",
-    "meta-llama-Llama-3": "Llama 3",
-    "llama3": "Llama 3",
-    "openai-gpt-oss": "gpt-oss",
-    "harmony": "gpt-oss",
-    "openbmb-MiniCPM5": "MiniCPM 5",
-    "poolside-Laguna": "Laguna",
-    "tencent-Hy3": "Hunyuan 3",
-    "upstage-Solar": "Solar",
+FAMILIES: Mapping[str, Sequence[str]] = {
+    "Apertus": ("apertus", "Apertus"),
+    "Apriel and Hunyuan A13B": ("Apriel", "unsloth-Apriel", "hunyuan_a13b"),
+    "Bielik": ("Bielik",),
+    "Command R+": ("CohereForAI-c4ai-command-r-plus",),
+    "Command R7B and A": ("CohereForAI-c4ai-command-r7b", "Cohere2MoE"),
+    "DeepSeek V3 and R1": (
+        *("deepseek_v3", "deepseekv3", "deepseekr1"),
+        *("deepseek-ai-DeepSeek-R1", "llama-cpp-deepseek-r1"),
+    ),
+    "DeepSeek V3.1": ("deepseek_v31", "deepseekv31", "deepseek-ai-DeepSeek-V3.1"),
+    "DeepSeek V3.2": ("deepseek_v32", "deepseek-ai-DeepSeek-V3.2"),
+    "DeepSeek V4": ("deepseek_v4", "deepseek-ai-DeepSeek-V4"),
+    "Mistral Small 3.2 and kin": ("mistral", "Mistral-Small-3.2", "mistralai-Ministral", "unsloth-mistral"),
+    "FireFunction": ("fireworks-ai", "functools"),
+    "FunctionGemma": ("functiongemma",),
+    "Functionary 3.1": ("meetkai-functionary-medium-v3.1",),
+    "Functionary 3.2": ("meetkai-functionary-medium-v3.2",),
+    "Gemma 3": ("gemma3", "google-gemma-2"),
+    "Gemma 3 in JSON": ("gemma3_json",),
+    "Gemma 4": ("gemma4", "google-gemma-4"),
+    "GigaChat 3": ("GigaChat3",),
+    "GLM 4.5 to 4.7": ("GLM-4.", "glm4"),
+    "gpt-oss": ("openai-gpt-oss", "harmony"),
+    "Granite 20B": ("granite_20b_fc",),
+    "Granite 3": ("granite", "ibm-granite-granite-3"),
+    "Granite 4": ("ibm-granite-granite-4",),
+    "Hermes": ("hermes", "NousResearch-Hermes"),
+    "Hunyuan 3": ("tencent-Hy3",),
+    "InternLM 2": ("internlm2",),
+    "Kimi K2": ("kimi_k2", "Kimi-K2", "moonshotai-Kimi-K2"),
+    "Kimi K3": ("Kimi-K3",),
+    "Laguna": ("poolside-Laguna",),
+    "LFM2": ("lfm2", "LFM2-8B"),
+    "LFM2.5": ("LFM2.5",),
+    "Ling 3": ("inclusionai-ling-3",),
+    "Llama 3": ("llama3", "meta-llama-Llama-3", "llama3.1_json", "llama3.2_json"),
+    "Llama 3.2 in Python": ("llama3.2_pythonic", "toolace"),
+    "Llama 4 JSON": ("llama4_json",),
+    "Llama 4 in Python": ("llama4_pythonic", "pythonic"),
+    "MiMo": ("MiMo",),
+    "MiniCPM 5": ("openbmb-MiniCPM5",),
+    "MiniMax M1": ("MiniMax-M1",),
+    "MiniMax M2": ("minimax_m2", "MiniMax-M2"),
+    "MiniMax M3": ("MiniMax-M3",),
+    "Mistral Nemo": ("mistral_json", "mistralai-Mistral-Nemo", "mistral3", "mistral_parallel"),
+    "Muse Glimmer": ("muse",),
+    "Nemotron 3 Nano": ("NVIDIA-Nemotron-3-Nano",),
+    "Nemotron Nano 2": ("NVIDIA-Nemotron-Nano-v2",),
+    "Phi-3.5": ("microsoft-Phi-3.5",),
+    "Phi-4 mini": ("phi4_mini",),
+    "Qwen 2.5, 3 and QwQ": ("Qwen-Qw",),
+    "Qwen3-Coder": ("qwen3_coder", "Qwen3-Coder", "qwen3coder"),
+    "Qwen 3.5": ("Qwen3.5",),
+    "Reka Edge": ("Reka",),
+    "RWKV": ("llama-cpp-rwkv",),
+    "Seed-OSS": ("ByteDance-Seed-OSS",),
+    "SmolLM3": ("HuggingFaceTB-SmolLM3",),
+    "Solar": ("upstage-Solar",),
+    "Spark 2.5": ("Spark2.5",),
+    "Step 3.5 Flash": ("StepFun3.5",),
+    "xLAM": ("xlam",),
 }
-"""By how the name of a template begins, the family of which it is one of several; others are their own."""
+"""By family, how the names of its templates begin; the longest that fits counts. Others are families of their own."""
+
+
+def family_of(template: str) -> str:
+    """The family of a template by the name of its file."""
+    name = template.removeprefix("tool_chat_template_")
+    fits = [(len(begin), family) for family, begins in FAMILIES.items() for begin in begins if name.startswith(begin)]
+    return max(fits)[1] if fits else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,41 +215,30 @@ def compare(written: Written, parsed: Sequence[Parsed]) -> tuple[bool, bool]:
     return same and not any(one.problems for one in parsed), wrong
 
 
-def families(found: Sequence[Row]) -> Mapping[str, bool]:
-    """By family whose templates take tools, whether all of them are read natively and exactly."""
-    exact: dict[str, bool] = {}
-    for one in found:
-        if one.total and (one.found != "prompt" or one.native < one.total):
-            family = next((name for start, name in FAMILIES.items() if one.family.startswith(start)), one.family)
-            exact[family] = exact.get(family, True) and one.native == one.total
-    return exact
+def table(columns: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """One line a family, with the exact and all cases of its templates in each folder, and sums."""
+    found = [one for rows in columns.values() for one in rows]
+    yield f"| family | dialect | {' | '.join(columns)} |"
+    yield f"|---|---|{'---:|' * len(columns)}"
+    whole = 0
+    names = sorted({family_of(one.family) for one in found}, key=str.lower)
+    for name in names:
+        rows = [one for one in found if family_of(one.family) == name]
+        dialects = dict.fromkeys("by our prompt" if one.found == "prompt" else one.dialect for one in rows)
+        cells = [exact([one for one in column if one in rows]) for column in columns.values()]
+        yield f"| {name} | {', '.join(dialects)} | {' | '.join(cells)} |"
+        whole += all(one.native == one.total for one in rows)
+    lenient, wrong = (sum(getattr(one, part) for one in found) for part in ("lenient", "wrong"))
+    yield ""
+    yield f"{whole} of {len(names)} families and {exact(found)} cases are exact natively, {lenient} leniently."
+    inexact = (f"{one.family} {one.native}/{one.total}" for one in found if one.native < one.total)
+    yield f"Inexact: {', '.join(inexact) or 'none'}. Cases with a wrong call: {wrong}."
 
 
-def main(folders: Sequence[str]) -> None:
-    """Print the table."""
-    print("| family | dialect | found by | native | lenient | wrong |\n|---|---|---|---:|---:|---:|")
-    found = [one for folder in folders for one in rows(Path(folder))]
-    for one in found:
-        cells = (
-            one.family,
-            one.dialect,
-            one.found,
-            f"{one.native}/{one.total}",
-            f"{one.lenient}/{one.total}",
-            one.wrong,
-        )
-        print(f"| {' | '.join(map(str, cells))} |")
-    exact = sum(one.native == one.total > 0 and one.found != "prompt" for one in found)
-    total, native, lenient, wrong = (
-        sum(getattr(one, part) for one in found) for part in ("total", "native", "lenient", "wrong")
-    )
-    prompted = sum(one.found == "prompt" for one in found)
-    print(f"\n{exact} of {len(found) - prompted} templates that teach a dialect are exact; {prompted} are prompted.")
-    of_family = families(found)
-    inexact = sorted(family for family, whole in of_family.items() if not whole)
-    print(f"{len(of_family) - len(inexact)} of {len(of_family)} families are, all but {', '.join(inexact) or 'none'}.")
-    print(f"Of {total} cases {native} are exact natively, {lenient} leniently; {wrong} have a wrong call.")
+def exact(rows: Sequence[Row]) -> str:
+    """Exact and all cases; empty where there is no template."""
+    return f"{sum(one.native for one in rows)}/{sum(one.total for one in rows)}" if rows else ""
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print(*table({Path(folder).name: list(rows(Path(folder))) for folder in sys.argv[1:]}), sep="\n")

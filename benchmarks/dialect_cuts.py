@@ -3,7 +3,8 @@
 Run `python benchmarks/dialect_cuts.py [CASES] [SEED]` from the repository root; 100,000 cases take some minutes. A case
 is a reply: one to three calls with values that show calls, markers and code of all dialects, in prose, behind thoughts
 or in a fence, whole or cut at a random place. What comes out, strictly, leniently and under another dialect, must be
-the first of the calls that went in, or a problem. Prints failures, and how many cases there were and calls were read.
+the first of the calls that went in, or a problem. A tenth as many are calls inside of a form that nobody knows, of
+which nothing may come out leniently. Prints failures, and how many cases there were and calls were read.
 """
 
 from __future__ import annotations
@@ -57,6 +58,18 @@ PIECES: Sequence[str] = [
     ),
     *("<", ">", "<|", "|>", "0.25", "null", "True", "é😀", "x = 1", "import os", "call:shell{}", "<think>", "</think>"),
 ]
+FORMS = (
+    '<call tool="fs_write">\n<arg name="content">{}</arg>\n</call>',
+    "<F>fs_write</F><K>content</K><V>{}</V>",
+    "Action: fs_write\nAction Input: {}",
+    "tool: fs_write\ncontent: |\n  {}\n",
+    "fs_write <- {{content: {}}}",
+    "@fs_write{{content={}}}",
+    "fs_write(content=`{}`)",
+    '[[fs_write]] {{content="{}"}}',
+    "<|act|>fs_write<|with|>content<|is|>{}<|done|>",
+)
+"""Forms in which nobody here writes calls."""
 PROSE = ("", "I look.\n", "Let me see: is it 3 < 4?\n\n", "- one\n- {two}\n")
 
 
@@ -124,6 +137,16 @@ def wrong(case: Case) -> Iterator[tuple[str, Parsed]]:
             yield name, parsed
 
 
+def in_no_form(count: int, seed: int) -> Iterator[Case]:
+    """Calls in forms that nobody knows, whose value is a call of the dialect that is read; half of them are cut."""
+    random = Random(seed)
+    for _ in range(count):
+        dialect = random.choice(DIALECTS)
+        value = random.choice(("", "x = 1\n")) + dialect.render_calls([_ONE]) + random.choice(("", "\n", "\ny"))
+        text = random.choice(PROSE) + random.choice(FORMS).format(value)
+        yield Case(dialect, [], text[: random.randint(0, len(text))] if random.random() < 0.5 else text, dialect)
+
+
 def main(count: int = 100_000, seed: int = 0, dialects: Sequence[Dialect] = DIALECTS) -> int:
     """Print the failures and the sums; the number of failures."""
     failures = 0
@@ -136,6 +159,11 @@ def main(count: int = 100_000, seed: int = 0, dialects: Sequence[Dialect] = DIAL
                 print(
                     f"{case.dialect.name}, {reader}: {case.text!r}\n  wrote {case.calls}\n  read  {list(parsed.calls)}"
                 )
+    for case in in_no_form(count // 10, seed):
+        parsed = parse_leniently(case.text, case.dialect, list(SCHEMAS), schemas=SCHEMAS)
+        if parsed.calls and not parsed.problems:
+            failures += 1
+            print(f"{case.dialect.name}, inside of another form: {case.text!r}\n  read  {list(parsed.calls)}")
     print(f"{count} cases of {len(dialects)} dialects, seed {seed}: {read} calls read strictly, {failures} wrong.")
     return failures
 

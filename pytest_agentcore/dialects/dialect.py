@@ -301,6 +301,8 @@ class Dialect:
     """Reasoning may also follow content; otherwise only the start of a reply or another call may precede it."""
     thought: Markers | None = None
     """Around the thought before a constrained call, where a plain line will not do."""
+    around_text: tuple[str, ...] = ()
+    """Markers around what a reply says or before it goes on, which are no part of it."""
     result_open: tuple[str, ...] = ()
     """Markers that open a tool's result: a model that writes one after its calls is inventing the result."""
     call_id: str = ""

@@ -470,6 +470,8 @@ class _Mending:
             return listed
         read = self._line(self.text, place)
         line_end = read and _LINE_END.match(self.text, self._behind_stray_close(read.end))
+        if not line_end and "[" in place.group():
+            raise MalformedCall("a list of calls that begins here cannot be read", place.start())
         return [read._replace(end=line_end.end())] if read and line_end else []
 
     def _line(self, text: str, place: re.Match[str]) -> _Read | None:

@@ -313,7 +313,8 @@ def _opening(dialect: Dialect) -> re.Pattern[str]:
     """The markers of a dialect, and under the name `bare` a call that none opens."""
     section, reasoning = dialect.section or _NONE, dialect.reasoning or _NONE
     markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
-    either, form = _any_of([*markers, *dialect.also_close, *dialect.result_open]), dialect.bare_call
+    others = (*dialect.also_close, *dialect.result_open, *dialect.around_text)
+    either, form = _any_of([*markers, *others]), dialect.bare_call
     # The group's name stands behind the first character, an escaped one, since only alternatives that begin with a
     # literal let `re` step over text in which none of them can begin.
     at = 2 if form[:1] == "\\" else 0

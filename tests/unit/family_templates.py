@@ -1,7 +1,9 @@
 """Small chat templates, one per dialect, written for these tests in the wire format that each family documents.
 
 They hold what matters here: how calls, results and reasoning are rendered. docs/dialects.md says which public templates
-the same checks were made with.
+the same checks were made with. Where no template of a family was at hand (HyperCLOVA X SEED, K2 Horizon, LongCat,
+MiniCPM 3, openPangu, Step-Audio 2), its form was compared with the parsers that others publish for it, and their tests:
+vLLM's and SGLang's, oMLX's, yaicli's, BFCL's.
 """
 
 # ruff: noqa: RUF001 - DeepSeek's tokens are written with a fullwidth bar
@@ -368,7 +370,7 @@ FUNCTOOLS = _plain(" functools[" + _each(_OBJECT, ", ") + "]")
 
 DERIVED = {
     "Apertus": _plain("<|tools_prefix|>[" + _each('{"NAME": ARGS}', ", ") + "]<|tools_suffix|>"),
-    "Apriel, Hunyuan A13B": _plain("<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"),
+    "Apriel and Hunyuan A13B": _plain("<tool_calls>[" + _each(_OBJECT[:-1] + ', "id": "ID"}', ", ") + "]</tool_calls>"),
     "Jamba": _plain("<tool_calls>[\n    " + _each(_OBJECT, ",\\n    ") + "\n]</tool_calls>"),
     "Hammer": _plain("```\n[" + _each(_OBJECT, ", ") + "]\n```"),
     "openPangu": _plain("[unused11][" + _each(_OBJECT, ", ") + "][unused12]"),
@@ -450,6 +452,13 @@ DERIVED = {
             "'number' if v is number else 'object' }}\"<|sep|>VALUE<|close|>argument<|sep|>",
         )
         + "<|close|>tools<|sep|>"
+    ),
+    "Muse Glimmer": _plain(
+        _elements(
+            ' to=NAME<|message|><atem:function_calls>\n<atem:invoke name="NAME">\nARGS</atem:invoke>\n'
+            "</atem:function_calls>{{ '<|eom|><|start|>assistant' if not loop.last }}",
+            '<atem:parameter name="KEY">VALUE</atem:parameter>\n',
+        )
     ),
     "FunctionGemma": _GEMMA_VALUE.replace('<|"|>', "<escape>")
     + _plain(

@@ -32,11 +32,11 @@ class Shown:
     calls: Callable[[Written], str]
     """All that follows a question, up to the first result: the model's calls and what ends its turn."""
     said: str
-    """The same for a reply that says `REPLY` and is followed by a question."""
+    """The same for a reply that says `REPLY` and is followed by a question, `USER-PROBE`."""
     thought: str
     """The same for a reply that calls a tool after it thought `THOUGHT`."""
     asked: str
-    """The prompt that such a text follows."""
+    """The prompt that such a text follows, which asks `USER-PROBE`."""
     source: str
 
 
@@ -51,6 +51,7 @@ class _Form:
 
 
 _FIRST, _SECOND = "probe_one", "probe_two"
+_NAMES = re.compile(f"{_FIRST}|{_SECOND}")
 _KEYS, _VALUES = ("key_a", "key_b"), ("val-a", "val-b")
 _ARGUMENTS = dict(zip(_KEYS, _VALUES, strict=True))
 _TYPES: Mapping[str, Mapping[str, Any]] = {
@@ -199,7 +200,7 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
     if reasoning and reasoning.close in before:
         before = before.rpartition(reasoning.close)[2]
     common = Dialect(name="derived", codec=form.codec, call=Markers(open=""), reasoning=reasoning)
-    common = replace(common, result_open=_result_markers(shown, one[form.end :]))
+    common = replace(common, result_open=_result_markers(shown, one[form.end :]), around_text=_around_text(shown))
     if gap is None:
         yield _marked(common, before.strip(), _turn(behind, shown).strip(), before)
         return
@@ -224,10 +225,9 @@ def _dialects(shown: Shown, form: _Form, one: str, gap: str | None) -> Iterator[
     opens, prompted = _shared_end(before, gap.removeprefix(closes)), False
     if not before and gap.removeprefix(closes).strip() in shown.asked[-40:]:  # the prompt itself opens the first call
         opens, prompted = gap.removeprefix(closes), True
-    if name := next((word for word in (_SECOND, _FIRST) if word in opens), ""):
-        opens = opens.rpartition(name)[2]
-    between = gap.removeprefix(closes).removesuffix(opens.lstrip())
-    opening = before.removesuffix(opens).strip()
+    opens = _NAMES.split(opens)[-1]  # a tool's name belongs to no marker
+    between = _NAMES.split(gap.removeprefix(closes).removesuffix(opens.lstrip()))[-1]
+    opening = _NAMES.split(before.removesuffix(opens))[-1].strip()
     around = Markers(open=opening, close=_first_mark(behind[len(closes) :], like=opening))
     section = around if around.open and around.close and opens.strip() else None
     marked = replace(_marked(common, opens.strip(), closes.strip(), opens), between=between)
@@ -295,6 +295,9 @@ def _without_ids(text: str) -> str:
 _THINKS = re.compile(r"<([^<>{}\s/]{0,20})(think(?:ing)?)([^<>{}\s/]{0,20})>", re.IGNORECASE)
 
 
+_THINK_PART = r"\s*<[^<>]+>think<[^<>]+>\s*"
+
+
 def _reasoning(shown: Shown) -> Markers | None:
     """The markers around what a reply thought."""
     before, thought, behind = shown.thought.partition("THOUGHT")
@@ -302,6 +305,12 @@ def _reasoning(shown: Shown) -> Markers | None:
     ends = _first_mark(behind)
     if thought and marks and ends and "think" in (marks[-1] + ends).lower():
         return Markers(open=marks[-1], close=ends)
+    prompted = re.search(rf"{_THINK_PART}\Z", shown.asked)  # the prompt itself opens it
+    if prompted and (closes := re.match(_THINK_PART, behind)):
+        return Markers(open=prompted.group().strip(), close=closes.group().strip())
+    said = shown.said.partition("REPLY")[0].strip()
+    if thought and ends and before.strip() and before.strip() != said and before[-1] == said[-1:] == ">":
+        return Markers(open=before.strip(), close=ends)  # each kind of text has a header of its own
     if THINK.open in shown.source or not (found := _THINKS.search(shown.asked + shown.source)):
         return THINK
     opens = found.group()
@@ -312,10 +321,22 @@ def _reasoning(shown: Shown) -> Markers | None:
     )
 
 
+def _around_text(shown: Shown) -> tuple[str, ...]:
+    """The markers before and behind what a reply says, and what opens its turn again behind a thought."""
+    reasoning = _reasoning(shown)
+    before, _, behind = shown.said.partition("REPLY")
+    behind, thought = behind.partition("USER-PROBE")[0], shown.thought.partition("THOUGHT")[2]
+    ends = behind.removesuffix(_shared_end(behind, shown.asked.partition("USER-PROBE")[0]))
+    if reasoning:
+        before, thought = before.rpartition(reasoning.close)[2], thought.removeprefix(reasoning.close)
+    again = next((shown.asked[-n:] for n in range(40, 0, -1) if thought.startswith(shown.asked[-n:])), "")
+    return tuple(text.strip() for text in (before, ends, again) if re.search("<[^<>]+>", text))
+
+
 def _result_markers(shown: Shown, behind: str) -> tuple[str, ...]:
     """The marker right before a result, where it says so."""
     marks = [mark for mark in _MARK.findall(behind) if mark[0] in "<[" and mark[1:]]
-    last = marks[-1] if marks else ""
+    last = _NAMES.split(marks[-1])[0] if marks else ""
     says = any(word in last.lower() for word in ("result", "response", "output", "observation"))
     return (last,) if says and last not in shown.asked else ()
 

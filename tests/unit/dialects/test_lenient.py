@@ -473,19 +473,7 @@ def test_a_value_of_a_form_that_nobody_knows_is_no_call(dialect: Dialect, text: 
     assert parse_leniently(text, dialect, TOOLS).calls == ()
 
 
-FORMS_OF_NOBODY = [
-    '<call tool="fs_write">\n<arg name="content">{}</arg>\n</call>',
-    "<F>fs_write</F><K>content</K><V>{}</V>",
-    "Action: fs_write\nAction Input: {}",
-    "tool: fs_write\ncontent: |\n  {}\n",
-    "fs_write <- {{content: {}}}",
-    "@fs_write{{content={}}}",
-    "fs_write(content=`{}`)",
-    "<|act|>fs_write<|with|>content<|is|>{}<|done|>",
-]
-
-
-@pytest.mark.parametrize("form", FORMS_OF_NOBODY)
+@pytest.mark.parametrize("form", cuts().FORMS)
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_a_whole_call_inside_a_form_that_nobody_knows_is_none(dialect: Dialect, form: str) -> None:
     for inner in (dialect.render_calls([READ]), f"x = 1\n{dialect.render_calls([READ])}\n"):
