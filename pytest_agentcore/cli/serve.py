@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from pytest_agentcore.cli.arguments import add_results_place, write_lines
 from pytest_agentcore.errors import UsageError
@@ -188,11 +188,10 @@ class Server(ThreadingHTTPServer):
             made, at, took, content = self._pages.get(name, ("", 0.0, 0.0, b""))
             if made != now and (not made or "rested" not in query or begun - at > RESTS * took):
                 try:
-                    text = make(now)
+                    content = make(now).encode("utf-8", "backslashreplace")
                 except Exception as error:  # noqa: BLE001 - see above
-                    text = self._note(name, _why(error))
-                content, at = text.encode("utf-8", "backslashreplace"), time.monotonic()
-                self._pages[name] = now, at, at - begun, content
+                    return Answer(HTML, self._note(name, _why(error)).encode("utf-8", "backslashreplace"))
+                self._pages[name] = now, time.monotonic(), time.monotonic() - begun, content
         return Answer(HTML, content)
 
     def _note(self, name: str, why: str) -> str:
@@ -244,15 +243,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send a page, or what it asks for."""
-        asked = urlsplit(self.path)
-        word, slash, path = asked.path.removeprefix("/").partition("/")
+        asked, _, query = self.path.partition("?")
+        word, slash, path = asked.removeprefix("/").partition("/")
         if self.headers.get("Host") not in self.server.hosts:
             answer = FORBIDDEN
         elif not slash or not secrets.compare_digest(word.encode(), self.server.word.encode()):
             answer = NOT_FOUND
         else:
             try:
-                answer = self.server.answer(path, parse_qs(asked.query))
+                answer = self.server.answer(path, parse_qs(query))
             except OSError:  # what was found a moment ago has gone
                 answer = NOT_FOUND
         self.send_response(answer.status)

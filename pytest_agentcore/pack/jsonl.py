@@ -96,8 +96,10 @@ class Tail:
         """Give what came since the last time; a missing file has nothing yet.
 
         Raises:
-            UsageError: a line that is not a JSON object; names file and line.
+            UsageError: a line that is not a JSON object, or the file lost some; names file and line.
         """
+        if self._at and self.path.stat().st_size < self._at:
+            raise UsageError(f"{self.path}: is shorter than it was; somebody has replaced it")
         for line in whole_lines(self.path, self._at):
             self._at, self._number = self._at + len(line) + 1, self._number + 1
             yield parse_line(line, self.path, self._number)

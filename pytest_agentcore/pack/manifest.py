@@ -261,5 +261,5 @@ def read_manifest(folder: CampaignFolder) -> Manifest:
     try:
         data = json.loads(folder.manifest.read_bytes())
         return Manifest.from_json(data if isinstance(data, dict) else {})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"{folder.manifest}: not a manifest of a campaign: {error}") from error

@@ -93,14 +93,8 @@ def test_another_host_is_refused_since_its_name_may_lead_here(client: Client, ho
 
 
 def test_who_does_not_know_the_word_finds_nothing(client: Client) -> None:
-    for path in (
-        "/",
-        "/index.html",
-        f"/{client.word}",
-        "/x/",
-        f"/{client.word}x/",
-        f"/{client.word[:-1]}/",
-    ):
+    word = client.word
+    for path in ("/", "/x/", f"/{word}", f"/{word}x/", f"/{word[:-1]}/", "/%00/", "[x"):
         status, text, _ = client.ask(path, raw=True)
         assert (status, text) == (404, "There is nothing here."), path
 
@@ -146,6 +140,7 @@ def test_nothing_can_be_changed(client: Client, method: str, results: Path) -> N
 DAMAGE = {
     "no JSON": ("manifest.json", "{"),
     "a manifest of another kind": ("manifest.json", "[]"),
+    "a manifest without end": ("manifest.json", "[" * 100_000),
     "an empty manifest": ("manifest.json", ""),
     "a line that is no JSON": ("data/results.jsonl", "x\n"),
     "a line of another kind": ("data/results.jsonl", '{"schema": 1}\n'),

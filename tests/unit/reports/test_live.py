@@ -74,6 +74,16 @@ def test_nothing_runs_when_nobody_writes_it(record: CampaignRecord) -> None:
     assert (now["state"], now["running"]) == ("interrupted", [])
 
 
+def test_a_file_that_somebody_replaces_is_said(record: CampaignRecord) -> None:
+    watched = Watched(record.folder)
+    record.add(result("a", 1, started=LATER))
+    watched.look()
+    record.folder.results.write_bytes(b"")
+    with pytest.raises(UsageError, match="is shorter than it was"):
+        watched.look()
+    assert Watched(record.folder).look()["done"] == 0
+
+
 def test_a_broken_line_is_named_and_versions_differ_after_each_write(record: CampaignRecord) -> None:
     before = version(record.folder)
     watched = Watched(record.folder)
