@@ -193,6 +193,9 @@ def run_export(options: argparse.Namespace) -> None:
     lines = [f"{out}: {count(len(files), 'file')}, of {rates.recorded} recorded trials ({rates.scored} scored)"]
     if rates.recorded < rates.planned:
         lines.append(f"{rates.planned - rates.recorded} of {rates.planned} planned trials have no result yet")
+    without = sum(not campaign.folder.transcript(each.attempt).is_file() for each in campaign.results)
+    if without:
+        lines.append(f"{count(without, 'recorded trial')} without a transcript, and so without messages")
     shown_by = made_by.opened_with.format(out=shlex.quote(str(out)))
     tell(options, [*lines, shown_by], campaign=campaign.folder.id, files=files, rates=rates, shown_by=shown_by)
 

@@ -116,5 +116,5 @@ FORMAT = Format(
     package="harbor",
     python=(3, 12),
     files=files,
-    opened_with="ls {out}/*.json | xargs -n 1 python -m harbor.utils.trajectory_validator",
+    opened_with='for file in {out}/*.json; do python -m harbor.utils.trajectory_validator "$file"; done',
 )

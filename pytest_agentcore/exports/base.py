@@ -56,9 +56,12 @@ def export(
         replace: whether files of an earlier export may be written over.
 
     Raises:
-        UsageError: the format's package is not installed, a file is there already, or the folder cannot be written.
+        UsageError: there is nothing to write, the format's package is not installed, a file is there already, or the
+            folder cannot be written.
     """
     require(name, made_by)
+    if not campaign.results:
+        raise UsageError(f"{campaign.folder.id}: no trial of it has a result yet, so there is nothing to export")
     if told != Told() and not made_by.asks:
         raise UsageError(f"--to {name}: has no place for --organization and --model-id, which are for --to eee")
     if out.resolve().is_relative_to(campaign.folder.path.resolve()):

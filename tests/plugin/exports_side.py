@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,17 +33,10 @@ def inspect(folder: Path) -> dict[str, Any]:
     (path,) = folder.glob("*.eval")
     log = read_eval_log(path.as_posix())
     again = read_eval_log(path.as_posix(), resolve_attachments="full")
-    dumped = subprocess.run(
-        [Path(sys.executable).with_name("inspect"), "log", "dump", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     frames = {"samples": samples_df(str(folder)), "messages": messages_df(str(folder)), "evals": evals_df(str(folder))}
     return {
         "log": log.model_dump(mode="json", exclude={"samples"}),
         "whole": [sample.model_dump(mode="json") for sample in again.samples or []],
-        "dumped": json.loads(dumped.stdout)["status"] if dumped.returncode == 0 else dumped.stderr,
         **{name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()},
     }
 

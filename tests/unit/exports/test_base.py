@@ -98,6 +98,13 @@ def test_what_cannot_be_is_refused(campaign: Campaign, out: str, told: Told, say
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_campaign_without_a_result_is_refused(tmp_path: Path) -> None:
+    empty = read_campaign(write_pack(tmp_path / "empty", many(1, 2)[0], []).path)
+    with pytest.raises(UsageError, match="empty: no trial of it has a result yet"):
+        export(empty, "mine", MINE, tmp_path / "out", Told())
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_export_that_breaks_leaves_no_half_of_a_file(campaign: Campaign) -> None:
     def breaks(path: Path) -> None:
         path.write_text("half")
