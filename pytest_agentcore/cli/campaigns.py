@@ -27,6 +27,7 @@ from pytest_agentcore.trial.result import TrialResult
 
 if TYPE_CHECKING:
     from pytest_agentcore.exports.base import Format
+    from pytest_agentcore.tasks.suite import Suite
 
 
 def add_list(parser: argparse.ArgumentParser) -> None:
@@ -317,12 +318,7 @@ def run_recheck(options: argparse.Namespace) -> None:
         suites = {suite.path: suite for suite, _ in found.tasks}
         mine, today = campaign.manifest.suite, next(iter(suites.values()))
         if today.version != mine.version:
-            raise UsageError(
-                f"{campaign.folder.id} ran {mine.title} with digest {mine.digest[:DIGEST_SHOWN]}, and {place} is "
-                f"{today.title} with digest {today.digest[:DIGEST_SHOWN]}: verdicts of another version's checkers "
-                f"would be about other tasks, so nothing is judged again; --suite names a folder of version "
-                f"{mine.version}"
-            )
+            raise UsageError(_of_another_version(campaign, place, today))
         sandbox = open_chosen(options, suites.values())
         then, now = mine.digest, today.digest
         changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
@@ -356,3 +352,15 @@ def run_recheck(options: argparse.Namespace) -> None:
         )
 
     collect([place], judge_again)
+
+
+def _of_another_version(campaign: Campaign, place: str, today: Suite) -> str:
+    """Say why the checkers of a suite are not asked about the trials of another version of it."""
+    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
+
+    mine = campaign.manifest.suite
+    ran, there = (f"{one.title} with digest {one.digest[:DIGEST_SHOWN]}" for one in (mine, today))
+    return (
+        f"{campaign.folder.id} ran {ran}, and {place} is {there}: verdicts of another version's checkers would be "
+        f"about other tasks, so nothing is judged again; --suite names a folder of version {mine.version}"
+    )
