@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heapreplace
+from itertools import cycle, islice
 
 from pytest_agentcore.analysis.compare import check_counts
 from pytest_agentcore.errors import UsageError
@@ -151,8 +153,11 @@ _NO_NUMBER = "no number of runs: it has too few itself"
 def _together(plan: Plan, earlier: Campaign, workers: int) -> Line:
     """Say how long a campaign takes on so many workers that are each like one of the earlier campaign's machines."""
     like = f"{count(plan.at_once, 'trial')} at a time on each, as in {earlier.folder.id}"
-    seconds = estimate((plan.seconds or 0.0) / (workers * plan.at_once))
-    return "workers", f"{seconds} a campaign on {count(workers, 'worker')} ({like}; loading not counted)"
+    # whoever is free takes the next trial, so that the last to end decides, and no campaign is shorter than a trial
+    ends = [0.0] * min(plan.trials, workers * plan.at_once)
+    for seconds in islice(cycle([result.seconds for result in earlier.results]), plan.trials):
+        heapreplace(ends, ends[0] + seconds)
+    return "workers", f"{estimate(max(ends))} a campaign on {count(workers, 'worker')} ({like}; loading not counted)"
 
 
 def _costs(plan: Plan, earlier: Campaign) -> Iterator[Line]:

@@ -16,16 +16,18 @@ from functools import partial
 from pytest_agentcore.backends.base import Backend, Say
 from pytest_agentcore.catalogue.entry import LLAMA
 from pytest_agentcore.elsewhere.base import Engine, Take
-from pytest_agentcore.elsewhere.crew import Crew, Header
+from pytest_agentcore.elsewhere.crew import Crew, Header, Work
 from pytest_agentcore.elsewhere.order import SENT, describe_setup, zip_suite
 from pytest_agentcore.elsewhere.race import Race
-from pytest_agentcore.format import count
+from pytest_agentcore.format import count, joined
 from pytest_agentcore.runner import Begin, Finished, Job, Try
 from pytest_agentcore.session.experiment import Experiment
 from pytest_agentcore.session.parallel import OnTurn
 from pytest_agentcore.session.trials import PREFLIGHT, Models
 from pytest_agentcore.setup import Setup
 
+SHOWN = 8
+"""Workers at most of which the live line shows each."""
 IN_FLIGHT = 512
 """Trials that are out at the same time at most: each has a thread here that waits for it."""
 
@@ -39,6 +41,10 @@ class Elsewhere(Models):
         self._connect, self._address = connect, str(experiment.settings.on)
         self._crew = Crew(self._address)
         self._is_met = False
+        self._work: dict[str, dict[str, Work]] = {}
+        """By label and worker: what it has done."""
+        self._met: dict[str, dict[str, Header]] = {}
+        """Likewise: what it is."""
 
     def at_once(self, label: str) -> int:
         """How many trials the workers that are there run at the same time."""
@@ -100,10 +106,13 @@ class Elsewhere(Models):
         def wait(workers: int) -> None:
             self._say(f"{setup.slug}: opening it on {count(workers, 'worker')}", None)
 
-        def take(answer: Header) -> None:
+        def take(worker: str, answer: Header) -> None:
             for each in mine:
-                machine = {**answer["here"], "device": answer["backend"].get("device")}
-                self.workers[each] = [*self.workers.get(each, ()), machine]
+                facts = {name: answer["backend"][name] for name in ("batching",) if name in answer["backend"]}
+                facts |= {**answer["here"], "device": answer["backend"].get("device"), "worker": worker}
+                self._met.setdefault(each, {})[worker] = facts
+                self._work.setdefault(each, {}).setdefault(worker, Work(_before=answer["counts"]))
+                self.workers[each] = [*self._met[each].values()]
                 made = {PREFLIGHT: answer["preflight"]} if answer["preflight"] else {}
                 self.described.setdefault(each, {**answer["backend"], **made})
 
@@ -113,17 +122,23 @@ class Elsewhere(Models):
     def tries(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Try:
         """Give the way in which an attempt at a trial is made: on whatever worker has a place."""
         label, tell = job.key.model, partial(on_turn, job.key)
-        load = self._setups[label].load
+        load, work = self._setups[label].load, self._work[label]
 
         def attempt(begin: Begin) -> Finished:
-            with closing(Race(self._crew, job, begin, cancel=cancel, on_turn=tell, load=load)) as race:
+            with closing(Race(self._crew, job, begin, work, cancel=cancel, on_turn=tell, load=load)) as race:
                 return race.run(self._experiment.folders[label])
 
         return attempt
 
     def close(self) -> None:
-        """Let go of the workers."""
+        """Let go of the workers, and add up what they have done."""
         self._crew.close()
+        for label, work in self._work.items():
+            done = {worker: one.to_json() for worker, one in work.items()}
+            self.workers[label] = [{**facts, **done[worker]} for worker, facts in self._met[label].items()]
+            for each in done.values():
+                self.counted[label].update(each["counts"])
+        self._work.clear()
 
     def news(self) -> Sequence[str]:
         """Say which workers were left out since somebody last asked, and why."""
@@ -132,3 +147,11 @@ class Elsewhere(Models):
     def crew(self) -> str:
         """Say how many workers run trials now."""
         return self._crew.size()
+
+    def done(self) -> str:
+        """Say how many trials each has brought back, where they are few, and how fast all write."""
+        every = [one.to_json() for work in tuple(self._work.values()) for one in work.values()]
+        tokens, seconds = (sum(one[name] for one in every) for name in ("reply_tokens", "seconds"))
+        each = " + ".join(str(one["trials"]) for one in every) if len(every) <= SHOWN else ""
+        speed = f"{tokens / seconds * len(every):.3g} tokens a second" if tokens and seconds else ""
+        return joined([f"{each} trials" if each else "", speed])

@@ -7,13 +7,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentcore.elsewhere.base import Engine
 from pytest_agentcore.elsewhere.order import unwrap, versions, wrap
 from pytest_agentcore.errors import NoWorkers, UsageError, WorkerLost, is_foreign
 from pytest_agentcore.format import count
+from pytest_agentcore.trial.fold import Event
 
 NO_WORKER_SECONDS = 60.0
 """After so long without any worker the session ends."""
@@ -40,6 +41,49 @@ class Place:
     """Why it cannot run the model's trials."""
 
 
+@dataclass(eq=False)
+class Work:
+    """What a worker has done of a campaign."""
+
+    trials: int = 0
+    reply_tokens: int = 0
+    seconds: float = 0.0
+    """For which it had a trial at least."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of its model, see `Counts`; also for other campaigns that share it."""
+    _before: Mapping[str, int] = field(default_factory=dict)
+    _busy: int = 0
+    _since: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """Count the time from here, where it was idle."""
+        with self._lock:
+            self._since = self._since if self._busy else time.monotonic()
+            self._busy += 1
+
+    def end(self) -> None:
+        """Count it to here, where it is idle now."""
+        with self._lock:
+            self._busy -= 1
+            self.seconds += 0.0 if self._busy else time.monotonic() - self._since
+
+    def add(self, events: Sequence[Event], counts: Mapping[str, int]) -> None:
+        """Add an attempt that has come back, with what the model has counted since it was opened."""
+        with self._lock:
+            self.trials += 1
+            self.reply_tokens += sum(each["usage"]["reply_tokens"] for each in events if each["event"] == "reply")
+            for name, value in counts.items():
+                self.counts[name] = max(self.counts.get(name, 0), value - self._before.get(name, 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        with self._lock:
+            now = time.monotonic() - self._since if self._busy else 0.0
+            facts: dict[str, Any] = {"trials": self.trials, "reply_tokens": self.reply_tokens}
+            return facts | {"seconds": round(self.seconds + now, 3), "counts": dict(self.counts)}
+
+
 class Crew:
     """The workers that an engine leads to."""
 
@@ -57,7 +101,7 @@ class Crew:
         """The look order for the model at hand, without its content."""
         self._content = b""
         self._room: Callable[[int], int]
-        self._on_open: Callable[[Header], None]
+        self._on_open: Callable[[str, Header], None]
         self._seen, self._looked = time.monotonic(), 0.0
 
     def meet(self, connect: Callable[[Callable[[str, bytes], None]], Engine], wait: Callable[[], None]) -> None:
@@ -131,7 +175,7 @@ class Crew:
         shown: Header,
         content: bytes,
         room: Callable[[int], int],
-        on_open: Callable[[Header], None],
+        on_open: Callable[[str, Header], None],
         wait: Callable[[int], None],
     ) -> None:
         """Show a model to every worker, also to those that come later, and return once the first has it open.
@@ -140,7 +184,7 @@ class Crew:
             shown: the order; `of` is the digest by which workers know it.
             content: goes with it.
             room: trials that a worker takes at once, from its threads.
-            on_open: gets the answer of each worker that has it open.
+            on_open: gets the name and the answer of each worker that has it open.
             wait: is called while none has it, with the number of workers.
 
         Raises:
@@ -204,7 +248,7 @@ class Crew:
                 place.refusal = str(header["refused"])
                 self._refused.append(f"the worker {place.worker} is left out: {place.refusal}")
             elif header:
-                self._on_open(header)
+                self._on_open(place.worker, header)
                 place.is_open = True
                 self._hand_out()
             else:  # it is gone; should it come back under its name, it is shown the model again

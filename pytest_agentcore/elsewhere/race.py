@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_agentcore.elsewhere.crew import LOOK_SECONDS, Crew, Header, Place, heard
+from pytest_agentcore.elsewhere.crew import LOOK_SECONDS, Crew, Header, Place, Work, heard
 from pytest_agentcore.errors import InfrastructureError, RecordError, SandboxError, WorkerLost
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.manifest import utc
@@ -98,10 +98,28 @@ class Race:
     """The attempts at a trial that are out, one nearly always."""
 
     def __init__(
-        self, crew: Crew, job: Job, begin: Begin, *, cancel: threading.Event, on_turn: Callable[[int], None], load: int
+        self,
+        crew: Crew,
+        job: Job,
+        begin: Begin,
+        work: Mapping[str, Work],
+        *,
+        cancel: threading.Event,
+        on_turn: Callable[[int], None],
+        load: int,
     ) -> None:
-        """Send nothing yet; `load` is the length of the earlier conversation that was asked for, in tokens."""
-        self._crew, self._job, self._begin, self._cancel = crew, job, begin, cancel
+        """Send nothing yet.
+
+        Args:
+            crew: whose workers run the trial.
+            job: the trial.
+            begin: an attempt.
+            work: where it is added to what a worker has done.
+            cancel: ends it.
+            on_turn: is told of each turn.
+            load: length of the earlier conversation that was asked for, in tokens.
+        """
+        self._crew, self._job, self._begin, self._work, self._cancel = crew, job, begin, work, cancel
         self._on_turn, self._load = on_turn, load
         self._out: list[Sent] = []
         self._unsent: list[Sent] = []
@@ -169,7 +187,7 @@ class Race:
             silent.beside = sent.number
         key, nodeid = astuple(self._job.key), self._job.nodeid
         trial = {"key": key, "nodeid": nodeid, "attempt": sent.id, "number": sent.number}
-        trial |= {"ask": self._job.ask_there, "pid": os.getpid()}
+        trial |= {"ask": self._job.ask_there, "pid": os.getpid(), "worker": place.worker}
         sent.place, sent.order = place, f"{sent.id} {place.worker} {time.monotonic()}"
         try:
             sent.future = self._crew.send(place, sent.order, trial, sent.hear)
@@ -177,12 +195,14 @@ class Race:
             self._unsent.append(sent)
             raise
         self._out.append(sent)
+        self._work[place.worker].begin()
 
     def _let_go(self, sent: Sent, *, lost: bool = False) -> None:
         """Take nothing more of an attempt, have it stopped where it still runs, and give its place to others."""
         self._crew.forget(sent.order)
         if not sent.future.done():
             self._crew.stop(sent.order)
+        self._work[sent.place.worker].end()
         self._crew.leave_place(sent.place, lost=lost)
 
     def _wait(self) -> Sent | None:
@@ -224,6 +244,7 @@ class Race:
         job = self._job
         for number, event in enumerate(answer.get("events", ())):
             sent.take(answer["begun"], number, event)  # those that had not come by themselves
+        self._work[sent.place.worker].add(sent.events, answer.get("counts", {}))
         instance, broken = make_instance(job)
         if not sent.events:  # the worker died before anything of it was heard
             sent.note(self._start(sent, instance))

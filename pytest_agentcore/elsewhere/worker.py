@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from pytest_agentcore.backends.base import Counts
 from pytest_agentcore.backends.llama.fit import choose_rows
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.catalogue.entry import LLAMA, EngineSettings, ModelEntry
@@ -81,7 +82,7 @@ class Worker:
             if self._bench is None or self._bench.digest != told["of"]:
                 self.close()
                 self._bench = Bench(told, content)
-            return wrap(self._bench.facts)
+            return wrap({**self._bench.facts, "counts": self._bench.counts()})
 
     def close(self) -> None:
         """Close the model, after the trials at work with it: they may be another session's."""
@@ -146,7 +147,7 @@ class Bench:
                     raise UsageError(f"{path} has the digest {found[:12]}, and the campaign's model {wanted[:12]}")
                 if one["key_in"] and not os.environ.get(one["key_in"]):
                     raise UsageError(f"{one['entry']['name']}: the variable {one['key_in']}, its key, is not set here")
-            self._models.open(labels[0])
+            self._backend = self._models.open(labels[0])
         except BaseException:
             self.close()
             raise
@@ -186,6 +187,8 @@ class Bench:
         events, begun = list[Event](), str(uuid.uuid4())
 
         def record(event: Event) -> None:
+            if event["event"] == "start":
+                event = {**event, "worker": told["worker"]}
             link.tell(to_line({"begun": begun, "n": len(events), "event": event}))
             events.append(event)
 
@@ -212,8 +215,13 @@ class Bench:
             "sha256": hashlib.sha256(content).hexdigest(),
             "said": said,
             "suite": str(self._suite),
+            "counts": self.counts(),
         }
         return wrap(header, content)
+
+    def counts(self) -> Mapping[str, int]:
+        """What the model has counted since it was opened."""
+        return dict(self._backend.counts()) if isinstance(self._backend, Counts) else {}
 
     def close(self) -> None:
         """Close the model and remove what was laid out."""

@@ -68,8 +68,7 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     system = named(machine, "system", "release", "architecture", "processor")
     system += [count(int(machine.get("processors") or 0), "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""]
     yield _stated("machine", joined([*system, f"Python {machine.get('python')}"]), "machine")
-    for one in manifest.workers:
-        yield _stated("workers", f"{one['workers']} on {name_machine(one)}", "workers")
+    yield from _workers(manifest)
     if manifest.rows:
         together = count(manifest.rows, "conversation") + " decoded together"
         why = f"({manifest.rows_reason})" if manifest.rows_reason else ""
@@ -91,15 +90,37 @@ def facts(manifest: Manifest) -> Iterator[Statement]:
     yield _stated("finished", manifest.finished or "not yet, or it was killed", "finished")
 
 
+def _workers(manifest: Manifest) -> Iterator[Statement]:
+    """Say on which machines trials ran elsewhere, and what each worker did."""
+    for one in manifest.workers:
+        batching = one.get("batching", "") if len(manifest.workers) > 1 else ""
+        yield _stated("workers", joined([f"{one['workers']} on {name_machine(one)}", batching]), "workers")
+        for each in one.get("each", ()):
+            if each["trials"]:
+                yield _stated("worker", _did(each), "workers")
+
+
+def _did(worker: Mapping[str, Any]) -> str:
+    """Say what a worker did of a campaign."""
+    tokens, seconds = worker["reply_tokens"], worker["seconds"]
+    speed = f"{tokens / seconds:.3g} tokens a second" if tokens and seconds else ""
+    said = [f"{label} {text}" for label, text in _counted(worker["counts"])]
+    return joined([f"{worker['worker']}: {count(worker['trials'], 'trial')}", speed, *said])
+
+
 def counts(manifest: Manifest) -> Iterator[Statement]:
-    """Say what a model in this process had to evaluate, and what came of drafts."""
-    counted = manifest.backend.get("counts") or {}
+    """Say what a model had to evaluate, here or on all workers, and what came of drafts."""
+    for label, text in _counted(manifest.backend.get("counts") or {}):
+        yield _stated(label, text, "backend")
+
+
+def _counted(counted: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     if distinct := counted.get("prompt_tokens_distinct"):
         evaluated = counted["prompt_tokens_evaluated"]
         text = f"{thousands(evaluated)} tokens evaluated for {thousands(distinct)} distinct ones"
-        yield _stated("prompts", f"{text} ({percent(evaluated / distinct)})", "backend")
+        yield "prompts", f"{text} ({percent(evaluated / distinct)})"
     if drafted := counted.get("drafted"):
-        yield _stated("drafts", f"{score(counted['accepted'], drafted)} tokens taken as drafted", "backend")
+        yield "drafts", f"{score(counted['accepted'], drafted)} tokens taken as drafted"
 
 
 def overlapping(results: Sequence[TrialResult]) -> list[TrialResult]:

@@ -134,6 +134,8 @@ class Progress:
     """Of the reply that is being written."""
     crew: str = ""
     """How many workers run trials elsewhere, in words."""
+    crew_done: str = ""
+    """What they have done, in words."""
     speed: float = 0.0
     """Tokens a second, of all trials that are at work together."""
 
@@ -158,6 +160,9 @@ def progress_line(progress: Progress, width: int = 80) -> str:
             heard = f"{count(progress.tokens, 'token')}, {progress.speed:.3g} a second"
             tails.append(f" run {run}{turn} · {heard} · {done} · {times}")
             tails.append(f" run {run}{turn} · {progress.tokens} tok {progress.speed:.3g}/s · {done} · {brief}")
+        if progress.crew_done:
+            more = f"{progress.crew} ({progress.crew_done})"
+            tails.append(f" run {run}{turn} · {done} · {joined([more, *times.split(' · ')[1:]])}")
         tails += [f" run {run}{turn} · {done} · {times}", f" run {run}{turn} · {times}", f" r{run}{t} {brief}"]
         # a name is cut to a dozen columns at least: `task_05_min…`
         lines = [clip(progress.current.task, max(12, width - len(tail))) + tail for tail in tails]

@@ -201,7 +201,7 @@ class CampaignSession:
                 to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
                 models.check(to_run)
                 self.controller.screen.at_once = max(map(models.at_once, to_run), default=1)
-                self.controller.screen.crew = models.crew
+                self.controller.screen.crew, self.controller.screen.done = models.crew, models.done
                 try:
                     for first in to_run[:1]:
                         models.open(first)
@@ -493,7 +493,7 @@ class CampaignSession:
             session.config.workeroutput[COUNTED] = {label: dict(each) for label, each in self._models.counted.items()}
         if self.controller:
             self._count_broken(session)
-            self.controller.recording.close(int(session.exitstatus), self._models.counted)
+            self.controller.recording.close(int(session.exitstatus), self._models.counted, self._models.workers)
             self._end_campaigns(session)
             if has_summary:
                 self.controller.screen.fold()

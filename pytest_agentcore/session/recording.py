@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -162,6 +163,26 @@ def _planned(lines: Iterable[PlanLine], label: str) -> tuple[PlannedTrial, ...]:
     return tuple(dict.fromkeys(PlannedTrial(task=line[1], run=line[2]) for line in lines if line[0] == label))
 
 
+WORK = ("worker", "trials", "reply_tokens", "seconds", "counts")
+"""What is a worker's own, and not that of its kind of machine."""
+
+
+def _kind(worker: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {key: value for key, value in worker.items() if key not in (*WORK, "workers", "each")}, sort_keys=True
+    )
+
+
+def _added(each: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Put what a worker did beside what others did; what it did in an earlier process is added."""
+    before = next((dict(other) for other in each if other["worker"] == one["worker"]), {})
+    counts = Counter(before.get("counts", {}))
+    counts.update(one.get("counts", {}))
+    sums = {key: before.get(key, 0) + one.get(key, 0) for key in ("trials", "reply_tokens", "seconds")}
+    others = [other for other in each if other["worker"] != one["worker"]]
+    return [*others, {"worker": one["worker"], **sums, "counts": dict(counts)}]
+
+
 class Recording:
     """Opens a campaign per label and keeps it true while reports come in. Main process only."""
 
@@ -178,6 +199,8 @@ class Recording:
         """Sentences about what the disk did not take in the end."""
         self._wanted: dict[str, Manifest] = {}
         self._described: set[str] = set()
+        self._earlier_workers: dict[str, tuple[Mapping[str, Any], ...]] = {}
+        """By label: what the manifest had of workers before this process met any."""
         self._planned: set[str] = set()
 
     @property
@@ -344,17 +367,18 @@ class Recording:
     def meet(self, crews: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
         """Write down on which machines each campaign's workers run, equal ones together; say where they are unlike."""
         said: list[str] = []
-        for label, workers in crews.items():
+        for label, workers in ((label, crews[label]) for label in crews if label in self.records):
             record = self.records[label]
-            kinds = [{key: value for key, value in one.items() if key != "workers"} for one in record.manifest.workers]
-            counts = [one["workers"] for one in record.manifest.workers]
+            earlier = self._earlier_workers.setdefault(label, record.manifest.workers)
+            kinds = {_kind(one): dict(one) for one in earlier}
+            here = Counter(map(_kind, workers))
             for one in workers:
-                if one not in kinds:
-                    kinds.append(dict(one))
-                    counts.append(0)
-            # as many as this process has met, or as an earlier one had
-            counts = [max(n, sum(one == kind for one in workers)) for n, kind in zip(counts, kinds, strict=True)]
-            met = tuple({"workers": n, **kind} for n, kind in zip(counts, kinds, strict=True))
+                of_kind = {key: value for key, value in one.items() if key not in WORK}
+                kind = kinds.setdefault(_kind(one), {"workers": 0, **of_kind})
+                # as many as this process has met, or as an earlier one had
+                kind["workers"] = max(kind["workers"], here[_kind(one)])
+                kind["each"] = _added(kind.get("each", ()), {key: one[key] for key in WORK if key in one})
+            met = tuple(kinds.values())
             said += [UNLIKE] if len(kinds) > 1 else []
             if met != record.manifest.workers:
                 record.revise(workers=met, warnings=tuple(dict.fromkeys([*record.manifest.warnings, *said])))
@@ -400,8 +424,17 @@ class Recording:
             except RecordError as error:
                 self.lost.append(str(error))
 
-    def close(self, exit_status: int, counted: Mapping[str, Mapping[str, int]]) -> None:
-        """Close the campaigns with the exit status that pytest is going to return, and what their models `counted`."""
+    def close(
+        self,
+        exit_status: int,
+        counted: Mapping[str, Mapping[str, int]],
+        crews: Mapping[str, Sequence[Mapping[str, Any]]],
+    ) -> None:
+        """Close the campaigns with pytest's exit status, what their models `counted` and `crews` did."""
+        try:
+            self.meet(crews)
+        except RecordError as error:
+            self.lost.append(str(error))
         for label, choice in self.choices.items():
             if label not in self.records:
                 choice.release()

@@ -95,6 +95,8 @@ class Screen:
         self._config, self._recording, self.at_once = config, recording, at_once
         self.crew: Callable[[], str] = str
         """Says how many workers run trials elsewhere; nothing where all run here."""
+        self.done: Callable[[], str] = str
+        """Says what they have done."""
         self._began = self._plain = time.monotonic()
         self._drawn: tuple[object, float] = None, 0.0
         """What the line was about when it was last drawn, and when."""
@@ -167,6 +169,7 @@ class Screen:
             remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once),
             tokens=self._tokens[key] if key else 0,
             crew=self.crew(),
+            crew_done=self.done(),
             speed=len(lately) / max(now - lately[0], 0.1) if lately else 0.0,
         )
         return progress_line(progress, width)

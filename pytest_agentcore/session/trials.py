@@ -96,6 +96,10 @@ class Models:
         """Name nobody, for the same reason."""
         return ""
 
+    def done(self) -> str:
+        """Say nothing of what they did either."""
+        return ""
+
     def fetch(self, labels: Iterable[str], say: Callable[[str], None]) -> None:
         """Put the files of these campaigns' models on this machine, look at those that came, and digest all."""
         fetched: dict[str, ModelEntry] = {}

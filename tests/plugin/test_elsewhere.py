@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,11 @@ def test_a_campaign_is_the_one_that_it_would_be_here(
         manifest = json.loads((there / "manifest.json").read_bytes())
         (kind,) = manifest["workers"]
         assert (kind["workers"], kind["sandbox"]["name"]) == (2, manifest["sandbox"]["name"])
+        # what came from which worker: in every transcript, added up in the manifest, and on the page
+        begun = Counter(events[0]["worker"] for events in transcripts(there))
+        assert {each["worker"]: each["trials"] for each in kind["each"]} == begun
+        said = re.sub("<.*?>", "", (there / "report.html").read_text())
+        assert all(f"{worker}: {n} trial" in said for worker, n in begun.items())
         archives = [sorted(p.read_bytes() for p in (each / "data" / "workspaces").iterdir()) for each in (here, there)]
         assert archives[0] == archives[1]
 

@@ -62,6 +62,33 @@ def test_how_long_it_takes_on_workers_follows_from_the_seconds_of_one(
     assert "workers" not in alone
 
 
+@pytest.mark.parametrize("workers", [1, 7, 64, 10_000])
+def test_trials_of_uneven_length_end_when_the_last_does(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, workers: int
+) -> None:
+    lengths = [60.0 * (1 + 9 * (n % 7 == 0)) for n in range(30)]
+    trials = [
+        result(task, run, seconds=lengths[3 * number + run - 1], **(WRONG if task == "j" else PASSED))
+        for number, task in enumerate(TASKS)
+        for run in (1, 2, 3)
+    ]
+    pack(tmp_path / "uneven", trials)
+    shown = _plan(capsys, "--detect=0.1", "--from", tmp_path / "uneven", f"--workers={workers}")
+    many = 10 * int(shown.partition(" runs of every task")[0].split()[-1])
+    # worker by worker and second by second: as whoever is free takes the next
+    left = [lengths[n % 30] for n in range(many)][::-1]
+    busy, minutes = [0.0] * workers, 0
+    while left or any(busy):
+        for n, seconds in enumerate(busy):
+            busy[n] = seconds or (left.pop() if left else 0.0)
+        if any(busy):
+            busy, minutes = [max(0.0, seconds - 60.0) for seconds in busy], minutes + 1
+    said = shown.partition(" a campaign on ")[0].rpartition("~")[2]
+    hours, _, rest = said.rpartition("h")
+    found = 60 * int(hours or 0) + int(rest.removesuffix("m") or 0)
+    assert abs(found - minutes) <= (1 if "m" in said else 30)
+
+
 def test_the_earlier_campaign_may_be_one_of_the_two(capsys: pytest.CaptureFixture[str], earlier: Path) -> None:
     shown = _plan(capsys, "--detect=30pp", "--from", earlier)
     assert "against earlier as it is, " in shown
