@@ -43,7 +43,7 @@ class Place:
 
 @dataclass(eq=False)
 class Work:
-    """What a worker has done of a campaign."""
+    """A worker's part in a campaign, as far as it is done."""
 
     trials: int = 0
     reply_tokens: int = 0

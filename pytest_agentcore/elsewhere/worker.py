@@ -220,7 +220,7 @@ class Bench:
         return wrap(header, content)
 
     def counts(self) -> Mapping[str, int]:
-        """What the model has counted since it was opened."""
+        """Give the counts of the model since it was opened, see `Counts`."""
         return dict(self._backend.counts()) if isinstance(self._backend, Counts) else {}
 
     def close(self) -> None:
