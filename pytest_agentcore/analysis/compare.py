@@ -177,9 +177,8 @@ def compare(first: Campaign, second: Campaign, *, force: bool = False, known: Kn
     """
     check_comparable(first, second.manifest.judged_by, second.manifest.suite.title, force=force)
     check_counts(second)
-    pairs = [
-        (task, second.figures.task(task.task)) for task in first.figures.tasks if task.task in second.manifest.tasks
-    ]
+    others = {task.task: task for task in second.figures.tasks if task.rates.planned}
+    pairs = [(task, others[task.task]) for task in first.figures.tasks if task.task in others]
     if not pairs:
         raise UsageError(
             f"{first.folder.id} and {second.folder.id} have no task in common; name two campaigns of one suite"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 from pytest_agentcore.analysis.groups import Group
@@ -18,12 +17,12 @@ from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
 from pytest_agentcore.reports.html.index import build_index, read_shown
-from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, embed_all, script
+from pytest_agentcore.reports.html.transcripts import PAGE_BYTES, as_script, pack_readable
 from pytest_agentcore.reports.rendering import group_page, index_page, markdown, page
 from pytest_agentcore.reports.report import build_report
 
-WRITERS = 4
-"""Scripts of transcripts that are written at a time."""
+AT_A_TIME = 4
+"""Transcripts that are packed, or written as scripts, at the same time."""
 
 
 def write_reports(
@@ -90,33 +89,41 @@ def write_index(results: Path, page: Path) -> list[Path]:
     beside = page.with_name(f"{page.stem}-data")
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        transcripts = embed_all(campaigns, PAGE_BYTES)
-        fits = transcripts is not None
-        kept = set() if fits else set(_write_scripts(campaigns, beside))
-        for script_of_a_trial in set(beside.glob("*/????????-????-????-????-????????????.js")) - kept:
-            script_of_a_trial.unlink()  # of a trial that is gone, or that the page holds now
-        index = build_index(campaigns, left_out, home=page.parent.resolve(), beside="" if fits else beside.name)
+        held, written = _place_transcripts(campaigns, beside)
+        for stale in set(beside.glob("*/????????-????-????-????-????????????.js")) - written:
+            stale.unlink()  # of a trial that is gone, or that the page holds now
+        index = build_index(campaigns, left_out, home=page.parent.resolve(), beside=beside.name if written else "")
         draft = page.with_name(f".{page.name}.draft")
         with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.writelines(index_page(index, transcripts or {}))
+            file.writelines(index_page(index, held))
         draft.replace(page)
     except OSError as error:
         raise UsageError(f"{page}: the page cannot be written there: {error.strerror or error}") from error
-    return [page] if fits else [page, beside]
+    return [page, beside] if written else [page]
 
 
-def _write_scripts(campaigns: Iterable[Campaign], beside: Path) -> Iterator[Path]:
-    """Write each transcript as a script, several at a time: compressing and writing leave the interpreter free."""
+def _place_transcripts(campaigns: Iterable[Campaign], beside: Path) -> tuple[dict[str, str], set[Path]]:
+    """Pack all transcripts, by campaign and attempt, for the page; or, where it has no room, write them beside it."""
+    held, used, written = dict[str, str](), 0, set[Path]()
 
-    def write(campaign: Campaign, attempt: str) -> Path:
-        path = beside / campaign.folder.id / f"{attempt}.js"
-        path.write_text(script(campaign.folder.id, attempt, campaign.folder.transcript(attempt)), encoding="ascii")
+    def write(key: str) -> Path:
+        path = beside / f"{key}.js"
+        path.write_text(as_script(key, held[key]), encoding="ascii")
         return path
 
-    with ThreadPoolExecutor(WRITERS) as pool:
+    with ThreadPoolExecutor(AT_A_TIME) as pool:  # compressing and writing leave the interpreter to others
         for campaign in campaigns:
-            (beside / campaign.folder.id).mkdir(parents=True, exist_ok=True)
-            yield from pool.map(partial(write, campaign), [result.attempt for result in campaign.results])
+            attempts = [result.attempt for result in campaign.results]
+            found = pool.map(pack_readable, map(campaign.folder.transcript, attempts))
+            keys = [f"{campaign.folder.id}/{attempt}" for attempt in attempts]
+            held |= dict(zip(keys, found, strict=True))
+            used += sum(len(held[key]) for key in keys)
+            if used > PAGE_BYTES:
+                for name in {key.partition("/")[0] for key in held}:
+                    (beside / name).mkdir(parents=True, exist_ok=True)
+                written.update(pool.map(write, held))
+                held.clear()
+    return held, written
 
 
 def write_group(folder: GroupFolder, group: Group) -> None:

@@ -36,11 +36,18 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Open]:
-    """Opens a file in a page of its own, at a fragment; whatever the page complains of or asks the network fails."""
+    """Opens a file in a page of its own, at a fragment; whatever the page complains of or asks the network fails.
+
+    Only files in the folder `beside` may be asked for.
+    """
     complaints: list[str] = []
     contexts = []
 
-    def open_at(file: Path, fragment: str = "", **options: Any) -> Page:
+    def open_at(file: Path, fragment: str = "", beside: Path | None = None, **options: Any) -> Page:
+        def asked(url: str) -> None:
+            if not (beside and url.startswith(f"{beside.as_uri()}/")):
+                complaints.append(f"request: {url}")
+
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
         contexts.append(context)
         page = context.new_page()
@@ -48,7 +55,7 @@ def visit(chromium: Browser) -> Iterator[Open]:
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: complaints.append(f"request: {request.url}"))
+        page.on("request", lambda request: asked(request.url))
         page.goto(file.as_uri() + fragment)
         assert complaints.pop(0) == f"request: {file.as_uri()}"  # the page itself, and nothing after it
         return page

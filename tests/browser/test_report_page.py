@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packs import many, write_pack
+from pages import BROKEN, CLIPPED, SCRIPTS, WIDTHS
 from playwright.sync_api import Browser, Page, expect
 from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, result
 
@@ -30,7 +31,6 @@ RESULTS = [
     result(AMBIGUOUS, 1, **GAVE_UP),
     result(AMBIGUOUS, 2, **INTERRUPTED | {"turns": 2}),
 ]
-SCRIPTS = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "javascript:alert(3)")
 ROWS = "#rows tr"
 
 
@@ -327,23 +327,6 @@ def test_the_button_changes_between_light_and_dark(visit: Open, small: Path) -> 
 
     assert before != after
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == before
-
-
-WIDTHS = (390, 500, 768, 1000, 1400, 1920, 2560)
-CLIPPED = """[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility()
-  && !e.closest('.skip, svg, thead') && (e.getBoundingClientRect().right > innerWidth + 1
-      || (getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth + 1))
-).map((e) => e.outerHTML.slice(0, 99))"""
-BROKEN = """[...document.querySelectorAll('.tiles dt, .tiles dd, .chips li')].flatMap((e) => {
-  const walker = document.createTreeWalker(e, NodeFilter.SHOW_TEXT), broken = [];
-  while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/\\S+/g)) {
-    const range = new Range();
-    range.setStart(walker.currentNode, word.index);
-    range.setEnd(walker.currentNode, word.index + word[0].length);
-    if (range.getClientRects().length > 1) broken.push(word[0]);
-  }
-  return broken;
-})"""
 
 
 @pytest.fixture(scope="session")

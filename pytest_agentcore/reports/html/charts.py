@@ -163,7 +163,7 @@ def ladder(title: str, steps: Sequence[str], campaigns: Sequence[tuple[str, int,
         unit: of the axis.
     """
     names = list(dict.fromkeys(name for name, _, _ in campaigns))
-    curves, told = [], []
+    curves = []
     for number, name in enumerate(names):
         points = []
         for _, step, campaign in sorted((one for one in campaigns if one[0] == name), key=itemgetter(1)):
@@ -173,11 +173,10 @@ def ladder(title: str, steps: Sequence[str], campaigns: Sequence[tuple[str, int,
                 at = (step + 0.5 + (number - (len(names) - 1) / 2) * 0.06) / len(steps)
                 meaning = f"{joined([name, steps[step]])}: {percent(rate)}, {interval(around)}"
                 points.append(Point(at, rate, around.low, around.high, meaning))
-        told += [point.meaning for point in points]
         curves.append(Curve(points, f"var(--{CURVES[number % len(CURVES)]})"))
     return Chart(
         title=title,
-        summary=f"Effective rate with its 95% interval for the same tasks again. {'; '.join(told)}.",
+        summary="Effective rate with its 95% interval for the same tasks again.",
         ticks=[Tick((step + 0.5) / len(steps), text) for step, text in enumerate(steps)],
         curves=curves,
         heights=PERCENTS,

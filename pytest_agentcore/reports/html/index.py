@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,14 +18,15 @@ from urllib.parse import quote
 from pytest_agentcore.analysis.compare import DIGEST_SHOWN, Known, compare, conditions_of
 from pytest_agentcore.analysis.compare_text import looks_sentence, task_sentence, verdict_sentence
 from pytest_agentcore.analysis.groups import ORDER, build_group
+from pytest_agentcore.analysis.rank import Standing
 from pytest_agentcore.errors import UsageError
-from pytest_agentcore.format import average, count, dollars, fraction, interval, joined, latency, percent, short
+from pytest_agentcore.format import count, fraction, interval, joined, percent, thousands
 from pytest_agentcore.pack.read import Campaign, read_all
 from pytest_agentcore.reports.facts import facts, warnings
 from pytest_agentcore.reports.group_text import LABELS, depth_sentences, step_sentence
 from pytest_agentcore.reports.html.charts import Chart, ladder
 from pytest_agentcore.reports.html.transcripts import COLUMNS, SIGNS, packed, row
-from pytest_agentcore.reports.tables import comparison_table
+from pytest_agentcore.reports.tables import STANDING, comparison_table
 
 MOST_WORK = 1_500
 """Work for all comparisons of a page, in units of one comparison of distinct trials: some seconds."""
@@ -63,8 +64,10 @@ class Ladder:
     """Campaigns of one model that differ in one condition, as a curve."""
 
     chart: Chart
-    sentences: Sequence[str]
+    sentences: Sequence[str] = ()
     """What their comparison as a group says; empty where they are no group."""
+    numbers: Sequence[str] = ()
+    """Every point, and all that is known of a context load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +174,12 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
     manifest, figures = campaign.manifest, campaign.figures
     rates = figures.overall.rates
     said = [[fact.label, fact.text] for fact in facts(manifest)]
-    report = campaign.folder.path / "report.html"
-    address = quote(os.path.relpath(report, home)) if home and report.is_file() else ""
-    if home is None:
-        address = f"c/{quote(campaign.folder.id, safe='')}/"
+    folder = campaign.folder.path
+    place = quote(os.path.relpath(folder, home) if home else f"c/{folder.name}")
+    if home:
+        report = f"{place}/report.html" if (folder / "report.html").is_file() else ""
+    else:  # a server gives it anew
+        report = f"{place}/"
     return {
         "id": campaign.folder.id,
         "facets": facets(campaign),
@@ -183,37 +188,34 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
         "around": interval(figures.same_tasks),
         "facts": said,
         "doubts": [warning.text for warning in warnings(campaign)],
-        "report": address,
-        "command": campaign.folder.path.as_posix(),
+        "place": place,
+        "report": report,
+        "path": str(folder),
     }
+
+
+SORTED: Mapping[str, Callable[[Standing], float | str | None]] = {
+    "Score": lambda s: s.rates.raw,
+    "Cost": lambda s: s.effort.cost,
+    "Cost per pass": lambda s: s.effort.cost_per_pass,
+    "Seconds": lambda s: s.effort.seconds.mean,
+    "Tokens/s": lambda s: s.effort.tokens_per_second,
+    "Memory": lambda s: s.memory,
+    "Quant": lambda s: s.fact("quant") or None,
+    "Device": lambda s: s.fact("device") or s.tier or None,
+}
+"""The columns of the leaderboard that the table of campaigns has, and by which value each sorts its rows."""
 
 
 def cells(campaign: Campaign) -> dict[str, Cell]:
     """Give the cells of a campaign's row by the heads of their columns; the rate itself is drawn."""
-    manifest, backend, effort = campaign.manifest, campaign.manifest.backend, campaign.figures.overall.effort
-    rates, seconds = campaign.figures.overall.rates, effort.seconds.mean
-    overlapped = f"{manifest.parallel} at a time" if manifest.parallel > 1 else ""
-    memory, started = memory_of(campaign), manifest.started
-    state = "" if campaign.has_ended else str(campaign.state)
-    return {
-        "Score": Cell(fraction(rates.passed, rates.planned), rates.raw, state),
-        "Cost": Cell(dollars(effort.cost), effort.cost),
-        "Per pass": Cell(dollars(effort.cost_per_pass), effort.cost_per_pass),
-        "Trial": Cell(latency(seconds), seconds, overlapped),
-        "Tokens/s": Cell(average(effort.tokens_per_second), effort.tokens_per_second),
-        "Memory": Cell(f"{memory / 2**30:.1f} GiB" if memory else "-", memory),
-        "Quant": Cell(str(backend.get("quant") or "-"), backend.get("quant")),
-        "Policy": Cell(manifest.policy, manifest.policy, f"load {manifest.context_load}" * bool(manifest.context_load)),
-        "Device": Cell(str(backend.get("device") or "-"), backend.get("device")),
-        "Started": Cell(started[:10], started, started[11:16]),
-    }
-
-
-def memory_of(campaign: Campaign) -> int | None:
-    """Give the bytes that loading a model in this process took, or else was to take; None for other backends."""
-    found: Mapping[str, int] = campaign.manifest.backend.get("memory") or {}
-    taken = found.get("used_after", 0) - found.get("used_before", 0)
-    return taken if taken > 0 else found.get("foretold")
+    manifest, standing = campaign.manifest, Standing(rank=0, campaign=campaign)  # compared with others, not ranked
+    found = {head: Cell(STANDING[head](standing), value(standing)) for head, value in SORTED.items()}
+    if not campaign.has_ended:
+        found["Score"] = found["Score"]._replace(note=campaign.state)
+    load = f"load {manifest.context_load}" if manifest.context_load else ""
+    moment = Cell(manifest.started[:10], manifest.started, manifest.started[11:16])
+    return {**found, "Policy": Cell(manifest.policy, manifest.policy, load), "Started": moment}
 
 
 def _verdicts(
@@ -271,7 +273,12 @@ def _ladders(suites: Iterable[Suite]) -> Iterator[Ladder]:
                 ordered = sorted(found.values(), key=lambda one: one.manifest.backend.get("size") or 0)
                 steps = [str(one.manifest.backend["quant"]) for one in ordered]
                 title = f"{name}, policy {policy}: quantizations, the smallest file first"
-                yield Ladder(chart=ladder(title, steps, [("", n, one) for n, one in enumerate(ordered)]), sentences=())
+                yield _drawn(ladder(title, steps, [("", n, one) for n, one in enumerate(ordered)]))
+
+
+def _drawn(chart: Chart, sentences: Sequence[str] = (), numbers: Sequence[str] = ()) -> Ladder:
+    points = [point.meaning for curve in chart.curves for point in curve.points]
+    return Ladder(chart=chart, sentences=sentences, numbers=[*points, *numbers])
 
 
 def _grouped(group: str, members: Sequence[Campaign], *, is_read: bool) -> Ladder:
@@ -282,20 +289,20 @@ def _grouped(group: str, members: Sequence[Campaign], *, is_read: bool) -> Ladde
     if len(loads) > 1:
         placed = [(one.manifest.policy, loads.index(one.manifest.context_load), one) for one in members]
         placed.sort(key=lambda one: ORDER.index(one[0]))
-        chart = ladder(
-            f"{model}: context loads", [short(load) for load in loads], placed, "tokens of conversation before"
-        )
+        steps = [thousands(load) for load in loads]
+        chart = ladder(f"{model}: context loads", steps, placed, "tokens of earlier conversation")
     else:
         placed = [("", policies.index(one.manifest.policy), one) for one in members]
         chart = ladder(f"{model}: policies", policies, placed)
     if not is_read:
         said = [f"What its policies and loads cost is in {group}/group.md: too many trials to be read again here."]
-        return Ladder(chart=chart, sentences=said)
+        return _drawn(chart, said)
     try:
         found = build_group(group, members)
     except UsageError as error:
-        return Ladder(chart=chart, sentences=[str(error)])
+        return _drawn(chart, [str(error)])
     where = ", load {}" if len(loads) > 1 else ""
     said = [f"{LABELS[step.kind]}{where.format(step.load)}: {step_sentence(step)}" for step in found.steps]
-    said += [f"{depth.policy}, load {depth.load}: {joined(depth_sentences(depth))}" for depth in found.depths]
-    return Ladder(chart=chart, sentences=said)
+    return _drawn(
+        chart, said, [f"{one.policy}, load {one.load}: {joined(depth_sentences(one))}" for one in found.depths]
+    )

@@ -8,14 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.jsonl import read_lines, to_line
-from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.stats.counting import NOT_RUN
@@ -67,19 +66,6 @@ def packed(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, LEVEL)).decode("ascii")
 
 
-def embed_all(campaigns: Iterable[Campaign], limit: int) -> dict[str, str] | None:
-    """Pack the transcripts of every trial, by campaign and attempt; None where they need more bytes than the limit."""
-    found, used = dict[str, str](), 0
-    for campaign in campaigns:
-        for result in campaign.results:
-            text = pack_readable(campaign.folder.transcript(result.attempt))
-            found[f"{campaign.folder.id}/{result.attempt}"] = text
-            used += len(text)
-            if used > limit:
-                return None
-    return found
-
-
 def pack_readable(path: Path) -> str:
     """Pack a transcript; empty also where it is damaged, which the other trials of a page do not suffer for."""
     try:
@@ -89,8 +75,18 @@ def pack_readable(path: Path) -> str:
 
 
 def script(campaign: str, attempt: str, path: Path) -> str:
-    """Write a transcript as the script that index.js loads when it is opened: a page from a disk may read no file."""
-    return f"agentcoreTranscript({json.dumps(f'{campaign}/{attempt}')}, {json.dumps(pack_readable(path))});\n"
+    """Write a transcript as the script that index.js loads when a trial is opened: a page on a disk may read no file."""
+    return as_script(f"{campaign}/{attempt}", pack_readable(path))
+
+
+def as_script(key: str, text: str) -> str:
+    """Write a packed transcript as a script.
+
+    Args:
+        key: `<campaign>/<attempt>`, which is also the script's address below its folder, without `.js`.
+        text: as `pack_readable` gave it.
+    """
+    return f"agentcoreTranscript({json.dumps(key)}, {json.dumps(text)});\n"
 
 
 def _shortened(value: Any, ends: int) -> Any:

@@ -9,7 +9,7 @@ const words = (values) => "#" + new URLSearchParams(Object.entries(values).filte
 const address = (trial, turn) => words({ campaign: trial.campaign.id, trial: trial.attempt, turn });
 const besideAddress = (one, other) => words({ campaign: one.campaign.id, trial: one.attempt, with: other.campaign.id, other: other.attempt });
 const pairAddress = (one, other) => words({ first: one.id, second: other.id });
-const file = (trial, id) => `${trial.campaign.id}/data/transcripts/${id}.jsonl`;
+const file = (trial, id) => `${trial.campaign.place}/data/transcripts/${id}.jsonl`;
 const titled = (campaign) => `${campaign.facets.model}${campaign.facets.quant === "-" ? "" : ` ${campaign.facets.quant}`}, ${campaign.facets.policy}${campaign.facets.load === "0" ? "" : `, load ${campaign.facets.load}`}`;
 
 // ---- what is unpacked or loaded when it is asked for ----
@@ -275,7 +275,7 @@ function verdictWords(older, newer, found) {
   if (found) return found.verdict;
   const [one, two] = [older, newer].map((campaign) => data.suites[campaign.suite]);
   if (one !== two) return `No verdict: A ran ${one.title} with digest ${one.digest.slice(0, 12)}, B ${two.title} with digest ${two.digest.slice(0, 12)}. These are not the same tasks: prompts, files or checkers are others.`;
-  return `This page has no verdict of these two, since computing all of them would take long. agentcore compare ${older.command} ${newer.command} has it.`;
+  return `This page has no verdict of these two, since computing all of them would take long. agentcore compare ${older.path} ${newer.path} has it.`;
 }
 
 function facing(label, heads, rows) {
@@ -367,7 +367,7 @@ function steps(trial) {
   const at = order.indexOf(trial);
   const link = (to, text, key) => (to ? el("a", { href: address(to), "data-key": key }, text) : null);
   return el("nav", { class: "steps", "aria-label": "Trials" },
-    back(listAddress(trial.campaign), "← trials of the campaign"),
+    back(listAddress(trial.campaign), `← ${titled(trial.campaign)}`),
     link(order[at - 1], "previous trial", "p"), link(order[at + 1], "next trial", "n"),
     el("span", { class: "muted small" }, `${at + 1} of ${order.length}`),
     beside(trial));
@@ -458,12 +458,13 @@ function sideBySide(trials, both) {
   const longest = Math.max(1e-9, ...turns.flat().map((turn) => turn.seconds + toolSeconds(turn)));
   const shared = turns[0].filter((turn) => !parts || turn.turn < parts.turn);
   const made = [head];
-  if (shared.length) {
-    const alike = `${shared.length === 1 ? "Turn 1 is" : `Turns 1 to ${shared.length} are`} the same in both`;
-    made.push(el("section", { class: "shared" }, el("details", {}, el("summary", {}, alike), shared.map((turn) => turnSection(one, turn, longest, "both-")))));
+  if (!parts || parts.turn) {
+    const turnsAlike = { 0: "", 1: " and turn 1" }[shared.length] ?? ` and turns 1 to ${shared.length}`;
+    made.push(el("section", { class: "shared" }, el("details", {}, el("summary", {}, `What is the same in both: what they were given${turnsAlike}`),
+      given(starts[0]), shared.map((turn) => turnSection(one, turn, longest, "both-")))));
   }
   made.push(el("section", { class: "parting", id: "parting" }, el("h2", {}, parts ? `They part ${parts.turn ? `in turn ${parts.turn}` : "before the first turn"}: ${parts.why}` : "They are the same, turn by turn, to the end")));
-  if (parts && !parts.turn) made.push(el("div", { class: "sides" }, starts.map((start) => el("section", { class: "side" }, given(start)))));
+  if (parts && !parts.turn) made.push(el("div", { class: "sides turns" }, starts.map((start) => el("section", {}, given(start)))));
   const numbers = [...new Set(turns.flat().map((turn) => turn.turn))].filter((turn) => parts && turn >= parts.turn).sort((a, b) => a - b);
   for (const number of numbers) {
     made.push(el("div", { class: "sides turns" }, turns.map((all, i) => {
