@@ -176,10 +176,7 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
     said = [[fact.label, fact.text] for fact in facts(manifest)]
     folder = campaign.folder.path
     place = quote(os.path.relpath(folder, home) if home else f"c/{folder.name}")
-    if home:
-        report = f"{place}/report.html" if (folder / "report.html").is_file() else ""
-    else:  # a server gives it anew
-        report = f"{place}/"
+    has_report = home is None or (folder / "report.html").is_file()  # a server writes it anew
     return {
         "id": campaign.folder.id,
         "facets": facets(campaign),
@@ -189,7 +186,7 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
         "facts": said,
         "doubts": [warning.text for warning in warnings(campaign)],
         "place": place,
-        "report": report,
+        "report": f"{place}/{'report.html' if home else ''}" if has_report else "",
         "path": str(folder),
     }
 

@@ -75,7 +75,7 @@ def pack_readable(path: Path) -> str:
 
 
 def script(campaign: str, attempt: str, path: Path) -> str:
-    """Write a transcript as the script that index.js loads when a trial is opened: a page on a disk may read no file."""
+    """Write a transcript as the script that index.js loads when it is opened: a page from a disk may read no file."""
     return as_script(f"{campaign}/{attempt}", pack_readable(path))
 
 
