@@ -10,6 +10,7 @@ from typing import Any
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import joined
 from pytest_agentcore.pack.figures import Figures
+from pytest_agentcore.pack.identity import name_workers
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.stats.chance import PairedTest, agreeing, fisher, holm, mantel_haenszel, paired_permutation
@@ -104,7 +105,8 @@ def _conditions(campaign: Campaign) -> Iterator[tuple[str, str]]:
     yield "verdicts", anew[-1] if anew else "as they were given"
     yield "seed", str(manifest.seed)
     yield "device", _known(backend, "device")
-    yield "machine", joined([_known(manifest.machine, "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""])
+    here = joined([_known(manifest.machine, "processor"), f"{memory / 2**30:.0f} GiB" if memory else ""])
+    yield "machine", name_workers(manifest) or here
     yield "parallel", str(manifest.parallel)
     yield "rows", str(manifest.rows or "-")
 

@@ -72,9 +72,12 @@ def remarks(old: Manifest, new: Manifest) -> tuple[str, ...]:
 
 def _machines(manifest: Manifest) -> Mapping[str, Any]:
     """The machine that trials ran on, or how many workers were on which."""
-    if not manifest.workers:
-        return manifest.machine
-    return {"workers": "; ".join(f"{one['workers']} on {name_machine(one)}" for one in manifest.workers)}
+    return {"workers": name_workers(manifest)} if manifest.workers else manifest.machine
+
+
+def name_workers(manifest: Manifest) -> str:
+    """Name the kinds of machines that trials ran on, and how many workers were of each; empty where all ran here."""
+    return "; ".join(f"{one['workers']} on {name_machine(one)}" for one in manifest.workers)
 
 
 def name_machine(worker: Mapping[str, Any]) -> str:

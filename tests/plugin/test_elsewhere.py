@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import Script, campaign, result_lines, say, write
+from tiny import Script, campaign, result_lines, say, shell, write
 
 from pytest_agentcore.elsewhere.order import unwrap
 from pytest_agentcore.pack.folder import CampaignFolder
@@ -68,9 +68,11 @@ def play(pytester: pytest.Pytester) -> Play:
 import os, signal, time
 from pathlib import Path
 
+HOME = Path({str(pytester.path)!r})
+
 def reply(request):
     try:
-        Path({str(pytester.path / "done")!r}).touch(exist_ok=False)
+        (HOME / "done").touch(exist_ok=False)
     except FileExistsError:
         pass
     else:
@@ -109,16 +111,31 @@ def test_a_campaign_is_the_one_that_it_would_be_here(
         assert archives[0] == archives[1]
 
 
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+KILL_PACKING = f"""
+        import pytest_agentcore.elsewhere.worker
+
+        def pack(*_):
+            while not any('"end"' in path.read_text() for path in HOME.glob("*/*/data/transcripts/*.jsonl")):
+                time.sleep(0.01)
+            {KILL}
+
+        pytest_agentcore.elsewhere.worker.pack = pack
+"""
+
+
+@pytest.mark.parametrize("when", ["in mid-trial", "packing"])
 def test_a_worker_that_is_killed_loses_an_attempt_and_no_trial(
-    pytester: pytest.Pytester, suite: Path, play: Play, dask: str
+    pytester: pytest.Pytester, suite: Path, play: Play, dask: str, when: str
 ) -> None:
-    bot = play("os.kill(os.getpid(), signal.SIGKILL)")
+    bot = play(KILL_PACKING if when == "packing" else KILL)
     result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=4", f"--agentcore-on={dask}", suite)
     result.assert_outcomes(passed=4, failed=4)
     folder = campaign(pytester)
     assert len(outcomes(folder)) == 8
     lost = transcripts(folder, "attempts")
     assert [events[-1]["cause"] for events in lost] == ["backend_crashed"] * len(lost)
+    assert ("end" in [events[-2]["event"] for events in lost]) == (when == "packing")
     again = [line for line in result_lines(folder) if line["attempts"] > 1]
     assert sorted((line["task"], line["run"]) for line in again) == sorted(
         (events[0]["task"], events[0]["run"]) for events in lost
@@ -181,20 +198,45 @@ def test_the_attempt_of_a_worker_that_thaws_counts_when_it_is_over_first(
     assert [result["attempts"] for result in result_lines(campaign(pytester))] == [2]
 
 
-@pytest.mark.parametrize("word", ["-x", "--maxfail=1"])
+GOES_ON = {"-x": {"text": "at last", "delay": 600}, "--maxfail=1": shell("sleep 600")}
+
+
+@pytest.mark.parametrize("word", GOES_ON)
 def test_workers_are_free_once_the_session_has_ended(
     pytester: pytest.Pytester, suite: Path, script: Script, dask: str, word: str
 ) -> None:
-    bot = script(task_01=[say("no")], task_02=[write("a.txt", "x"), {"text": "at last", "delay": 600}])
+    bot = script(task_01=[say("no")], task_02=[write("a.txt", "x"), GOES_ON[word]])
     words = (f"--model=scripted:{bot}", "--runs=2", "--parallel=2", f"--agentcore-on={dask}", word)
     pytester.runpytest(*words, suite).assert_outcomes(failed=1)
     folder = campaign(pytester)
     assert len(outcomes(folder)) == 1
     for events in transcripts(folder, "attempts"):
         assert events[-1]["event"] == "discarded"
+        assert [event["index"] for event in events if event["event"] == "tool_result"] in ([], [0])  # no sleep's
     # nothing of it is left on a worker: the next session gets its places at once
     script(**{"*": [write("hello.txt", "hello"), say("done")]})
     pytester.runpytest(*words[:3], "--results=next", words[3], suite).assert_outcomes(passed=2, failed=2)
+
+
+def test_ctrl_c_ends_a_command_on_a_worker(pytester: pytest.Pytester, suite: Path, script: Script, dask: str) -> None:
+    bot = script(**{"*": [shell("sleep 600")]})
+    words = (f"--model=scripted:{bot}", "--runs=1", "--parallel=2", f"--agentcore-on={dask}", str(suite))
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+    process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, text=True, preexec_fn=listen)  # noqa: PLW1509
+    there = "agentcore-results/*/data/transcripts/*.jsonl"
+    while process.poll() is None and sum('"reply"' in path.read_text() for path in pytester.path.glob(there)) < 2:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    (asked,), (ahead,) = (transcripts(campaign(pytester), kind) for kind in ("transcripts", "attempts"))
+    for events, last in ((asked, "verdict"), (ahead, "discarded")):
+        assert [event["event"] for event in events] == ["start", "reply", "end", last]
+        assert events[2]["stop_reason"] == "interrupted"
 
 
 def test_nobody_comes(pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,25 +310,21 @@ class Machines:
 
 
 @pytest.fixture
-def machines(pytester: pytest.Pytester) -> Iterator[Machines]:
+def machines(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    monkeypatch.setattr("pytest_agentcore.elsewhere.crew.NO_WORKER_SECONDS", 1.0)
     made = Machines(pytester.path)
     yield made
     made.end()
 
 
-def test_the_scheduler_is_killed(
-    pytester: pytest.Pytester, suite: Path, play: Play, machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The session ends in a sentence, its record is whole, and the same command goes on from it."""
-    monkeypatch.setattr("pytest_agentcore.elsewhere.crew.NO_WORKER_SECONDS", 1.0)
-    scheduler = machines.processes[0].pid
-    bot = play("pass")
-    bot.write_text(
-        bot.read_text().replace(
-            "    if request.turn",
-            f"    if request.trial.run == 2: os.kill({scheduler}, signal.SIGKILL)\n    if request.turn",
-        )
-    )
+@pytest.mark.parametrize("victim", ["scheduler", "only worker"])
+def test_nobody_is_left(pytester: pytest.Pytester, suite: Path, play: Play, machines: Machines, victim: str) -> None:
+    """The session ends in a sentence, its record is whole, and the same command goes on, on whatever there is."""
+    pid, bot = machines.processes[victim == "only worker"].pid, play("pass")
+    armed = pytester.path / "armed"
+    armed.touch()
+    kill = f"    if request.trial.run == 2 and Path({str(armed)!r}).exists(): os.kill({pid}, 9); time.sleep(600)\n"
+    bot.write_text(bot.read_text().replace("    if request.turn", f"{kill}    if request.turn"))
     words = (f"--model=scripted:{bot}", "--runs=2", "-k", "hello", suite)
     result = pytester.runpytest(*words, f"--agentcore-on={machines.address}")
     assert result.ret == 75
@@ -294,6 +332,12 @@ def test_the_scheduler_is_killed(
     assert len(outcomes(campaign(pytester))) == 1
     (lost,) = transcripts(campaign(pytester))[1:] or transcripts(campaign(pytester), "attempts")
     assert lost[0]["run"] == 2
+    armed.unlink()
+    pytester.runpytest(*words).assert_outcomes(passed=2)
+    assert [line[:3] for line in outcomes(campaign(pytester))] == [
+        ("task_01_hello", 1, True),
+        ("task_01_hello", 2, True),
+    ]
 
 
 TALKER = '''
