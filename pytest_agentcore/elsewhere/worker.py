@@ -24,7 +24,7 @@ from pytest_agentcore.backends.llama.fit import choose_rows
 from pytest_agentcore.backends.llama.gguf import check_model
 from pytest_agentcore.catalogue.entry import LLAMA, EngineSettings, ModelEntry
 from pytest_agentcore.catalogue.files import file_digest
-from pytest_agentcore.catalogue.resolve import located
+from pytest_agentcore.catalogue.resolve import fetch, located
 from pytest_agentcore.elsewhere.base import Link
 from pytest_agentcore.elsewhere.order import read_setup, refuse_others, unwrap, unzip_suite, wrap
 from pytest_agentcore.errors import SandboxError, UsageError
@@ -68,9 +68,9 @@ class Worker:
             return wrap({"refused": str(error)})
 
     def _fit(self, told: dict[str, Any], _content: bytes, _link: Link) -> bytes:
-        """Find the model's file, and say how many conversations fit in here; nothing is loaded."""
+        """Find the model's file, or fetch it, and say how many conversations fit in here; nothing is loaded."""
         setup = read_setup(told["setup"])
-        entry = here(setup.entry, Path())
+        entry = fetch(here(setup.entry, Path()))
         if entry.path is None or not isinstance(setup.engine, EngineSettings):
             return wrap({})
         rows, why = choose_rows(check_model(entry.path), setup.engine, told["trials"])

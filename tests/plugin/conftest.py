@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +30,13 @@ def script(pytester: pytest.Pytester) -> Script:
         return path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[str]:
+    """The address of a scheduler with two workers, each a process; it loads what pytester would forget."""
+    pytest.importorskip("distributed")
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    with start_here([], 2, 4) as cluster:
+        yield cluster.scheduler_address.replace("tcp://", "dask://")

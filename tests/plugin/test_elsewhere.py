@@ -21,19 +21,10 @@ from pytest_agentcore.elsewhere.order import unwrap
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.validate import examine
 
-pytestmark = pytest.mark.needs("distributed")
+pytestmark = [pytest.mark.needs("distributed"), pytest.mark.usefixtures("dask")]
 
 SAME = ("task", "run", "passed", "failure_mode", "cause", "detail", "seed", "instance", "replies_digest", "turns")
 """What does not depend on where a trial ran."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def dask() -> Iterator[str]:
-    """The address of a scheduler with two workers, each a process."""
-    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
-
-    with start_here([], 2, 4) as cluster:
-        yield cluster.scheduler_address.replace("tcp://", "dask://")
 
 
 @pytest.fixture

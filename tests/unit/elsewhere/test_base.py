@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from elsewhere.orders import Heard, Laid, look, trial
+from elsewhere.processes import Processes
 from pytest_agentcore import hookspecs
 from pytest_agentcore.elsewhere.base import Engine
 from pytest_agentcore.elsewhere.order import unwrap
@@ -37,10 +38,12 @@ def heard() -> Heard:
     return Heard()
 
 
-@pytest.fixture(params=["threads", "dask"])
+@pytest.fixture(params=["threads", "processes", "dask"])
 def engine(request: pytest.FixtureRequest, heard: Heard) -> Iterator[Engine]:
     if request.param == "threads":
         made = threads(heard)
+    elif request.param == "processes":
+        made = Processes(heard)
     else:
         address = request.getfixturevalue("dask_address")
         from pytest_agentcore.elsewhere.dask import Dask  # noqa: PLC0415 - optional

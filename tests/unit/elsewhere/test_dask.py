@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,13 @@ def test_gpus_are_those_that_the_process_may_use(given: str, gpus: list[str], mo
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     assert gpus_here() == given.split(",") if given else gpus == []
+
+
+def test_each_workers_process_sees_its_gpu_alone() -> None:
+    from distributed import Client  # noqa: PLC0415 - optional
+
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    with start_here(["3", "5"], 0, 1) as cluster, Client(cluster, set_as_default=False) as client:
+        seen = client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
+    assert sorted(seen.values()) == ["3", "5"]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from backends.llama.tiny_models import write_model
+from hub_server import Hub, environment, serve
 from tiny import HELLO
 
 from elsewhere.orders import TASK, Laid, Nobody, keyed, lay, look, trial
 from pytest_agentcore.catalogue.entry import EndpointSettings
-from pytest_agentcore.elsewhere.order import unwrap, versions
+from pytest_agentcore.catalogue.files import file_digest
+from pytest_agentcore.elsewhere.order import describe_setup, unwrap, versions, wrap
 from pytest_agentcore.elsewhere.worker import Worker
 
 
@@ -61,6 +67,43 @@ def test_a_model_that_is_not_there_or_is_another(
     (tmp_path / "made-up.gguf").write_bytes(b"GGUF")
     other = keyed(given, sha256="0" * 64)
     assert "digest" in refusal(worker, look(other)) or "GGUF" in refusal(worker, look(other))
+
+
+FIT = """
+import sys
+from pytest_agentcore.elsewhere.worker import Worker
+sys.stdout.buffer.write(Worker().work(sys.stdin.buffer.read(), None))
+"""
+
+
+def fit(laid: Laid) -> bytes:
+    return wrap({"versions": versions(), "do": "fit", "setup": describe_setup(laid.setup), "trials": 4})
+
+
+def test_a_model_is_found_by_its_name_and_one_of_another_digest_is_refused(
+    worker: Worker, laid: Laid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTCORE_MODELS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = file_digest(write_model(tmp_path / "made-up.gguf", "llama"))
+    given = keyed(laid, backend="llama_cpp", slug="made-up", path=Path("/of/the/session/made-up.gguf"), sha256=found)
+    monkeypatch.setattr("pytest_agentcore.elsewhere.order.file_digest", lambda _path: found)
+    header, _ = unwrap(worker.work(fit(given), Nobody()))
+    assert (header["sha256"], header["rows"]) == (found, 4)
+    other = keyed(laid, backend="llama_cpp", slug="made-up", file="made-up.gguf", sha256="0" * 64)
+    assert f"has the digest {found[:12]}, and the campaign's model 000000000000" in refusal(worker, look(other))
+
+
+@pytest.mark.needs("huggingface_hub")
+def test_a_model_that_is_missing_is_fetched_there(laid: Laid, tmp_path: Path) -> None:
+    file = write_model(tmp_path / "Tiny-Q4_K_M.gguf", "llama")
+    given = keyed(laid, backend="llama_cpp", slug="tiny", repo="me/Tiny-GGUF", file=file.name, quant="Q4_K_M")
+    with serve(Hub(files={file.name: file})) as hub:
+        env = {**os.environ, **environment(hub, tmp_path / "there")}
+        command = [sys.executable, "-c", FIT]
+        done = subprocess.run(command, input=fit(given), capture_output=True, env=env, check=True)
+    header, _ = unwrap(done.stdout)
+    assert header["sha256"] == file_digest(file)
 
 
 def test_a_key_that_is_not_there(worker: Worker, laid: Laid, monkeypatch: pytest.MonkeyPatch) -> None:

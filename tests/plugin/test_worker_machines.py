@@ -1,0 +1,112 @@
+"""A worker on a machine that shares nothing with the session, and workspaces that cannot be written there or here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny import Script, campaign, result_lines, shell
+
+pytestmark = [pytest.mark.needs("distributed"), pytest.mark.sandbox, pytest.mark.usefixtures("dask")]
+
+MACHINE = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "--pid",
+    "--uts",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
+"""Runs a command as process 1 of a machine with users, processes and mounts of its own."""
+OWN_DISK = "mount -t tmpfs -o size=16m none {home} && cd {home} && TMPDIR={home} HOME={home} exec {worker}"
+"""Where the session has its folder the machine has a small disk, and nothing else to write to."""
+
+BOT = """
+import json, os, time
+from pathlib import Path
+
+def processes():
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            yield (folder / "stat").read_text().rpartition(")")[2].split()[0], (folder / "cmdline").read_text()
+        except OSError:
+            pass
+
+def reply(request):
+    if request.trial.run == 2:
+        command = "head -c 30000000 /dev/zero > big"
+    else:
+        command = "echo hello > hello.txt; (sleep 600 &) ; (true &)"
+    if request.turn == 1:
+        return {"tool_calls": [{"name": "shell", "arguments": {"command": command}}]}
+    for _ in range(500):
+        if not (zombies := [line for state, line in processes() if state == "Z"]):
+            break
+        time.sleep(0.01)
+    left = [line for _, line in processes() if line.startswith("sleep")]
+    first = Path("/proc/1/cmdline").read_text().split("\\0")
+    return json.dumps([os.readlink("/proc/self/ns/user"), "worker" in first, os.path.exists("bot.py"), zombies, left])
+"""
+
+
+@pytest.fixture
+def machine(pytester: pytest.Pytester) -> Iterator[str]:
+    """The address of a scheduler whose only worker is process 1 of a machine of its own."""
+    from pytest_agentcore.elsewhere.dask import start_here  # noqa: PLC0415 - optional
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_agentcore.elsewhere.dask.environments", lambda _gpus, _workers: [])
+        cluster = start_here([], 0, 1)
+    with cluster:
+        address = cluster.scheduler_address.replace("tcp://", "dask://")
+        worker = f"{sys.executable} -m pytest_agentcore.cli worker {address}"
+        command = [*MACHINE, "sh", "-c", OWN_DISK.format(home=pytester.path, worker=worker)]
+        with (pytester.path / "worker.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        yield address
+        process.kill()
+        process.wait()
+
+
+def test_a_worker_on_a_machine_of_its_own(pytester: pytest.Pytester, suite: Path, machine: str) -> None:
+    """It is process 1 there, shares no disk, and a disk that is full is nobody's wrong answer."""
+    bot = pytester.path / "bot.py"
+    bot.write_text(BOT)
+    words = (f"--model=scripted:{bot}", "--runs=3", "-k", "hello", "--parallel=1", "--agentcore-retries=0")
+    result = pytester.runpytest(*words, f"--agentcore-on={machine}", suite)
+    result.assert_outcomes(passed=2, errors=1)
+    first, full, third = result_lines(campaign(pytester))
+    assert (full["failure_mode"], full["cause"]) == ("infrastructure_error", "sandbox_failed")
+    for line in (first, third):
+        transcript = campaign(pytester) / "data" / "transcripts" / f"{line['attempt']}.jsonl"
+        said = [json.loads(each) for each in transcript.read_text().splitlines()]
+        (answer,) = (event["text"] for event in said if event["event"] == "reply" and not event["tool_calls"])
+        users, *facts = json.loads(answer)
+        assert users != str(Path("/proc/self/ns/user").readlink())
+        assert facts == [True, False, [], []]
+
+
+def in_small_place(place: Path, command: list[str], size: int, **variables: str) -> pytest.LineMatcher:
+    """Run a command that finds a file system of so many bytes at a place."""
+    bound = ["bwrap", "--dev-bind", "/", "/", "--size", str(size), "--tmpfs", str(place), *command]
+    done = subprocess.run(bound, capture_output=True, text=True, check=False, env={**os.environ, **variables})
+    return pytest.LineMatcher((done.stdout + done.stderr).splitlines())
+
+
+def test_a_workspace_that_cannot_be_written_here_is_infrastructure(
+    pytester: pytest.Pytester, suite: Path, script: Script
+) -> None:
+    bot = script(**{"*": [shell("head -c 30000000 /dev/zero > big"), {"text": "done"}]})
+    words = (f"--model=scripted:{bot}", "--runs=1", "--agentcore-retries=0", "-p", "no:cacheprovider", str(suite))
+    place = pytester.mkdir("small")
+    in_small_place(place, [sys.executable, "-m", "pytest", *words], 16 * 2**20, TMPDIR=str(place))
+    found = [(line["failure_mode"], line["cause"]) for line in result_lines(campaign(pytester))]
+    assert found == [("infrastructure_error", "sandbox_failed")] * 2
