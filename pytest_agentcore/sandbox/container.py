@@ -149,6 +149,7 @@ class Container(Sandbox):
     def _in_its_own(self, workspace: Workspace, command: Command) -> Completed:
         box = _OWN[workspace.root]
         if box.is_broken:
+            box.end()
             box = _OWN[workspace.root] = self._box(workspace)
         hand_over(workspace, box.user)
         return box.run(command, self._order(command, box), workspace.cancel)
@@ -173,6 +174,8 @@ class Container(Sandbox):
         with _LOCK:
             found = _IDLE[kind].pop() if _IDLE[kind] else None
         if found is None or found[0].is_broken:
+            if found:
+                found[0].end()
             home = scratch("container")
             inner = create_workspace(Path(home.name))
             box = self._box(inner)
@@ -227,7 +230,7 @@ class _Box:
     def __init__(self, sandbox: Container, workspace: Workspace, user: int) -> None:
         """Start it; returns before it is there."""
         self.user, self.group = user, user if os.geteuid() == 0 else os.getegid()
-        self.is_broken = False
+        self._ended = False
         self.folders = contextlib.ExitStack()
         self._engine, self._lock, self._heard = sandbox.engine, threading.Lock(), bytearray()
         self._facts: Mapping[str, Any] = {}
@@ -259,6 +262,11 @@ class _Box:
             raise SandboxError(f"{argv[0]} could not be started: {error}") from error
         with contextlib.suppress(OSError):  # it has ended, and will be heard of
             self._write(_sources())
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether no command can be run in it any more."""
+        return self._ended or self._process.poll() is not None
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -311,9 +319,9 @@ class _Box:
 
     def wait(self) -> None:
         """Return once it is gone."""
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
+        if self._process.returncode is None or self._process.returncode < 0:  # nobody removes it now
             self._engine.remove([self._name])
             self._process.kill()
             self._process.wait()
@@ -323,7 +331,9 @@ class _Box:
 
     def end(self) -> str:
         """Have it gone now, whatever runs in it; returns what the engine said."""
-        self.is_broken = True
+        if self._ended:
+            return ""
+        self._ended = True
         self.close()
         with contextlib.suppress(ValueError, subprocess.TimeoutExpired):
             self._process.wait(1)  # of its own accord

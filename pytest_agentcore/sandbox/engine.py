@@ -93,9 +93,9 @@ class Engine:
         return dict(json.loads(done.stdout)[0]) if done.returncode == 0 else None
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Remove containers, running ones too."""
-        if ids:
-            self.ask("rm", "--force", *ids)
+        """Remove containers, running ones too, each by itself: one that has just ended must not save the others."""
+        for each in ids:
+            self.ask("rm", "--force", each)
 
     def sweep(self) -> None:
         """Remove the containers of processes of this machine that are gone; those of living ones are let alone."""
