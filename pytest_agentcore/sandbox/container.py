@@ -149,7 +149,7 @@ class Container(Sandbox):
     def _in_its_own(self, workspace: Workspace, command: Command) -> Completed:
         box = _OWN[workspace.root]
         if box.is_broken:
-            box.end()
+            box.wait()
             box = _OWN[workspace.root] = self._box(workspace)
         hand_over(workspace, box.user)
         return box.run(command, self._order(command, box), workspace.cancel)
@@ -175,16 +175,18 @@ class Container(Sandbox):
             found = _IDLE[kind].pop() if _IDLE[kind] else None
         if found is None or found[0].is_broken:
             if found:
-                found[0].end()
+                found[0].close()
             home = scratch("container")
             inner = create_workspace(Path(home.name))
             box = self._box(inner)
             box.folders.callback(home.cleanup)
             found = box, inner
         yield found
-        if not found[0].is_broken:
-            with _LOCK:
+        with _LOCK:
+            if not found[0].is_broken:
                 _IDLE[kind].append(found)
+                return
+        found[0].wait()
 
     def _order(self, command: Command, box: _Box) -> dict[str, Any]:
         variables = image_of(self.engine, self.image)["Config"].get("Env") or ()
@@ -308,17 +310,24 @@ class _Box:
 
     def close(self) -> None:
         """Tell it to end, without waiting for that."""
+        self._tell()
+        with _LOCK:
+            ended = [box for box in _ENDING if box.is_broken]
+            _ENDING[:] = [*(box for box in _ENDING if box not in ended), self]
+        for box in ended:
+            box.wait()
+
+    def _tell(self) -> None:
         if self._process.stdin:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-        for box in [*_ENDING]:
-            if box._process.poll() is not None:
-                _ENDING.remove(box)
-                box.wait()
-        _ENDING.append(self)
 
     def wait(self) -> None:
-        """Return once it is gone."""
+        """Return once it is gone, and its own folders with it."""
+        self._gone()
+        self.folders.close()
+
+    def _gone(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE)
         if self._process.returncode is None or self._process.returncode < 0:  # nobody removes it now
@@ -327,19 +336,18 @@ class _Box:
             self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        self.folders.close()
 
     def end(self) -> str:
         """Have it gone now, whatever runs in it; returns what the engine said."""
         if self._ended:
             return ""
         self._ended = True
-        self.close()
+        self._tell()
         with contextlib.suppress(ValueError, subprocess.TimeoutExpired):
             self._process.wait(1)  # of its own accord
         self._said.seek(0)
         said = one_line(self._said.read().decode(errors="replace"))
-        self.wait()
+        self._gone()
         return said
 
     def _hello(self) -> Mapping[str, Any]:

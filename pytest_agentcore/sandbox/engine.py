@@ -167,6 +167,10 @@ def _ask(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
 # namespace of processes. An engine may serve several of each.
 
 
+ANY = "any"
+"""Stands for a run of the machine that nobody can tell from others."""
+
+
 @cache
 def _here() -> tuple[str, str, str]:
     """The machine, this run of it, and the namespace in which process numbers mean something."""
@@ -175,7 +179,7 @@ def _here() -> tuple[str, str, str]:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return node, boot, str(Path("/proc/self/ns/pid").readlink())
     except OSError:  # no Linux: there the time at which a process began has a date
-        return node, "any", "any"
+        return node, ANY, ANY
 
 
 def _began(pid: int) -> str:
@@ -183,7 +187,7 @@ def _began(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
     except OSError:
-        return "" if _here()[1] != "any" else "-".join(_ask(["ps", "-o", "lstart=", "-p", str(pid)]).stdout.split())
+        return "" if _here()[1] != ANY else "-".join(_ask(["ps", "-o", "lstart=", "-p", str(pid)]).stdout.split())
 
 
 def owner() -> str:
@@ -195,5 +199,7 @@ def is_gone(label: str) -> bool:
     """Whether the process of a label has ended; one that cannot be asked about from here has not."""
     match label.split():
         case [node, boot, namespace, pid, began] if node == _here()[0] and pid.isdecimal():
+            if ANY in (boot, _here()[1]) and boot != _here()[1]:  # whoever cannot tell leaves it to others
+                return False
             return boot != _here()[1] or (namespace == _here()[2] and _began(int(pid)) != began)
     return False

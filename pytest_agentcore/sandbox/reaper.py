@@ -32,10 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code of the command, 128 and the signal when one ended it."""
     pairs = (word.split("=") for word in arguments[0].split(","))
     limits, argv = {int(kind): int(value) for kind, value in pairs}, arguments[1:]
-    limits[resource.RLIMIT_NPROC] += _tasks_of_user()
-    prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a harness that is killed leaves nothing running
+    if hasattr(libc := ctypes.CDLL(None), "prctl"):
+        limits[resource.RLIMIT_NPROC] += _tasks_of_user()
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # a harness that is killed leaves nothing running
+    else:  # no Linux: nobody adopts orphans, and nobody counts what the user runs already
+        del limits[resource.RLIMIT_NPROC]
     child = os.fork()
     if child == 0:  # turn into the command
         try:
@@ -106,6 +108,11 @@ def below(pid: int, most: int = 100_000) -> list[int]:
     The kernel's lists may miss some while others come and go: who must find all asks again.
     """
     found = [pid]
+    if not os.path.exists("/proc/self/task"):  # noqa: PTH110 - see the imports
+        parents = {each: parent for each, parent, _ in table()}
+        for above in found:
+            found.extend(each for each, parent in parents.items() if parent == above)
+        return found[1 : most + 2]
     for parent in found:
         try:
             threads = os.listdir(f"/proc/{parent}/task")  # noqa: PTH208 - see the imports
@@ -116,6 +123,12 @@ def below(pid: int, most: int = 100_000) -> list[int]:
         if len(found) > most:
             break
     return found[1:]
+
+
+def table() -> list[tuple[int, int, int]]:
+    """Number, parent and resident KiB of every process, where there is no /proc (macOS)."""
+    with os.popen("ps -axo pid=,ppid=,rss=") as lines:  # noqa: S605
+        return [(int(pid), int(parent), int(resident)) for pid, parent, resident in map(str.split, lines)]
 
 
 def read(path: str) -> bytes:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentcore.sandbox.base import Completed, Limits
-from pytest_agentcore.sandbox.reaper import read
+from pytest_agentcore.sandbox.reaper import read, table
 from pytest_agentcore.sandbox.tree import Kind, walk
 
 FIRST_LOOK = 0.03
@@ -212,6 +212,8 @@ def memory(pids: Sequence[int], cap: int) -> int:
     Pages that several processes share count once for each until the sum passes `cap`; only then each process's
     proportional share is asked for, which costs a walk over its page tables.
     """
+    if not read("/proc/self/statm"):  # no Linux
+        return sum(resident * 1024 for pid, _, resident in table() if pid in pids)
     resident = sum(map(_resident, pids))
     if resident <= cap:
         return resident

@@ -155,6 +155,8 @@ def confine() -> None:
         Exposed: the kernel did not do as told.
     """
     libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "prctl"):  # no Linux: only the plain process runs there, which separates nothing
+        return
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     for capability in range(_LAST_CAPABILITY + 1):

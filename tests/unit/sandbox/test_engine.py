@@ -123,6 +123,7 @@ def test_the_label_of_a_process_that_lives_is_not_gone() -> None:
     assert is_gone(" ".join([node, "an-earlier-boot", namespace, pid, began]))
     assert not is_gone(" ".join([node, boot, "pid:[1]", "4194305", began])), "another container's process"
     assert not is_gone(" ".join(["another-host", "another-boot", namespace, "4194305", began]))
+    assert not is_gone(" ".join([node, "any", "any", "4194305", began]))
     assert not is_gone("")
     assert not is_gone("something else altogether")
 
