@@ -100,5 +100,4 @@ for module, names in ONLY_LINUX.items():
 ctypes.CDLL = Library  # type: ignore[misc, assignment]
 sys.addaudithook(refuse)
 sys.platform = "darwin"
-platform.system = lambda: "Darwin"
 platform.machine = lambda: "arm64"
