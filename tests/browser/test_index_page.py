@@ -115,7 +115,7 @@ def test_a_row_says_what_a_campaign_reached_took_and_ran_on(visit: Open, index: 
 
     assert told["effective rate"].startswith("100.0% ")
     assert re.search(r"\d+\.\d% to 100\.0%", told["effective rate"])
-    assert told["score"] == "10/10 (100.0%)"
+    assert told["score"] == "10/10"
     assert re.fullmatch(r"\$0\.\d+", told["cost"])
     assert re.fullmatch(r"\$0\.\d+", told["cost per pass"])
     assert (told["seconds"], told["memory"], told["quant"], told["device"]) == ("12.5s", "7.0 GiB", "Q4_K_M", GPU)

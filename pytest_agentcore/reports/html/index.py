@@ -208,8 +208,8 @@ def cells(campaign: Campaign) -> dict[str, Cell]:
     """Give the cells of a campaign's row by the heads of their columns; the rate itself is drawn."""
     manifest, standing = campaign.manifest, Standing(rank=0, campaign=campaign)  # compared with others, not ranked
     found = {head: Cell(STANDING[head](standing), value(standing)) for head, value in SORTED.items()}
-    if not campaign.has_ended:
-        found["Score"] = found["Score"]._replace(note=campaign.state)
+    rates, state = standing.rates, "" if campaign.has_ended else campaign.state
+    found["Score"] = Cell(fraction(rates.passed, rates.planned), rates.raw, state)  # the percentage stands beside it
     load = f"load {manifest.context_load}" if manifest.context_load else ""
     moment = Cell(manifest.started[:10], manifest.started, manifest.started[11:16])
     return {**found, "Policy": Cell(manifest.policy, manifest.policy, load), "Started": moment}
