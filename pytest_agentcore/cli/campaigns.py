@@ -151,6 +151,10 @@ def run_report(options: argparse.Namespace) -> None:
         written = write_index(place, options.out or place / "index.html")
         tell(options, map(str, written), results=place, files=written)
         return
+    if options.out and options.out.suffix == ".html":
+        several = "the report of one campaign is several files, so -o names a folder"
+        over_many = f"for one page over many, name the folder they lie in: {options.results}"
+        raise UsageError(f"report: {options.out}: {several}; {over_many}")
     campaign = find(options.campaign, options.results)
     baseline = read_campaign(options.baseline, options.results) if options.baseline else None
     written = write_reports(campaign, baseline, options.out)

@@ -62,7 +62,7 @@ def test_the_command_writes_the_page_for_a_folder_of_campaigns(
     assert main(["report", str(results)]) == 0
     assert capsys.readouterr().out == f"{results / 'index.html'}\n"
     assert main(["report", str(results), "-o", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["page"] == str(tmp_path / "index.html")
+    assert json.loads(capsys.readouterr().out)["files"] == [str(tmp_path / "index.html")]
     assert main(["report", str(results / "one"), "-o", str(tmp_path / "alone")]) == 0
     assert (tmp_path / "alone" / "report.html").is_file()
 
@@ -72,6 +72,9 @@ def test_what_cannot_be_asked_of_many_is_refused(results: Path, capsys: pytest.C
     assert "--baseline is for one campaign" in capsys.readouterr().err
     assert main(["report", str(results), "-o", str(results / "one" / "manifest.json" / "index.html")]) == 2
     assert "the page cannot be written there" in capsys.readouterr().err
+    assert main(["report", f"--results={results}", "-o", str(results / "new.html")]) == 2
+    assert f"for one page over many, name the folder they lie in: {results}" in capsys.readouterr().err
+    assert not (results / "new.html").exists()
 
 
 def test_a_folder_of_wrecks_has_no_page(tmp_path: Path) -> None:
