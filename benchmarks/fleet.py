@@ -255,7 +255,6 @@ def play(place: Path, folder: Path, options: argparse.Namespace, workers: int) -
             f"--agentcore-on={address}",
             f"--results={results}",
             "-pfleet",
-            *os.environ.get("FLEET_MORE", "").split(),
             "-pno:cacheprovider",
             "-q",
             "--no-summary",
