@@ -1,4 +1,4 @@
-"""A worker on a machine that shares nothing with the session, and workspaces that cannot be written there or here."""
+"""A worker on a machine that shares nothing with the session, and disks that are full there or here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import Script, campaign, result_lines, shell
+from tiny import Script, campaign, result_lines, say, shell, write
 
 pytestmark = [pytest.mark.needs("distributed"), pytest.mark.sandbox, pytest.mark.usefixtures("dask")]
 
@@ -110,3 +110,17 @@ def test_a_workspace_that_cannot_be_written_here_is_infrastructure(
     in_small_place(place, [sys.executable, "-m", "pytest", *words], 16 * 2**20, TMPDIR=str(place))
     found = [(line["failure_mode"], line["cause"]) for line in result_lines(campaign(pytester))]
     assert found == [("infrastructure_error", "sandbox_failed")] * 2
+
+
+def test_a_disk_that_is_full_here_ends_the_session(
+    pytester: pytest.Pytester, suite: Path, script: Script, dask: str
+) -> None:
+    """While trials run on workers; what was recorded before is whole."""
+    bot = script(**{"*": [write("hello.txt", "hello"), say(" ".join(map(str, range(20_000))))]})
+    words = f"--model=scripted:{bot} --runs=20 --agentcore-on={dask} -p no:cacheprovider --tb=no"
+    place = pytester.mkdir("small")
+    command = f"{sys.executable} -m pytest {words} --results={place}/r {suite}; echo code $?; "
+    command += f"{sys.executable} -m pytest_agentcore.cli validate {place}/r/*; echo valid $?"
+    said = in_small_place(place, ["bash", "-c", command], 1_500_000)
+    said.fnmatch_lines(["*cannot be written (No space left on device); what was recorded before is whole*", "code 3"])
+    said.fnmatch_lines(["*: as it was written (*", "valid 0"])
