@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -113,7 +114,8 @@ def _place_transcripts(campaigns: Iterable[Campaign], beside: Path) -> tuple[dic
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:  # compressing and writing leave the interpreter to others
         for campaign in campaigns:
-            attempts = [result.attempt for result in campaign.results]
+            # an attempt becomes the name of a file, and who made the campaign may have written anything
+            attempts = [result.attempt for result in campaign.results if re.fullmatch(r"[0-9A-Za-z-]+", result.attempt)]
             found = pool.map(pack_readable, map(campaign.folder.transcript, attempts))
             keys = [f"{campaign.folder.id}/{attempt}" for attempt in attempts]
             held |= dict(zip(keys, found, strict=True))

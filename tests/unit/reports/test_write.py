@@ -56,6 +56,18 @@ def test_a_transcript_that_is_damaged_or_missing_does_not_keep_the_others_from_b
     assert re.search(rf'id="t-one/{second.stem}"></script>', page.read_text())
 
 
+def test_an_attempt_that_is_no_name_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pack(tmp_path / "there" / "one", manifest([("task_01", 1)]), [result("task_01", 1)])
+    lines = tmp_path / "there" / "one" / "data" / "results.jsonl"
+    evil = "../../../evil"
+    lines.write_text(lines.read_text().replace(result("task_01", 1).attempt, evil))
+    (tmp_path / "evil.jsonl").write_text("{}\n")
+    monkeypatch.setattr(write, "PAGE_BYTES", -1)
+    write_index(tmp_path / "there", tmp_path / "out" / "deep" / "index.html")
+
+    assert [path.name for path in tmp_path.rglob("*.js")] == []
+
+
 def test_the_command_writes_the_page_for_a_folder_of_campaigns(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
