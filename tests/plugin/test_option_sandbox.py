@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from confined import sandbox_of
-from tiny import campaign
+from tiny import campaign, result_lines
+
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.identity import differences
+from pytest_agentcore.pack.manifest import read_manifest
 
 
 @pytest.mark.sandbox
@@ -39,3 +44,17 @@ def test_a_sandbox_in_full_says_nothing(pytester: pytest.Pytester, suite: Path) 
     result = pytester.runpytest("--model=oracle", "--runs=1", "--sandbox=bubblewrap", suite)
     result.stdout.no_fnmatch_line("*the sandbox is weaker*")
     assert json.loads((campaign(pytester) / "manifest.json").read_text())["sandbox"]["not_confined"] == []
+
+
+@pytest.mark.container
+def test_a_container_and_its_image_stand_in_the_record(pytester: pytest.Pytester, suite: Path) -> None:
+    sandbox_of("container")
+    result = pytester.runpytest("--model=oracle", "--runs=1", "--sandbox=container", suite)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["sandbox * container*"])
+    manifest = read_manifest(CampaignFolder(campaign(pytester)))
+    assert {line["sandbox"] for line in result_lines(campaign(pytester))} == {"container"}
+    ((image, digest),) = manifest.sandbox["images"].items()
+    assert (image, len(digest)) == ("localhost/agentcore-sandbox", 64)
+    other = replace(manifest, sandbox={**manifest.sandbox, "images": {image: "0" * 64}})
+    assert differences(manifest, other) == (f"image {image}: {digest[:16]} → {'0' * 16}",)
