@@ -50,7 +50,7 @@ from pytest_agentcore.sandbox.workspace import (
 IMAGE = "localhost/agentcore-sandbox"
 """The image of suites that name none; `agentcore sandbox build` makes it."""
 CHECKER = "/checker"
-"""The folder that shows what a checker gives to a command; empty for all others, so that none can tell what it is."""
+"""The folder that shows what a checker gives to a command; for all others there is none, as in a trial."""
 START_SECONDS, GRACE = 60.0, 10.0
 """How long a container may take to start, and a command to be ended once its time is up."""
 MEMORY, PROCESSES = Limits().memory_bytes + 256 * MIB, Limits().processes + SPARE_PROCESSES + 1
@@ -100,7 +100,7 @@ class Container(Sandbox):
     def run(self, workspace: Workspace, command: Command) -> Completed:
         """See `Sandbox.run`. Costs a few milliseconds beyond the command's own time once the container is there."""
         require(workspace)
-        if workspace.root in _OWN:
+        if workspace.root in _OWN and not command.read_only:
             done = self._in_its_own(workspace, command)
         else:
             done = self._in_a_shared_one(workspace, command)
@@ -155,10 +155,14 @@ class Container(Sandbox):
         return box.run(command, self._order(command, box), workspace.cancel)
 
     def _in_a_shared_one(self, workspace: Workspace, command: Command) -> Completed:
-        with self._shared() as (box, inner):
+        with self._shared(bool(command.read_only)) as (box, inner):
             if inner.root.stat().st_dev != workspace.root.stat().st_dev:  # nothing can be moved
-                with self.over(workspace):
-                    return self._in_its_own(workspace, command)
+                alone = _Box(self, workspace, box.user, shows=bool(command.read_only))
+                hand_over(workspace, alone.user)
+                try:
+                    return alone.run(command, self._order(command, alone), workspace.cancel)
+                finally:
+                    alone.close()
             hand_over(workspace, box.user)
             hand_over(inner, box.user)
             try:
@@ -168,9 +172,9 @@ class Container(Sandbox):
                 _move(inner, workspace)
 
     @contextlib.contextmanager
-    def _shared(self) -> Iterator[tuple[_Box, Workspace]]:
+    def _shared(self, shows: bool = False) -> Iterator[tuple[_Box, Workspace]]:
         """A container that nobody else uses meanwhile, and its own two folders, which are empty."""
-        kind = (self.engine, self.image, self.is_limited)
+        kind = (self.engine, self.image, self.is_limited, shows)
         with _LOCK:
             found = _IDLE[kind].pop() if _IDLE[kind] else None
         if found is None or found[0].is_broken:
@@ -178,7 +182,7 @@ class Container(Sandbox):
                 found[0].close()
             home = scratch("container")
             inner = create_workspace(Path(home.name))
-            box = self._box(inner)
+            box = _Box(self, inner, user_of(inner), shows=shows)
             box.folders.callback(home.cleanup)
             found = box, inner
         yield found
@@ -206,8 +210,9 @@ class Container(Sandbox):
 _LOCK = threading.RLock()
 _OWN: dict[Path, _Box] = {}
 """Containers of trials, by their workspace's folder."""
-_IDLE: dict[tuple[Engine, str, bool], list[tuple[_Box, Workspace]]] = defaultdict(list)
-"""Containers that runs over short-lived copies take turns in, by engine and image, each with its own two folders."""
+_IDLE: dict[tuple[Engine, str, bool, bool], list[tuple[_Box, Workspace]]] = defaultdict(list)
+"""Containers that runs over short-lived copies take turns in, each with its own two folders: by engine, image, limits,
+and whether they show anything."""
 _ENDING: list[_Box] = []
 """Containers that were told to end."""
 
@@ -229,7 +234,7 @@ def close_all() -> None:
 class _Box:
     """A container, from its start to its end."""
 
-    def __init__(self, sandbox: Container, workspace: Workspace, user: int) -> None:
+    def __init__(self, sandbox: Container, workspace: Workspace, user: int, *, shows: bool = False) -> None:
         """Start it; returns before it is there."""
         self.user, self.group = user, user if os.geteuid() == 0 else os.getegid()
         self._ended = False
@@ -242,7 +247,7 @@ class _Box:
         self._shown.mkdir(mode=0o755)
         mounts = [(workspace.root, "/workspace", ""), (workspace.tmp, "/tmp", "")]  # noqa: S108
         # shared memory is a file below /dev/shm; in the trial's tmp it counts as disk
-        mounts += [(workspace.tmp, "/dev/shm", ""), (self._shown, CHECKER, ",readonly")]  # noqa: S108
+        mounts += [(workspace.tmp, "/dev/shm", ""), *([(self._shown, CHECKER, ",readonly")] if shows else [])]  # noqa: S108
         for name, text in accounts(self.user, self.group).items():
             (home / name).write_text(text, encoding="ascii")
             mounts.append((home / name, f"/etc/{name}", ",readonly"))

@@ -141,6 +141,13 @@ def test_further_files_are_shown_where_they_are_said_to_be(cell: Cell, tmp_path:
     assert done.output == b"True\n"
 
 
+@MOUNTED
+def test_a_command_that_is_shown_nothing_cannot_tell_that_it_is_a_checkers(cell: Cell, tmp_path: Path) -> None:
+    (tmp_path / "shown").write_text("x")
+    assert cell.run("ls", "/checker", read_only={"/checker/shown": tmp_path / "shown"}).output == b"shown\n"
+    assert cell.run("ls", "/checker").exit_code == 2
+
+
 @EVERYWHERE
 def test_a_workspace_that_is_gone_is_a_sandbox_error(cell: Cell, tmp_path: Path) -> None:
     gone = Workspace(root=tmp_path / "none", tmp=tmp_path / "none")
