@@ -68,6 +68,9 @@ FORMS = (
     "fs_write(content=`{}`)",
     '[[fs_write]] {{content="{}"}}',
     "<|act|>fs_write<|with|>content<|is|>{}<|done|>",
+    "CALL fs_write WITH content = <<{}>>",
+    'fs_write --content "{}"',
+    '(fs_write (content "{}"))',
 )
 """Forms in which nobody here writes calls."""
 PROSE = ("", "I look.\n", "Let me see: is it 3 < 4?\n\n", "- one\n- {two}\n")

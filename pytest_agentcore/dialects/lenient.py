@@ -8,7 +8,7 @@ tried, so time stays linear.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -73,6 +73,8 @@ def parse_leniently(
             parts = [*parts[:at], Segment(Part.content, part.start, len(text))]
             problem = f"A call began with {begun}, which cannot be read; write it as {shape(dialect)}."
             strict, good = replace(fold(dialect, text, parts), problems=(problem,)), False
+            if begun not in _SIGNS:
+                return strict
             break
     if good:
         return strict
@@ -114,15 +116,21 @@ _LINE_END = re.compile(r"[ \t]*[)\]`;]{0,3}[ \t]*(?:\n|\Z)")
 _KEYWORD = re.compile(r"\s{0,20}([A-Za-z_]\w{0,100})\s{0,20}[=:]\s{0,20}")
 _COMMA = re.compile(r"\s{0,20},?\s{0,20}")
 _PARTING = re.compile(r"[\s,;\])`]*")
-_RAW_TAG = r"<[^<>\s]{0,40}(?:param|arg_|function=|invoke )"
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w:|.-]{0,40})(?=[\s=>])(?:[^<>]*(/)>)?")
+_RAW_TAG = re.compile(r"<[^<>\s]{0,40}(?:param|arg_|function=|invoke )")
 """Opens text without escapes in some family or other."""
-_SIGNS = re.compile(
-    "|".join(re.escape(sign) for sign in {*FOREIGN_CALL_MARKERS, *(sign for one in DIALECTS for sign in one.signs)})
-)
+_SIGNS = {sign for one in DIALECTS for sign in one.signs}.union(FOREIGN_CALL_MARKERS)
+_SIGN = re.compile("|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True))))
+_QUOTES = (('"', '"'), ("“", "”"), ("‹", "›"), ("«", "»"), ("(", ")"), ("[", "]"))  # noqa: RUF001 - as in text
+"""Around a text in a form that nobody knows."""
 _LOOK_BACK = 80
-"""Characters before an object in which a fence or a marker is looked for."""
+"""Characters before a call in which a fence, a marker or a tool's name is looked for."""
 _LEAST = 4
 """Characters of an opening marker's end that are taken for what is left of it."""
+
+
+_Ways = Sequence[tuple[re.Pattern[str], Callable[["_Mending", re.Match[str], int], list[_Read]]]]
+"""How a call may begin, and what reads it there; of two that begin at one place the first is tried."""
 
 
 @dataclass(frozen=True)
@@ -133,44 +141,66 @@ class _Mending:
     schemas: Schemas
 
     @cached_property
-    def own(self) -> re.Pattern[str]:
+    def own(self) -> _Ways:
         """Where a call in the dialect's own form lacks its opening marker, or one of another dialect has it."""
-        begins = self.dialect.codec.begins(self._names, self.dialect.call.close) if self.tool_names else ""
-        signs = {sign for one in DIALECTS for sign in one.signs}.union(FOREIGN_CALL_MARKERS) - {*self.dialect.signs}
-        foreign = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
-        return re.compile(f"(?P<own>{begins or '(?!)'})|(?P<sign>{foreign})")
+        begins = self.dialect.codec.begins(self._names, self.dialect.call.close)
+        unmarked = ((re.compile(begins), _Mending._unmarked),) if begins else ()
+        return (*unmarked, (self.foreign, _Mending._foreign))
+
+    @cached_property
+    def foreign(self) -> re.Pattern[str]:
+        """The markers of other dialects."""
+        return re.compile("|".join(map(re.escape, sorted(_SIGNS - {*self.dialect.signs}, key=len, reverse=True))))
 
     @cached_property
     def object(self) -> re.Pattern[str]:
         """An object that names a tool, or a list of them."""
-        keys = "|".join((*sorted(CALL_KEYS), self._names))
-        return re.compile(rf"(?P<object>(?:\[\s{{0,20}})?\{{\s{{0,20}}[\"']?(?:{keys})[\"']?\s{{0,20}}:)")
+        named = rf"\{{\s{{0,20}}[\"']?(?:{'|'.join((*sorted(CALL_KEYS), self._names))})[\"']?\s{{0,20}}:"
+        return re.compile(rf"{named}|\[\s{{0,20}}{named}")
 
     @cached_property
-    def any(self) -> re.Pattern[str]:
+    def any(self) -> _Ways:
         """Where a call in whatever form may begin.
 
         Besides the two above, a tag with a tool's name before an object, as `<function=fs_read>{` or `<invoke
         name="fs_read">{`; a line that calls a tool as code would; or text without escapes.
         """
         tag = rf"<(?:function|invoke|tool|tool_call)(?: name)?=[\"']?(?P<tool>{self._names})[\"']?>\s{{0,20}}(?=\{{)"
-        line = function_lines(self.tool_names).pattern
-        ways = (f"(?P<tag>{tag})", self.own.pattern, self.object.pattern, f"(?P<line>{line})", f"(?P<raw>{_RAW_TAG})")
-        return re.compile("|".join(ways), re.MULTILINE)
+        return (
+            (re.compile(tag), _Mending._tag),
+            *self.own[:-1],
+            (self.foreign, _Mending._marked),
+            (self.object, _Mending._object),
+            (function_lines(self.tool_names), _Mending._function_line),
+            (_RAW_TAG, _Mending._raw),
+        )
 
     @cached_property
-    def unknown(self) -> re.Pattern[str]:
-        """Where a call begins in a form that nobody knows: an object, lines with a key each, a name between marks."""
-        key = r"[ \t>*-]{0,8}[A-Za-z][\w ]{0,20}:"
-        lines = rf"^{key}[ \t]{{0,8}}[\"'`]?(?:{self._names})[\"'`]?[ \t]{{0,8}}\n{key}"
-        marks = rf"[>\]]\s{{0,4}}(?:{self._names})\s{{0,4}}[<\[]"
-        return re.compile(rf"(?:{self._names})[^\w{{}}]{{0,20}}\{{|{lines}|{marks}", re.MULTILINE)
+    def unknown(self) -> Sequence[re.Pattern[str]]:
+        """Where a call begins in a form that nobody knows.
+
+        That is a name before an object, between marks, or on a line that gives a key a value; or lines with a key each.
+        """
+        names, key = f"(?:{self._names})", r"[ \t>*-]{0,8}[A-Za-z][\w ]{0,20}:"
+        said = r"(?:[^\n(){}=:<>]|:(?=[ \t]{0,4}[\w*.-]))"
+        gives = r"(?:<-|(?<=-)>|:?=(?!=)|(?<=\w):[ \t]{0,4}[^\w\s])"
+        return (
+            re.compile(rf"{names}[^\w{{}}]{{0,20}}\{{"),
+            re.compile(rf"[>\]]\s{{0,4}}{names}\s{{0,4}}[<\[]"),
+            re.compile(rf"{names}\b(?=[^\w\n]{{1,8}}\w)(?>{said}{{0,80}}){gives}"),
+            re.compile(rf"^{key}[ \t]{{0,8}}[\"'`]?{names}[\"'`]?[ \t]{{0,8}}\n{key}", re.MULTILINE),
+        )
+
+    @cached_property
+    def named(self) -> re.Pattern[str]:
+        """A tool's name on the line on which a text ends."""
+        return re.compile(rf"(?:{self._names})\b[^\n]{{0,{_LOOK_BACK}}}(?<=[\s=:(])\Z")
 
     @cached_property
     def _names(self) -> str:
         return "|".join(map(re.escape, sorted(self.tool_names, key=len, reverse=True)))
 
-    def parse(self, parts: Sequence[Segment], near: re.Pattern[str] | None) -> Parsed:
+    def parse(self, parts: Sequence[Segment], near: _Ways | None) -> Parsed:
         """The reply with the near misses that begin where `near` is found; with None, those in open reasoning."""
         calls: list[RawCall] = []
         repairs: list[str] = []
@@ -196,7 +226,7 @@ class _Mending:
         problems = [*strict.problems, *problems]
         return replace(strict, content=content, calls=tuple(calls), problems=tuple(problems), repairs=tuple(repairs))
 
-    def _misses(self, part: Segment, near: re.Pattern[str] | None) -> Sequence[_Read]:
+    def _misses(self, part: Segment, near: _Ways | None) -> Sequence[_Read]:
         if part.part is Part.content and near:
             return self._scan(part, near)[0]
         if part.part is Part.broken and near:
@@ -210,9 +240,8 @@ class _Mending:
         thought = self.text[part.start : part.end]
         if thought.count(THINK.open) > thought.count(THINK.close):
             return THINK.open  # of a family that thinks between other marks
-        signs = (one.group() for one in _SIGNS.finditer(thought))
-        if other := next((one for one in signs if one not in self.dialect.signs), ""):
-            return other
+        if other := self.foreign.search(thought):
+            return other.group()
         if opened := self._opened(part.start, part.end, {}):
             return opened
         return replace(self, text=self.text[: part.end])._scan(part, self.any)[1]
@@ -229,24 +258,36 @@ class _Mending:
         """
         for tag in _TAG.finditer(self.text, start, end):
             tags[tag[2]] = not tag[1] and not tag[3]
-        if form := self.unknown.search(self.text, start, end):
-            return form.group().strip()
+        for form in self.unknown:
+            if found := form.search(self.text, start, end):
+                return found.group().strip()
+        for opens, closes in _QUOTES:
+            quote = self.text.rfind(opens, start, end)
+            opened = quote >= 0 and self.text.find(closes, quote + 1, end) < 0
+            if opened and self.named.search(self.text, max(start, quote - 3 * _LOOK_BACK), quote):
+                return opens
         around = len(tags) == 1 and self.text[start:end].rstrip().endswith(">")
         return next((f"<{tag}" for tag, is_open in tags.items() if is_open and not around), "")
 
-    def _scan(self, part: Segment, near: re.Pattern[str]) -> tuple[list[_Read], str]:
+    def _scan(self, part: Segment, near: _Ways) -> tuple[list[_Read], str]:
         """The calls of a stretch, up to the first that began and cannot be read, and how that begins."""
         found: list[_Read] = []
         tags: dict[str, bool] = {}
         at = part.start
+        places = [one.search(self.text, at, part.end) for one, _reader in near]
         for _try in range(MAX_TRIES):
-            place = near.search(self.text, at, part.end)
-            if not place:
+            # One by one, since `re` steps over text only for a pattern that begins with a literal.
+            for index, (way, _reader) in enumerate(near):
+                if (one := places[index]) and one.start() < at:
+                    places[index] = way.search(self.text, at, part.end)
+            ahead = [(one, reader) for one, (_way, reader) in zip(places, near, strict=True) if one]
+            if not ahead:
                 break
+            place, read = min(ahead, key=lambda each: each[0].start())
             if self._opened(at, place.start(), tags):
                 return found, place.group().strip()
             try:
-                found += (misses := _READERS[place.lastgroup or ""](self, place, part.end))
+                found += (misses := read(self, place, part.end))
             except MalformedCall:
                 return found, place.group().strip()
             except _UnreadableError as error:
@@ -392,19 +433,22 @@ class _Mending:
         return end
 
     def _marked(self, place: re.Match[str], end: int) -> list[_Read]:
-        """The calls behind another dialect's marker; none where a call in some other form stands right behind it.
+        """The calls behind another dialect's marker, read as that dialect writes them, or see `_foreign`."""
+        for other in DIALECTS:
+            opens = self.text.startswith(other.open_markers or "\0", place.start())
+            if opens and (found := self._in_dialect(other, place.start(), end)):
+                return found
+        return self._foreign(place, end)
+
+    def _foreign(self, place: re.Match[str], end: int) -> list[_Read]:
+        """None behind another dialect's marker, where a call in some other form stands right behind it.
 
         Raises:
-            MalformedCall: neither stands there, so that what follows may be the inside of a value.
+            MalformedCall: none does, so that what follows may be the inside of a value.
         """
-        start, behind = place.span()
-        if place.re is self.any:
-            for other in DIALECTS:
-                opens = self.text.startswith(other.open_markers or "\0", start)
-                if opens and (found := self._in_dialect(other, start, end)):
-                    return found
-        if not self.any.match(self.text, end - len(self.text[behind:end].lstrip("[ \t\r\n")), end):
-            raise MalformedCall("no call stands here", start)
+        behind = end - len(self.text[place.end() : end].lstrip("[ \t\r\n"))
+        if not any(way.match(self.text, behind, end) for way, _reader in self.any):
+            raise MalformedCall("no call stands here", place.start())
         return []
 
     def _raw(self, place: re.Match[str], _end: int) -> list[_Read]:
@@ -453,7 +497,7 @@ class _Mending:
             start, end, where = back + fence.start(), after.end() if after else end, "from a code fence"
         else:
             end = self._behind_stray_close(end)
-            marks = [one for one in _SIGNS.finditer(before) if not before[one.end() :].strip("[ \t\r\n")]
+            marks = [one for one in _SIGN.finditer(before) if not before[one.end() :].strip("[ \t\r\n")]
             if marks and marks[-1].group() not in self.dialect.open_markers:
                 start = back + marks[-1].start()
                 where = f"behind {marks[-1].group()}, the marker of another dialect"
@@ -496,20 +540,6 @@ class _Mending:
                     end = comma.end()
             end += 1
         return _Read(place.start(), end, (RawCall(place["function"], arguments),), "from a function-like line")
-
-
-_TAG = re.compile(r"<(/?)([A-Za-z_][\w:|.-]{0,40})(?=[\s=>])(?:[^<>]*(/)>)?")
-
-
-_READERS = {
-    "own": _Mending._unmarked,
-    "tag": _Mending._tag,
-    "sign": _Mending._marked,
-    "object": _Mending._object,
-    "line": _Mending._function_line,
-    "raw": _Mending._raw,
-}
-"""By the way in which a call may begin."""
 
 
 def _loosely(text: str, at: int) -> tuple[Any, int]:

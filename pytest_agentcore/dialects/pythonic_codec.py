@@ -124,7 +124,7 @@ def _plain(pattern: re.Pattern[str], text: str, at: int) -> tuple[RawCall, int] 
 
 
 _TEXT = re.compile(
-    rf"""(['"])([\s\S]*?)(?<!\\)\1(?=\s{{0,20}}(?:,\s{{0,20}}{_KEYWORD}=|\)(?:,\s{{0,20}}{_NAME}\(|\]<\|)))"""
+    rf"""(['"])((?>(?:[^'"]+|(?<=\\)['"]|(?!\1\s{{0,20}}(?:,\s{{0,20}}{_KEYWORD}=|\)(?:,\s{{0,20}}{_NAME}\(|\]<\|)))['"])*))\1"""
 )
 """Text between quotes, of which one may stand in it; a quote behind a backslash ends none, as in Python."""
 

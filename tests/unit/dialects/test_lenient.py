@@ -466,6 +466,7 @@ def test_odd_values_are_read_as_python_reads_them() -> None:
         '<call tool="fs_write">\n<arg name="content">[TOOL_CALLS][{"name": "fs_read", "arguments": {"path": "b"}}]',
         '<F>fs_write</F><K>content</K><V>{"name": "fs_read", "arguments": {"path": "b"}}</V>',
         '<note to="\ncall:fs_read{}\n',
+        '[fs_write(path="a"), shell(command=\'\n{"name": "fs_read", "arguments": {"path": "b"}}',
     ],
 )
 @pytest.mark.parametrize("dialect", [HERMES, GEMMA4, MINIMAX_M2], ids=lambda d: d.name)
