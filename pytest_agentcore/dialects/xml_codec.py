@@ -113,18 +113,21 @@ class XmlCodec(Codec):
         if end < 0:
             problem = f"the value of {head['key'][:40]!r} is not closed by {self.after_value}"
             raise MalformedCall(problem, head.start(), unclosed=True)
-        value: Any = text[start:end]
-        if cdata:
-            value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
-        elif self.before_key in value and self._head.search(value):
+        behind = end + len(self.after_value)
+        if not cdata and text.find(self.before_key, start, end) >= 0 and self._head.search(text, start, end):
             # Text has no escapes, so nobody can tell which of the two was meant.
             problem = f"the value of {head['key'][:40]!r} is not closed, or shows an argument"
             raise MalformedCall(problem, head.start(), lost=True)
+        if self.newlines and not cdata:  # found before the value is copied, of which a large one would be copied thrice
+            start += text.startswith("\n", start, end)
+            end -= text.endswith("\n", start, end)
+        value: Any = text[start:end]
+        if cdata:
+            value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
+            value = value.removeprefix("\n").removesuffix("\n") if self.newlines else value
         if self.kinds and head["raw"] is None:
             value = _json(value, start)
-        elif self.newlines:
-            value = value.removeprefix("\n").removesuffix("\n")
-        return value, end + len(self.after_value)
+        return value, behind
 
     @cached_property
     def _begins(self) -> re.Pattern[str]:
