@@ -39,13 +39,17 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[str
     load = write_campaign(home / "load", [result("task_01_hello", 1, context_load=500)], context_load=500).path
     return {
         "audit": ["--list"],
+        "completion": ["bash"],
         "compare": [str(one), str(two), "--force"],
         "dialect": [str(template)],
+        "export": [str(one), "--to=inspect", "-o", str(home / "{}")],
         "gate": [str(one), "--min-pass-rate=0.5"],
         "group": [str(one), str(load)],
         "leaderboard": [str(one)],
+        "list": [str(home)],
         "merge": [str(one), str(two), "-o", str(home / "{}")],
         "models": ["smollm2-135m"],
+        "open": [str(home / "{}"), "--no-browser"],
         "plan": ["--detect=10pp"],
         "predict": [NAME, "--suite", str(suite), "-o", str(home / "{}.md")],
         "preflight": [f"={NAME}.gguf"],

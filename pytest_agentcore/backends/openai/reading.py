@@ -55,7 +55,7 @@ def read_reply(collected: Collected, request: Request, finish: FinishReason) -> 
             # fences, ends the reply, and is written as the dialect's own template writes it: JSON under keys that
             # others use too may be anybody's slip.
             said, codec = parsed.content, dialect.codec
-            found = re.search(rf"^(?:{dialect.bare})", said, re.MULTILINE) if dialect.bare and not left else None
+            found = re.search(rf"^(?:{dialect.bare_call})", said, re.MULTILINE) if dialect.bare and not left else None
             own = found and (not isinstance(codec, JsonCodec) or f'"{codec.arguments_key}"' in found[0])
             if found and own and said.count("```", 0, found.start()) % 2 == 0:
                 bare = parse(dialect, said, schemas=schemas)

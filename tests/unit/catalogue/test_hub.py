@@ -51,7 +51,7 @@ def command(name: str) -> list[str]:
 
 
 def variables(hub: Hub, home: Path, more: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **environment(hub, home), **more}
+    return {**os.environ, **environment(hub, home), "COLUMNS": "400", **more}
 
 
 def cached(home: Path, name: str) -> Path:
@@ -67,13 +67,13 @@ def test_a_file_comes_into_the_hubs_own_cache(hub: Hub, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"fetching Tiny-Q4_K_M\.gguf \(0 MiB\) from http://127\.0\.0\.1:\d+/me/Tiny-GGUF", done.stdout)
     path = cached(tmp_path, "Tiny-Q4_K_M.gguf")
-    assert f"ready         yes, {path}" in done.stdout
+    assert f"ready      no; {path}:" in done.stdout
     assert path.read_bytes() == hub.files["Tiny-Q4_K_M.gguf"].read_bytes()
     assert path.is_symlink()
 
     hub.asked.clear()
     offline = run(hub, tmp_path, "hf:me/Tiny-GGUF", HF_HUB_OFFLINE="1")
-    assert f"ready         yes, {path}" in offline.stdout
+    assert f"ready      no; {path}:" in offline.stdout
     assert hub.asked == []
 
 
@@ -96,7 +96,7 @@ def test_all_parts_come_and_the_first_is_the_model(hub: Hub, tmp_path: Path) -> 
     done = run(hub, tmp_path, "hf:me/Tiny-GGUF:bf16")
     assert done.returncode == 0, done.stderr
     first = cached(tmp_path, "BF16/Tiny-BF16-00001-of-00002.gguf")
-    assert f"yes, {first}" in done.stdout
+    assert f"no; {first}" in done.stdout
     assert cached(tmp_path, "BF16/Tiny-BF16-00002-of-00002.gguf").is_file()
 
 
@@ -181,7 +181,7 @@ def test_an_entry_is_held_to_its_digest_and_revision(hub: Hub, tmp_path: Path) -
     assert "me/Tiny-GGUF has no revision 'v2'" in run(hub, tmp_path, "tiny").stderr
     assert hub.of("GET") == []
     entry(revision=COMMIT, sha256=digest_of(hub.files["Tiny-Q4_K_M.gguf"]))
-    assert f"yes, {cached(tmp_path, 'Tiny-Q4_K_M.gguf')}" in run(hub, tmp_path, "tiny").stdout
+    assert f"no; {cached(tmp_path, 'Tiny-Q4_K_M.gguf')}" in run(hub, tmp_path, "tiny").stdout
 
 
 def test_a_token_goes_to_the_hub_and_nowhere_else(hub: Hub, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_file_put_into_the_folder_is_taken_without_asking_the_hub(hub: Hub, tm
     folder.mkdir()
     (folder / "Tiny-Q4_K_M.gguf").write_bytes(b"put here by hand")
     done = run(hub, tmp_path, "hf:me/Tiny-GGUF:Tiny-Q4_K_M.gguf")
-    assert f"yes, {folder / 'Tiny-Q4_K_M.gguf'}" in done.stdout
+    assert f"no; {folder / 'Tiny-Q4_K_M.gguf'}" in done.stdout
     assert hub.asked == []
 
 
@@ -249,4 +249,4 @@ def test_the_command_for_a_model_out_of_reach_puts_it_where_it_is_found(
     parts = {path.name for path in hub.files.values() if ("BF16" in path.name) == bool(name)}
     assert {path.name for path in folder.rglob("*.gguf")} == {part.replace("BF16_", "") for part in parts}
     found = run(hub, tmp_path, f"hf:me/Tiny-GGUF{name}", HF_HUB_OFFLINE="1")
-    assert f"ready         yes, {folder / file}" in found.stdout, found.stderr
+    assert f"ready      no; {folder / file}:" in found.stdout, found.stderr

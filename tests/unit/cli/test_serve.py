@@ -202,7 +202,10 @@ def test_a_page_is_made_anew_when_its_campaign_has_changed(client: Client, resul
 
 def test_the_command_prints_its_address_and_ctrl_c_ends_it_at_once(results: Path) -> None:
     command = [sys.executable, "-m", "pytest_agentcore.cli.__main__", "open", str(results), "--no-browser"]
+    # tests that were started in the background ignore Ctrl-C, and so would the command
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
         assert process.stdout
         address = process.stdout.readline().strip()
         host, _, path = address.removeprefix("http://").partition("/")
