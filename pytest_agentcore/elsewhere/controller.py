@@ -107,10 +107,15 @@ class Elsewhere(Models):
             self._say(f"{setup.slug}: opening it on {count(workers, 'worker')}", None)
 
         def take(worker: str, answer: Header) -> None:
+            there = self._crew.there()
             for each in mine:
                 facts = {name: answer["backend"][name] for name in ("batching",) if name in answer["backend"]}
-                facts |= {**answer["here"], "device": answer["backend"].get("device"), "worker": worker}
-                self._met.setdefault(each, {})[worker] = facts
+                facts |= {**answer["here"], "device": answer["backend"].get("device")}
+                met = self._met.setdefault(each, {})
+                # one that was started anew in another's place has another name
+                others = [one for name, one in met.items() if name in there and name != worker]
+                beside = sum(facts.items() <= one.items() for one in others)
+                met[worker] = {**facts, "worker": worker, "beside": beside}
                 self._work.setdefault(each, {}).setdefault(worker, Work(_before=answer["counts"]))
                 self.workers[each] = [*self._met[each].values()]
                 made = {PREFLIGHT: answer["preflight"]} if answer["preflight"] else {}

@@ -223,9 +223,8 @@ class Crew:
                 return
             self._looked, there = now, self.there()
             for name in self._places.keys() - there.keys():
-                if not self._places[
-                    name
-                ].busy:  # one that is may only be silent, and is as full as it was when it is back
+                # one at work may only be silent, and is as full as it was when it is back
+                if not self._places[name].busy:
                     del self._places[name]
             for name in there.keys() - self._places.keys():
                 place = self._places[name] = Place(name, self._room(there[name]))
@@ -251,8 +250,8 @@ class Crew:
                 self._on_open(place.worker, header)
                 place.is_open = True
                 self._hand_out()
-            else:  # it is gone; should it come back under its name, it is shown the model again
-                self._places.pop(place.worker, None)
+            elif self._places.get(place.worker) is place:  # gone; once it is back it is shown the model again
+                del self._places[place.worker]
 
     # Places.
 

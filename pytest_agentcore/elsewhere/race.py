@@ -32,6 +32,7 @@ from pytest_agentcore.trial.modes import Cause, StopReason
 
 STOP_SECONDS = 10.0
 """A worker gets so long to end a trial that was stopped; then what had come of it is all there is."""
+UNHEARD = "it was stopped, and its worker did not say how it ended"
 
 
 @dataclass(eq=False)
@@ -178,6 +179,9 @@ class Race:
             NoWorkers: there is nobody to wait for.
         """
         place = self._crew.take_place(self._is_settled)
+        if place and self._is_settled():  # those that end give their places to those that are to end
+            self._crew.leave_place(place, lost=False)
+            place = None
         if place is None:
             if not self._out:
                 raise CancelledError
@@ -251,8 +255,13 @@ class Race:
         if sent.beside:  # not earlier: there may have been no start to stand behind
             sent.note({"event": "silent", "number": sent.beside})
         failure: InfrastructureError | None = None
-        attempt = read_attempt(sent.events)
-        if "refused" in answer or (not answer and attempt.stop_reason is not StopReason.interrupted):
+        attempt, is_cut_off = read_attempt(sent.events), self._cancel.is_set() and not answer
+        if is_cut_off and not attempt.end:
+            reason, seconds = StopReason.interrupted.value, attempt.seconds
+            sent.note({"event": "end", "stop_reason": reason, "detail": UNHEARD, "seconds": seconds})
+            attempt = read_attempt(sent.events)
+        # a cancelled trial is not lost: nobody wants another attempt, whatever became of this one's worker
+        if "refused" in answer or not (answer or is_cut_off):
             failure = WorkerLost(answer.get("refused", "the worker that ran this trial is gone, or does not stop it"))
         elif said := answer.get("failure"):
             failure = InfrastructureError(said[0], Cause(said[1]))

@@ -159,8 +159,8 @@ class Manifest:
     rows_reason: str = ""
     """Why as many."""
     workers: tuple[Mapping[str, Any], ...] = ()
-    """Kinds of machines that trials ran on with `--agentcore-on`, and how many workers were of each; checkers ran on
-    `machine`. Empty where all ran there."""
+    """Kinds of machines that trials ran on with `--agentcore-on`, and how many workers of each were there at the
+    same time; checkers ran on `machine`. Empty where all ran there."""
     predictions: Mapping[str, Any] | None = None
     """None: none were filed. Else digest and commit of the file, see docs/predictions.md."""
     started: str

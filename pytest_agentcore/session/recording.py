@@ -163,8 +163,8 @@ def _planned(lines: Iterable[PlanLine], label: str) -> tuple[PlannedTrial, ...]:
     return tuple(dict.fromkeys(PlannedTrial(task=line[1], run=line[2]) for line in lines if line[0] == label))
 
 
-WORK = ("worker", "trials", "reply_tokens", "seconds", "counts")
-"""What is a worker's own, and not that of its kind of machine."""
+WORK = ("worker", "beside", "trials", "reply_tokens", "seconds", "counts")
+"""What is a worker's own, not that of its kind of machine; `beside` is how many of the kind were there when it came."""
 
 
 def _kind(worker: Mapping[str, Any]) -> str:
@@ -371,12 +371,11 @@ class Recording:
             record = self.records[label]
             earlier = self._earlier_workers.setdefault(label, record.manifest.workers)
             kinds = {_kind(one): dict(one) for one in earlier}
-            here = Counter(map(_kind, workers))
             for one in workers:
                 of_kind = {key: value for key, value in one.items() if key not in WORK}
                 kind = kinds.setdefault(_kind(one), {"workers": 0, **of_kind})
-                # as many as this process has met, or as an earlier one had
-                kind["workers"] = max(kind["workers"], here[_kind(one)])
+                # as many as were there at the same time, in this process or an earlier one
+                kind["workers"] = max(kind["workers"], one["beside"] + 1)
                 kind["each"] = _added(kind.get("each", ()), {key: one[key] for key in WORK if key in one})
             met = tuple(kinds.values())
             said += [UNLIKE] if len(kinds) > 1 else []

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from tiny import Script, campaign, result_lines, say, shell, write
 
+from pytest_agentcore import hookspecs
 from pytest_agentcore.elsewhere.order import unwrap
 from pytest_agentcore.pack.folder import CampaignFolder
 from pytest_agentcore.pack.validate import examine
@@ -189,6 +191,44 @@ def test_the_attempt_of_a_worker_that_thaws_counts_when_it_is_over_first(
     assert [result["attempts"] for result in result_lines(campaign(pytester))] == [2]
 
 
+LEAVES = """
+
+class Leaves(Threads):
+    left = float("inf")
+
+    def workers(self):
+        away = time.monotonic() - self.left
+        return {{}} if 0 < away < 0.5 else dict.fromkeys(["here" if away < 0 else "{back}"], 1)
+
+    def submit(self, worker, name, order):
+        future = super().submit(worker, name, order)
+        if not name.startswith("look") and self.left == float("inf"):
+            future.add_done_callback(lambda _: setattr(self, "left", time.monotonic()))
+        return future
+
+def pytest_agentcore_engine(config, address, at_once, take):
+    return Leaves(at_once, take)
+"""
+
+
+@pytest.mark.parametrize("back", ["here", "anew"])
+def test_a_worker_that_was_away_is_one_worker_also_under_another_name(
+    pytester: pytest.Pytester, suite: Path, back: str
+) -> None:
+    recipe = textwrap.dedent(str(hookspecs.pytest_agentcore_engine.__doc__).partition("# conftest.py\n")[2])
+    pytester.makepyfile(leaves=f"import time\n{recipe}{LEAVES.format(back=back)}")
+    pytester.syspathinsert()
+    # the worker, in this process, imports modules of the same names
+    words = ("-p", "leaves", "--import-mode=importlib", f"--rootdir={pytester.path}", "--agentcore-on=leaves")
+    words += ("--model=oracle", "--runs=3", "-k", "hello")
+    pytester.runpytest(*words, suite).assert_outcomes(passed=3)
+    assert len(outcomes(campaign(pytester))) == 3
+    (kind,) = json.loads((campaign(pytester) / "manifest.json").read_bytes())["workers"]
+    assert kind["workers"] == 1
+    assert {each["worker"] for each in kind["each"]} == {"here", back}
+    assert sum(each["trials"] for each in kind["each"]) == 3
+
+
 GOES_ON = {"-x": {"text": "at last", "delay": 600}, "--maxfail=1": shell("sleep 600")}
 
 
@@ -207,6 +247,56 @@ def test_workers_are_free_once_the_session_has_ended(
     # nothing of it is left on a worker: the next session gets its places at once
     script(**{"*": [write("hello.txt", "hello"), say("done")]})
     pytester.runpytest(*words[:3], "--results=next", words[3], suite).assert_outcomes(passed=2, failed=2)
+
+
+HELD = """
+import time
+from pathlib import Path
+import pytest_agentcore.elsewhere.worker as worker
+
+HOME, HEARD = Path({home!r}), {heard!r}
+
+def hold(until):
+    while not until():
+        time.sleep(0.01)
+
+def pack(root, archive, pack=worker.pack):
+    if (root / "held.txt").exists():
+        hold((HOME / "over").exists)
+    pack(root, archive)
+
+worker.pack = pack
+
+def reply(request):
+    if request.trial.run == 1:
+        there = "*/*/data/transcripts/*.jsonl"
+        hold(lambda: any(f'"event":"{{HEARD}}"' in path.read_text() for path in HOME.glob(there)))
+        return "no"
+    if request.turn > 1:
+        hold((HOME / ("held" if HEARD == "end" else "over")).exists)
+        return "done"
+    (HOME / "held").touch()
+    return {{"tool_calls": [{{"name": "fs_write", "arguments": {{"path": "held.txt", "content": "x"}}}}]}}
+"""
+
+
+@pytest.mark.parametrize("heard", ["end", "tool_result"])
+def test_a_trial_that_was_stopped_is_not_lost_where_its_worker_does_not_answer(
+    pytester: pytest.Pytester, suite: Path, dask: str, monkeypatch: pytest.MonkeyPatch, heard: str
+) -> None:
+    """Whether it has told its end and packs what it left, or nothing more comes of it."""
+    monkeypatch.setattr("pytest_agentcore.elsewhere.race.STOP_SECONDS", 0.3)
+    bot = pytester.path / "bot.py"
+    bot.write_text(HELD.format(home=str(pytester.path), heard=heard))
+    words = (f"--model=scripted:{bot}", "--runs=2", "--parallel=2", "-k", "hello", "-x", f"--agentcore-on={dask}")
+    try:
+        pytester.runpytest(*words, suite).assert_outcomes(failed=1)
+    finally:
+        (pytester.path / "over").touch()
+    assert len(outcomes(campaign(pytester))) == 1
+    ((*_, end, last),) = transcripts(campaign(pytester), "attempts")
+    reason = "final_answer" if heard == "end" else "interrupted"
+    assert (end["event"], end["stop_reason"], last["event"]) == ("end", reason, "discarded")
 
 
 def test_ctrl_c_ends_a_command_on_a_worker(pytester: pytest.Pytester, suite: Path, script: Script, dask: str) -> None:
