@@ -160,8 +160,8 @@ def main() -> None:
         waits = (len(COMMANDS) + 1) * options.seconds
         print(f"{len(COMMANDS)} shell calls and an answer each, {waits:g} s of waiting; {options.sandbox}, ", end="")
         print(f"{os.cpu_count()} cores; of its own a session takes {empty.cpu:.1f} CPU seconds, {empty.own:.0f} MB\n")
-        heads = ("at a time", "trials", "seconds", "CPU seconds a trial", "MB a trial at a time", "threads")
-        heads += ("processes of commands", "MB of these")
+        heads = ["at a time", "trials", "seconds", "CPU seconds a trial", "MB a trial at a time", "threads"]
+        heads += ["processes of commands", "MB of these"]
         print(f"| {' | '.join(heads)} |\n|{'---:|' * len(heads)}")
         for parallel in options.parallel:
             trials = FEW if parallel == 1 else options.trials

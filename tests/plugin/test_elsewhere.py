@@ -219,9 +219,8 @@ def test_a_worker_that_was_away_is_one_worker_also_under_another_name(
     pytester.makepyfile(leaves=f"import time\n{recipe}{LEAVES.format(back=back)}")
     pytester.syspathinsert()
     # the worker, in this process, imports modules of the same names
-    words = ("-p", "leaves", "--import-mode=importlib", f"--rootdir={pytester.path}", "--agentcore-on=leaves")
-    words += ("--model=oracle", "--runs=3", "-k", "hello")
-    pytester.runpytest(*words, suite).assert_outcomes(passed=3)
+    words = ["-p", "leaves", "--import-mode=importlib", f"--rootdir={pytester.path}", "--agentcore-on=leaves"]
+    pytester.runpytest(*words, "--model=oracle", "--runs=3", "-k", "hello", suite).assert_outcomes(passed=3)
     assert len(outcomes(campaign(pytester))) == 3
     (kind,) = json.loads((campaign(pytester) / "manifest.json").read_bytes())["workers"]
     assert kind["workers"] == 1
@@ -525,3 +524,26 @@ def test_a_workspace_that_came_otherwise_than_it_went_is_infrastructure(
     (line,) = result_lines(campaign(pytester))
     assert (line["cause"], line["passed"]) == ("sandbox_failed", None)
     assert outcomes(campaign(pytester))
+
+
+HOLD = "for n in $(seq {files}); do fallocate -n -l 60000000 $n || head -c 60000000 /dev/zero > $n; done"
+"""Space that a workspace holds, without so many bytes to pack where the file system knows that."""
+FITS = f"head -c 67108864 /dev/zero > large; head -c 4000000 /dev/urandom > noise; {HOLD.format(files=3)}"
+SPILLS = HOLD.format(files=5)
+
+
+def test_a_workspace_at_its_limit_is_what_it_would_be_here(
+    pytester: pytest.Pytester, suite: Path, script: Script, dask: str
+) -> None:
+    """One holds as much as it may, with a file as large as it may be and one that does not compress; another more."""
+    bot = script(task_01=[shell(FITS), write("hello.txt", "hello"), say("done")], task_02=[shell(SPILLS), say("so")])
+    found = {}
+    for place, more in (("here", []), ("there", [f"--agentcore-on={dask}"])):
+        result = pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", f"--results={place}", *more, suite)
+        result.assert_outcomes(passed=1, failed=1)
+        (folder,) = (path for path in (pytester.path / place).iterdir() if path.is_dir())
+        assert max(path.stat().st_size for path in (folder / "data" / "workspaces").iterdir()) > 4_000_000
+        events = [event for each in transcripts(folder) for event in each if event["event"] == "tool_result"]
+        found[place] = outcomes(folder), Counter((event["outcome"], event["text"]) for event in events)
+    assert found["there"] == found["here"]
+    assert sum("more than 256 MiB" in text for _, text in found["here"][1]) == 1
