@@ -90,8 +90,8 @@ def look(laid: Laid, **changes: Any) -> bytes:
 
 
 def trial(laid: Laid, name: str, **changes: Any) -> bytes:
-    facts = {"key": [laid.setup.label, TASK, 1], "nodeid": f"test_{TASK}.py::test_hello", "attempt": name}
-    facts |= {"number": 1, "worker": "gpu1"}
+    facts: dict[str, Any] = {"key": [laid.setup.label, TASK, 1], "nodeid": f"test_{TASK}.py::test_hello"}
+    facts |= {"attempt": name, "number": 1, "worker": "gpu1"}
     return wrap({"versions": versions(), "do": "trial", "of": laid.digest, **facts, **changes})
 
 
