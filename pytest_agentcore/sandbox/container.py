@@ -339,6 +339,7 @@ class _Box:
             self._engine.remove([self._name])
             self._process.kill()
             self._process.wait()
+        self._tell()
         if self._process.stdout:
             self._process.stdout.close()
 

@@ -46,9 +46,10 @@ def shown_there(item: pytest.Item) -> Mapping[str, Any] | None:
     filters = filters or item.get_closest_marker("filterwarnings")
     alone = {*getattr(item, "fixturenames", ())} <= {"trial", "request"}
     is_plain = looked_into or filters or option("assertmode", "rewrite") != "rewrite"
-    if is_plain or not alone:
+    # in CI pytest shortens no explanation, which no verbosity elsewhere is the same as
+    if is_plain or not alone or running_on_ci():
         return None
-    return {"style": option("tbstyle", "auto"), "verbose": 2 if running_on_ci() else config.get_verbosity()}
+    return {"style": option("tbstyle", "auto"), "verbose": config.get_verbosity()}
 
 
 def key_of_id(nodeid: str, models: Iterable[str]) -> TrialKey | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_unlike_machines_are_named_in_header_report_and_comparison(pytester: pyt
     assert "the workers are unlike machines" in report
     assert "1 on Other CPU" in report
     pytester.runpytest("--model=oracle", "--runs=2", "--results=here", suite)
-    compared = pytester.run("agentcore", "compare", campaign(pytester, "here"), there)
+    compared = pytester.run(sys.executable, "-m", "pytest_agentcore.cli", "compare", campaign(pytester, "here"), there)
     compared.stdout.fnmatch_lines(["*machine: * | *1 on Other CPU*"])
     assert len(result_lines(there)) == 4
     assert [kind["workers"] for kind in json.loads((there / "manifest.json").read_bytes())["workers"]] == [1, 1]
