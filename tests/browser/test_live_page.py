@@ -178,5 +178,6 @@ def test_the_page_over_all_leads_to_what_runs_and_its_transcripts_open(
     page.get_by_role("link", name="All campaigns").click()
     expect(page.locator("h1")).to_have_text("1 campaign")
     line.get_by_role("link").click()
+    expect(page.locator("#live .told")).to_be_visible()  # a page that never saw the session run has no end to tell
     running.end()
     expect(page.locator("#live")).to_contain_text("The session has ended, and the campaign is interrupted.")
