@@ -17,6 +17,8 @@ PENALTY_WINDOW = 64
 _CANDIDATE = [("id", "i4"), ("logit", "f4"), ("p", "f4")]
 """llama.cpp's `llama_token_data`."""
 _BLOCKS = 512
+_ROUNDED = 0.9
+"""What is left, at least, of a sum of up to a million weights when each addition rounds 24 bits down."""
 _MARGIN = 1e-5
 """By how much a sum of probabilities may be another than llama.cpp's, whose exponential rounds otherwise."""
 
@@ -41,8 +43,8 @@ class Sampler:
         self._most = most + (0 if plain else PENALTY_WINDOW) if most > 0 and not lifting else 0
         """So many of the likeliest tokens are enough, penalties or not; 0 where that is not known."""
         self._top_p, self._nucleus = sampling.top_p, None
-        self._room = np.empty((2, self._size), dtype="f4")
-        """For weights and their sums: getting so much memory for every token takes as long as filling it."""
+        self._blocks = np.zeros((_BLOCKS, -(-self._size // _BLOCKS)), dtype="f4")
+        """For the weights of all tokens: getting so much memory for every token takes as long as filling it."""
         if not plain:
             links.append(library.llama_sampler_init_penalties(self._size, PENALTY_WINDOW, *penalties))
         if sampling.temperature == 0:
@@ -79,7 +81,7 @@ class Sampler:
         if not self._nucleus:
             return self._select(self._chain, logits, self._few(logits) if self._most else None)
         ids, least, most = self._likely(logits)
-        is_sure = least == most < len(ids) and self._numpy.diff(logits[ids[: most + 1]]).all()
+        is_sure = least == most <= len(ids) and self._numpy.diff(logits[ids[: most + 1]]).all()
         if is_sure or self._is_sure(logits, ids, least, most):
             return self._select(self._chain, logits, ids[:least], is_sorted=True)
         return self._select(self._chain, logits, None, self._nucleus)
@@ -87,7 +89,7 @@ class Sampler:
     def _is_sure(self, logits: Any, ids: Any, least: int, most: int) -> bool:
         """Whether the least and the most of the likely tokens give the same one, and no other is as likely as that."""
         found = set()
-        for count in (least, most) if most < len(ids) else ():
+        for count in (least, most) if most <= len(ids) else ():
             chain = self._library.llama_sampler_clone(self._chain)  # so that the chain's own chance is not used up
             found.add(self._select(chain, logits, ids[:count], is_sorted=True))
             self._library.llama_sampler_free(chain)
@@ -124,17 +126,25 @@ class Sampler:
 
     def _likely(self, logits: Any) -> tuple[Any, int, int]:
         """Likely tokens in order, and how many of them have the probability top_p: at least, and at most."""
-        np, top_p, (weights, sums) = self._numpy, self._top_p, self._room
+        np, top_p, blocks = self._numpy, self._top_p, self._blocks
+        weights = blocks.reshape(-1)[: self._size]
         np.exp(np.subtract(logits, logits.max(), out=weights), out=weights)
-        total = np.add.accumulate(weights, out=sums)[-1]  # one after the other, as llama.cpp rounds
-        # sorting is what takes long, so no more than are needed; all below the last weight have less than 1 - top_p
+        # llama.cpp adds all weights one after the other, and its rounding shows. That takes longer than all else here,
+        # but one of less than half the last place of the sum before it (of 24 bits) adds nothing, and most are such
+        sums = blocks.sum(axis=1)
+        before = (np.add.accumulate(sums) - sums) * (_ROUNDED * 2**-25)
+        ids = np.flatnonzero(blocks >= before[:, None])
+        weights = blocks.reshape(-1)[ids]
+        total = np.add.accumulate(weights)[-1]
+        # sorting takes long too, so no more than are needed; all below the last weight have less than 1 - top_p
         for smallest in (1e-2, 1e-3, 1e-4, 1e-5, (1 - top_p) * total / self._size):
-            ids = np.flatnonzero(weights >= smallest)
-            if weights[ids].sum() > (top_p + 2 * _MARGIN) * total:
+            likely = np.flatnonzero(weights >= smallest)
+            if weights[likely].sum() > (top_p + 2 * _MARGIN) * total:
                 break
-        ids = ids[np.argsort(-logits[ids], kind="stable")]
-        least, most = np.searchsorted(np.add.accumulate(weights[ids] / total), [top_p - _MARGIN, top_p + _MARGIN])
-        return ids, int(least) + 1, int(most) + 1
+        likely = likely[np.argsort(-logits[ids[likely]])]  # equals as they come: a token that has one is not sure
+        reached = np.add.accumulate(weights[likely] / total)
+        least, most = np.searchsorted(reached, [top_p - _MARGIN, top_p + _MARGIN])
+        return ids[likely], int(least) + 1, int(most) + 1
 
     def close(self) -> None:
         """Free it."""
