@@ -108,8 +108,9 @@ def calls(turns: int, reply_tokens: int, choice: Literal["auto", "any"]) -> Solv
             state.metadata["tokens"] += output.usage.output_tokens if output.usage else 0
             state.messages.append(output.message)
             made = output.message.tool_calls or []
-            if output.stop_reason == "max_tokens":  # ends a trial of ours too
-                break
+            if output.stop_reason == "max_tokens":  # what the server makes of a forced call has no end, most times
+                state.messages.append(ChatMessageUser(content="Your reply was cut off. Call a tool."))
+                continue
             if not made or any(call.function == "finish" for call in made):
                 break
             results, _ = await execute_tools(state.messages, offered)
