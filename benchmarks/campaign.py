@@ -10,9 +10,9 @@ from the source that the installed llama-cpp-python carries) that side is left o
 
 One row decodes other last bits than many, so `--parallel 1` writes other texts. The side that has the same texts as the
 many, token by token, is that of as many rows with one trial at a time. In Inspect AI a trial goes on behind a reply
-that was cut off: what llama-server makes of a forced call often has no end. Where the time of ours went is told apart below:
-what the thread that owns the engine did, and the rest of the wall clock. With `--bench` (llama-batched-bench) also what
-the same tokens take there at least. Goal: twice as fast.
+that was cut off: what llama-server makes of a forced call often has no end. Where the time of ours went is told apart
+below: what the thread that owns the engine did, and the rest of the wall clock. With `--bench` (llama-batched-bench)
+also what the same tokens take there at least. Goal: twice as fast.
 """
 
 from __future__ import annotations
