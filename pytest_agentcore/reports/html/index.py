@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -175,7 +176,8 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
     rates = figures.overall.rates
     said = [[fact.label, fact.text] for fact in facts(manifest)]
     folder = campaign.folder.path
-    place = quote(os.path.relpath(folder, home) if home else f"c/{folder.name}")
+    beside = os.path.relpath(folder, home) if home else None  # a page that is passed on names no folder of this machine
+    place = quote(beside or f"c/{folder.name}")
     has_report = home is None or (folder / "report.html").is_file()  # a server writes it anew
     return {
         "id": campaign.folder.id,
@@ -187,7 +189,7 @@ def _told(campaign: Campaign, home: Path | None) -> dict[str, Any]:
         "doubts": [warning.text for warning in warnings(campaign)],
         "place": place,
         "report": f"{place}/{'report.html' if home else ''}" if has_report else "",
-        "path": str(folder),
+        "path": shlex.quote(beside or str(folder)),
     }
 
 

@@ -44,6 +44,13 @@ def test_transcripts_move_into_the_page_when_they_fit_and_what_is_stale_goes(
     assert page.read_text().count('id="t-') == 24
 
 
+def test_a_page_that_is_passed_on_names_no_folder_of_this_machine(results: Path, tmp_path: Path) -> None:
+    (page,) = write_index(results, tmp_path / "out" / "index.html")
+
+    assert str(tmp_path) not in page.read_text()
+    assert '"path":"../there/one"' in page.read_text()
+
+
 def test_a_transcript_that_is_damaged_or_missing_does_not_keep_the_others_from_being_shown(
     results: Path, tmp_path: Path
 ) -> None:
