@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_agentcore.pack.csv import TABLES, Table
-from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.validate import schema
+from pytest_agentcore.reports.csv import REPORT_TABLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-pack.md"
 
@@ -20,9 +21,14 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_columns_in_their_order(table: Table[Campaign]) -> None:
-    assert _described(f"### verification/{table.name}.csv") == list(table.columns)
+@pytest.mark.parametrize("table", [*TABLES, *REPORT_TABLES], ids=lambda table: table.name)
+def test_columns_in_their_order(table: Table[Any]) -> None:
+    described = _described(f"### verification/{table.name}.csv")
+    if table.name == "trials":
+        fields = set(_described("## data/results.jsonl")) - {"schema"}
+        assert {*table.columns} == fields | {*described}
+    else:
+        assert described == list(table.columns)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +44,9 @@ def test_fields(heading: str, described: dict[str, dict[str, object]]) -> None:
 
 
 def _described(heading: str) -> list[str]:
-    """First cells of the table under a heading."""
+    """Names that the items of the list under a heading begin with."""
     page = PAGE.read_text(encoding="utf-8")
     assert f"{heading}\n" in page
     section = re.split(r"^#{2,3} ", page.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    return re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+    items = re.findall(r"^- (`\w+`(?:, `\w+`)*): ", section, flags=re.MULTILINE)
+    return [name.strip("`") for item in items for name in item.split(", ")]

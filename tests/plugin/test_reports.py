@@ -18,7 +18,6 @@ from pytest_agentcore.cli import __main__ as cli
 from pytest_agentcore.cli.__main__ import CUT_OFF
 from pytest_agentcore.pack.figures import EVERY, Figures
 from pytest_agentcore.pack.read import read_campaign
-from pytest_agentcore.reports.csv import REPORT_TABLES
 
 VERIFIED = re.compile(r"\((?:verified|ref|transcript): ((?:`[^`]+`(?:, )?)+)\)")
 LIST = {"tool_calls": [{"name": "shell", "arguments": {"command": "ls"}}]}
@@ -156,15 +155,6 @@ def test_nothing_that_is_not_known_is_claimed(mixed: Path) -> None:
     assert "**[Unobserved]**" in text
     assert "**[Speculation]**" not in text
     assert "No predictions were filed before the first trial" in text
-
-
-def test_the_tables_of_a_report_are_on_the_page() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "data-pack.md").read_text(encoding="utf-8")
-    for table in REPORT_TABLES:
-        section = re.split(r"^#{2,3} ", page.partition(f"### verification/{table.name}.csv\n")[2], flags=re.MULTILINE)[
-            0
-        ]
-        assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(table.columns)
 
 
 def test_a_report_that_fails_is_a_warning_and_the_run_stands(pytester: pytest.Pytester, suite: Path) -> None:
