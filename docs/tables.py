@@ -63,9 +63,13 @@ def endpoint_models() -> str:
 
 
 def columns(of: tuple[declared.Column, ...]) -> str:
-    """The columns of a DataFrame, their dtypes and meanings."""
-    rows = ["| column | dtype | |", "|---|---|---|"]
-    return "\n".join([*rows, *(f"| `{column.name}` | `{column.dtype}` | {column.meaning} |" for column in of)])
+    """The columns of a DataFrame with their dtypes and meanings; those that mean the same share an item."""
+    known = () if of is declared.CAMPAIGNS else {(one.name, one.dtype, one.meaning) for one in declared.CAMPAIGNS}
+    items: dict[tuple[str, str], list[str]] = {}
+    for name, dtype, _, meaning in of:
+        said = "as in campaigns" if (name, dtype, meaning) in known else meaning
+        items.setdefault((said, dtype), []).append(f"`{name}`")
+    return "\n".join(f"- {', '.join(names)} (`{dtype}`): {said}" for (said, dtype), names in items.items())
 
 
 TABLES: Mapping[tuple[str, str], Callable[[], str]] = {

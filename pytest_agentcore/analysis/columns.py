@@ -56,74 +56,75 @@ TEXT, COUNT, NUMBER, TRUTH, MOMENT = "string", "Int64", "Float64", "boolean", "d
 """All of them know a missing value: an unscored trial has no verdict, an unknown price no cost."""
 
 _IDENTITY = (
-    Column("campaign", TEXT, "campaign.folder.id", "the campaign's id: the name of its folder"),
+    Column("campaign", TEXT, "campaign.folder.id", "id: the folder's name"),
     Column("suite", TEXT, "campaign.manifest.suite.name", "the suite's name"),
     Column("suite_version", TEXT, "campaign.manifest.suite.version", "its version"),
-    Column("suite_digest", TEXT, "campaign.manifest.judged_by", "sha256 of the suite whose checkers gave the verdicts"),
+    Column("suite_digest", TEXT, "campaign.manifest.judged_by", "sha256 of the suite whose checkers judged"),
     Column("model", TEXT, "campaign.manifest.model", "the model's slug"),
-    Column("quant", TEXT, "campaign.manifest.backend.quant", "its quantization, where it is known"),
-    Column("policy", TEXT, "campaign.manifest.policy", "how calls were read: native, lenient or constrained"),
+    Column("quant", TEXT, "campaign.manifest.backend.quant", "its quantization, if known"),
+    Column("policy", TEXT, "campaign.manifest.policy", "native, lenient or constrained"),
 )
+
+_INTERVAL = "95% interval of the effective rate"
+_SAME, _OTHER = f"{_INTERVAL}, for the same tasks again", f"{_INTERVAL}, for other tasks like these"
 
 TASKS = (
     *_IDENTITY,
     Column("task", TEXT, "figures.task", "the task's id"),
     Column("planned", COUNT, "figures.rates.planned", "trials of the plan"),
-    Column("recorded", COUNT, "figures.rates.recorded", "trials with a result, whatever it says"),
+    Column("recorded", COUNT, "figures.rates.recorded", "trials with a result"),
     Column("scored", COUNT, "figures.rates.scored", "trials with a verdict"),
     Column("passed", COUNT, "figures.rates.passed", "trials that passed"),
     Column("raw_rate", NUMBER, "figures.rates.raw", "passed / planned"),
     Column("effective_rate", NUMBER, "figures.rates.effective", "passed / scored"),
-    Column("distinct", COUNT, "figures.distinct.n", "scored trials, identical ones counted once"),
-    Column("low", NUMBER, "figures.wilson.low", "lower end of the 95% interval of the effective rate"),
-    Column("high", NUMBER, "figures.wilson.high", "upper end"),
+    Column("distinct", COUNT, "figures.distinct.n", "scored trials, equal ones counted once"),
+    Column("low", NUMBER, "figures.wilson.low", _INTERVAL),
+    Column("high", NUMBER, "figures.wilson.high", _INTERVAL),
     Column("p50_seconds", NUMBER, "figures.effort.seconds.p50", "median wall clock of a scored trial"),
-    Column(
-        "tokens_per_second", NUMBER, "figures.effort.tokens_per_second", "tokens out per second of the model's time"
-    ),
-    Column("cost", NUMBER, "figures.effort.cost", "US dollars; missing where prices are not known"),
+    Column("tokens_per_second", NUMBER, "figures.effort.tokens_per_second", "tokens out per model second"),
+    Column("cost", NUMBER, "figures.effort.cost", "US dollars; missing if prices are unknown"),
 )
 
-_SAMPLED = "sampling value; missing where none was asked for"
+_SAMPLED = "missing if not asked for"
 _RATES, _EFFORT = "campaign.figures.overall.rates", "campaign.figures.overall.effort"
 
 CAMPAIGNS = (
     *_IDENTITY,
     Column("context", COUNT, "campaign.manifest.backend.context", "tokens of context"),
-    Column("device", TEXT, "campaign.manifest.backend.device", "what computed"),
+    Column("device", TEXT, "campaign.manifest.backend.device", "where the model ran"),
     Column("temperature", NUMBER, "campaign.manifest.sampling.temperature", _SAMPLED),
     Column("top_p", NUMBER, "campaign.manifest.sampling.top_p", _SAMPLED),
     Column("top_k", COUNT, "campaign.manifest.sampling.top_k", _SAMPLED),
     Column("min_p", NUMBER, "campaign.manifest.sampling.min_p", _SAMPLED),
-    Column("seed", COUNT, "campaign.manifest.seed", "the seeds of all trials are derived from it"),
-    Column("runs", COUNT, "campaign.manifest.runs", "trials of each task"),
+    Column("seed", COUNT, "campaign.manifest.seed", "base of all seeds"),
+    Column("runs", COUNT, "campaign.manifest.runs", "trials per task"),
     Column("context_load", COUNT, "campaign.manifest.context_load", "tokens of earlier conversation before each task"),
-    Column("parallel", COUNT, "campaign.manifest.parallel", "trials at the same time at most"),
-    Column("rows", COUNT, "campaign.manifest.rows", "conversations that a model in this process decodes together"),
-    Column("group", TEXT, "campaign.manifest.group", "folder of its group; empty without one"),
+    Column("parallel", COUNT, "campaign.manifest.parallel", "most trials at once"),
+    Column("rows", COUNT, "campaign.manifest.rows", "conversations that an in-process model decodes together"),
+    Column("group", TEXT, "campaign.manifest.group", "folder of its group, or empty"),
     Column("state", TEXT, "campaign.state", "complete, incomplete, running or interrupted"),
     Column("started", MOMENT, "campaign.manifest.started", "UTC"),
-    Column("finished", MOMENT, "campaign.manifest.finished", "UTC; missing while it runs, or when it was killed"),
+    Column("finished", MOMENT, "campaign.manifest.finished", "UTC; missing while it runs and after a kill"),
     Column("planned", COUNT, f"{_RATES}.planned", "trials of the plan"),
-    Column("recorded", COUNT, f"{_RATES}.recorded", "trials with a result, whatever it says"),
+    Column("recorded", COUNT, f"{_RATES}.recorded", "trials with a result"),
     Column("scored", COUNT, f"{_RATES}.scored", "trials with a verdict"),
     Column("passed", COUNT, f"{_RATES}.passed", "trials that passed"),
     Column("raw_rate", NUMBER, f"{_RATES}.raw", "passed / planned"),
     Column("effective_rate", NUMBER, f"{_RATES}.effective", "passed / scored"),
-    Column("distinct", COUNT, "campaign.figures.overall.distinct.n", "scored trials, identical ones counted once"),
-    Column("low", NUMBER, "campaign.figures.same_tasks.low", "lower end of its 95% interval, for the same tasks again"),
-    Column("high", NUMBER, "campaign.figures.same_tasks.high", "upper end"),
-    Column("other_low", NUMBER, "campaign.figures.other_tasks.low", "lower end, for other tasks like these"),
-    Column("other_high", NUMBER, "campaign.figures.other_tasks.high", "upper end"),
+    Column("distinct", COUNT, "campaign.figures.overall.distinct.n", "scored trials, equal ones counted once"),
+    Column("low", NUMBER, "campaign.figures.same_tasks.low", _SAME),
+    Column("high", NUMBER, "campaign.figures.same_tasks.high", _SAME),
+    Column("other_low", NUMBER, "campaign.figures.other_tasks.low", _OTHER),
+    Column("other_high", NUMBER, "campaign.figures.other_tasks.high", _OTHER),
     Column("seconds", NUMBER, f"{_EFFORT}.total_seconds", "wall clock of all trials"),
-    Column("model_seconds", NUMBER, f"{_EFFORT}.model_seconds", "of them the model's"),
-    Column("tool_seconds", NUMBER, f"{_EFFORT}.tool_seconds", "of them the tools'"),
-    Column("prompt_tokens", COUNT, f"{_EFFORT}.prompt_tokens", "tokens that went in, cached ones included"),
+    Column("model_seconds", NUMBER, f"{_EFFORT}.model_seconds", "of them in the model"),
+    Column("tool_seconds", NUMBER, f"{_EFFORT}.tool_seconds", "of them in tools"),
+    Column("prompt_tokens", COUNT, f"{_EFFORT}.prompt_tokens", "tokens in, cached ones included"),
     Column("cached_tokens", COUNT, f"{_EFFORT}.cached_tokens", "of them not evaluated again"),
-    Column("reply_tokens", COUNT, f"{_EFFORT}.reply_tokens", "tokens that came out, reasoning included"),
-    Column("tokens_per_second", NUMBER, f"{_EFFORT}.tokens_per_second", "tokens out per second of the model's time"),
-    Column("cost", NUMBER, f"{_EFFORT}.cost", "US dollars of all recorded trials; missing where prices are not known"),
-    Column("cost_per_pass", NUMBER, f"{_EFFORT}.cost_per_pass", "all that was paid, by the passes it bought"),
+    Column("reply_tokens", COUNT, f"{_EFFORT}.reply_tokens", "tokens out, reasoning included"),
+    Column("tokens_per_second", NUMBER, f"{_EFFORT}.tokens_per_second", "tokens out per model second"),
+    Column("cost", NUMBER, f"{_EFFORT}.cost", "US dollars; missing if prices are unknown"),
+    Column("cost_per_pass", NUMBER, f"{_EFFORT}.cost_per_pass", "cost / passed"),
 )
 
 _DTYPES = {"int": COUNT, "float": NUMBER, "bool | None": TRUTH}
@@ -136,10 +137,10 @@ TRIALS = (
         for field in fields(TrialResult)
         if field.name not in ("model", "policy", "started")
     ),
-    Column("started", MOMENT, "result.started", "UTC"),
+    Column("started", MOMENT, "result.started", "UTC, of the last attempt"),
     Column("outcome", TEXT, "result.outcome", "passed, a failure mode, or interrupted"),
-    Column("attribution", TEXT, "result.attribution", "whom the cause speaks about"),
-    Column("cost", NUMBER, "cost", "US dollars; missing where prices are not known"),
+    Column("attribution", TEXT, "result.attribution", "what the cause speaks about: model, harness or environment"),
+    Column("cost", NUMBER, "cost", "US dollars; missing if prices are unknown"),
 )
 
 _TRIAL = (
@@ -152,17 +153,17 @@ _TRIAL = (
 TURNS = (
     *_TRIAL,
     Column("turn", COUNT, "reply.turn", "from 1"),
-    Column("content", TEXT, "reply.content", "what the model said beside its calls"),
+    Column("content", TEXT, "reply.content", "what the model wrote besides calls"),
     Column("reasoning", TEXT, "reply.reasoning", "what it thought"),
-    Column("calls", COUNT, "reply.tool_calls", "calls that could be read"),
-    Column("problems", COUNT, "reply.problems", "what could not be read and was fed back"),
-    Column("repairs", COUNT, "reply.repairs", "near misses that were accepted"),
+    Column("calls", COUNT, "reply.tool_calls", "calls read"),
+    Column("problems", COUNT, "reply.problems", "calls that could not be read"),
+    Column("repairs", COUNT, "reply.repairs", "near misses accepted"),
     Column("finish", TEXT, "reply.finish", "why the reply ended"),
-    Column("resembles", TEXT, "reply.resembles", "what a call that was not read looks like; missing without one"),
-    Column("prompt_tokens", COUNT, "reply.usage.prompt_tokens", "tokens that went in, cached ones included"),
+    Column("resembles", TEXT, "reply.resembles", "what an unrecognised call looks like, if there is one"),
+    Column("prompt_tokens", COUNT, "reply.usage.prompt_tokens", "tokens in, cached ones included"),
     Column("cached_tokens", COUNT, "reply.usage.cached_tokens", "of them not evaluated again"),
-    Column("reply_tokens", COUNT, "reply.usage.reply_tokens", "tokens that came out, reasoning included"),
-    Column("seconds", NUMBER, "reply.seconds", "until the reply was there"),
+    Column("reply_tokens", COUNT, "reply.usage.reply_tokens", "tokens out, reasoning included"),
+    Column("seconds", NUMBER, "reply.seconds", "from request to reply"),
 )
 
 CALLS = (
@@ -172,7 +173,7 @@ CALLS = (
     Column("name", TEXT, "call.name", "the tool"),
     Column("arguments", TEXT, "call.arguments", "JSON"),
     Column("outcome", TEXT, "call.outcome", "ok, refused, fault, invalid or unknown"),
-    Column("result", TEXT, "call.result", "the text that the model read"),
+    Column("result", TEXT, "call.result", "what the model read"),
     Column("seconds", NUMBER, "call.seconds", "in the tool"),
 )
 
