@@ -1,4 +1,4 @@
-"""The walk-through: its files are written out and run, its output is the real one, its table is complete."""
+"""The walk-through: its files are written out and run, its output is the real one, its lists are complete."""
 
 from __future__ import annotations
 
@@ -58,19 +58,20 @@ def test_the_examples_pass_under_pytest_with_the_oracle(suite: Path, pytester: p
     result.assert_outcomes(passed=3)
 
 
-def table_words(heading: str) -> set[str]:
+def listed(heading: str) -> set[str]:
+    """Names that the items of the first list under a heading begin with."""
     section = PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    return {word for cell in cells for word in re.findall(r"`([a-z_]+)", cell)}
+    items = re.findall(r"^- (`.*?`): ", section, re.MULTILINE)
+    return {word for item in items for word in re.findall(r"(?:^|, )`([a-z_]+)", item)}
 
 
-def test_the_table_of_what_a_checker_can_ask_is_complete() -> None:
+def test_the_list_of_what_a_checker_can_ask_is_complete() -> None:
     public = {name for name in (*dir(Trial), *(field.name for field in fields(Trial))) if not name.startswith("_")}
-    assert table_words("What a checker can ask") == public - {"open"}
+    assert listed("What a checker can ask") == public - {"open"}
 
 
-def test_the_table_of_the_declaration_is_complete() -> None:
-    assert table_words("The declaration") == set(inspect.signature(task).parameters) - {"unknown"}
+def test_the_list_of_the_declaration_is_complete() -> None:
+    assert listed("The declaration") == set(inspect.signature(task).parameters) - {"unknown"}
 
 
 def test_every_kind_of_rubbish_is_named() -> None:
