@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "docs" / "dialects" / "families.md",
     *sorted((ROOT / "docs" / "ci").glob("*.yml")),
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
 ]
