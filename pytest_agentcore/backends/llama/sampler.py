@@ -136,9 +136,10 @@ class Sampler:
         ids = np.flatnonzero(blocks >= before[:, None])
         weights = blocks.reshape(-1)[ids]
         total = np.add.accumulate(weights)[-1]
-        # sorting takes long too, so no more than are needed; all below the last weight have less than 1 - top_p
+        # sorting takes long too, so no more than are needed; all below the last weight have less than 1 - top_p. Below
+        # what the whole sum would not feel some were left out
         for smallest in (1e-2, 1e-3, 1e-4, 1e-5, (1 - top_p) * total / self._size):
-            likely = np.flatnonzero(weights >= smallest)
+            likely = np.flatnonzero(weights >= max(smallest, total * 2**-25))
             if weights[likely].sum() > (top_p + 2 * _MARGIN) * total:
                 break
         likely = likely[np.argsort(-logits[ids[likely]])]  # equals as they come: a token that has one is not sure

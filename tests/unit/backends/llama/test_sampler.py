@@ -106,6 +106,19 @@ def test_what_cannot_be_told_is_left_to_the_chain() -> None:
             logits[4] = np.log(0.25)
 
 
+def test_no_likely_token_is_left_out_wherever_it_stands() -> None:
+    random = np.random.default_rng(3)
+    falling = -np.linspace(0, 20, GEMMA, dtype=np.float32)
+    late = np.full(GEMMA, -60, dtype=np.float32)  # behind so large a sum these add nothing, and are heavier than others
+    late[:200_000] = np.log(random.uniform(1e-5, 2.5e-5, 200_000))
+    late[200_000:201_000], late[210_000:210_100] = 0, np.log(2.6e-5)
+    for logits in (falling, falling[::-1], random.permutation(falling), late):
+        for top_p in (0.9, 0.998, 0.99999):
+            with closing(Sampler(context(GEMMA), Sampling(temperature=1.0, top_p=top_p), 0)) as sampler:
+                ids, _, most = sampler._likely(logits)
+            assert most > len(ids) or sorted(logits[ids[:most]]) == sorted(np.sort(logits)[-most:])
+
+
 def test_few_tokens_are_looked_at() -> None:
     for sampling, most in ((Sampling(temperature=1.0, top_k=64), 300), (Sampling(temperature=0.0), 2)):
         with closing(Sampler(context(GEMMA), sampling, 0)) as sampler:
