@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,7 @@ from urllib.parse import urlsplit
 
 import distributed
 from distributed import Client, Nanny, Scheduler, Security, SpecCluster, get_worker
+from distributed.versions import VersionMismatchWarning
 
 from pytest_agentcore.elsewhere.base import Take
 from pytest_agentcore.elsewhere.worker import Worker
@@ -63,7 +65,10 @@ class Dask:
             self._cluster = start_here(gpus_here(), int(local[1] or 0), threads)
         try:
             place: Any = self._cluster or tcp_address(address)
-            self._client = Client(place, timeout=CONNECT_SECONDS, set_as_default=False, security=Security())
+            with warnings.catch_warnings():
+                # whose versions differ is our own question to each worker, and ends no session
+                warnings.simplefilter("default", VersionMismatchWarning)
+                self._client = Client(place, timeout=CONNECT_SECONDS, set_as_default=False, security=Security())
         except (OSError, TimeoutError) as error:
             raise UsageError(f"--agentcore-on {address}: no Dask scheduler answers there ({error})") from error
         self._topic, self._take = f"agentcore-{uuid.uuid4()}", take

@@ -136,7 +136,7 @@ class Bench:
                 raise UsageError(f"the suite that came has the digest {suite.digest[:12]}, not {told['suite'][:12]}")
             self._tasks: dict[str, Task] = {}
             made = partial(self._experiment, told, suite, home)
-            experiment = collect([str(suite.path)], made, explained=True)
+            experiment = collect([str(suite.path)], made, explained=True, imports=self._folders)
             self._models = Models(experiment)
             self._models.tasks = {name: self._tasks[name] for name in told["tasks"]}
             labels = tuple(experiment.setups)

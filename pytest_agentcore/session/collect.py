@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import pytest
 
+import pytest_agentcore
 from pytest_agentcore.checks.ask import compared, require_assertions
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.plugin import EXAMINING
@@ -45,13 +46,17 @@ class Collected:
     """pytest's, with the plugins and conftests that were loaded for these places."""
 
 
-def collect(places: Sequence[str], work: Callable[[Collected], T], *, explained: bool = False) -> T:
+def collect(
+    places: Sequence[str], work: Callable[[Collected], T], *, explained: bool = False, imports: ExitStack | None = None
+) -> T:
     """Let pytest collect as it does for a run, and do `work` inside that session, where conftests and modules live.
 
     Args:
         places: names of shipped suites, folders, task files.
         work: gets what was collected; what it returns or raises comes out of here.
         explained: whether pytest's own words explain a comparison that fails, and not those of the record.
+        imports: of a worker, whose tasks live on: what they import is forgotten when this is closed, not at once, and
+            a session in this process may have imported the same from elsewhere.
 
     Raises:
         UsageError: a place is none of these or holds no test module, pytest cannot begin to collect, or Python runs
@@ -60,8 +65,14 @@ def collect(places: Sequence[str], work: Callable[[Collected], T], *, explained:
     require_assertions()
     paths = [Path(place).absolute() if Path(place).is_file() else find_suite(place) for place in places]
     session = _Session(paths, work, explained=explained)
-    with _imports_forgotten(paths):
-        pytest.main([*_ARGUMENTS, *map(str, paths)], plugins=[session])
+    folders, searched = [path if path.is_dir() else path.parent for path in paths], list(sys.path)
+    with ExitStack() as at_once, _set_aside(folders if imports else ()):
+        known = set(sys.modules)
+        try:
+            pytest.main([*_ARGUMENTS, *map(str, paths)], plugins=[session])
+        finally:
+            added = [place for place in sys.path if place not in searched]
+            (imports or at_once).callback(_forget, folders, known, added)
     if session.raised is not None:
         raise session.raised
     if not session.made:
@@ -190,15 +201,37 @@ class _Session(Generic[T]):
 
 
 @contextmanager
-def _imports_forgotten(paths: Sequence[Path]) -> Iterator[None]:
-    """Forget the modules below the paths again, so that a later session in this process reads their files anew."""
-    folders = [path if path.is_dir() else path.parent for path in paths]
-    searched, known = list(sys.path), set(sys.modules)
+def _set_aside(folders: Sequence[Path]) -> Iterator[None]:
+    """Let what lies in the folders be imported although modules of the same names are known from other places.
+
+    pytest refuses a second copy of a test module. The others are known again behind this, also to functions that import
+    when they are called.
+    """
+    names = {name for folder in folders for name in _imported_from(folder)}
+    names -= sys.stdlib_module_names | {pytest_agentcore.__name__}
+    others = {name: module for name, module in tuple(sys.modules.items()) if name.partition(".")[0] in names}
+    for name in others:
+        del sys.modules[name]
     try:
         yield
     finally:
-        sys.path[:] = searched
-        for name in sys.modules.keys() - known:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and any(Path(file).is_relative_to(folder) for folder in folders):
-                del sys.modules[name]
+        sys.modules.update(others)
+
+
+def _imported_from(folder: Path) -> Iterator[str]:
+    """Name the modules that tests below a folder can import once pytest has put the folders of tests on the path."""
+    roots = set[Path]()
+    for test in (*folder.rglob("test_*.py"), *folder.rglob("conftest.py")):
+        roots.add(next(above for above in test.parents if not (above / "__init__.py").is_file()))
+    for root in roots:
+        yield from (path.stem for path in root.glob("*.py"))
+        yield from (path.parent.name for path in root.glob("*/__init__.py"))
+
+
+def _forget(folders: Sequence[Path], known: Container[str], added: Sequence[str]) -> None:
+    """Forget the modules below the folders, so that a later session in this process reads their files anew."""
+    sys.path[:] = [place for place in sys.path if place not in added]
+    for name in [name for name in sys.modules if name not in known]:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and any(Path(file).is_relative_to(folder) for folder in folders):
+            del sys.modules[name]

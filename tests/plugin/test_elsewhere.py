@@ -192,7 +192,66 @@ def test_the_attempt_of_a_worker_that_thaws_counts_when_it_is_over_first(
     assert [result["attempts"] for result in result_lines(campaign(pytester))] == [2]
 
 
+RECIPE = textwrap.dedent(str(hookspecs.pytest_agentcore_engine.__doc__).partition("# conftest.py\n")[2])
+"""The engine that the hook's documentation shows."""
+
+HELPED = """
+from {package}words import WORD
+from pytest_agentcore import Instance, task
+
+def asked(rng):
+    from {package}late import NAME
+    return Instance({{}}, {{"name": NAME}})
+
+@task(prompt="Write the word hello into hello.txt.", files=asked, artifacts=("hello.txt",))
+def test_helped(trial):
+    from {package}late import NAME
+    assert trial.line(NAME) == WORD
+
+@test_helped.oracle
+def greet(agent):
+    from {package}late import NAME
+    agent.fs_write(NAME, WORD)
+"""
+
+
+@pytest.fixture(params=["modules beside it", "a package"])
+def helped(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Path:
+    """A suite whose task imports from modules of its own, at once and when it is called."""
+    folder = pytester.mkdir("helped")
+    if request.param == "a package":
+        (folder / "__init__.py").touch()
+    package = "." if request.param == "a package" else ""
+    (folder / "words.py").write_text("WORD = 'hello'")
+    (folder / "late.py").write_text("NAME = 'hello.txt'")
+    (folder / "test_task_03_helped.py").write_text(HELPED.format(package=package))
+    return folder
+
+
+@pytest.mark.parametrize("on", ["threads", "processes", "dask"])
+def test_tasks_find_their_own_modules_on_every_engine(
+    pytester: pytest.Pytester, suite: Path, helped: Path, request: pytest.FixtureRequest, on: str
+) -> None:
+    """The documented engine, in a conftest, as pytest imports modules unasked."""
+    processes = (
+        "def pytest_agentcore_engine(take):\n    from elsewhere.processes import Processes\n    return Processes(take)"
+    )
+    pytester.makeconftest(processes if on == "processes" else RECIPE)
+    pytester.makeini("[pytest]\n")
+    address = request.getfixturevalue("dask") if on == "dask" else on
+    for folder, name, tasks in ((suite, "tiny", 2), (helped, "helped", 1)):
+        words = ("--model=oracle", "--runs=2", "--parallel=2", f"--agentcore-on={address}", f"--results={name}-there")
+        pytester.runpytest(*words, folder).assert_outcomes(passed=2 * tasks)
+        there = outcomes(campaign(pytester, f"{name}-there"))
+        pytester.runpytest("--model=oracle", "--runs=2", f"--results={name}-here", folder)
+        assert outcomes(campaign(pytester, f"{name}-here")) == there
+        (kind,) = json.loads((campaign(pytester, f"{name}-there") / "manifest.json").read_bytes())["workers"]
+        assert sum(each["trials"] for each in kind["each"]) == 2 * tasks
+
+
 LEAVES = """
+
+import time
 
 class Leaves(Threads):
     left = float("inf")
@@ -216,12 +275,10 @@ def pytest_agentcore_engine(config, address, at_once, take):
 def test_a_worker_that_was_away_is_one_worker_also_under_another_name(
     pytester: pytest.Pytester, suite: Path, back: str
 ) -> None:
-    recipe = textwrap.dedent(str(hookspecs.pytest_agentcore_engine.__doc__).partition("# conftest.py\n")[2])
-    pytester.makepyfile(leaves=f"import time\n{recipe}{LEAVES.format(back=back)}")
-    pytester.syspathinsert()
-    # the worker, in this process, imports modules of the same names
-    words = ["-p", "leaves", "--import-mode=importlib", f"--rootdir={pytester.path}", "--agentcore-on=leaves"]
-    pytester.runpytest(*words, "--model=oracle", "--runs=3", "-k", "hello", suite).assert_outcomes(passed=3)
+    pytester.makeconftest(RECIPE + LEAVES.format(back=back))
+    pytester.makeini("[pytest]\n")
+    words = ("--agentcore-on=leaves", "--model=oracle", "--runs=3", "-k", "hello")
+    pytester.runpytest(*words, suite).assert_outcomes(passed=3)
     assert len(outcomes(campaign(pytester))) == 3
     (kind,) = json.loads((campaign(pytester) / "manifest.json").read_bytes())["workers"]
     assert kind["workers"] == 1

@@ -1,4 +1,4 @@
-"""A worker on a machine that shares nothing with the session, and disks that are full there or here."""
+"""Workers on machines that share nothing with the session, a network that breaks, and disks that are full."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tiny import Script, campaign, result_lines, say, shell, write
+
+from pytest_agentcore.pack.folder import CampaignFolder
+from pytest_agentcore.pack.validate import examine
 
 pytestmark = [pytest.mark.needs("distributed"), pytest.mark.sandbox, pytest.mark.usefixtures("dask")]
 
@@ -92,6 +97,81 @@ def test_a_worker_on_a_machine_of_its_own(pytester: pytest.Pytester, suite: Path
         users, *facts = json.loads(answer)
         assert users != str(Path("/proc/self/ns/user").readlink())
         assert facts == [True, False, [], []]
+
+
+NETWORK = """
+ip link set lo up
+{there} sh -c '{elsewhere}' &
+until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link add name near type veth peer name far netns $!
+ip addr add 10.9.8.1/24 dev near
+ip link set near up
+{python} -m dask scheduler --host 10.9.8.1 --port 8786 --no-dashboard 2> scheduler.log &
+{here}
+{session}
+"""
+"""Two machines with a cable between them. The session is on one, which has a scheduler too."""
+ELSEWHERE = "until ip addr add 10.9.8.2/24 dev far; do sleep 0.01; done; ip link set lo up; ip link set far up; "
+ADDRESS = "dask+tcp://10.9.8.1:8786"
+CABLE = """
+import os, subprocess, time
+from pathlib import Path
+
+HOME, trials = Path({home!r}), set()
+
+def reply(request):
+    trials.add(request.trial.run)
+    if (HOME / "bot.py").exists():  # not there: the other machine has a disk of its own
+        while sum(1 for _ in HOME.glob("*/*/data/transcripts/*.jsonl")) < 3:
+            time.sleep(0.01)
+    elif len(trials) == 2:
+        subprocess.run(["ip", "link", "set", "far", "down"], check=True)
+        request.cancel.wait()
+    if request.turn > 1:
+        return " ".join([os.readlink("/proc/self/ns/net"), os.readlink("/proc/self/ns/user")])
+    return {{"tool_calls": [{{"name": "fs_write", "arguments": {{"path": "hello.txt", "content": "hello"}}}}]}}
+"""
+
+
+def over_a_cable(folder: Path, session: str) -> None:
+    """Run a session on a machine of its own; it has a worker there, and one on another."""
+    probe = subprocess.run([*MACHINE, "--net", "ip", "link", "add", "name", "near", "type", "veth"], check=False)
+    if probe.returncode:
+        pytest.skip("no network between namespaces can be made here (ip link add type veth)")
+    worker = f"{sys.executable} -m pytest_agentcore.cli worker {ADDRESS} --parallel 1 2> {{name}}.log"
+    elsewhere = ELSEWHERE + OWN_DISK.format(home=folder, worker=worker.format(name="far"))
+    machines = NETWORK.format(
+        there=" ".join([*MACHINE, "--net"]),
+        elsewhere=elsewhere,
+        python=sys.executable,
+        here=f"{worker.format(name='near')} &",
+        session=session,
+    )
+    with (folder / "said.log").open("wb") as log:
+        subprocess.run([*MACHINE, "--net", "sh", "-c", machines], cwd=folder, stdout=log, stderr=log, check=True)
+
+
+def test_a_network_that_breaks_loses_an_attempt_and_no_trial(pytester: pytest.Pytester, suite: Path) -> None:
+    """The worker behind the cable has a trial, gets another, and is cut off; the connection never ends."""
+    (pytester.path / "bot.py").write_text(CABLE.format(home=str(pytester.path)))
+    impatient = "import pytest_agentcore.elsewhere.dask as dask\ndask.SILENT_SECONDS = 2.0\n"
+    pytester.makepyfile(impatient=impatient)
+    command = f"PYTHONPATH={pytester.path}:$PYTHONPATH {sys.executable} -m pytest -p impatient -p no:cacheprovider"
+    over_a_cable(pytester.path, f"{command} --model=scripted:bot.py --runs=4 -k hello {suite} --agentcore-on={ADDRESS}")
+    folder = campaign(pytester)
+    assert [str(problem) for problem in examine(CampaignFolder(folder)).problems] == []
+    assert sorted(line["attempts"] for line in result_lines(folder)) == [1, 1, 1, 2]
+
+    def told(kind: str) -> list[list[dict[str, Any]]]:
+        paths = (folder / "data" / kind).glob("*.jsonl")
+        return [[json.loads(line) for line in path.read_text().splitlines()] for path in paths]
+
+    said_by = {urlsplit(begun["worker"]).hostname: reply["text"] for begun, *_, reply, _, _ in told("transcripts")}
+    assert said_by.keys() == {"10.9.8.1", "10.9.8.2"}
+    near, far = (set(said_by[host].split()) for host in sorted(said_by))
+    assert not near & far  # neither the network nor the users are the same
+    ((*_, lost),) = told("attempts")
+    assert lost["detail"] == "another attempt at the trial was over first"
 
 
 def in_small_place(place: Path, command: list[str], size: int, **variables: str) -> pytest.LineMatcher:
