@@ -1,9 +1,10 @@
-"""The walk-through: its files are written out and run, its output is the real one, its lists are complete."""
+"""The walk-through: its examples are parts of a suite that runs, its output is the real one, its lists are complete."""
 
 from __future__ import annotations
 
 import inspect
 import re
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,22 +15,26 @@ from pytest_agentcore.checking.trial import Trial
 from pytest_agentcore.checks.selfcheck import RUBBISH
 from pytest_agentcore.cli.__main__ import main
 
-PAGE = (Path(__file__).parents[2] / "docs" / "add-a-task.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "add-a-task.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page's suite, in the working folder."""
-    for name, source in re.findall(r"<!-- file: (\S+) -->\n```python\n(.*?)```\n", PAGE, re.DOTALL):
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(source, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "my-suite"
+    return Path(shutil.copytree(DOCS / "my-suite", tmp_path / "my-suite"))
+
+
+def test_every_example_is_part_of_the_suite() -> None:
+    files = [path.read_text(encoding="utf-8") for path in (DOCS / "my-suite").glob("*.py")]
+    shown = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(shown) == len(files) == 3
+    assert all(any(code in file for file in files) for code in shown)
 
 
 def test_every_example_is_a_strong_task(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(list(suite.glob("test_*.py"))) == 3
+    assert suite.is_dir()
     assert main(["selfcheck", "my-suite", "--sandbox", "process", "--instances", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "3 tasks, none weak"
 
