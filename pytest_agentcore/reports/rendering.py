@@ -82,7 +82,7 @@ def page(report: Report, *, room: int = PAGE_BYTES, served: str = "") -> Iterato
     runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
     repeated = report.figures.overall.repeats
     template = html_environment().get_template("page.html.jinja")
-    scripts = ("text.js", "trial.js", "page.js", *(["live.js"] if served else []))
+    scripts = ("text.js", "trial.js", "list.js", "page.js", *(["live.js"] if served else []))
     data = page_data(report, embedded, title) | {"served": served}
     yield from template.generate(
         about(report) | _frame(title, scripts, data, connects=bool(served)),
@@ -106,7 +106,7 @@ def index_page(index: Index, transcripts: Mapping[str, str], *, served: str = ""
         transcripts: packed, by campaign and attempt; those that are not among them are loaded when they are opened.
         served: names the state of the campaigns where a server gives the page.
     """
-    scripts = ("text.js", "trial.js", "index.js", *(["live.js"] if served else []))
+    scripts = ("text.js", "trial.js", "list.js", "index.js", *(["live.js"] if served else []))
     # what the page's own script loads is admitted, and no script that stands in its text
     data = {**index.data, "served": served}
     frame = _frame(data["title"], scripts, data, "'strict-dynamic'", connects=bool(served))

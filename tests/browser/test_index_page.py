@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from packs import write_pack
-from pages import BROKEN, CLIPPED, SCRIPTS, WIDTHS
+from pages import BLOCKED, SCRIPTS, held_at_every_width
 from playwright.sync_api import Browser, Page, expect
 from results import GAVE_UP, WRONG, manifest, result
 
@@ -142,9 +142,9 @@ def test_a_cell_of_the_matrix_opens_its_trials(visit: Open, index: Path) -> None
     expect(page.locator("#campaign-title")).to_have_text("weak on agentic-core-v1 (open rebuild 1.0)")
     assert page.locator("#rows tr").count() == 5
     page.locator("#trials-outcome").select_option("gave_up_mid_plan")
-    page.locator("#trials-words").fill("run 9")
+    page.locator("#trials-text").fill("run 9")
     assert page.locator("#rows tr").count() == 0
-    page.locator("#trials-words").fill("")
+    page.locator("#trials-text").fill("")
     page.locator("#rows tr").first.click()
     expect(page.locator("#trial-title")).to_have_text(f"{TASKS[0]} run 1")
     assert page.locator(".turn").count() == 4
@@ -261,6 +261,60 @@ def test_transcripts_beside_the_page_are_loaded_when_they_are_opened(visit: Open
     expect(page.locator("#parting")).to_have_text("They part in turn 2: the words differ")
 
 
+@pytest.mark.parametrize("kind", ["index", "apart"])
+def test_a_text_is_found_in_the_turns_of_all_campaigns_and_marked_there(
+    visit: Open, request: pytest.FixtureRequest, kind: str
+) -> None:
+    file: Path = request.getfixturevalue(kind)
+    page = visit(file, beside=file.parent / "apart-data")
+    page.get_by_role("link", name="All trials").click()
+    expect(page.locator("#trials-count")).to_have_text("51 of 51 trials")
+    page.keyboard.press("/")
+    page.keyboard.insert_text("i GIVE in")
+    expect(page.locator("#trials-searched")).to_have_text("In the turns of 1 trial")
+    assert page.url.endswith("#trials=all&text=i+GIVE+in")
+    assert page.locator("#rows th").inner_text().splitlines() == [f"{TASKS[0]} run 1", "weak Q4_K_M, constrained"]
+
+    page.locator("#rows .places a").click()
+    expect(page.locator("#turn-2")).to_be_focused()
+    assert {*page.evaluate("[...CSS.highlights.get('found')].map(String)")} == {"I give in"}
+    assert page.locator(".strip a.found").get_attribute("data-turn") == "2"
+    page.keyboard.press("u")
+    expect(page.locator("#trials-count")).to_have_text("1 of 51 trials")
+    page.get_by_role("button", name="Clear").click()
+    page.locator("#trials-model").select_option("strong Q4_K_M, native")
+    expect(page.locator("#trials-count")).to_have_text("10 of 51 trials")
+    page.get_by_label("text in").fill("weak")
+    expect(page.locator("#trials-count")).to_have_text("0 of 51 trials")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("text in").fill("weak")
+    expect(page.locator("#trials-count")).to_have_text("10 of 51 trials")
+
+
+@pytest.mark.parametrize("room", [PAGE_BYTES, 1])
+def test_a_damaged_transcript_is_named_wherever_it_is_read(
+    visit: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(write, "PAGE_BYTES", room)
+    home = tmp_path / "agentcore-results"
+    folder = campaign(home, "torn", 5, day=1)
+    first, second, *_ = read_campaign(folder.path).results
+    lines = folder.transcript(first.attempt).read_bytes().splitlines(keepends=True)
+    folder.transcript(first.attempt).write_bytes(b"".join([lines[0], b"{torn\n", *lines[1:]]))
+    file, *beside = write_index(home, tmp_path / "index.html")
+    page = visit(file, "#trials=all&text=look", beside=beside[0] if beside else None)
+
+    expect(page.locator("#trials-searched")).to_have_text(
+        "In the turns of 9 trials; 1 transcript damaged, so not searched"
+    )
+    page.evaluate("to => { location.hash = to }", f"#campaign=torn&trial={first.attempt}")
+    expect(page.locator("#notice")).to_contain_text(f"The transcript of {TASKS[0]} run 1 cannot be read: ")
+    page.evaluate(
+        "to => { location.hash = to }", f"#campaign=torn&trial={first.attempt}&with=torn&other={second.attempt}"
+    )
+    expect(page.locator("#trial .notice")).to_contain_text(f"There is no readable transcript of {TASKS[0]} run 1.")
+
+
 def test_a_transcript_that_is_gone_is_named(chromium: Browser, apart: Path, results: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone.html"
     alone.write_bytes(apart.read_bytes())
@@ -281,7 +335,7 @@ def test_everything_works_with_the_keyboard(visit: Open, index: Path) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#campaign-title")).to_be_focused()
     page.keyboard.press("/")
-    expect(page.locator("#trials-words")).to_be_focused()
+    expect(page.locator("#trials-text")).to_be_focused()
     page.locator("#rows a").first.press("Enter")
     expect(page.locator("#trial-title")).to_be_focused()
     for key, focused in (("j", "turn-1"), ("j", "turn-2"), ("k", "turn-1")):
@@ -365,15 +419,8 @@ def test_the_policy_admits_no_other_script(chromium: Browser, index: Path, tmp_p
     (tmp_path / "index.html").write_text(planted)
     page = chromium.new_page()
     page.goto((tmp_path / "index.html").as_uri())
-    blocked = page.evaluate(
-        """() => new Promise((done) => {
-          addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
-          document.body.insertAdjacentHTML("beforeend", "<div id=planted onclick='window.hit = 1'></div>");
-          document.getElementById("planted").click();
-        })"""
-    )
 
-    assert blocked == "script-src-attr"
+    assert page.evaluate(BLOCKED) == "script-src-attr"
     assert page.evaluate("window.hit") is None
     assert page.locator("#count").inner_text() == "6 of 6 campaigns"
     page.close()
@@ -384,20 +431,16 @@ def test_nothing_is_clipped_at_any_width(visit: Open, index: Path, results: Path
     page = visit(index, color_scheme=scheme)
     trial, other = attempt(results, "weak"), attempt(results, "strong")
     views = (
-        *("#overview", "#campaign=weak", "#first=weak&second=strong", f"#campaign=weak&trial={trial}"),
+        *("#overview", "#campaign=weak", "#trials=all&text=look", "#first=weak&second=strong"),
+        f"#campaign=weak&trial={trial}",
         f"#campaign=weak&trial={trial}&with=strong&other={other}",
     )
     for fragment in views:
         page.evaluate("to => { location.hash = to }", fragment)
         page.wait_for_function("name => !document.getElementById(name).hidden", arg=view_of(fragment))
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            assert (width, fragment, page.evaluate("document.documentElement.scrollWidth")) == (width, fragment, width)
-            assert (width, fragment, page.evaluate(CLIPPED), page.evaluate(BROKEN)) == (width, fragment, [], [])
+        held_at_every_width(page, fragment)
 
 
 def view_of(fragment: str) -> str:
-    return (
-        "trial" if "trial=" in fragment else "pair" if "first=" in fragment else fragment.strip("#").partition("=")[0]
-    )
+    named = {"trial=": "trial", "first=": "pair", "trials=": "campaign"}
+    return next((view for word, view in named.items() if word in fragment), fragment.strip("#").partition("=")[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from packs import many, write_pack
-from pages import BROKEN, CLIPPED, SCRIPTS, WIDTHS
+from pages import BLOCKED, SCRIPTS, held_at_every_width
 from playwright.sync_api import Browser, Page, expect
 from results import GAVE_UP, HOSTILE, INTERRUPTED, LOST, WRONG, manifest, result
 
@@ -182,21 +182,21 @@ def test_trials_are_filtered_by_task_outcome_cause_and_text(visit: Open, small: 
     rows = page.locator(ROWS)
     assert rows.count() == 5
 
-    page.locator("#filter-task").select_option(FIX)
+    page.locator("#trials-task").select_option(FIX)
     assert rows.count() == 3
-    page.locator("#filter-outcome").select_option("wrong_answer")
+    page.locator("#trials-outcome").select_option("wrong_answer")
     assert rows.count() == 1
     assert page.url.endswith(f"#task={FIX}&outcome=wrong_answer")
     assert page.locator(".cell.dim").count() == 4
 
     page.get_by_role("button", name="Clear").click()
-    page.locator("#filter-cause").select_option("budget_exhausted")
+    page.locator("#trials-cause").select_option("budget_exhausted")
     assert rows.get_by_role("link").all_inner_texts() == [f"{AMBIGUOUS} run 1"]
 
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("text in").fill("5 of 6")
     assert rows.get_by_role("link").all_inner_texts() == [f"{FIX} run 2"]
-    assert page.locator("#count").inner_text() == "1 of 5 trials"
+    assert page.locator("#trials-count").inner_text() == "1 of 5 trials"
 
 
 def test_a_filter_can_be_addressed_and_survives_a_visit_to_a_trial(visit: Open, small: Path) -> None:
@@ -234,15 +234,7 @@ def test_the_policy_blocks_what_would_get_past_the_escaping(chromium: Browser, s
     page = chromium.new_page()
     page.goto(small.as_uri())
 
-    blocked = page.evaluate(
-        """() => new Promise((done) => {
-          addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
-          document.body.insertAdjacentHTML("beforeend", "<div id=planted onclick='window.hit = 1'></div>");
-          document.getElementById("planted").click();
-        })"""
-    )
-
-    assert blocked == "script-src-attr"
+    assert page.evaluate(BLOCKED) == "script-src-attr"
     assert page.evaluate("window.hit") is None
     page.close()
 
@@ -356,11 +348,7 @@ def test_nothing_is_clipped_at_any_width(visit: Open, request: pytest.FixtureReq
     page = visit(request.getfixturevalue(pack), color_scheme=scheme)
     for fragment in ("#headline", "#task=task_02&run=1", "#task=task_05&run=2&turn=2"):
         page.evaluate("to => { location.hash = to }", fragment)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            assert (width, fragment, page.evaluate(CLIPPED), page.evaluate(BROKEN)) == (width, fragment, [], [])
+        held_at_every_width(page, fragment)
 
 
 def test_a_table_that_does_not_fit_is_shown_as_cards(visit: Open, large: Path) -> None:
@@ -423,12 +411,12 @@ def test_charts_are_drawn_and_said_in_words(visit: Open, small: Path) -> None:
 def test_a_thousand_trials_are_listed_in_parts_and_all_open(visit: Open, thousand: Path) -> None:
     page = visit(thousand)
 
-    assert page.locator("#count").inner_text() == "1,000 of 1,000 trials"
+    assert page.locator("#trials-count").inner_text() == "1,000 of 1,000 trials"
     assert page.locator(".cell[href]").count() == 1000
     assert page.locator(ROWS).count() == 100
     page.get_by_role("button", name="Show 100 more of 900").click()
     assert page.locator(ROWS).count() == 200
-    page.locator("#filter-outcome").select_option("gave_up_mid_plan")
+    page.locator("#trials-outcome").select_option("gave_up_mid_plan")
     assert page.locator(ROWS).count() == 100
 
     last = [one for one in many(tasks=10, runs=100)[1] if one.turns > 1][-1]

@@ -183,7 +183,7 @@ def test_a_text_is_found_in_any_turn_and_marked_there(visit: Open, rich: Path) -
         link = page.locator("#rows .places a").first
         expect(link).to_have_text(f"turn {turn}")
         assert page.locator("#rows mark").first.inner_text().lower() == text.lower()
-        expect(page.locator("#searched")).to_have_text("In the turns of 1 trial")
+        expect(page.locator("#trials-searched")).to_have_text("In the turns of 1 trial")
 
         link.click()
         expect(page.locator(f"#turn-{turn}")).to_be_focused()
@@ -198,8 +198,8 @@ def test_a_text_has_an_address(visit: Open, rich: Path) -> None:
     page = visit(rich, "#text=no%20such%20file")
     expect(page.locator("#rows .places")).to_contain_text("turn 5 missing.txt: there is no such file")
     page.get_by_label("text in").fill("nowhere to be found")
-    expect(page.locator("#searched")).to_have_text("In the turns of 0 trials")
-    assert page.locator("#count").inner_text() == "0 of 1 trial"
+    expect(page.locator("#trials-searched")).to_have_text("In the turns of 0 trials")
+    assert page.locator("#trials-count").inner_text() == "0 of 1 trial"
     assert page.url.endswith("#text=nowhere+to+be+found")
 
     again = visit(rich, "#task=task_05&run=1&text=line%20190")
@@ -218,8 +218,8 @@ def test_what_could_not_be_searched_is_said(visit: Open, tmp_path: Path) -> None
     (pack.attempts / f"{'b' * 8}.jsonl").write_bytes(b"".join(map(to_line, earlier)))
     page = visit(write_reports(read_campaign(pack.path))[-1], "#text=Needle")
 
-    expect(page.locator("#searched")).to_contain_text("In the turns of 1 trial; 1 transcript not in this page")
-    assert "1 transcript searched without the middle of long texts" in page.locator("#searched").inner_text()
+    expect(page.locator("#trials-searched")).to_contain_text("In the turns of 1 trial; 1 transcript not in this page")
+    assert "1 transcript searched without the middle of long texts" in page.locator("#trials-searched").inner_text()
     assert page.locator("#rows mark").all_inner_texts() == ["needle", "needle"]
     page.locator("#rows .places a").first.click()
     expect(page.locator("#turn-1 .prose")).to_have_text("an old İ needle")

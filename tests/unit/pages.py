@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 SCRIPTS = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "javascript:alert(3)")
 """Markup that models and names may hold and that must stay text."""
 
@@ -25,3 +27,19 @@ BROKEN = """[...document.querySelectorAll('.tiles dt, .tiles dd, .chips li')].fl
   return broken;
 })"""
 """JavaScript: words of tiles and chips that are broken."""
+
+BLOCKED = """() => new Promise((done) => {
+  addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+  document.body.insertAdjacentHTML("beforeend", "<div id=planted onclick='window.hit = 1'></div>");
+  document.getElementById("planted").click();
+})"""
+"""JavaScript: plants markup that acts when it is clicked, and gives the directive that kept it from that."""
+
+
+def held_at_every_width(page: Any, place: str) -> None:
+    """Assert that nothing of a page is clipped, broken or wider than the window, from a phone to a large screen."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        found = page.evaluate("document.documentElement.scrollWidth"), page.evaluate(CLIPPED), page.evaluate(BROKEN)
+        assert (place, *found) == (place, width, [], [])

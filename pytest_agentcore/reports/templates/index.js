@@ -1,12 +1,11 @@
 const data = JSON.parse($("data").textContent);
 const campaigns = data.campaigns.map((one, number) => ({ ...one, number, words: [one.id, ...Object.values(one.facets), ...one.facts.flat()].join(" ").toLowerCase() }));
 const byName = new Map(campaigns.map((campaign) => [campaign.id, campaign]));
-const VIEWS = ["overview", "campaign", "pair", "trial"];
-const PAGE = 100;
+const VIEWS = { overview: "filter-text", campaign: "trials-text", pair: "", trial: "" };
 const FACETS = Object.keys(campaigns.length ? campaigns[0].facets : {}).filter((name) => new Set(campaigns.map((one) => one.facets[name])).size > 1);
 
 const words = (values) => "#" + new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
-const address = (trial, turn) => words({ campaign: trial.campaign.id, trial: trial.attempt, turn });
+const address = (trial, turn) => words({ campaign: trial.campaign.id, trial: trial.attempt, turn, text: field("text").value });
 const besideAddress = (one, other) => words({ campaign: one.campaign.id, trial: one.attempt, with: other.campaign.id, other: other.attempt });
 const pairAddress = (one, other) => words({ first: one.id, second: other.id });
 const file = (trial, id) => `${trial.campaign.place}/data/transcripts/${id}.jsonl`;
@@ -18,7 +17,7 @@ const titled = (campaign) => `${campaign.facets.model}${campaign.facets.quant ==
 async function trialsOf(campaign) {
   if (!campaign.trials) {
     const rows = JSON.parse(await unpacked($(`c-${campaign.number}`).textContent));
-    campaign.trials = rows.map((row) => ({ ...Object.fromEntries(data.columns.map((name, i) => [name, row[i]])), campaign, earlier: [], hits: [] }));
+    campaign.trials = rows.map((row) => ({ ...Object.fromEntries(data.columns.map((name, i) => [name, row[i]])), campaign, model: titled(campaign), earlier: [], hits: [] }));
   }
   return campaign.trials;
 }
@@ -40,21 +39,35 @@ function agentcoreTranscript(key, packed) {
 
 /** A script beside the page, since a page from a disk may read no file: the packed transcript, or null without one. */
 function loaded(trial) {
-  const key = `${trial.campaign.id}/${trial.attempt}`;
+  const key = keyOf(trial);
   return new Promise((done) => {
     const script = document.createElement("script");
-    const end = (packed) => { waiting.delete(key); script.remove(); done(packed || null); };
+    const before = waiting.get(key) || (() => {}); // whoever asked for the same one meanwhile gets it too
+    const end = (packed) => { waiting.delete(key); script.remove(); before(packed); done(packed || null); };
     waiting.set(key, end);
     script.onerror = script.onload = () => end(null);
-    script.src = `${data.beside}/${encodeURIComponent(trial.campaign.id)}/${encodeURIComponent(trial.attempt)}.js`;
+    script.src = `${data.beside}/${key.split("/").map(encodeURIComponent).join("/")}.js`;
     document.head.append(script);
   });
 }
 
-async function eventsOf(trial) {
-  const held = $(`t-${trial.campaign.id}/${trial.attempt}`);
+const isHeld = (trial) => data.beside || $(`t-${keyOf(trial)}`);
+
+async function transcriptText(trial) {
+  const held = $(`t-${keyOf(trial)}`);
   const packed = held ? held.textContent : data.beside ? await loaded(trial) : "";
-  return packed ? eventsIn(await unpacked(packed)) : null;
+  return packed ? unpacked(packed) : null;
+}
+
+/** The events of a trial; null where there is no transcript, or a damaged one. */
+async function eventsOf(trial) {
+  try {
+    const text = await transcriptText(trial);
+    return text === null ? null : eventsIn(text);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return null;
+    throw error;
+  }
 }
 
 function missing(trial) {
@@ -65,15 +78,15 @@ function missing(trial) {
 // ---- the campaigns: filtered, searched, sorted ----
 
 const lines = [...document.querySelectorAll("#overview tr[data-campaign]")];
-const filterNow = () => ({ ...Object.fromEntries(FACETS.map((name) => [name, $(`filter-${name}`).value])), text: $("filter-text").value });
+const facetsNow = () => ({ ...Object.fromEntries(FACETS.map((name) => [name, $(`filter-${name}`).value])), text: $("filter-text").value });
 
-function fillFilters() {
-  const named = { load: "context load", suite: "suite version" };
+function fillFacets() {
+  const called = { load: "context load", suite: "suite version" };
   for (const name of [...FACETS].reverse()) {
     const values = [...new Set(campaigns.map((one) => one.facets[name]))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     const select = el("select", { id: `filter-${name}` }, el("option", { value: "" }, "all"), values.map((value) => el("option", { value }, value)));
     select.addEventListener("change", refilter);
-    $("filters").prepend(el("label", {}, named[name] || name, " ", select));
+    $("filters").prepend(el("label", {}, called[name] || name, " ", select));
   }
   $("filter-text").addEventListener("input", refilter);
   $("clear").addEventListener("click", () => { setFilter({}); refilter(); });
@@ -84,9 +97,9 @@ function setFilter(values) {
 }
 
 function showCampaigns() {
-  const filter = filterNow();
-  const wanted = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const kept = new Set(campaigns.filter((one) => FACETS.every((name) => !filter[name] || one.facets[name] === filter[name]) && wanted.every((word) => one.words.includes(word))));
+  const filter = facetsNow();
+  const parts = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const kept = new Set(campaigns.filter((one) => FACETS.every((name) => !filter[name] || one.facets[name] === filter[name]) && parts.every((word) => one.words.includes(word))));
   for (const line of lines) line.hidden = !kept.has(campaigns[line.dataset.campaign]);
   for (const suite of document.querySelectorAll(".suite")) suite.hidden = ![...kept].some((one) => one.suite === Number(suite.dataset.suite));
   $("count").textContent = `${plain(kept.size)} of ${count(campaigns.length, "campaign")}`;
@@ -95,7 +108,7 @@ function showCampaigns() {
 
 function refilter() {
   showCampaigns();
-  history.replaceState(null, "", words(filterNow()));
+  history.replaceState(null, "", words(facetsNow()));
 }
 
 /** Sorts both tables of a suite by the column of a button: once as its numbers are looked for, again the other way. */
@@ -144,23 +157,40 @@ function pick(box) {
 // ---- one campaign ----
 
 const back = (href, text) => el("a", { href, "data-key": "u" }, text);
-const overviewAddress = () => (Object.values(filterNow()).some(Boolean) ? words(filterNow()) : "#overview");
+const overviewAddress = () => (Object.values(facetsNow()).some(Boolean) ? words(facetsNow()) : "#overview");
 
-let shownCampaign = null;
-let limit = PAGE;
+let shownCampaign; // whose trials are listed; null: those of all campaigns
 
-async function showCampaign(campaign, asked) {
-  const trials = await trialsOf(campaign);
-  if (shownCampaign !== campaign) {
-    shownCampaign = campaign;
-    limit = PAGE;
-    $("campaign").replaceChildren(campaignHead(campaign), trialList(campaign, trials));
-  }
-  for (const name of ["task", "outcome", "cause", "words"]) $(`trials-${name}`).value = asked.get(name) || "";
-  view("campaign", campaign.id);
-  showTrials();
+/** Lists the trials of a campaign, or of all of them. */
+async function listTrials(campaign) {
+  if (shownCampaign === campaign) return;
+  const hash = location.hash;
+  const all = (await Promise.all((campaign ? [campaign] : campaigns).map(trialsOf))).flat();
+  if (location.hash !== hash) return; // the address changed meanwhile
+  [shownCampaign, trials] = [campaign, all];
+  $("campaign-head").replaceChildren(campaign ? campaignHead(campaign) : allHead());
+  field("model").parentElement.hidden = Boolean(campaign);
+  fillFilters();
+}
+
+async function showTrials(campaign, to) {
+  const hash = location.hash;
+  await listTrials(campaign);
+  if (location.hash !== hash) return;
+  view("campaign", campaign ? campaign.id : "all trials");
+  scrollTo({ top: 0, behavior: "instant" });
+  setList(to);
   $("campaign-title").focus({ preventScroll: true });
 }
+
+const listAddress = () => words({ ...(shownCampaign ? { campaign: shownCampaign.id } : { trials: "all" }), ...filterNow() });
+
+/** Among the trials of all campaigns a row says whose it is. */
+const named = (trial) => (shownCampaign ? null : el("small", {}, trial.model));
+
+const allHead = () => el("section", {},
+  el("nav", { class: "steps", "aria-label": "Pages" }, back(overviewAddress(), "← all campaigns")),
+  el("h1", { id: "campaign-title", tabindex: -1 }, `All trials of ${count(campaigns.length, "campaign")}`));
 
 function campaignHead(campaign) {
   const others = campaigns.filter((one) => one !== campaign && one.suite === campaign.suite);
@@ -171,7 +201,7 @@ function campaignHead(campaign) {
     chips(campaign),
     el("p", { class: "verdict" }, `${campaign.rate} of the scored trials passed; 95% interval for the same tasks again: ${campaign.around}.`),
     campaign.doubts.length ? el("div", { class: "warnings" }, el("h3", {}, "Doubts"), el("ul", { class: "small" }, campaign.doubts.map((doubt) => el("li", {}, doubt)))) : null,
-    campaign.report ? el("p", {}, el("a", { href: campaign.report }, "Its own report"), " has charts, detectors and a search in all turns.") : null,
+    campaign.report ? el("p", {}, el("a", { href: campaign.report }, "Its own report"), " has charts, detectors and replaced attempts.") : null,
     el("details", {}, el("summary", {}, "What was run"), el("dl", { class: "facts" }, campaign.facts.map(([label, text]) => [el("dt", {}, label), el("dd", {}, text)]))));
 }
 
@@ -185,66 +215,16 @@ function chooser(chosen, others, label, to) {
   return el("label", { class: "chooser" }, label, " ", select);
 }
 
-function trialList(campaign, trials) {
-  const select = (name) => {
-    const values = [...new Set(trials.map((trial) => trial[name]).filter(Boolean))].sort();
-    return el("label", {}, name, " ", el("select", { id: `trials-${name}` }, el("option", { value: "" }, "all"), values.map((value) => el("option", { value }, value))));
-  };
-  const heads = [["trial"], ["outcome"], ["cause"], ["turns", "n"], ["calls", "n"], ["time", "n"], ["reply tokens", "n"], ["detail"]];
-  const section = el("section", { id: "trials", "aria-labelledby": "trials-title" },
-    el("h2", { id: "trials-title" }, "Trials"),
-    el("div", { class: "filters", role: "search" }, select("task"), select("outcome"), select("cause"),
-      el("label", {}, "words in task, detail, stop reason or id ", el("input", { id: "trials-words", type: "search", autocomplete: "off", spellcheck: "false" })),
-      el("span", { class: "muted small", role: "status", id: "trials-count" })),
-    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, text)))), el("tbody", { id: "rows" }))),
-    el("p", { class: "more" }, el("button", { type: "button", id: "more" })));
-  for (const field of section.querySelectorAll("select, input")) {
-    field.addEventListener(field.matches("select") ? "change" : "input", () => {
-      limit = PAGE;
-      showTrials();
-      history.replaceState(null, "", words({ campaign: campaign.id, ...trialFilter() }));
-    });
-  }
-  section.querySelector("#more").addEventListener("click", () => { limit += PAGE; showTrials(); });
-  section.querySelector("#rows").addEventListener("click", openRow);
-  places.observe(section.querySelector(".scroll"));
-  return section;
-}
-
-/** A row opens what its link opens, unless something in it was marked. */
-function openRow(event) {
-  const line = event.target.closest("tr");
-  if (line && !event.target.closest("a") && !String(getSelection())) line.querySelector("a").click();
-}
-
-const trialFilter = () => Object.fromEntries(["task", "outcome", "cause", "words"].map((name) => [name, $(`trials-${name}`).value]));
-let listed = [];
-
-function showTrials() {
-  const filter = trialFilter();
-  const asked = filter.words.toLowerCase();
-  const all = shownCampaign.trials;
-  listed = all.filter((trial) => ["task", "outcome", "cause"].every((name) => !filter[name] || trial[name] === filter[name]) &&
-    `${trial.task} ${trial.run} ${trial.attempt} ${trial.detail} ${trial.stop}`.toLowerCase().includes(asked));
-  $("rows").replaceChildren(...listed.slice(0, limit).map(trialRow));
-  $("trials-count").textContent = `${plain(listed.length)} of ${count(all.length, "trial")}`;
-  showMore($("more"), listed.length, limit);
-  fit($("rows").closest(".scroll"));
-}
-
-function showMore(button, n, most) {
-  button.hidden = n <= most;
-  button.textContent = `Show ${Math.min(PAGE, n - most)} more of ${plain(n - most)}`;
-}
-
 // ---- two campaigns ----
 
 let shownPair = "";
 let pairLimit = PAGE;
 
 async function showPair(one, other) {
+  const hash = location.hash;
   const [older, newer] = one.number < other.number ? [one, other] : [other, one];
   const [found, ...trials] = await Promise.all([verdictOf(older, newer), trialsOf(older), trialsOf(newer)]);
+  if (location.hash !== hash) return;
   const key = `${older.number}-${newer.number}`;
   if (shownPair !== key) {
     shownPair = key;
@@ -253,6 +233,7 @@ async function showPair(one, other) {
     for (const box of $("pair").querySelectorAll(".scroll")) places.observe(box);
   }
   view("pair", `${titled(older)} and ${titled(newer)}`);
+  scrollTo({ top: 0, behavior: "instant" });
   for (const box of $("pair").querySelectorAll(".scroll")) fit(box);
   $("pair-title").focus({ preventScroll: true });
 }
@@ -351,27 +332,7 @@ function othersOf(...both) {
 
 // ---- one trial ----
 
-function trialRow(trial) {
-  const cell = (label, text) => el("td", { class: "n", "data-label": label }, text);
-  return el("tr", { "data-trial": trial.attempt },
-    el("th", { scope: "row" }, el("a", { href: address(trial) }, breakable(`${trial.task} run ${trial.run}`))),
-    el("td", {}, badge(trial.outcome)), el("td", {}, trial.cause || ""),
-    cell("turns", plain(trial.turns)), cell("calls", plain(trial.calls)), cell("time", seconds(trial.seconds)), cell("reply tokens", plain(trial.reply)),
-    el("td", { class: "detail" }, el("div", { class: "clip" }, shown(trial.detail))));
-}
-
-const listAddress = (campaign) => words({ campaign: campaign.id, ...(shownCampaign === campaign ? trialFilter() : {}) });
-
-function steps(trial) {
-  const order = listed.includes(trial) ? listed : trial.campaign.trials;
-  const at = order.indexOf(trial);
-  const link = (to, text, key) => (to ? el("a", { href: address(to), "data-key": key }, text) : null);
-  return el("nav", { class: "steps", "aria-label": "Trials" },
-    back(listAddress(trial.campaign), `← ${titled(trial.campaign)}`),
-    link(order[at - 1], "previous trial", "p"), link(order[at + 1], "next trial", "n"),
-    el("span", { class: "muted small" }, `${at + 1} of ${order.length}`),
-    beside(trial));
-}
+const stepsOf = (trial) => steps(trial, shownCampaign ? `← ${titled(shownCampaign)}` : "← all trials", beside(trial));
 
 /** Chooses the trial that is put beside one: another run of the campaign, or any run of the task in another campaign. */
 function beside(trial) {
@@ -388,19 +349,6 @@ function beside(trial) {
   });
   fill();
   return el("span", { class: "chooser" }, "beside ", which, " ", runs);
-}
-
-let open = ""; // the trial or the two trials that are shown
-
-async function showTrial(trial, turn) {
-  if (open !== trial.attempt) {
-    const events = await eventsOf(trial);
-    if (location.hash !== asked) return; // the address changed meanwhile
-    $("trial").replaceChildren(steps(trial), trialHead(trial, trial.attempt, events), ...(events ? course(trial, events) : [missing(trial)]));
-    open = trial.attempt;
-  }
-  view("trial", `${trial.task} run ${trial.run}`);
-  goToTurn(turn, new Map());
 }
 
 // ---- two trials ----
@@ -430,8 +378,9 @@ function parting(starts, one, two) {
 async function showBeside(one, other) {
   const key = `${one.attempt} ${other.campaign.id} ${other.attempt}`;
   if (open !== key) {
+    const hash = location.hash;
     const both = await Promise.all([one, other].map(eventsOf));
-    if (location.hash !== asked) return;
+    if (location.hash !== hash) return;
     $("trial").replaceChildren(...sideBySide([one, other], both));
     open = key;
   }
@@ -443,7 +392,7 @@ async function showBeside(one, other) {
 function sideBySide(trials, both) {
   const [one, other] = trials;
   const head = el("section", {},
-    el("nav", { class: "steps", "aria-label": "Pages" }, back(one.campaign === other.campaign ? listAddress(one.campaign) : pairAddress(one.campaign, other.campaign), "← back"),
+    el("nav", { class: "steps", "aria-label": "Pages" }, back(one.campaign === other.campaign ? words({ campaign: one.campaign.id }) : pairAddress(one.campaign, other.campaign), "← back"),
       el("a", { href: besideAddress(other, one) }, "change sides"), beside(one)),
     el("h1", { id: "trial-title", tabindex: -1 }, breakable(one.task), one.task === other.task ? "" : [" and ", breakable(other.task)]),
     el("div", { class: "sides" }, trials.map((trial, i) => el("div", { class: `side ${i ? "second" : "first"}` },
@@ -477,24 +426,23 @@ function sideBySide(trials, both) {
 
 // ---- addresses ----
 
-let asked = "";
-
 async function follow() {
-  asked = location.hash;
-  const to = new URLSearchParams(asked.slice(1));
+  const hash = location.hash;
+  const to = new URLSearchParams(hash.slice(1));
   notice("");
   const [first, second] = [byName.get(to.get("first")), byName.get(to.get("second"))];
   if (first && second && first !== second) return showPair(first, second);
   const campaign = byName.get(to.get("campaign"));
-  if (!campaign) return showOverview(to);
+  if (!campaign) return to.get("trials") === "all" ? showTrials(null, to) : showOverview(to);
   const trial = to.get("trial") && (await trialsOf(campaign)).find((one) => one.attempt === to.get("trial"));
   const beyond = byName.get(to.get("with"));
   const other = trial && beyond && (await trialsOf(beyond)).find((one) => one.attempt === to.get("other"));
-  if (location.hash !== asked) return undefined;
+  if (trial && !trials.includes(trial) && location.hash === hash) await listTrials(campaign);
+  if (location.hash !== hash) return undefined;
   if (other && other !== trial) return showBeside(trial, other);
-  if (trial) return showTrial(trial, Number(to.get("turn") || 0));
+  if (trial) return showAttempt(trial, trial.attempt, Number(to.get("turn") || 0), to.get("text") || "");
   if (to.get("trial")) notice(`There is no trial ${to.get("trial")} in ${campaign.id}.`);
-  return showCampaign(campaign, to);
+  return showTrials(campaign, to);
 }
 
 function showOverview(to) {
@@ -503,35 +451,14 @@ function showOverview(to) {
   if (named) notice(`There is no campaign ${named} on this page.`);
   if ([...FACETS, "text"].some((name) => to.has(name))) setFilter(Object.fromEntries(to));
   showCampaigns();
-  const at = /^#[\w-]+$/.test(asked) && $(asked.slice(1));
+  const at = /^#[\w-]+$/.test(location.hash) && $(location.hash.slice(1));
   if (at) at.scrollIntoView({ behavior: "instant" });
-}
-
-function view(name, title) {
-  for (const one of VIEWS) $(one).hidden = one !== name;
-  if (name !== "trial") open = "";
-  document.title = title ? `${title} · ${data.title}` : data.title;
-  if (name !== "overview" && name !== "trial") scrollTo({ top: 0, behavior: "instant" });
-}
-
-// ---- keyboard ----
-
-function key(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(input|select|textarea)$/i.test(event.target.tagName)) return;
-  const now = VIEWS.find((name) => !$(name).hidden);
-  const link = $(now).querySelector(`[data-key="${event.key === "Escape" ? "u" : CSS.escape(event.key)}"]`);
-  if (link) link.click();
-  else if (now === "trial" && event.key === "j") nextTurn(1);
-  else if (now === "trial" && event.key === "k") nextTurn(-1);
-  else if (event.key === "/" && now === "overview") $("filter-text").focus();
-  else if (event.key === "/" && now === "campaign") $("trials-words").focus();
-  else return;
-  event.preventDefault();
 }
 
 // ---- start ----
 
-fillFilters();
+fillFacets();
+wireList();
 firstStop();
 const [best, next] = [...document.querySelectorAll(".campaigns tr[data-campaign]")].map((line) => campaigns[line.dataset.campaign]);
 if (best && next) $("compare-any").href = pairAddress(best, next);

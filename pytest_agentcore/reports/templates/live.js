@@ -98,7 +98,7 @@ async function renew() {
   for (const [id, trial] of known) if (!byId.has(id)) byId.set(id, trial); // at work, or replaced meanwhile
   $("overview").replaceChildren(...fresh.childNodes);
   wire();
-  for (const [name, value] of Object.entries(filter)) $(`filter-${name}`).value = value;
+  for (const [name, value] of Object.entries(filter)) field(name).value = value;
   for (const summary of document.querySelectorAll("#overview details > summary")) summary.parentElement.open = unfolded.has(summary.textContent);
   showList();
   if (top && top.id && $(top.id) && !$("overview").hidden) scrollBy({ top: $(top.id).getBoundingClientRect().top - at, behavior: "instant" });
@@ -147,7 +147,7 @@ function showGrown(id, added) {
   }, head);
   renewHead(id);
   if (focused && !focused.isConnected && $(focused.id)) $(focused.id).focus({ preventScroll: true });
-  markText($("filter-text").value);
+  markText(field("text").value);
   if (atEnd) scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 }
 

@@ -328,6 +328,6 @@ const places = new ResizeObserver((entries) => {
 });
 
 document.documentElement.classList.add("scripted");
-document.querySelectorAll("#overview .scroll").forEach((box) => places.observe(box));
+document.querySelectorAll("#overview .scroll, #campaign .scroll").forEach((box) => places.observe(box));
 $("theme").addEventListener("click", changeTheme);
 addEventListener("beforeprint", () => document.querySelectorAll("#trial details, .fold details").forEach((one) => { one.open = true; }));

@@ -327,7 +327,7 @@ def test_every_form_takes_any_name(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "begins"),
-    [("b.txt", "ranking "), ("b.md", "# Leaderboard"), ("b.CSV", "ranking,rank,"), ("b.html", "<!DOCTYPE html>")],
+    [("b.txt", "ranking "), ("b.md", "# Leaderboard"), ("b.CSV", "ranking,rank,"), ("b.html", "<!doctype html>")],
 )
 def test_a_file_has_the_form_that_its_name_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, begins: str
