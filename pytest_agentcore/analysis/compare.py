@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.format import joined
@@ -14,6 +14,7 @@ from pytest_agentcore.pack.identity import name_workers
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_transcript
 from pytest_agentcore.stats.chance import PairedTest, agreeing, fisher, holm, mantel_haenszel, paired_permutation
+from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.stats.intervals import Interval, difference, exact
 from pytest_agentcore.trial.result import TrialResult
 
@@ -23,8 +24,7 @@ LOOKED_AT = 10
 """Transcripts that are read to see whether a model thinks: one of each of that many tasks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(NamedTuple):
     """Something that both campaigns have and that is not the same in both."""
 
     name: str
@@ -42,14 +42,14 @@ def conditions(first: Campaign, second: Campaign, known: Known | None = None) ->
     for name in dict.fromkeys([*mine, *yours]):
         one, two = mine.get(name, "-"), yours.get(name, "-")
         if one != two:
-            yield Condition(name=name, first=one, second=two)
+            yield Condition(name, one, two)
     if first.manifest.suite.system_prompt != second.manifest.suite.system_prompt:
-        yield Condition(name="system prompt", first="one", second="another")
+        yield Condition("system prompt", "one", "another")
     # only tools that both gave: which were given at all depends on the tasks that were planned
     tools, others = ({str(tool["name"]): tool for tool in one.manifest.tools} for one in (first, second))
     for name in sorted(tools.keys() & others.keys()):
         if tools[name] != others[name]:
-            yield Condition(name=f"tool {name}", first="one", second="another")
+            yield Condition(f"tool {name}", "one", "another")
 
 
 def conditions_of(campaign: Campaign) -> dict[str, str]:
@@ -151,6 +151,11 @@ class Comparison:
     """False: forced, and then tasks of one name need not be the same task."""
     test: PairedTest | None
     """The one test that the verdict rests on; None where no task has scored trials on both sides."""
+
+    @property
+    def both(self) -> tuple[Rates, Rates]:
+        """Rates of the first and of the second, over the tasks that both planned."""
+        return Rates.sum(task.first.rates for task in self.tasks), Rates.sum(task.second.rates for task in self.tasks)
 
     @property
     def regression(self) -> bool:

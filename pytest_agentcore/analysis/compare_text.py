@@ -49,16 +49,15 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     def tested(of: TaskComparison | PairedTest | None) -> list[str]:
         return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
 
-    test, both = comparison.test, comparison.tasks
+    test = comparison.test
     rows, notes = [["task", FIRST, SECOND, "points", "p", "least p"]], [""]
-    for task in both:
+    for task in comparison.tasks:
         sides = {FIRST: task.first.rates, SECOND: task.second.rates}
         rows.append([task.task, *(fraction(rates.passed, rates.planned) for rates in sides.values()), *tested(task)])
         missing = {label: rates.planned - rates.scored for label, rates in sides.items()}
         notes.append(joined(f"{label}: {n} unscored" for label, n in missing.items() if n > 0))
-    sums = Rates.sum(task.first.rates for task in both), Rates.sum(task.second.rates for task in both)
-    rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in sums), *tested(test)])
-    notes.append(f"points and p: {count(test.tasks, 'task')}" if test and test.tasks < len(both) else "")
+    rows.append(["all", *(fraction(rates.passed, rates.planned) for rates in comparison.both), *tested(test)])
+    notes.append(f"points and p: {count(test.tasks, 'task')}" if test and test.tasks < len(comparison.tasks) else "")
     return [*labelled_lines(above, width), "", *table(rows, notes, width), "", *labelled_lines(below, width)]
 
 

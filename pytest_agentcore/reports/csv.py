@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pytest_agentcore.analysis.compare import TaskComparison
 from pytest_agentcore.analysis.predicted import ScoredItem
 from pytest_agentcore.pack.csv import Cell, Row, Table, to_ratio
-from pytest_agentcore.pack.figures import EVERY, Figures
+from pytest_agentcore.pack.figures import EVERY
 from pytest_agentcore.pack.transcript import address_of
 from pytest_agentcore.reports.report import Report
 from pytest_agentcore.stats.chance import PairedTest
+from pytest_agentcore.stats.counting import Rates
 from pytest_agentcore.stats.intervals import Interval
 
 
@@ -50,13 +51,12 @@ def comparison(report: Report) -> Iterator[Row]:
     found = report.comparison
     if found is None:
         return
-    sides: list[tuple[Figures, Figures, TaskComparison | PairedTest | None]]
-    sides = [(task.first, task.second, task) for task in found.tasks]
-    sides.append((found.first.figures.overall, found.second.figures.overall, found.test))
-    for first, second, tested in sides:
-        row: dict[str, Cell] = {"task": first.task, "baseline": found.first.folder.id}
-        row |= {"baseline_passed": first.rates.passed, "baseline_scored": first.rates.scored}
-        row |= {"passed": second.rates.passed, "scored": second.rates.scored}
+    sides: list[tuple[str, tuple[Rates, Rates], TaskComparison | PairedTest | None]]
+    sides = [(task.task, (task.first.rates, task.second.rates), task) for task in found.tasks]
+    for name, (first, second), tested in [*sides, (EVERY, found.both, found.test)]:
+        row: dict[str, Cell] = {"task": name, "baseline": found.first.folder.id}
+        row |= {"baseline_passed": first.passed, "baseline_scored": first.scored}
+        row |= {"passed": second.passed, "scored": second.scored}
         if tested:
             row |= {"difference": to_ratio(tested.difference), **_ends(tested.interval)}
             row |= {"p": tested.p, "least_p": tested.least_p}

@@ -100,12 +100,10 @@ def places(ranking: Ranking | None, me: Manifest) -> Table | None:
 
 def comparison_table(found: Comparison) -> Table:
     """Show each task of both campaigns, and all of them together in the last row."""
-    tasks = found.tasks
-    both = Rates.sum(task.first.rates for task in tasks), Rates.sum(task.second.rates for task in tasks)
     compared: list[tuple[str, tuple[Rates, Rates], TaskComparison | PairedTest | None]]
-    compared = [(task.task, (task.first.rates, task.second.rates), task) for task in tasks]
+    compared = [(task.task, (task.first.rates, task.second.rates), task) for task in found.tasks]
     rows = []
-    for name, sides, of in [*compared, ("all tasks of both", both, found.test)]:
+    for name, sides, of in [*compared, ("all tasks of both", found.both, found.test)]:
         shown = [points(of.difference), interval(of.interval, points), p_value(of.p), p_value(of.least_p)] if of else []
         rows.append([name, *(fraction(rates.passed, rates.scored) for rates in sides), *(shown or [UNDEFINED] * 4)])
     heads = ("Points", "95% interval", "p", "Least p possible")

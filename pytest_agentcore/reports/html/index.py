@@ -246,7 +246,7 @@ def verdict(first: Campaign, second: Campaign, known: Known | None = None) -> di
         "sign": 0 if test is None or not test.significant else 1 if test.difference > 0 else -1,
         "tasks": comparison_table(found).rows,
         "notes": [*filter(None, map(task_sentence, found.tasks)), f"{looks_sentence(found)}.", *alone],
-        "conditions": [[one.name, one.first, one.second] for one in found.conditions],
+        "conditions": found.conditions,
     }
 
 
