@@ -1,4 +1,4 @@
-"""Completion in a real bash at a terminal: what the tab key brings, and what is loaded for it."""
+"""Completion in the real shells: what the tab key brings, and what is loaded for it."""
 
 from __future__ import annotations
 
@@ -40,22 +40,39 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def tab(home: Path) -> Iterator[Tab]:
-    """An interactive bash with the completion that `agentcore completion bash` prints."""
-    bash = shutil.which("bash")
-    if not bash:
-        pytest.skip("there is no bash")
+ZSHRC = """
+autoload -Uz compinit && compinit -u -D
+all() { _main_complete; compstate[insert]=all }
+zle -C all complete-word all
+bindkey -e
+bindkey '\\e*' all
+precmd() { print -nu $PROMPTED . }
+eval "$(agentcore completion zsh)"
+"""
+"""Completions of all kinds go into the line, as bash's alt-* puts them there."""
+
+
+@pytest.fixture(params=INSTALLED_BY)
+def tab(request: pytest.FixtureRequest, home: Path) -> Iterator[Tab]:
+    """An interactive shell with the completion that `agentcore completion` prints for it."""
+    shell = str(request.param)
+    if not (program := shutil.which(shell)):
+        pytest.skip(f"there is no {shell}")
+    if shell == "fish":  # which says what it would show
+        yield lambda words: _fish(program, words)
+        return
     ready, prompted = os.pipe()
     os.set_inheritable(prompted, True)
+    (home / ".zshrc").write_text(ZSHRC)
     child, terminal = pty.fork()
     if not child:
-        says = {"TERM": "dumb", "PROMPT_COMMAND": f"printf . >&{prompted}"}
-        os.execve(bash, ["bash", "--norc", "--noprofile", "-i"], {**os.environ, **says})
+        says = {"TERM": "dumb", "PROMPT_COMMAND": f"printf . >&{prompted}", "PROMPTED": str(prompted)}
+        plain = {"bash": ["--norc", "--noprofile"], "zsh": ["--no-globalrcs"]}[shell]
+        os.execve(program, [shell, *plain, "-i"], {**os.environ, **says, "ZDOTDIR": str(home)})
 
     def wait() -> None:
         while ready not in (found := select.select([terminal, ready], [], [], 30)[0]):
-            assert found, "bash does not come back"
+            assert found, f"{shell} does not come back"
             os.read(terminal, 65536)  # whatever it draws
         os.read(ready, 1)
 
@@ -66,12 +83,19 @@ def tab(home: Path) -> Iterator[Tab]:
         return (home / "words").read_text().splitlines()[len(words.split()) - (not words.endswith(" ")) :]
 
     wait()
-    os.write(terminal, b'eval "$(agentcore completion bash)"\n')
-    wait()
+    if shell == "bash":
+        os.write(terminal, b'eval "$(agentcore completion bash)"\n')
+        wait()
     yield ask
     for descriptor in (terminal, ready, prompted):
         os.close(descriptor)
     os.waitpid(child, 0)
+
+
+def _fish(program: str, words: str) -> list[str]:
+    script = "agentcore completion fish | source; complete --do-complete $argv[1]"
+    done = subprocess.run([program, "--no-config", "-c", script, words], capture_output=True, text=True, check=True)
+    return [line.partition("\t")[0] for line in done.stdout.splitlines()]
 
 
 CASES = {
