@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ from pytest_agentcore.elsewhere.controller import IN_FLIGHT, Elsewhere
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Option, Settings
 from pytest_agentcore.pack.manifest import Selection
-from pytest_agentcore.pack.read import read_campaign
+from pytest_agentcore.pack.read import Campaign, read_campaign
 from pytest_agentcore.sandbox.open import open_sandbox
 from pytest_agentcore.sandbox.workspace import sweep
 from pytest_agentcore.session.experiment import Experiment, RegisteredTools, registered_backends
@@ -37,7 +37,7 @@ from pytest_agentcore.session.trials import Models
 from pytest_agentcore.session.usage import notes, scope_of, usage_errors
 from pytest_agentcore.session.xdist import WORKER_INPUT, Distributing, processes, take_over
 from pytest_agentcore.setup import check_files, settle, settle_models
-from pytest_agentcore.tasks.suite import find_suite, overshadowed, shipped_suites, suite_at
+from pytest_agentcore.tasks.suite import Suite, find_suite, overshadowed, shipped_suites, suite_at
 
 ACTIVE = "agentcore-active"
 """Name of the plugin object that the `trial` fixture asks."""
@@ -87,29 +87,12 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     gate = Gate.parse(settings.min_pass_rate)
     asked = _path_of(config, "predictions", settings.predictions) if settings.predictions else None
     filed = find_predictions(asked, config.rootpath, suite, setups)
-    baseline, refusal = None, ""
-    if settings.baseline is not None:
-        path = _path_of(config, "baseline", settings.baseline)
-        try:
-            baseline = read_campaign(path if path.exists() else settings.baseline, results)
-            check_comparable(baseline, suite.digest, suite.title)
-        except UsageError as error:
-            # what stands in the ini file is nothing to refuse a run for that may turn out to have no task
-            if config.getoption("agentcore_baseline"):
-                raise
-            baseline, refusal = None, str(error)
+    baseline, refusal = _baseline(config, settings, results, suite)
 
     # What is written of it.
-    warnings = [*notes(config, taken)]
-    if experiment.sandbox.name != "process":  # whose name says it
-        loose = experiment.sandbox.describe()["not_confined"]
-        warnings += [f"the sandbox is weaker here than elsewhere, it does not confine {each}" for each in loose]
-    if config.args_source is not pytest.Config.ArgsSource.ARGS and suite.path == shipped_suites().get(settings.suite):
-        # paths leave no doubt which suite is meant; a name may also be that of a folder
-        warnings.append(overshadowed(settings.suite, _home_of(config, "suite")))
     asked_for: dict[str, Any] = {
         "arguments": tuple(config.invocation_params.args),
-        "warnings": tuple(filter(None, warnings)),
+        "warnings": (*notes(config, taken), *_cautions(config, experiment)),
         "scope": scope_of(config, suite),
         "session": str(uuid.uuid4()),
         "selection": selection,
@@ -126,6 +109,33 @@ def _activate_main(config: pytest.Config, settings: Settings, taken: Sequence[st
     config.pluginmanager.register(CampaignSession(config, experiment, models, executor, controller), ACTIVE)
     if workers:
         config.pluginmanager.register(Distributing(config, experiment, models, controller), "agentcore-distributing")
+
+
+def _baseline(config: pytest.Config, settings: Settings, results: Path, suite: Suite) -> tuple[Campaign | None, str]:
+    """Read the baseline, if one was asked for; one that stands in the ini file may be refused at the end, in words."""
+    if settings.baseline is None:
+        return None, ""
+    path = _path_of(config, "baseline", settings.baseline)
+    try:
+        baseline = read_campaign(path if path.exists() else settings.baseline, results)
+        check_comparable(baseline, suite.digest, suite.title)
+    except UsageError as error:
+        # what stands in the ini file is nothing to refuse a run for that may turn out to have no task
+        if config.getoption("agentcore_baseline"):
+            raise
+        return None, str(error)
+    return baseline, ""
+
+
+def _cautions(config: pytest.Config, experiment: Experiment) -> Iterator[str]:
+    """Say what the sandbox leaves open, and whether a folder has the name of the shipped suite that is run."""
+    if experiment.sandbox.name != "process":  # whose name says it
+        for each in experiment.sandbox.describe()["not_confined"]:
+            yield f"the sandbox is weaker here than elsewhere, it does not confine {each}"
+    # paths leave no doubt which suite is meant; a name may also be that of a folder
+    name, by_path = experiment.settings.suite, config.args_source is pytest.Config.ArgsSource.ARGS
+    if not by_path and experiment.suite.path == shipped_suites().get(name):
+        yield from filter(None, [overshadowed(name, _home_of(config, "suite"))])
 
 
 def _models(config: pytest.Config, experiment: Experiment, screen: Screen, workers: int) -> Models:

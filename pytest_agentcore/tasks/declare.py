@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Never, Protocol, cast
+from typing import TYPE_CHECKING, Any, Never, Protocol, cast
 
 from pytest_agentcore.errors import TaskDeclarationError, UsageError, instead
 from pytest_agentcore.options import LONGEST
@@ -82,31 +82,25 @@ def task(
         TaskDeclarationError: a declaration that cannot be run; names the file and the field.
     """
 
-    own = ("prompt", "files", "tools", "artifacts", "protected", "budget", "faults", "equivalents")
-    arguments = (*own, *KEYS)
+    given = {
+        "prompt": prompt,
+        "files": files,
+        "tools": tools,
+        "artifacts": artifacts,
+        "protected": protected,
+        "budget": budget,
+        "faults": faults,
+        "equivalents": equivalents,
+        "image": image,
+        "containerfile": containerfile,
+    }
 
     def decorate(checker: Checker) -> TaskFunction:
-        # A task file may hold anything, whatever the annotations above say: every check takes any object.
-        # The module's file is named also when something else than a function is decorated in it.
+        # the module's file is named also when something else than a function is decorated in it
         imported = sys.modules.get(getattr(checker, "__module__", ""))
         namespace = getattr(checker, "__globals__", None) or getattr(imported, "__dict__", {})
         module = Path(namespace.get("__file__", "a task module"))
-        problems = {
-            **{word: f"is no argument of @task; {instead(word, arguments)}" for word in unknown},
-            "checker": _checker_problem(checker),
-            "prompt": _prompt_problem(prompt),
-            "files": _files_problem(files, module.parent / "files"),
-            "tools": _names_problem(tools)
-            or ("" if tools else "is empty: an agent without tools cannot act")
-            or next((f"{name!r} stands there twice" for name, count in Counter(tools).items() if count > 1), ""),
-            "artifacts": _names_problem(artifacts) or next(filter(None, map(path_problem, artifacts)), ""),
-            "protected": _names_problem(protected),
-            "budget": _budget_problem(budget),
-            "faults": _faults_problem(faults),
-            "equivalents": _equivalents_problem(equivalents),
-            "image": _image_problem({"image": image, "containerfile": containerfile}, module),
-        }
-        for field, problem in problems.items():
+        for field, problem in _problems(checker, module, given, unknown):
             if problem:
                 raise TaskDeclarationError(module, field, problem)
         declared = Task(
@@ -129,6 +123,27 @@ def task(
         return cast("TaskFunction", checker)
 
     return decorate
+
+
+def _problems(
+    checker: object, module: Path, given: Mapping[str, Any], unknown: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Check a declaration field by field, each with what is wrong with it or an empty text.
+
+    A task file may hold anything, whatever the annotations of `task` say: every check takes any object.
+    """
+    yield from ((word, f"is no argument of @task; {instead(word, given)}") for word in unknown)
+    yield "checker", _checker_problem(checker)
+    yield "prompt", _prompt_problem(given["prompt"])
+    yield "files", _files_problem(given["files"], module.parent / "files")
+    artifacts, tools = given["artifacts"], given["tools"]
+    yield "tools", _names_problem(tools) or _tools_problem(tools)
+    yield "artifacts", _names_problem(artifacts) or next(filter(None, map(path_problem, artifacts)), "")
+    yield "protected", _names_problem(given["protected"])
+    yield "budget", _budget_problem(given["budget"])
+    yield "faults", _faults_problem(given["faults"])
+    yield "equivalents", _equivalents_problem(given["equivalents"])
+    yield "image", _image_problem({key: given[key] for key in KEYS}, module)
 
 
 def _keep(kept: list[Solution], solution: Solution) -> Solution:
@@ -230,6 +245,12 @@ def _names_problem(names: object) -> str:
     if not isinstance(names, Sequence):
         return f"must be a list of names, and is {kind_of(names)}"
     return next((f"{name!r} is no name" for name in names if not isinstance(name, str) or not name), "")
+
+
+def _tools_problem(tools: Sequence[str]) -> str:
+    if not tools:
+        return "is empty: an agent without tools cannot act"
+    return next((f"{name!r} stands there twice" for name, count in Counter(tools).items() if count > 1), "")
 
 
 def _budget_problem(budget: object) -> str:
