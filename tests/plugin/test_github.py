@@ -6,28 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny import Script, say, write
+from tiny import HELLO, Script, say, write
 
 from pytest_agentcore.cli.__main__ import main
 
 FORGED = ("::error::forged", "  ::add-mask::forged", "so ##[add-mask]forged", "%0A::error::forged")
-PRINTS = """
-from pytest_agentcore import task
-
-@task(prompt="Write the word hello into hello.txt.", artifacts=("hello.txt",))
-def test_hello(trial):
-    print(trial.text("hello.txt"))
-    assert trial.text("hello.txt") == "hello", trial.text("hello.txt")
-
-@test_hello.oracle
-def greet(agent):
-    agent.fs_write("hello.txt", "hello")
-    return "done"
-
-@test_hello.counterexample
-def shout(agent):
-    agent.fs_write("hello.txt", "HELLO")
-"""
+PRINTS = HELLO.replace(
+    'assert trial.line("hello.txt") == "hello"',
+    'print(trial.text("hello.txt"))\n    assert trial.text("hello.txt") == "hello", trial.text("hello.txt")',
+)
 WAYS = [
     ("-q", "--junit-xml=j.xml"),
     ("-v", "--tb=long", "-rA"),
@@ -81,7 +68,7 @@ def test_failures_are_marked_and_nothing_is_forged(
     gate, failure = commands(result.outlines + result.errlines)
     assert gate.startswith("::error title=pytest-agentcore::pass-rate gate: NOT reached: bot: 0/2 = 0.0%25 of the")
     assert failure.startswith(
-        "::error title=pytest-agentcore,file=forged/test_task_01_hello.py,line=7::bot: task_01_hello"
+        "::error title=pytest-agentcore,file=forged/test_task_01_hello.py,line=8::bot: task_01_hello"
     )
     assert "run 1, 2: wrong_answer (checker_rejected): " in failure
     assert result.outlines[-2:] == [gate, failure]
