@@ -6,7 +6,7 @@ docs/results-in-python.md lists them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from typing import Any, NamedTuple
@@ -68,16 +68,31 @@ _IDENTITY = (
 _INTERVAL = "95% interval of the effective rate"
 _SAME, _OTHER = f"{_INTERVAL}, for the same tasks again", f"{_INTERVAL}, for other tasks like these"
 
+_COUNTED = (
+    Column("planned", COUNT, "rates.planned", "trials of the plan"),
+    Column("recorded", COUNT, "rates.recorded", "trials with a result"),
+    Column("scored", COUNT, "rates.scored", "trials with a verdict"),
+    Column("passed", COUNT, "rates.passed", "trials that passed"),
+    Column("raw_rate", NUMBER, "rates.raw", "passed / planned"),
+    Column("effective_rate", NUMBER, "rates.effective", "passed / scored"),
+    Column("distinct", COUNT, "distinct.n", "scored trials, equal ones counted once"),
+)
+_TOKENS = (
+    Column("prompt_tokens", COUNT, "prompt_tokens", "tokens in, cached ones included"),
+    Column("cached_tokens", COUNT, "cached_tokens", "of them not evaluated again"),
+    Column("reply_tokens", COUNT, "reply_tokens", "tokens out, reasoning included"),
+)
+
+
+def _below(path: str, columns: Iterable[Column]) -> Iterator[Column]:
+    """Columns of a value that lies somewhere in the row."""
+    return (column._replace(path=f"{path}.{column.path}") for column in columns)
+
+
 TASKS = (
     *_IDENTITY,
     Column("task", TEXT, "figures.task", "the task's id"),
-    Column("planned", COUNT, "figures.rates.planned", "trials of the plan"),
-    Column("recorded", COUNT, "figures.rates.recorded", "trials with a result"),
-    Column("scored", COUNT, "figures.rates.scored", "trials with a verdict"),
-    Column("passed", COUNT, "figures.rates.passed", "trials that passed"),
-    Column("raw_rate", NUMBER, "figures.rates.raw", "passed / planned"),
-    Column("effective_rate", NUMBER, "figures.rates.effective", "passed / scored"),
-    Column("distinct", COUNT, "figures.distinct.n", "scored trials, equal ones counted once"),
+    *_below("figures", _COUNTED),
     Column("low", NUMBER, "figures.wilson.low", _INTERVAL),
     Column("high", NUMBER, "figures.wilson.high", _INTERVAL),
     Column("p50_seconds", NUMBER, "figures.effort.seconds.p50", "median wall clock of a scored trial"),
@@ -86,7 +101,7 @@ TASKS = (
 )
 
 _SAMPLED = "missing if not asked for"
-_RATES, _EFFORT = "campaign.figures.overall.rates", "campaign.figures.overall.effort"
+_EFFORT = "campaign.figures.overall.effort"
 
 CAMPAIGNS = (
     *_IDENTITY,
@@ -105,13 +120,7 @@ CAMPAIGNS = (
     Column("state", TEXT, "campaign.state", "complete, incomplete, running or interrupted"),
     Column("started", MOMENT, "campaign.manifest.started", "UTC"),
     Column("finished", MOMENT, "campaign.manifest.finished", "UTC; missing while it runs and after a kill"),
-    Column("planned", COUNT, f"{_RATES}.planned", "trials of the plan"),
-    Column("recorded", COUNT, f"{_RATES}.recorded", "trials with a result"),
-    Column("scored", COUNT, f"{_RATES}.scored", "trials with a verdict"),
-    Column("passed", COUNT, f"{_RATES}.passed", "trials that passed"),
-    Column("raw_rate", NUMBER, f"{_RATES}.raw", "passed / planned"),
-    Column("effective_rate", NUMBER, f"{_RATES}.effective", "passed / scored"),
-    Column("distinct", COUNT, "campaign.figures.overall.distinct.n", "scored trials, equal ones counted once"),
+    *_below("campaign.figures.overall", _COUNTED),
     Column("low", NUMBER, "campaign.figures.same_tasks.low", _SAME),
     Column("high", NUMBER, "campaign.figures.same_tasks.high", _SAME),
     Column("other_low", NUMBER, "campaign.figures.other_tasks.low", _OTHER),
@@ -119,9 +128,7 @@ CAMPAIGNS = (
     Column("seconds", NUMBER, f"{_EFFORT}.total_seconds", "wall clock of all trials"),
     Column("model_seconds", NUMBER, f"{_EFFORT}.model_seconds", "of them in the model"),
     Column("tool_seconds", NUMBER, f"{_EFFORT}.tool_seconds", "of them in tools"),
-    Column("prompt_tokens", COUNT, f"{_EFFORT}.prompt_tokens", "tokens in, cached ones included"),
-    Column("cached_tokens", COUNT, f"{_EFFORT}.cached_tokens", "of them not evaluated again"),
-    Column("reply_tokens", COUNT, f"{_EFFORT}.reply_tokens", "tokens out, reasoning included"),
+    *_below(_EFFORT, _TOKENS),
     Column("tokens_per_second", NUMBER, f"{_EFFORT}.tokens_per_second", "tokens out per model second"),
     Column("cost", NUMBER, f"{_EFFORT}.cost", "US dollars; missing if prices are unknown"),
     Column("cost_per_pass", NUMBER, f"{_EFFORT}.cost_per_pass", "cost / passed"),
@@ -160,9 +167,7 @@ TURNS = (
     Column("repairs", COUNT, "reply.repairs", "near misses accepted"),
     Column("finish", TEXT, "reply.finish", "why the reply ended"),
     Column("resembles", TEXT, "reply.resembles", "what an unrecognised call looks like, if there is one"),
-    Column("prompt_tokens", COUNT, "reply.usage.prompt_tokens", "tokens in, cached ones included"),
-    Column("cached_tokens", COUNT, "reply.usage.cached_tokens", "of them not evaluated again"),
-    Column("reply_tokens", COUNT, "reply.usage.reply_tokens", "tokens out, reasoning included"),
+    *_below("reply.usage", _TOKENS),
     Column("seconds", NUMBER, "reply.seconds", "from request to reply"),
 )
 
@@ -181,6 +186,11 @@ CALLS = (
 def as_facts(columns: Iterable[Column], row: Row) -> dict[str, object]:
     """Give the cells of a row by their columns, in types that JSON has."""
     return {column.name: cell(column, row) for column in columns}
+
+
+def campaign_cells(campaign: Campaign) -> dict[str, object]:
+    """Give the cells of a campaign by their columns."""
+    return as_facts(CAMPAIGNS, Row(campaign))
 
 
 def cell(column: Column, row: Row) -> object:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from pytest_agentcore import __version__
 from pytest_agentcore.console import standard_output
 from pytest_agentcore.errors import AgentcoreError, instead
+from pytest_agentcore.untrusted import visible
 
 USAGE_ERROR = 2
 """As argparse's own."""
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options = _parser(words).parse_args(words)
             return options.run(options) or 0
     except AgentcoreError as error:
-        sys.stderr.write(f"agentcore: error: {error}\n")
+        sys.stderr.write(f"agentcore: error: {visible(str(error))}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_agentcore.console import no_command, write_out
 from pytest_agentcore.options import SANDBOXES
+from pytest_agentcore.untrusted import visible
 
 if TYPE_CHECKING:
     from pytest_agentcore.pack.folder import CampaignFolder
@@ -29,12 +30,12 @@ _DEFAULT = "default: %(default)s"
 
 
 def tell(options: argparse.Namespace, lines: Iterable[str], **facts: Any) -> None:
-    """Write the lines of a command, or with `--json` its facts as one JSON object and no line.
+    """Write the lines of a command, every character visible, or with `--json` its facts as one JSON object and no line.
 
     A command that tells of its work while it goes on gives the facts with its last lines.
     """
     if not options.json:
-        write_lines(lines)
+        write_lines(map(visible, lines))
     elif facts:
         known = {"command": options.command, "schema": FACTS_SCHEMA, **facts}
         write_lines([json.dumps(_plain(known), indent=2, allow_nan=False)])
@@ -89,7 +90,6 @@ def find_folder(place: str | None, results: Path) -> CampaignFolder:
         UsageError: there is no such campaign.
     """
     from pytest_agentcore.pack.read import find_campaign
-    from pytest_agentcore.untrusted import visible
 
     folder = find_campaign(place, results)
     if place is None:

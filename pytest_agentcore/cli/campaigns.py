@@ -7,6 +7,7 @@ import shlex
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from pytest_agentcore.trial.result import TrialResult
 
 if TYPE_CHECKING:
     from pytest_agentcore.exports.base import Format
-    from pytest_agentcore.tasks.suite import Suite
+    from pytest_agentcore.session.collect import Collected
 
 
 def add_list(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def run_list(options: argparse.Namespace) -> None:
     Raises:
         UsageError: there is none.
     """
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.columns import campaign_cells
     from pytest_agentcore.reports.show import list_lines
 
     found, damaged = read_all(options.results)
@@ -54,7 +55,7 @@ def run_list(options: argparse.Namespace) -> None:
     tell(
         options,
         list_lines(found, damaged, shutil.get_terminal_size().columns),
-        campaigns=[{**as_facts(CAMPAIGNS, Row(each)), "path": each.folder.path} for each in found],
+        campaigns=[{**campaign_cells(each), "path": each.folder.path} for each in found],
         damaged=damaged,
     )
 
@@ -73,7 +74,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> None:
     """Show a campaign, or one of its trials."""
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, TASKS, TRIALS, Row, as_facts
+    from pytest_agentcore.analysis.columns import TASKS, TRIALS, Row, as_facts, campaign_cells
     from pytest_agentcore.pack.transcript import read_transcript
     from pytest_agentcore.reports.report import build_report
     from pytest_agentcore.reports.show import campaign_lines, trial_lines
@@ -85,7 +86,7 @@ def run_show(options: argparse.Namespace) -> None:
         tell(
             options,
             campaign_lines(report, width),
-            campaign=as_facts(CAMPAIGNS, Row(campaign)),
+            campaign=campaign_cells(campaign),
             path=campaign.folder.path,
             facts={each.label: each.text for each in report.facts},
             tasks=[as_facts(TASKS, Row(campaign, figures=each)) for each in campaign.figures.tasks],
@@ -219,14 +220,13 @@ def run_validate(options: argparse.Namespace) -> int:
     """Return 1 when something is wrong, else 0."""
     from pytest_agentcore.format import count
     from pytest_agentcore.pack.validate import examine
-    from pytest_agentcore.untrusted import visible
 
     examined = []
     for place in options.campaigns or [None]:
         folder = find_folder(place, options.results)
         found = examine(folder)
         examined.append({"campaign": folder.id, "path": folder.path, **asdict(found)})
-        tell(options, [visible(f"{folder.id}: {problem}") for problem in found.problems])
+        tell(options, [f"{folder.id}: {problem}" for problem in found.problems])
         said = count(len(found.problems), "problem") if found.problems else "as it was written"
         held = f"{found.results} results, {found.transcripts} transcripts, {found.workspaces} workspaces"
         tell(options, [f"{folder.id}: {said} ({held})"])
@@ -249,7 +249,7 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
 
 def run_merge(options: argparse.Namespace) -> None:
     """Write the whole campaign, and say what each part gave to it."""
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.columns import campaign_cells
     from pytest_agentcore.pack.identity import summarise
     from pytest_agentcore.pack.merge import MISSING, merge
     from pytest_agentcore.reports.write import write_reports
@@ -270,7 +270,7 @@ def run_merge(options: argparse.Namespace) -> None:
     tell(
         options,
         lines,
-        campaign=as_facts(CAMPAIGNS, Row(whole)),
+        campaign=campaign_cells(whole),
         path=options.out,
         parts=[{"campaign": part.folder.id, "results": len(part.results)} for part in parts],
         missing=missing,
@@ -293,13 +293,8 @@ def add_recheck(parser: argparse.ArgumentParser) -> None:
 
 def run_recheck(options: argparse.Namespace) -> None:
     """Say which verdicts change; what that means is for the reader to judge."""
-    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
-    from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
-    from pytest_agentcore.pack.validate import examine
-    from pytest_agentcore.reports.write import write_reports
-    from pytest_agentcore.session.collect import Collected, collect
-    from pytest_agentcore.tasks.suite import find_suite, overshadowed
-    from pytest_agentcore.untrusted import visible
+    from pytest_agentcore.session.collect import collect
+    from pytest_agentcore.tasks.suite import find_suite
 
     campaign = find(options.campaign, options.results)
     place = options.suite or campaign.manifest.suite.name
@@ -307,64 +302,60 @@ def run_recheck(options: argparse.Namespace) -> None:
         find_suite(place)
     except UsageError as error:
         raise UsageError(f"{error}; name the suite's folder with --suite") from error
+    collect([place], partial(_judge_again, options, campaign, place))
 
-    def judge_again(found: Collected) -> None:
-        if found.errors or not found.tasks:
-            raise UsageError(
-                found.errors[0] if found.errors else f"{place}: no task in it; --suite names another folder"
-            )
-        examination = examine(campaign.folder)
-        if options.record and examination.problems:
-            more = len(examination.problems) - 1
-            others = f"; and {more} more, see agentcore validate" if more else ""
-            said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
-            raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
-        suites = {suite.path: suite for suite, _ in found.tasks}
-        mine, today = campaign.manifest.suite, next(iter(suites.values()))
-        if today.version != mine.version:
-            raise UsageError(_of_another_version(campaign, place, today))
-        sandbox = open_chosen(options, suites.values())
-        then, now = mine.digest, today.digest
-        changed = f" → {now[:DIGEST_SHOWN]}: the suite has changed since"
-        tell(options, [f"campaign {campaign.folder.id}, sandbox {sandbox.name}"])
-        tell(options, [f"suite digest {then[:DIGEST_SHOWN]}{', as it was' if then == now else changed}"])
-        cautions = [overshadowed(place), *(str(problem) for problem in examination.problems if not problem.attempt)]
-        cautions = [visible(text) for text in cautions if text]
-        tell(options, [f"CAUTION   {text}" for text in cautions])
-        tasks = {task.id: (suite, task) for suite, task in found.tasks}
-        doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
-        rechecked = []
-        for one in recheck(campaign, tasks, sandbox, doubted):
-            rechecked.append(one)
-            if one.change is not Change.same:
-                tell(options, [changed_line(one)])
-        tell(options, summary_lines(rechecked))
-        if options.record:
-            write_reports(record(campaign, rechecked, now, datetime.now(UTC)), tables=False)
-        tell(
-            options,
-            [f"recorded in {campaign.folder.path}"] if options.record else [],
-            campaign=campaign.folder.id,
-            sandbox=sandbox.name,
-            suite_digest=then,
-            suite_digest_now=now,
-            cautions=cautions,
-            trials=[{**asdict(one), "change": one.change} for one in rechecked],
-            passed_before=sum(one.before.passed is True for one in rechecked),
-            passed_now=sum((one.after or one.before).passed is True for one in rechecked),
-            recorded=options.record,
+
+def _judge_again(options: argparse.Namespace, campaign: Campaign, place: str, found: Collected) -> None:
+    """Put a suite's checkers before the campaign's trials, and write down what changes where that is asked for."""
+    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
+    from pytest_agentcore.checks.recheck import Change, changed_line, recheck, record, summary_lines
+    from pytest_agentcore.pack.validate import examine
+    from pytest_agentcore.reports.write import write_reports
+    from pytest_agentcore.tasks.suite import overshadowed
+
+    if found.errors or not found.tasks:
+        raise UsageError(found.errors[0] if found.errors else f"{place}: no task in it; --suite names another folder")
+    examination = examine(campaign.folder)
+    if options.record and examination.problems:
+        more = len(examination.problems) - 1
+        others = f"; and {more} more, see agentcore validate" if more else ""
+        said = f"{campaign.folder.path}: {examination.problems[0]}{others}"
+        raise UsageError(f"{said}: nothing is recorded in a campaign that was changed")
+    suites = {suite.path: suite for suite, _ in found.tasks}
+    mine, today = campaign.manifest.suite, next(iter(suites.values()))
+    then, now = (one.digest[:DIGEST_SHOWN] for one in (mine, today))
+    if today.version != mine.version:
+        raise UsageError(
+            f"{campaign.folder.id} ran {mine.title} with digest {then}, and {place} is {today.title} with digest "
+            f"{now}: verdicts of another version's checkers would be about other tasks, so nothing is judged again; "
+            f"--suite names a folder of version {mine.version}"
         )
 
-    collect([place], judge_again)
-
-
-def _of_another_version(campaign: Campaign, place: str, today: Suite) -> str:
-    """Say why the checkers of a suite are not asked about the trials of another version of it."""
-    from pytest_agentcore.analysis.compare import DIGEST_SHOWN
-
-    mine = campaign.manifest.suite
-    ran, there = (f"{one.title} with digest {one.digest[:DIGEST_SHOWN]}" for one in (mine, today))
-    return (
-        f"{campaign.folder.id} ran {ran}, and {place} is {there}: verdicts of another version's checkers would be "
-        f"about other tasks, so nothing is judged again; --suite names a folder of version {mine.version}"
+    sandbox = open_chosen(options, suites.values())
+    of_the_whole = (str(problem) for problem in examination.problems if not problem.attempt)
+    cautions = [*filter(None, [overshadowed(place)]), *of_the_whole]
+    changed = f" → {now}: the suite has changed since"
+    lines = [f"campaign {campaign.folder.id}, sandbox {sandbox.name}"]
+    lines.append(f"suite digest {then}{', as it was' if mine.digest == today.digest else changed}")
+    tell(options, [*lines, *(f"CAUTION   {text}" for text in cautions)])
+    doubted = {attempt: str(problem) for attempt, problem in examination.doubted.items()}
+    rechecked = []
+    for one in recheck(campaign, {task.id: (suite, task) for suite, task in found.tasks}, sandbox, doubted):
+        rechecked.append(one)
+        tell(options, [] if one.change is Change.same else [changed_line(one)])
+    tell(options, summary_lines(rechecked))
+    if options.record:
+        write_reports(record(campaign, rechecked, today.digest, datetime.now(UTC)), tables=False)
+    tell(
+        options,
+        [f"recorded in {campaign.folder.path}"] if options.record else [],
+        campaign=campaign.folder.id,
+        sandbox=sandbox.name,
+        suite_digest=mine.digest,
+        suite_digest_now=today.digest,
+        cautions=cautions,
+        trials=[{**asdict(one), "change": one.change} for one in rechecked],
+        passed_before=sum(one.before.passed is True for one in rechecked),
+        passed_now=sum((one.after or one.before).passed is True for one in rechecked),
+        recorded=options.record,
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, find, positive, tell
+from pytest_agentcore.cli.arguments import add_campaign, add_results, chance, change, find, positive, tell, write_lines
 from pytest_agentcore.console import is_runner
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.options import Settings
@@ -49,7 +49,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Return 1 where regressions were asked about and there is one, or nothing to test; else 0."""
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.columns import campaign_cells
     from pytest_agentcore.analysis.compare import compare
     from pytest_agentcore.analysis.compare_text import comparison_lines, looks_sentence, verdict_sentence
     from pytest_agentcore.format import labelled
@@ -67,8 +67,8 @@ def run_compare(options: argparse.Namespace) -> int:
     tell(
         options,
         lines,
-        first=as_facts(CAMPAIGNS, Row(comparison.first)),
-        second=as_facts(CAMPAIGNS, Row(comparison.second)),
+        first=campaign_cells(comparison.first),
+        second=campaign_cells(comparison.second),
         tasks=[_task_facts(task) for task in comparison.tasks],
         only_first=comparison.only_first,
         only_second=comparison.only_second,
@@ -114,7 +114,7 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
 
 def run_gate(options: argparse.Namespace) -> int:
     """Return what pytest would have for the same trials."""
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.columns import campaign_cells
     from pytest_agentcore.analysis.compare import check_comparable, check_counts
     from pytest_agentcore.analysis.gate import MEANINGS, Gate, ask, conclusion, exit_code
     from pytest_agentcore.reports.github import annotate, write_summary
@@ -138,8 +138,8 @@ def run_gate(options: argparse.Namespace) -> int:
     last = conclusion(verdicts, code, MEANINGS[code])
     tell(
         options,
-        [*(f"  {visible(one)}" for one in said), visible(last)],
-        campaigns=[as_facts(CAMPAIGNS, Row(campaign)) for campaign in found],
+        [*(f"  {one}" for one in said), last],
+        campaigns=[campaign_cells(campaign) for campaign in found],
         baseline=baseline.folder.id if baseline else None,
         gates=[{**asdict(verdict), "says": verdict.title, "exit_code": verdict.code} for verdict in verdicts],
         exit_code=code,
@@ -247,7 +247,7 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     board = leaderboard(whole)
     if damaged and not board.rankings:
         raise UsageError("; ".join(damaged))
-    sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {error}\n" for error in damaged)
+    sys.stderr.writelines(f"agentcore: left out, since it cannot be read: {visible(error)}\n" for error in damaged)
     published = published_scores() if options.with_published else []
     width = shutil.get_terminal_size().columns
     lines: Iterable[str]
@@ -265,6 +265,9 @@ def run_leaderboard(options: argparse.Namespace) -> None:
         except OSError as error:
             raise UsageError(f"{options.out}: cannot be written ({error.strerror})") from error
         lines = [str(options.out)]
+    elif form != "text" and not options.json:
+        write_lines(lines)  # in a form of their own, and escaped for it
+        return
     facts = {"published": published, "left_out": dict(board.left_out), "file": options.out}
     tell(options, lines, rankings=forms.leaderboard_facts(board) if options.json else (), **facts)
 
@@ -318,7 +321,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
 
 def run_plan(options: argparse.Namespace) -> None:
     """Write down the plan."""
-    from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+    from pytest_agentcore.analysis.columns import campaign_cells
     from pytest_agentcore.analysis.plan import plan, plan_lines
 
     earlier = None if options.earlier is None else find(options.earlier or None, options.results)
@@ -327,7 +330,7 @@ def run_plan(options: argparse.Namespace) -> None:
     tell(
         options,
         plan_lines(found, width, options.workers or 0),
-        **asdict(replace(found, earlier=None)) | {"earlier": as_facts(CAMPAIGNS, Row(earlier)) if earlier else None},
+        **asdict(replace(found, earlier=None)) | {"earlier": campaign_cells(earlier) if earlier else None},
         trials=found.trials,
         seconds=found.seconds,
         at_once=found.at_once,

@@ -53,7 +53,6 @@ def run_sandbox(options: argparse.Namespace) -> int:
 def _try(options: argparse.Namespace) -> int:
     from pytest_agentcore.sandbox.open import open_sandbox
     from pytest_agentcore.sandbox.probe import OPTIONAL, probe, ways
-    from pytest_agentcore.untrusted import visible
 
     needs = []
     for as_root in ways():
@@ -61,7 +60,7 @@ def _try(options: argparse.Namespace) -> int:
         for one in probe(as_root=as_root):
             needs.append({"as_root": as_root, **asdict(one), "required": one.need not in OPTIONAL})
             says = "yes" if one.met else "NO" if one.stands_in_the_way else "no, and not required"
-            tell(options, [visible(f"  {one.need:<50} {says}{one.said and f': {one.said}'}")])
+            tell(options, [f"  {one.need:<50} {says}{one.said and f': {one.said}'}"])
     found: dict[Kind, Mapping[str, Any]] = {}
     whys: dict[Kind, str] = {}
     kinds: tuple[Kind, ...] = ("container", "bubblewrap")  # the default stands last, where it is looked for

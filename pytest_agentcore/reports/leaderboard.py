@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_agentcore.analysis.columns import CAMPAIGNS, Row, as_facts
+from pytest_agentcore.analysis.columns import campaign_cells
 from pytest_agentcore.analysis.rank import (
     Leaderboard,
     Neighbours,
@@ -190,7 +190,7 @@ def leaderboard_facts(board: Leaderboard) -> Iterator[dict[str, Any]]:
     """Give each ranking for programs: its campaigns in their order, and the test of each with the one below."""
     for ranking, title in zip(board.rankings, _titles(board), strict=True):
         standings = [
-            {"rank": one.rank, "memory_bytes": one.memory, "tier": one.tier, **as_facts(CAMPAIGNS, Row(one.campaign))}
+            {"rank": one.rank, "memory_bytes": one.memory, "tier": one.tier, **campaign_cells(one.campaign)}
             for one in ranking.standings
         ]
         pairs = [

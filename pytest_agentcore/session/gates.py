@@ -40,9 +40,9 @@ class Gates:
         """Raise pytest's UsageError for a gate that cannot hold over these tasks, before the first trial."""
         if not (self._asked and tasks) or self._selection:
             return
-        if self._refusal:
-            raise pytest.UsageError(self._refusal)
         with usage_errors():
+            if self._refusal:
+                raise UsageError(self._refusal)
             self._gate.resolve(tasks)
 
     def count(self, report: pytest.TestReport) -> None:

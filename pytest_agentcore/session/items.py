@@ -16,6 +16,7 @@ from pytest_agentcore.errors import TaskDeclarationError, UsageError, instead
 from pytest_agentcore.pack.manifest import PlannedTrial, Selection
 from pytest_agentcore.pack.read import list_campaigns, read_campaign
 from pytest_agentcore.session.experiment import Experiment
+from pytest_agentcore.session.usage import usage_errors
 from pytest_agentcore.tasks.declare import check_in_module, check_oracle, same_ids
 from pytest_agentcore.tasks.task import Task, task_id
 from pytest_agentcore.trial.modes import Cause, FailureMode
@@ -94,8 +95,9 @@ def arrange(experiment: Experiment, config: pytest.Config, items: list[pytest.It
     """
     if experiment.picked:
         _leave(config, items, [item for item in items if key_of(item) in experiment.picked])
-    for error in same_ids(filter(None, map(task_of, items))):
-        raise pytest.UsageError(str(error))
+    with usage_errors():
+        for error in same_ids(filter(None, map(task_of, items))):
+            raise error
     keys = {item: key for item in items if (key := key_of(item))}
     if experiment.settings.shard and keys:
         trials = {item: PlannedTrial(task=key.task, run=key.run) for item, key in keys.items()}

@@ -13,6 +13,7 @@ import pytest
 from pytest_agentcore.errors import NoWorkers, RecordError, UsageError
 from pytest_agentcore.options import OPTIONS
 from pytest_agentcore.tasks.suite import Suite
+from pytest_agentcore.untrusted import visible
 
 _INI_FILES = dict.fromkeys(("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"), "") | {
     "pyproject.toml": "[tool.pytest",
@@ -50,7 +51,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (UsageError, NoWorkers) as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(visible(str(error))) from error
 
 
 @contextmanager
