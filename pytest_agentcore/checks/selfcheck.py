@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +92,7 @@ def _examine_all(found: Examination, jobs: Sequence[Job], recording: Recording, 
             instance.examine(solution, f"alternative {solution.__name__}", Said.accepted, right)
         for solution in task.counterexamples:
             instance.examine(solution, f"counterexample {solution.__name__}", Said.rejected, wrong)
+        gc.collect()  # nobody else does, see `parsing_in_threads`; what a rejection holds is a workspace each
 
 
 def unsteady(task: Task, jobs: Sequence[Job]) -> str:
