@@ -184,37 +184,13 @@ class LoadedModel:
         self.log = EngineLog(library)
         library.llama_backend_init()
         self.path, self.settings = path, settings
+        self.pointer: Any = None
         self.gpu_build = bool(library.llama_supports_gpu_offload())
         self.gpu_layers = settings.n_gpu_layers
         """Layers asked to go to the GPU; -1 is all, 0 for a build without one."""
         if self.gpu_layers is None:
             self.gpu_layers = -1 if self.gpu_build else 0
-        params = library.llama_model_default_params()
-        params.vocab_only, params.n_gpu_layers, params.main_gpu = vocab_only, self.gpu_layers, settings.main_gpu
-        modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
-        params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
-        params.split_mode = getattr(library, f"LLAMA_SPLIT_MODE_{settings.split_mode.upper()}")
-        if shares := settings.shares():
-            params.tensor_split = (ctypes.c_float * library.llama_max_devices())(*shares)
-        stopped: list[KeyboardInterrupt] = []
-
-        @library.llama_progress_callback  # type: ignore[untyped-decorator]
-        def progress(part: float, _data: object) -> bool:
-            try:
-                done(part)
-            except KeyboardInterrupt as stop:  # ctypes would print and forget it
-                stopped.append(stop)
-            return not stopped
-
-        params.progress_callback = progress
-        self.pointer = library.llama_model_load_from_file(os.fsencode(path), params)
-        if stopped:
-            self.close()
-            raise stopped[0]
-        if not self.pointer:
-            problem = self.log.problem()
-            self.close()
-            raise UsageError(f"{path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
+        self._load(self._params(vocab_only=vocab_only), done)
         buffer = ctypes.create_string_buffer(256)
         library.llama_model_desc(self.pointer, buffer, 256)
         self.description = buffer.value.decode("utf-8", errors="replace")
@@ -234,6 +210,40 @@ class LoadedModel:
             raise UsageError(f"{path}: not a model that continues text (it has an encoder, or no decoder)")
         # read last: llama.cpp aborts where a vocabulary is asked for that is not there, as an encoder's may be
         self.vocabulary = Vocabulary(library, library.llama_model_get_vocab(self.pointer))
+
+    def _params(self, *, vocab_only: bool) -> Any:
+        """llama.cpp's parameters of a model, from the settings."""
+        settings, library = self.settings, self.library
+        params = library.llama_model_default_params()
+        params.vocab_only, params.n_gpu_layers, params.main_gpu = vocab_only, self.gpu_layers, settings.main_gpu
+        modes = {(True, True): "MMAP_MLOCK", (True, False): "MMAP", (False, True): "MLOCK", (False, False): "NONE"}
+        params.load_mode = getattr(library, f"LLAMA_LOAD_MODE_{modes[settings.mmap, settings.mlock]}")
+        params.split_mode = getattr(library, f"LLAMA_SPLIT_MODE_{settings.split_mode.upper()}")
+        if shares := settings.shares():
+            params.tensor_split = (ctypes.c_float * library.llama_max_devices())(*shares)
+        return params
+
+    def _load(self, params: Any, done: Callable[[float], None]) -> None:
+        """Read the file; Ctrl-C ends that too."""
+        stopped: list[KeyboardInterrupt] = []
+
+        @self.library.llama_progress_callback  # type: ignore[untyped-decorator]
+        def progress(part: float, _data: object) -> bool:
+            try:
+                done(part)
+            except KeyboardInterrupt as stop:  # ctypes would print and forget it
+                stopped.append(stop)
+            return not stopped
+
+        params.progress_callback = progress
+        self.pointer = self.library.llama_model_load_from_file(os.fsencode(self.path), params)
+        if stopped:
+            self.close()
+            raise stopped[0]
+        if not self.pointer:
+            problem = self.log.problem()
+            self.close()
+            raise UsageError(f"{self.path}: llama.cpp cannot load it: {problem or 'it gives no reason'}")
 
     def text(self, key: str) -> str | None:
         """A metadata value as text, e.g. of `tokenizer.chat_template`."""
