@@ -74,40 +74,53 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 def run_show(options: argparse.Namespace) -> None:
     """Show a campaign, or one of its trials."""
-    from pytest_agentcore.analysis.columns import TASKS, TRIALS, Row, as_facts, campaign_cells
-    from pytest_agentcore.pack.transcript import read_transcript
-    from pytest_agentcore.reports.report import build_report
-    from pytest_agentcore.reports.show import campaign_lines, trial_lines
+    from pytest_agentcore.pack.validate import damage_named
 
     campaign, result = _meant(options.campaign, options.trial, options.results)
-    width = shutil.get_terminal_size().columns
-    if result is None:
-        report, counts = build_report(campaign), ("trials", "examined", "applicable")
-        tell(
-            options,
-            campaign_lines(report, width),
-            campaign=campaign_cells(campaign),
-            path=campaign.folder.path,
-            facts={each.label: each.text for each in report.facts},
-            tasks=[as_facts(TASKS, Row(campaign, figures=each)) for each in campaign.figures.tasks],
-            trials=[as_facts(TRIALS, Row(campaign, result=each)) for each in campaign.results],
-            outcomes=campaign.figures.outcomes,
-            repeats=campaign.figures.overall.repeats,
-            detectors=[
-                {"detector": each.detector.name, **{name: getattr(each, name) for name in counts}}
-                for each in report.detected
-            ],
-            predictions=report.predictions.items,
-            warnings=[each.text for each in report.warnings],
-            unobserved=[each.text for each in report.unobserved],
-        )
-        return
-    transcript = campaign.folder.transcript(result.attempt)
+    with damage_named(campaign.folder):
+        if result is None:
+            _show(options, campaign)
+        else:
+            _show_trial(options, campaign, result)
+
+
+def _show(options: argparse.Namespace, campaign: Campaign) -> None:
+    from pytest_agentcore.analysis.columns import TASKS, TRIALS, Row, as_facts, campaign_cells
+    from pytest_agentcore.reports.report import build_report
+    from pytest_agentcore.reports.show import campaign_lines
+
+    report, counts = build_report(campaign), ("trials", "examined", "applicable")
+    tell(
+        options,
+        campaign_lines(report, shutil.get_terminal_size().columns),
+        campaign=campaign_cells(campaign),
+        path=campaign.folder.path,
+        facts={each.label: each.text for each in report.facts},
+        tasks=[as_facts(TASKS, Row(campaign, figures=each)) for each in campaign.figures.tasks],
+        trials=[as_facts(TRIALS, Row(campaign, result=each)) for each in campaign.results],
+        outcomes=campaign.figures.outcomes,
+        repeats=campaign.figures.overall.repeats,
+        detectors=[
+            {"detector": each.detector.name, **{name: getattr(each, name) for name in counts}}
+            for each in report.detected
+        ],
+        predictions=report.predictions.items,
+        warnings=[each.text for each in report.warnings],
+        unobserved=[each.text for each in report.unobserved],
+    )
+
+
+def _show_trial(options: argparse.Namespace, campaign: Campaign, result: TrialResult) -> None:
+    from pytest_agentcore.analysis.columns import TRIALS, Row, as_facts
+    from pytest_agentcore.pack.transcript import read_transcript
+    from pytest_agentcore.reports.show import trial_lines
+
+    transcript, width = campaign.folder.transcript(result.attempt), shutil.get_terminal_size().columns
     events = read_transcript(transcript)
     if not events:
         raise UsageError(f"{transcript}: this transcript is missing or empty; `agentcore validate` says what else is")
     trial = as_facts(TRIALS, Row(campaign, result=result))
-    tell(options, trial_lines(result, events, width), trial=trial, transcript=transcript, events=events)
+    tell(options, [*trial_lines(result, events, width)], trial=trial, transcript=transcript, events=events)
 
 
 def _meant(place: str | None, word: str | None, results: Path) -> tuple[Campaign, TrialResult | None]:

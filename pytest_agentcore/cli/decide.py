@@ -167,6 +167,7 @@ def run_group(options: argparse.Namespace) -> None:
     """Compare; there is no right answer that an exit code could give."""
     from pytest_agentcore.analysis.groups import build_group
     from pytest_agentcore.pack.identity import differences, summarise
+    from pytest_agentcore.pack.validate import damage_named
     from pytest_agentcore.reports.group_text import as_json, group_lines, group_title
     from pytest_agentcore.reports.write import write_group
 
@@ -181,12 +182,15 @@ def run_group(options: argparse.Namespace) -> None:
         if len({(each.manifest.policy, each.manifest.context_load) for each in compared}) < len(compared):
             said = "two of the campaigns have one policy and one context load"
             raise UsageError(f"{said}; `agentcore compare` compares them")
-        group, home = build_group("", compared), None
+        with damage_named(*(campaign.folder for campaign in compared)):
+            group, home = build_group("", compared), None
     else:
         home = options.places[0] if options.places else _newest_group(options.results)
         home = home if home.is_dir() or not (options.results / home).is_dir() else options.results / home
         folder = GroupFolder(home.resolve())
-        group = build_group(folder.id, members(folder))
+        compared = members(folder)
+        with damage_named(*(campaign.folder for campaign in compared)):
+            group = build_group(folder.id, compared)
         write_group(folder, group)
     lines = [group_title(group), *group_lines(group, home, shutil.get_terminal_size().columns)]
     tell(options, lines, **as_json(group))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_agentcore.errors import UsageError
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.validate import damage_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def export(
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             try:
-                write(draft)
+                with damage_named(campaign.folder):
+                    write(draft)
                 draft.replace(path)
             finally:
                 draft.unlink(missing_ok=True)

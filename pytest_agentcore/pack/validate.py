@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache, cached_property
@@ -329,6 +330,25 @@ def _table_problems(campaign: Campaign, named: Collection[str]) -> Iterator[Prob
             yield Problem(table.file, number, "says otherwise than the results")
 
 
+@contextmanager
+def damage_named(*folders: CampaignFolder) -> Iterator[None]:
+    """Where somebody stumbles over a file of these campaigns, say which one breaks its schema.
+
+    Nothing is examined beforehand: that takes longer than most of what reads a campaign.
+
+    Raises:
+        UsageError: there is such a file.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        for folder in folders:
+            for problem in examine(folder).problems:
+                if _BREAKS in problem.sentence:
+                    raise UsageError(f"{folder.path}: {problem}; `agentcore validate` says what else is") from error
+        raise
+
+
 def schema(name: str) -> dict[str, Any]:
     """One of the schemas in `NAMES`."""
     loaded: dict[str, Any] = json.loads((Path(__file__).parent / "schemas" / f"{name}.json").read_bytes())
@@ -352,4 +372,7 @@ def first_violation(name: str, data: Any) -> str:
     if error is None:
         return ""
     where = ".".join(map(str, error.absolute_path))
-    return f"breaks its schema{f' at {where}' if where else ''}: {error.message[:200]}"
+    return f"{_BREAKS}{f' at {where}' if where else ''}: {error.message[:200]}"
+
+
+_BREAKS = "breaks its schema"

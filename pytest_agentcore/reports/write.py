@@ -15,6 +15,7 @@ from pytest_agentcore.pack.csv import write_tables
 from pytest_agentcore.pack.digests import TextDigest, sealing
 from pytest_agentcore.pack.folder import CampaignFolder, GroupFolder, write_atomically
 from pytest_agentcore.pack.read import Campaign
+from pytest_agentcore.pack.validate import damage_named
 from pytest_agentcore.reports.csv import ONLY_WITH_ROWS, REPORT_TABLES
 from pytest_agentcore.reports.group_text import as_json
 from pytest_agentcore.reports.html.index import build_index, read_shown
@@ -46,7 +47,8 @@ def write_reports(
     Raises:
         UsageError: a transcript is damaged, or the folder cannot be written.
     """
-    report = build_report(campaign, baseline, held)
+    with damage_named(campaign.folder):
+        report = build_report(campaign, baseline, held)
     folder = CampaignFolder(out or campaign.folder.path)
     is_own = folder.path.resolve() == campaign.folder.path.resolve()
     renderings = {"report.md": markdown(report), "report.html": page(report)}
@@ -93,7 +95,8 @@ def write_index(results: Path, page: Path) -> list[Path]:
         held, written = _place_transcripts(campaigns, beside)
         for stale in set(beside.glob("*/????????-????-????-????-????????????.js")) - written:
             stale.unlink()  # of a trial that is gone, or that the page holds now
-        index = build_index(campaigns, left_out, home=page.parent.resolve(), beside=beside.name if written else "")
+        with damage_named(*(campaign.folder for campaign in campaigns)):
+            index = build_index(campaigns, left_out, home=page.parent.resolve(), beside=beside.name if written else "")
         draft = page.with_name(f".{page.name}.draft")
         with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.writelines(index_page(index, held))

@@ -63,7 +63,9 @@ async function transcriptText(trial) {
 async function eventsOf(trial) {
   try {
     const text = await transcriptText(trial);
-    return text === null ? null : eventsIn(text);
+    const events = text === null ? null : eventsIn(text);
+    if (events) course(trial, events); // one that cannot be shown is none
+    return events;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return null;
     throw error;

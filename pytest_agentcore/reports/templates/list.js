@@ -105,16 +105,15 @@ async function searchTurns(asked) {
   const missed = { left: attempts.length - held.length, cut: 0, broken: 0 };
   let told = performance.now();
   for (const [i, [trial, id]] of held.entries()) {
-    let [lines, events] = ["", []];
+    let [lines, places] = ["", []];
     try {
       lines = (await transcriptText(trial, id)) || "";
-      if (!sign || folded(lines).includes(sign)) events = eventsIn(lines);
+      if (!sign || folded(lines).includes(sign)) places = placesOf({ ...trial, attempt: id }, eventsIn(lines), text);
     } catch (error) { // damaged: the trial says so itself when it is opened
       if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
       missed.broken += 1;
     }
     if (mine !== search) return undefined;
-    const places = placesOf({ ...trial, attempt: id }, events, text);
     if (places.length) found.set(keyOf(trial), [...(found.get(keyOf(trial)) || []), ...places]);
     missed.cut += lines.includes('"left_out":');
     if (performance.now() - told > 300) {
@@ -226,16 +225,16 @@ async function showAttempt(trial, id, turn, text) {
   const key = keyOf({ ...trial, attempt: id });
   if (open !== key) {
     const hash = location.hash;
-    let [lines, events] = [null, null];
+    let [lines, made] = [null, []];
     try {
       lines = await transcriptText(trial, id);
-      events = lines === null ? null : eventsIn(lines);
+      const events = lines === null ? null : eventsIn(lines);
+      made = [trialHead(trial, id, events), ...(events ? course({ ...trial, attempt: id }, events) : [missing(trial)])];
     } catch (error) {
       return notice(`The transcript of ${trial.task} run ${trial.run} cannot be read: ${error.message}`);
     }
     if (location.hash !== hash) return undefined; // the address changed meanwhile
-    const attempt = { ...trial, attempt: id };
-    $("trial").replaceChildren(stepsOf(trial), trialHead(trial, id, events), ...(events ? course(attempt, events) : [missing(trial)]));
+    $("trial").replaceChildren(stepsOf(trial), ...made);
     [open, openText] = [key, lines];
   }
   view("trial", `${trial.task} run ${trial.run}`);

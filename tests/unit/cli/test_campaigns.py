@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from results import WRONG, result
+from packs import write_pack
+from results import WRONG, manifest, result
 from small_packs import campaign, pack, trials_of
 
 from pytest_agentcore.cli.__main__ import main
@@ -164,3 +166,42 @@ def test_a_misspelt_command_choice_or_option_is_answered_with_the_nearest(
     with pytest.raises(SystemExit):
         main(words)
     assert says in capsys.readouterr().err
+
+
+READS = (
+    *("list", "show there/one", "show there/one task_a:1", "report there/one", "report there", "group there/one two"),
+    *("compare there/one two", "leaderboard there", "export there/one --to inspect -o log"),
+)
+
+
+def spoilt(whole: dict[str, object], key: str, number: int) -> str:
+    """The same with a key left out, or with a value that it cannot have."""
+    kept = {name: part for name, part in whole.items() if name != key}
+    return json.dumps([kept, {**whole, key: None}, {**whole, key: "x"}, {**whole, key: 7}][number % 4])
+
+
+def test_whatever_is_wrong_with_an_event_or_a_manifest_is_said_and_not_stumbled_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trial = result("task_a", 1, turns=1)
+    for home, policy in (("there/one", "native"), ("two", "lenient")):
+        write_pack(tmp_path / home, manifest([("task_a", 1)], campaign=home[-3:], policy=policy), [trial])
+    transcript = tmp_path / "there" / "one" / "data" / "transcripts" / f"{trial.attempt}.jsonl"
+    about = tmp_path / "there" / "one" / "manifest.json"
+    events, facts = [json.loads(line) for line in transcript.read_text().splitlines()], json.loads(about.read_text())
+
+    for at, event in enumerate(events):
+        for number, key in enumerate(event):
+            lines = [spoilt(one, key, number) if one is event else json.dumps(one) for one in events]
+            transcript.write_text("".join(f"{line}\n" for line in lines))
+            for words in READS[1:3]:
+                assert main(words.split()) in (0, 2), (words, at, key)
+    transcript.write_text("".join(f"{json.dumps(event)}\n" for event in events[:-1]) + "{}\n")
+    assert main(READS[2].split()) == 2
+    assert f"{transcript.name}: line {len(events)}: breaks its schema" in capsys.readouterr().err
+    transcript.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    for number, key in enumerate(("budget", "audit", "policy", "backend", "sandbox", "preflight", "workers")):
+        about.write_text(spoilt(facts, key, number))
+        for words in READS:
+            assert main(words.split()) in (0, 2), (words, key)
