@@ -4,14 +4,19 @@ Three campaigns are run here and on two workers of this machine: the oracle over
 whose worker is killed every 20 trials, and the demo model. Nothing may be lost or doubled, every pack must be valid,
 verdicts and replies must be those of the run here.
 
-    python benchmarks/workers.py                     # the three campaigns, some minutes
-    python benchmarks/workers.py --only oracle       # one of them
+A fourth shows what a trial costs more on a worker: one at a time, of a model that takes 0.2 seconds. Between the last
+reply of a trial and the first request of the next lies all that is not the model's: freezing and packing what was left,
+the checker, the way to the session and back, the next workspace.
+
+    python benchmarks/workers.py                     # all of them, some minutes
+    python benchmarks/workers.py --only overhead     # one of them
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -54,6 +59,22 @@ def reply(request):
         return "done"
     return {{"tool_calls": [{{"name": "fs_write", "arguments": {{"path": "hello.txt", "content": "hello"}}}}]}}
 """
+
+TIMED = """
+import time
+
+def reply(request):
+    with open({times!r}, "a") as file:
+        print(request.turn, time.time(), file=file)
+    time.sleep(0.1)
+    if request.turn > 1:
+        with open({times!r}, "a") as file:
+            print("end", time.time(), file=file)
+        return "done"
+    return {{"tool_calls": [{{"name": "fs_write", "arguments": {{"path": "hello.txt", "content": "hello"}}}}]}}
+"""
+MOST_OVERHEAD = 25
+"""Milliseconds."""
 
 
 def run(words: Sequence[str], folder: Path, results: str) -> tuple[CampaignFolder, float]:
@@ -102,17 +123,40 @@ def compare(name: str, words: Sequence[str], folder: Path, kills: Path | None = 
         raise SystemExit(1)
 
 
+def show_overhead(folder: Path, trials: int = 100) -> None:
+    """Run trials one at a time here and on one worker, and hold the pauses between them against each other."""
+    pauses = {}
+    for place, more in (("here", []), ("there", ["--agentcore-on=dask://local:1"])):
+        times = folder / f"{place}.times"
+        (folder / "timed.py").write_text(TIMED.format(times=str(times)))
+        run(["--model=scripted:timed.py", f"--runs={trials}", "--parallel=1", *more, "tiny"], folder, f"timed-{place}")
+        told = [line.split() for line in times.read_text().splitlines()]
+        begun, ended = ([float(at) for what, at in told if what == which] for which in ("1", "end"))
+        pauses[place] = sorted(1000 * (after - before) for before, after in zip(ended, begun[1:], strict=False))
+    here, there = (statistics.median(each) for each in pauses.values())
+    p90 = pauses["there"][9 * len(pauses["there"]) // 10]
+    print(
+        f"overhead: {there - here:.0f} ms a trial: between two of {trials} trials lie {here:.0f} ms here and "
+        f"{there:.0f} ms there (median; nine of ten there {p90:.0f} ms at most)",
+        flush=True,
+    )
+    if there - here > MOST_OVERHEAD:
+        raise SystemExit(1)
+
+
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--only", choices=("oracle", "killed", "model"), action="append")
+    parser.add_argument("--only", choices=("overhead", "oracle", "killed", "model"), action="append")
     options = parser.parse_args()
-    asked = options.only or ["oracle", "killed", "model"]
+    asked = options.only or ["overhead", "oracle", "killed", "model"]
     with tempfile.TemporaryDirectory() as home:
         folder, kills = Path(home), Path(home) / "kills"
         kills.mkdir()
         (folder / "tiny").mkdir()
         (folder / "tiny" / "test_task_01_hello.py").write_text(TASK)
+        if "overhead" in asked:
+            show_overhead(folder)
         if "oracle" in asked:
             compare("oracle", ["--model=oracle", "--runs=3"], folder)
         if "killed" in asked:

@@ -127,10 +127,10 @@ class Elsewhere(Models):
     def tries(self, job: Job, cancel: threading.Event, on_turn: OnTurn) -> Try:
         """Give the way in which an attempt at a trial is made: on whatever worker has a place."""
         label, tell = job.key.model, partial(on_turn, job.key)
-        load, work = self._setups[label].load, self._work[label]
+        load, work, spans = self._setups[label].load, self._work[label], self._experiment.spans
 
         def attempt(begin: Begin) -> Finished:
-            with closing(Race(self._crew, job, begin, work, cancel=cancel, on_turn=tell, load=load)) as race:
+            with closing(Race(self._crew, job, begin, work, spans, cancel=cancel, on_turn=tell, load=load)) as race:
                 return race.run(self._experiment.folders[label])
 
         return attempt

@@ -26,6 +26,7 @@ from pytest_agentcore.pack.manifest import utc
 from pytest_agentcore.pack.transcript import TranscriptWriter
 from pytest_agentcore.runner import LOST_TRIES, Begin, Finished, Heard, Job, conditions, give_up, make_instance
 from pytest_agentcore.sandbox.workspace import Frozen, content_digest, scratch, unpack, workspace_in
+from pytest_agentcore.session.experiment import Spans
 from pytest_agentcore.tasks.task import Instance
 from pytest_agentcore.trial.fold import Event, read_attempt
 from pytest_agentcore.trial.modes import Cause, StopReason
@@ -47,6 +48,8 @@ class Sent:
     order: str = field(init=False)
     """Name of the order by which it was sent last."""
     future: Future[bytes] = field(init=False)
+    began: float = field(init=False)
+    """When it was sent last, in seconds since 1970."""
     events: list[Event] = field(default_factory=list)
     error: RecordError | None = None
     """The disk here took no more."""
@@ -104,6 +107,7 @@ class Race:
         job: Job,
         begin: Begin,
         work: Mapping[str, Work],
+        spans: Spans,
         *,
         cancel: threading.Event,
         on_turn: Callable[[int], None],
@@ -116,12 +120,13 @@ class Race:
             job: the trial.
             begin: an attempt.
             work: where it is added to what a worker has done.
+            spans: where it is counted for as long as it has a place.
             cancel: ends it.
             on_turn: is told of each turn.
             load: length of the earlier conversation that was asked for, in tokens.
         """
         self._crew, self._job, self._begin, self._work, self._cancel = crew, job, begin, work, cancel
-        self._on_turn, self._load = on_turn, load
+        self._spans, self._on_turn, self._load = spans, on_turn, load
         self._out: list[Sent] = []
         self._unsent: list[Sent] = []
         """What a worker was told to begin, and has not."""
@@ -192,7 +197,7 @@ class Race:
         key, nodeid = astuple(self._job.key), self._job.nodeid
         trial = {"key": key, "nodeid": nodeid, "attempt": sent.id, "number": sent.number}
         trial |= {"ask": self._job.ask_there, "pid": os.getpid(), "worker": place.worker}
-        sent.place, sent.order = place, f"{sent.id} {place.worker} {time.monotonic()}"
+        sent.place, sent.order, sent.began = place, f"{sent.id} {place.worker} {time.monotonic()}", time.time()
         try:
             sent.future = self._crew.send(place, sent.order, trial, sent.hear)
         except BaseException:
@@ -207,6 +212,7 @@ class Race:
         if not sent.future.done():
             self._crew.stop(sent.order)
         self._work[sent.place.worker].end()
+        self._spans.take(self._job.key, sent.began, time.time())
         self._crew.leave_place(sent.place, lost=lost)
 
     def _wait(self) -> Sent | None:

@@ -121,7 +121,7 @@ def fit_here(setup: Setup, trials: int) -> tuple[int, str]:
 
 
 class Spans:
-    """When trials ran, and how many at a time; may be used from several threads.
+    """When trials ran, here or elsewhere, and how many at a time; may be used from several threads.
 
     Overlaps are counted as trials come in, so that the thousandth costs no more than the first.
     """
@@ -135,7 +135,7 @@ class Spans:
 
     @contextmanager
     def running(self, key: TrialKey) -> Iterator[None]:
-        """Count the trial that runs meanwhile in this process."""
+        """Count the trial whose attempt is made meanwhile in this process."""
         began = time.time()
         try:
             yield

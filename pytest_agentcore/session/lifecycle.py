@@ -198,9 +198,10 @@ class CampaignSession:
                 with shown(session.config) as say:
                     models.fetch(dict.fromkeys(line[0] for line in self._plan), say)
                 recording.choose((line[0] for line in self._plan), self._plan)
-                to_run = [line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded]
+                left = (line[0] for line in self._plan if TrialKey(*line[:3]) not in self._experiment.recorded)
+                to_run = tuple(dict.fromkeys(left))
                 models.check(to_run)
-                self.controller.screen.at_once = max(map(models.at_once, to_run), default=1)
+                self.controller.screen.at_once = lambda: max(map(models.at_once, to_run), default=1)
                 self.controller.screen.crew, self.controller.screen.done = models.crew, models.done
                 try:
                     for first in to_run[:1]:

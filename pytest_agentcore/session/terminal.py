@@ -92,7 +92,9 @@ class Screen:
 
     def __init__(self, config: pytest.Config, recording: Recording, at_once: int) -> None:
         """Show what is recorded; `at_once` trials may run at the same time."""
-        self._config, self._recording, self.at_once = config, recording, at_once
+        self._config, self._recording = config, recording
+        self.at_once: Callable[[], int] = lambda: at_once
+        """Says how many trials may run at the same time: workers elsewhere come and go."""
         self.crew: Callable[[], str] = str
         """Says how many workers run trials elsewhere; nothing where all run here."""
         self.done: Callable[[], str] = str
@@ -143,7 +145,7 @@ class Screen:
         """A model wrote something, in whatever thread: count it, and show it where nobody else can while it writes."""
         self._tokens[key] += 1
         self._heard.append(time.monotonic())
-        if self.at_once == 1 and self._turn and self._turn[0] == key:
+        if self.at_once() == 1 and self._turn and self._turn[0] == key:
             self.on_turn(*self._turn)
 
     def on_turn(self, key: TrialKey | None, turn: int) -> None:
@@ -166,7 +168,7 @@ class Screen:
             done=done,
             planned=planned,
             elapsed=now - self._began,
-            remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once),
+            remaining=remaining_seconds(self._seconds, planned - done, at_once=self.at_once()),
             tokens=self._tokens[key] if key else 0,
             crew=self.crew(),
             crew_done=self.done(),

@@ -206,8 +206,7 @@ class Models:
             RecordError: the disk takes no more.
         """
         settings, folder = self._experiment.settings, self._experiment.folders[job.key.model]
-        with self._experiment.spans.running(job.key):
-            finished = run_trial(job, self.tries(job, cancel, on_turn), folder)
+        finished = run_trial(job, self.tries(job, cancel, on_turn), folder)
         root, attempt = finished.frozen.workspace.root, finished.attempt.id
         if not finished.frozen.digest:  # there is no whole copy
             return finished
@@ -234,7 +233,8 @@ class Models:
 
         def attempt(begin: Begin) -> Finished:
             record, attempt_id, number = begin()
-            return run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
+            with self._experiment.spans.running(job.key):
+                return run_attempt(job, agent, record, attempt_id=attempt_id, number=number, cancel=cancel)
 
         return attempt
 

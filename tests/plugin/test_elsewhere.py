@@ -96,6 +96,7 @@ def test_a_campaign_is_the_one_that_it_would_be_here(
         manifest = json.loads((there / "manifest.json").read_bytes())
         (kind,) = manifest["workers"]
         assert (kind["workers"], kind["sandbox"]["name"]) == (2, manifest["sandbox"]["name"])
+        assert manifest["parallel"] <= 2 * 2  # and not all that waited for a place
         # what came from which worker: in every transcript, added up in the manifest, and on the page
         begun = Counter(events[0]["worker"] for events in transcripts(there))
         assert {each["worker"]: each["trials"] for each in kind["each"]} == begun
