@@ -61,16 +61,16 @@ class Dask:
             UsageError: there is no scheduler, or it could be listened to on the way.
         """
         self._cluster: SpecCluster | None = None
-        if local := re.fullmatch(r"dask://local(?::(\d+))?", address):
-            self._cluster = start_here(gpus_here(), int(local[1] or 0), threads)
         try:
+            if local := re.fullmatch(r"dask://local(?::(\d+))?", address):
+                self._cluster = start_here(gpus_here(), int(local[1] or 0), threads)
             place: Any = self._cluster or tcp_address(address)
             with warnings.catch_warnings():
                 # whose versions differ is our own question to each worker, and ends no session
                 warnings.simplefilter("default", VersionMismatchWarning)
                 self._client = Client(place, timeout=CONNECT_SECONDS, set_as_default=False, security=Security())
-        except (OSError, TimeoutError) as error:
-            raise UsageError(f"--agentcore-on {address}: no Dask scheduler answers there ({error})") from error
+        except (OSError, RuntimeError, ValueError) as error:  # ValueError also where one side alone has TLS
+            raise UsageError(f"--agentcore-on {address}: {_unanswered(error)}") from error
         self._topic, self._take = f"agentcore-{uuid.uuid4()}", take
         self._known: Mapping[str, Any] = {}
         """What the scheduler said of its workers when it answered last."""
@@ -206,16 +206,24 @@ def tcp_address(address: str) -> str:
     if parts.scheme not in ("dask", "dask+tcp") or not host or not port:
         raise UsageError(f"{address!r}: must be dask://HOST:PORT of a scheduler, or dask://local[:N]")
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    security: Any = Security()  # as Dask is configured here
-    if security.tls_ca_file:
-        return f"tls://{place}"
-    if parts.scheme == "dask" and not _is_loopback(host):
+    if protocol() == "tcp" and parts.scheme == "dask" and not _is_loopback(host):
         raise UsageError(
             f"{address}: whoever reaches a scheduler without TLS runs code on workers and reads what they send; give "
             "Dask its certificates (distributed.comm.tls in its configuration), or write dask+tcp:// in a network that "
             "nobody else is in"
         )
-    return f"tcp://{place}"
+    return f"{protocol()}://{place}"
+
+
+def protocol() -> str:
+    """How this machine talks to schedulers and workers: over TLS, where Dask is configured with certificates."""
+    security: Any = Security()
+    return "tls" if security.tls_ca_file else "tcp"
+
+
+def _unanswered(error: Exception) -> str:
+    why = error.__cause__ or error
+    return f"no Dask scheduler answers there over {protocol().upper()} ({str(why) or type(why).__name__})"
 
 
 def _is_loopback(host: str) -> bool:
@@ -241,9 +249,10 @@ def environments(gpus: list[str], workers: int) -> list[dict[str, str]]:
 def start_here(gpus: list[str], workers: int, threads: int) -> SpecCluster:
     """Start a scheduler and workers on this machine, which nobody else can reach."""
     quiet: Any = {"silence_logs": logging.ERROR}
-    options = {"nthreads": threads, "memory_limit": 0, "dashboard": False, "host": "127.0.0.1", **quiet}
+    alone = {"host": "127.0.0.1", "protocol": protocol(), "dashboard": False}
+    options = {**alone, "nthreads": threads, "memory_limit": 0, **quiet}
     each = [{"cls": Nanny, "options": {**options, "env": env}} for env in environments(gpus, workers)]
-    alone = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    alone |= {"port": 0, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": alone}
     return SpecCluster(workers=dict(enumerate(each)), scheduler=scheduler, name="agentcore", **quiet)
 
@@ -266,7 +275,10 @@ def serve(address: str, *, threads: int, gpu: str | None, name: str | None) -> i
                 asyncio.get_running_loop().add_signal_handler(number, lambda: asyncio.ensure_future(nanny.close()))
             await nanny.finished()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{address}: {_unanswered(error)}") from error
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -401,6 +402,24 @@ def test_an_address_of_nobody(pytester: pytest.Pytester, suite: Path) -> None:
             result = pytester.runpytest("--model=oracle", *words, suite)
             assert result.ret == pytest.ExitCode.USAGE_ERROR
             result.stderr.fnmatch_lines([sentence])
+
+
+def test_all_goes_over_tls_where_dask_has_certificates(pytester: pytest.Pytester, suite: Path, dask: str) -> None:
+    from dask import config  # noqa: PLC0415 - optional
+
+    if not (openssl := shutil.which("openssl")):
+        pytest.skip("no program openssl")
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=head -keyout key -out cert"
+    subprocess.run([openssl, *made.split()], cwd=pytester.path, capture_output=True, check=True)
+    files = [("ca-file", "cert")]
+    files += [(f"{who}.{what}", what) for who in ("scheduler", "worker", "client") for what in ("cert", "key")]
+    tls = {f"distributed.comm.tls.{name}": str(pytester.path / file) for name, file in files}
+    with config.set({**tls, "distributed.comm.require-encryption": True}):
+        words = ("--model=oracle", "--runs=1", suite)
+        pytester.runpytest(*words, "--agentcore-on=dask://local:1").assert_outcomes(passed=2)
+        result = pytester.runpytest(*words, "--results=none", f"--agentcore-on={dask}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--agentcore-on {dask}: no Dask scheduler answers there over TLS (*"])
 
 
 def test_the_session_is_killed_and_the_same_command_goes_on(
