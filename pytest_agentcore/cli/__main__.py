@@ -32,10 +32,7 @@ COMMANDS = {
     "dialect": ("dialect", "which tool-call dialect a model speaks, why, and what its prompt looks like"),
     "export": ("campaigns", "write a campaign as a log of Inspect, a record of Every Eval Ever or ATIF trajectories"),
     "preflight": ("models", "try whether a model's tool calls get through, and show what was sent and what came back"),
-    "gate": (
-        "decide",
-        "ask of recorded or merged campaigns what --min-pass-rate and --agentcore-baseline ask of a run",
-    ),
+    "gate": ("decide", "apply --min-pass-rate and --agentcore-baseline to recorded or merged campaigns"),
     "group": ("decide", "compare the campaigns of a group again: format tax, context load"),
     "leaderboard": ("decide", "rank campaigns, and say what separates them"),
     "list": ("campaigns", "list the campaigns of a results folder, and how far each has come"),
@@ -50,7 +47,7 @@ COMMANDS = {
     "merge": ("campaigns", "join campaigns that are parts of one experiment"),
     "recheck": ("campaigns", "judge a campaign's stored workspaces by today's checkers"),
     "worker": ("models", "run trials for sessions elsewhere (pytest --agentcore-on), on this machine's models"),
-    "validate": ("campaigns", "hold a campaign against its schemas, counts and digests"),
+    "validate": ("campaigns", "check a campaign against its schemas, counts and digests"),
 }
 """Command, the module beside this one that has its `add_<command>` and `run_<command>`, and the line of help.
 

@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Write each with a line end, and all of it out before the next is asked for."""
+    """Write lines one by one, each flushed before the next is made."""
     for line in lines:
         write_out(sys.stdout, f"{no_command(line)}\n")
 
@@ -129,7 +129,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def open_chosen(options: argparse.Namespace, suites: Iterable[Suite]) -> Sandbox:
-    """The sandbox that was chosen, for the tasks of these suites, which do not show in it."""
+    """Open the chosen sandbox for the tasks of these suites, whose folders are hidden in it."""
     from pytest_agentcore.sandbox.open import open_sandbox
 
     whole = {suite.path: suite for suite in suites}

@@ -76,7 +76,7 @@ def run_show(options: argparse.Namespace) -> None:
     """Show a campaign, or one of its trials."""
     from pytest_agentcore.pack.validate import damage_named
 
-    campaign, result = _meant(options.campaign, options.trial, options.results)
+    campaign, result = _campaign_and_trial(options.campaign, options.trial, options.results)
     with damage_named(campaign.folder):
         if result is None:
             _show(options, campaign)
@@ -123,7 +123,7 @@ def _show_trial(options: argparse.Namespace, campaign: Campaign, result: TrialRe
     tell(options, [*trial_lines(result, events, width)], trial=trial, transcript=transcript, events=events)
 
 
-def _meant(place: str | None, word: str | None, results: Path) -> tuple[Campaign, TrialResult | None]:
+def _campaign_and_trial(place: str | None, word: str | None, results: Path) -> tuple[Campaign, TrialResult | None]:
     """The campaign and the trial that are named; a single word that names no campaign is a trial of the newest."""
     try:
         campaign = find(place, results)
@@ -176,7 +176,7 @@ def run_report(options: argparse.Namespace) -> None:
 
 
 def _formats() -> dict[str, Format]:
-    """By the word after `--to`."""
+    """The formats, by the word after `--to`."""
     from pytest_agentcore.exports import atif, eee, inspect_log
 
     return {"inspect": inspect_log.FORMAT, "eee": eee.FORMAT, "atif": atif.FORMAT}

@@ -84,7 +84,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
 
 def _unnamed(first: str | None, results: Path) -> tuple[Path | str, Path]:
-    """Choose what is not named of the two campaigns: the newest ones."""
+    """Take the newest campaigns for those of the two that were not named."""
     chosen = newest(results, 1 if first else 2)
     if first and find_campaign(first, results).path == chosen[-1].path.resolve():
         raise UsageError(f"{first} is the newest campaign itself; name the one to compare it with")
@@ -103,8 +103,8 @@ def _task_facts(task: TaskComparison) -> dict[str, object]:
 def add_gate(parser: argparse.ArgumentParser) -> None:
     """Add the campaigns, and every gate that pytest's options know."""
     parser.description = (
-        "Ask of campaigns that are recorded or merged what a run is asked by --min-pass-rate and --agentcore-baseline, "
-        "in the same sentences. Exit code 0: every gate is open; 1: one is shut; 75: trials without a score leave it "
+        "Apply the gates of a run, --min-pass-rate and --agentcore-baseline, to campaigns that are recorded or merged. "
+        "Exit code 0: every gate is open; 1: one is shut; 75: trials without a score leave it "
         "undecided; 2: it cannot be asked."
     )
     add_campaign(parser, several=True)
@@ -121,7 +121,7 @@ def run_gate(options: argparse.Namespace) -> int:
 
     gate, given = Gate.parse(options.agentcore_min_pass_rate or ()), options.agentcore_baseline
     if not gate and not given:
-        raise UsageError("gate: nothing is asked of the campaigns; give --min-pass-rate or --baseline")
+        raise UsageError("gate: there is nothing to check; give --min-pass-rate or --baseline")
     found = [find(place, options.results) for place in options.campaigns or [None]]
     baseline = read_campaign(given, options.results) if given else None
     models = Counter(campaign.manifest.model for campaign in found)
@@ -243,7 +243,7 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     if form is None:
         raise UsageError(f"{options.out}: must end in {', '.join(FORMATS)}, or --format says what it is to be")
     whole, damaged = [], []
-    for folder in _meant(options.places or [str(options.results)], options.results):
+    for folder in _folders(options.places or [str(options.results)], options.results):
         try:
             whole.append(read_campaign(folder.path))
         except UsageError as error:
@@ -276,7 +276,7 @@ def run_leaderboard(options: argparse.Namespace) -> None:
     tell(options, lines, rankings=forms.leaderboard_facts(board) if options.json else (), **facts)
 
 
-def _meant(places: Iterable[str], results: Path) -> Iterable[CampaignFolder]:
+def _folders(places: Iterable[str], results: Path) -> Iterable[CampaignFolder]:
     """The campaigns that are named, by themselves or by their folder: each once, in that order."""
     meant: dict[Path, CampaignFolder] = {}
     for place in places:

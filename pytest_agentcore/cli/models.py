@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ASKING = ("tool-calls", "engine", "sampling", "base-url", "api-key-env", "models-file", "trial-timeout")
 """Options of a campaign that decide how a model is asked; `preflight` spells them without `agentcore-`."""
 LINES = 40
-"""Shown of a check's prompt, and of its reply."""
+"""Lines that are shown of a check's prompt, and of its reply."""
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ SECURE = {
 }
 """Headers of every answer; what a page itself may do is said in the page."""
 RESTS = 10.0
-"""How many times as old as it took to make it a page must be before it is made anew without anybody's asking."""
+"""A page that renews itself is made anew once it is this many times as old as it took to make."""
 IDLE_SECONDS = 30
 """A connection that asks nothing for so long is closed."""
 

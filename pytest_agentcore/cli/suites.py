@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from pytest_agentcore.tasks.suite import AUDIT, find_suite, suite_at, task_ids
 
 if TYPE_CHECKING:
     from pytest_agentcore.checks.attackers import Attacker
+    from pytest_agentcore.sandbox.base import Sandbox
+    from pytest_agentcore.session.collect import Collected
 
 
 def add_selfcheck(parser: argparse.ArgumentParser) -> None:
@@ -42,39 +45,49 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 def run_selfcheck(options: argparse.Namespace) -> int:
     """Return 1 when a checker is weak or a file cannot be used, else 0."""
-    from pytest_agentcore.checks.ask import parsing_in_threads
-    from pytest_agentcore.checks.selfcheck import as_json, examine, summary, task_lines
-    from pytest_agentcore.session.collect import Collected, collect
+    return _collected(options, _check)
 
-    def examine_all(found: Collected) -> int:
+
+def _collected(options: argparse.Namespace, work: Callable[[argparse.Namespace, Collected, Sandbox], int]) -> int:
+    """Collect what was named, open the sandbox for its code, and let `work` go on from there."""
+    from pytest_agentcore.checks.ask import parsing_in_threads
+    from pytest_agentcore.session.collect import collect
+
+    def begin(found: Collected) -> int:
         tell(options, [f"error: {line}" for line in found.errors])
         sandbox = open_chosen(options, (suite for suite, _ in found.tasks))
         tell(options, [f"sandbox {sandbox.name}"])
-        width = max((len(task.id) for _, task in found.tasks), default=0)
-        pool = ThreadPoolExecutor()  # most of an examination is waiting for processes
-        try:
-            begun = [
-                pool.submit(examine, suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances)
-                for suite, task in found.tasks
-            ]
-            for each in begun:
-                tell(options, task_lines(each.result(), width))
-        finally:
-            pool.shutdown(cancel_futures=True)
-        examined = [each.result() for each in begun]
-        code = int(bool(found.errors) or not examined or any(each.problems for each in examined))
-        tell(
-            options,
-            [summary(examined, len(found.errors))],
-            errors=found.errors,
-            sandbox=sandbox.name,
-            tasks=[as_json(each) for each in examined],
-            exit_code=code,
-        )
-        return code
+        return work(options, found, sandbox)
 
     with parsing_in_threads():
-        return collect(options.places, examine_all)
+        return collect(options.places, begin)
+
+
+def _check(options: argparse.Namespace, found: Collected, sandbox: Sandbox) -> int:
+    from pytest_agentcore.checks.selfcheck import as_json, examine, summary, task_lines
+
+    width = max((len(task.id) for _, task in found.tasks), default=0)
+    pool = ThreadPoolExecutor()  # most of an examination is waiting for processes
+    try:
+        begun = [
+            pool.submit(examine, suite, task, sandbox=sandbox, tools=found.tools, instances=options.instances)
+            for suite, task in found.tasks
+        ]
+        for each in begun:
+            tell(options, task_lines(each.result(), width))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    examined = [each.result() for each in begun]
+    code = int(bool(found.errors) or not examined or any(each.problems for each in examined))
+    tell(
+        options,
+        [summary(examined, len(found.errors))],
+        errors=found.errors,
+        sandbox=sandbox.name,
+        tasks=[as_json(each) for each in examined],
+        exit_code=code,
+    )
+    return code
 
 
 def add_audit(parser: argparse.ArgumentParser) -> None:
@@ -97,47 +110,42 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 
 def run_audit(options: argparse.Namespace) -> int:
     """Return 1 when an attacker passes or leaves a trial without a verdict, or a file cannot be used, else 0."""
-    from pytest_agentcore.checks.ask import parsing_in_threads
     from pytest_agentcore.checks.attackers import library
+
+    if not options.list:
+        return _collected(options, _attack)
+    width = max(len(each.name) for each in library())
+    lines = [f"{each.name:<{width}}  {each.kind:<16}  {each.tries}" for each in library()]
+    tell(options, lines, attackers=[_attacker_facts(each) for each in library()])
+    return 0
+
+
+def _attack(options: argparse.Namespace, found: Collected, sandbox: Sandbox) -> int:
     from pytest_agentcore.checks.audit import Outcome, audit, record, record_bytes, summary, table
-    from pytest_agentcore.session.collect import Collected, collect
 
-    if options.list:
-        width = max(len(each.name) for each in library())
-        lines = [f"{each.name:<{width}}  {each.kind:<16}  {each.tries}" for each in library()]
-        tell(options, lines, attackers=[_attacker_facts(each) for each in library()])
-        return 0
-
-    def attack_all(found: Collected) -> int:
-        tell(options, [f"error: {line}" for line in found.errors])
-        sandbox = open_chosen(options, (suite for suite, _ in found.tasks))
-        tell(options, [f"sandbox {sandbox.name}"])
-        attacks = [*audit(found.tasks, sandbox=sandbox, tools=found.tools)]
-        tell(options, [*table(attacks), summary(attacks)])
-        whole = {suite.path: suite for suite, _ in found.tasks}
-        for suite in whole.values() if options.record else ():
-            if len(whole) > 1 or {task.id for _, task in found.tasks} != {*task_ids(suite.path)}:
-                raise UsageError(f"--record: name one whole suite; a part of {suite.name} says nothing of the rest")
-            (suite.path / AUDIT).write_bytes(record_bytes(record(suite, attacks, sandbox)))
-        code = int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
-        tell(
-            options,
-            [],
-            errors=found.errors,
-            sandbox=sandbox.name,
-            tasks=[task.id for _, task in found.tasks],
-            attacks=[
-                {**_attacker_facts(each.attacker), "task": each.task}
-                | {"outcome": each.outcome, "did": each.did, "words": each.words}
-                for each in attacks
-            ],
-            **{each.value: sum(one.outcome is each for one in attacks) for each in Outcome},
-            exit_code=code,
-        )
-        return code
-
-    with parsing_in_threads():
-        return collect(options.places, attack_all)
+    attacks = [*audit(found.tasks, sandbox=sandbox, tools=found.tools)]
+    tell(options, [*table(attacks), summary(attacks)])
+    whole = {suite.path: suite for suite, _ in found.tasks}
+    for suite in whole.values() if options.record else ():
+        if len(whole) > 1 or {task.id for _, task in found.tasks} != {*task_ids(suite.path)}:
+            raise UsageError(f"--record: name one whole suite; a part of {suite.name} says nothing of the rest")
+        (suite.path / AUDIT).write_bytes(record_bytes(record(suite, attacks, sandbox)))
+    code = int(bool(found.errors) or not attacks or any(each.outcome is not Outcome.held for each in attacks))
+    tell(
+        options,
+        [],
+        errors=found.errors,
+        sandbox=sandbox.name,
+        tasks=[task.id for _, task in found.tasks],
+        attacks=[
+            {**_attacker_facts(each.attacker), "task": each.task}
+            | {"outcome": each.outcome, "did": each.did, "words": each.words}
+            for each in attacks
+        ],
+        **{each.value: sum(one.outcome is each for one in attacks) for each in Outcome},
+        exit_code=code,
+    )
+    return code
 
 
 def _attacker_facts(attacker: Attacker) -> dict[str, object]:

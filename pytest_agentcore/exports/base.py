@@ -40,7 +40,7 @@ class Format:
     opened_with: str
     """The command that shows or validates the export; `{out}` is its folder."""
     asks: bool = False
-    """Whether `Told` matters to it."""
+    """Whether it takes the facts of `Told`."""
 
 
 def export(

@@ -21,7 +21,7 @@ from pytest_agentcore.format import table as laid_out
 from pytest_agentcore.pack.csv import Cell, csv_text, to_micro_dollars, to_milliseconds, to_ratio
 from pytest_agentcore.reports.rendering import board_page
 from pytest_agentcore.reports.tables import STANDING, Columns, Table, pipes, table_of
-from pytest_agentcore.stats.chance import is_significant
+from pytest_agentcore.stats.chance import PairedTest, is_significant
 from pytest_agentcore.untrusted import clip, columns, for_markdown, visible
 
 NOTES = (
@@ -44,14 +44,10 @@ class Place(NamedTuple):
     next: Neighbours | None
     """With the campaign below."""
 
-
-def _test(row: Place, name: str) -> Cell:
-    test = row.next.test if row.next else None
-    return (
-        to_ratio({"difference": test.difference, "low": test.interval.low, "high": test.interval.high}[name])
-        if test
-        else None
-    )
+    @property
+    def test(self) -> PairedTest | None:
+        """The test of the two."""
+        return self.next.test if self.next else None
 
 
 COLUMNS: Mapping[str, Callable[[Place], Cell]] = {
@@ -86,10 +82,10 @@ COLUMNS: Mapping[str, Callable[[Place], Cell]] = {
     "device": lambda r: r.standing.fact("device"),
     "tokens_per_second": lambda r: to_milliseconds(r.standing.effort.tokens_per_second),
     "memory_bytes": lambda r: r.standing.memory,
-    "next_difference": lambda r: _test(r, "difference"),
-    "next_low": lambda r: _test(r, "low"),
-    "next_high": lambda r: _test(r, "high"),
-    "next_p": lambda r: r.next.test.p if r.next and r.next.test else None,
+    "next_difference": lambda r: to_ratio(r.test.difference) if r.test else None,
+    "next_low": lambda r: to_ratio(r.test.interval.low) if r.test else None,
+    "next_high": lambda r: to_ratio(r.test.interval.high) if r.test else None,
+    "next_p": lambda r: r.test.p if r.test else None,
     "next_corrected_p": lambda r: r.next.corrected_p if r.next else None,
 }
 """The CSV by its columns. New columns come last."""

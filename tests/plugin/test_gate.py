@@ -311,7 +311,7 @@ def test_the_command_leaves_undecided_what_lacks_a_score(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "nothing is asked of the campaigns"),
+        ((), "there is nothing to check"),
         (("--min-pass-rate=2",), "must lie between 0 and 1"),
         (("--min-pass-rate=task_9=1",), "is no task of this run"),
         (("--baseline=nowhere",), "no campaign 'nowhere'"),

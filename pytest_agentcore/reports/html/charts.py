@@ -33,7 +33,7 @@ from pytest_agentcore.trial.result import TrialResult
 
 BINS = 20
 CLOCK = 1e-6
-"""Seconds below which a time is none."""
+"""Seconds below which a time counts as zero."""
 TICKS = 6
 PLAIN, FIRST, SECOND = "var(--muted)", "var(--first)", "var(--second)"
 CURVES = ("first", "second", "third")

@@ -32,7 +32,7 @@ from pytest_agentcore.reports.tables import STANDING, comparison_table
 MOST_WORK = 1_500
 """Work for all comparisons of a page, in units of one comparison of distinct trials: some seconds."""
 REPEATS_FROM = 67
-"""Trials of a pair from which on repeated ones, whose exchanges are counted one by one, cost more than a unit."""
+"""Trials of a pair above which a comparison with repeated ones, whose exchanges are counted one by one, costs more."""
 GROUPED = 3_000
 """Trials of groups whose transcripts are read for a page."""
 

@@ -1,4 +1,4 @@
-"""Transcripts as the page holds them: the file itself, deflated, in base64; page.js unpacks one when it is opened.
+"""Transcripts as the page holds them: the file itself, deflated, in base64; list.js unpacks one when it is opened.
 
 Ten thousand transcripts pass through here when a large campaign ends, so they are not parsed unless they must be cut.
 """
@@ -33,7 +33,7 @@ SIGNS: Mapping[str, str] = {
 WHOLE_BYTES = 256 * 2**10
 """A transcript of this size or less is taken as it is."""
 ENDS = (8_000, 800, 80)
-"""Characters that are kept of both ends of a long text: of these the first with which a transcript is small enough."""
+"""Characters kept of each end of a long text: the first of these that makes the transcript small enough."""
 CUT_BYTES = 2 * 2**20
 """What small enough means for a transcript that was cut."""
 PAGE_BYTES = 16 * 2**20
