@@ -18,7 +18,7 @@ from pytest_agentcore.stats.intervals import Interval
 
 def intervals(report: Report) -> Iterator[Row]:
     """Give the intervals of the pass rates: per task, and for each question about all tasks."""
-    figures = report.figures
+    figures = report.campaign.figures
     whole = figures.overall.distinct
     found = [(task.task, "this_task", task.wilson, task.distinct) for task in figures.tasks]
     found += [(EVERY, "same_tasks", figures.same_tasks, whole), (EVERY, "other_tasks", figures.other_tasks, whole)]
@@ -29,7 +29,7 @@ def intervals(report: Report) -> Iterator[Row]:
 
 def repeats(report: Report) -> Iterator[Row]:
     """Give pass@k and pass^k."""
-    for figures in report.figures.groups:
+    for figures in report.campaign.figures.groups:
         for found in figures.repeats:
             rates = {"pass_at_k": to_ratio(found.any_of), "pass_hat_k": to_ratio(found.all_of)}
             yield {"task": figures.task, "k": found.k, **rates, "tasks": found.tasks, "left_out": found.left_out}

@@ -49,7 +49,7 @@ def about(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "manifest": report.campaign.manifest,
-        "figures": report.figures,
+        "figures": report.campaign.figures,
         "comparison": report.comparison,
         "places": places(report.ranking, report.campaign.manifest),
     }
@@ -57,7 +57,7 @@ def about(report: Report) -> dict[str, Any]:
 
 def markdown(report: Report) -> Iterator[str]:
     """Write report.md in pieces."""
-    campaign, figures = report.campaign, report.figures
+    campaign, figures = report.campaign, report.campaign.figures
     grouped = by_task(campaign.results, campaign.manifest.tasks)
     notes = {task.task: failure_notes(grouped[task.task], task.rates.planned) for task in figures.tasks}
     template = markdown_environment().get_template("report.md.jinja")
@@ -79,17 +79,17 @@ def page(report: Report, *, room: int = PAGE_BYTES, served: str = "") -> Iterato
     manifest = report.campaign.manifest
     title = f"{manifest.model} on {manifest.suite.title}"
     transcripts, embedded = embed(report, 0 if served else room)
-    runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.results})
-    repeated = report.figures.overall.repeats
+    runs = sorted({trial.run for trial in manifest.planned} | {result.run for result in report.campaign.results})
+    repeated = report.campaign.figures.overall.repeats
     template = html_environment().get_template("page.html.jinja")
     scripts = ("text.js", "trial.js", "list.js", "page.js", *(["live.js"] if served else []))
     data = page_data(report, embedded, title) | {"served": served}
     yield from template.generate(
         about(report) | _frame(title, scripts, data, connects=bool(served)),
         transcripts=transcripts,
-        left_out=0 if served else sum(result.attempt not in embedded for result in report.results),
+        left_out=0 if served else sum(result.attempt not in embedded for result in report.campaign.results),
         runs=runs,
-        recorded={(result.task, result.run): result for result in report.results},
+        recorded={(result.task, result.run): result for result in report.campaign.results},
         planned={(trial.task, trial.run) for trial in manifest.planned},
         charts=list(charts(report.campaign)),
         most_runs=repeated[-1].k if repeated else 1,

@@ -12,12 +12,11 @@ from pytest_agentcore.analysis.compare import Comparison, compare
 from pytest_agentcore.analysis.predicted import PredictionScore, score_predictions
 from pytest_agentcore.analysis.rank import Ranking, ranking_of
 from pytest_agentcore.format import count, fraction, interval
-from pytest_agentcore.pack.figures import CampaignFigures
 from pytest_agentcore.pack.read import Campaign
 from pytest_agentcore.pack.transcript import read_outline
 from pytest_agentcore.reports.facts import MANIFEST, TRIALS, Statement, facts, warnings
 from pytest_agentcore.trial.detectors import DETECTORS, Detector, Finding, Hit, examine
-from pytest_agentcore.trial.result import TrialKey, TrialResult
+from pytest_agentcore.trial.result import TrialResult
 
 EXCERPT = 400
 """Characters that are kept of what a failed trial wrote last."""
@@ -61,25 +60,9 @@ class Report:
     """What this campaign does not say."""
 
     @property
-    def figures(self) -> CampaignFigures:
-        """The numbers, overall and per task."""
-        return self.campaign.figures
-
-    @property
-    def results(self) -> tuple[TrialResult, ...]:
-        """Every recorded trial, by task and run."""
-        return self.campaign.results
-
-    @property
     def failures(self) -> list[TrialResult]:
         """Recorded trials that did not pass, by task and run."""
-        return [result for result in self.results if not result.passed]
-
-    @property
-    def not_run(self) -> list[TrialKey]:
-        """Planned trials without a result."""
-        recorded = {result.key for result in self.results}
-        return [key for key in self.campaign.manifest.keys if key not in recorded]
+        return [result for result in self.campaign.results if not result.passed]
 
 
 def build_report(campaign: Campaign, baseline: Campaign | None = None, held: Iterable[Campaign] = ()) -> Report:

@@ -55,7 +55,7 @@ def campaign_lines(report: Report, width: int = 80) -> Iterator[str]:
 
 
 def _campaign(report: Report, width: int) -> Iterator[Line]:
-    for repeated in report.figures.overall.repeats:
+    for repeated in report.campaign.figures.overall.repeats:
         if repeated.k > 1 and repeated.any_of is not None:
             text = f"pass@{repeated.k} {percent(repeated.any_of)} · pass^{repeated.k} {percent(repeated.all_of)}"
             yield "repeats", f"{text} (over {count(repeated.tasks, 'task')})"

@@ -82,18 +82,9 @@ def task(
         TaskDeclarationError: a declaration that cannot be run; names the file and the field.
     """
 
-    given = {
-        "prompt": prompt,
-        "files": files,
-        "tools": tools,
-        "artifacts": artifacts,
-        "protected": protected,
-        "budget": budget,
-        "faults": faults,
-        "equivalents": equivalents,
-        "image": image,
-        "containerfile": containerfile,
-    }
+    given: dict[str, Any] = {"prompt": prompt, "files": files, "tools": tools, "artifacts": artifacts}
+    given |= {"protected": protected, "budget": budget, "faults": faults, "equivalents": equivalents}
+    given |= {"image": image, "containerfile": containerfile}
 
     def decorate(checker: Checker) -> TaskFunction:
         # the module's file is named also when something else than a function is decorated in it

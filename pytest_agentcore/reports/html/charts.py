@@ -221,10 +221,8 @@ def _tokens(campaign: Campaign) -> Chart:
         f"them cached and not drawn; {thousands(effort.reply_tokens)} reply tokens, "
         f"{average(effort.tokens_per_second)} per second of model time."
     )
-    ticks, legend = (
-        [Tick(n / most, short(n)) for n in whole_ticks(most)],
-        [("first", "prompt, evaluated"), ("second", "reply")],
-    )
+    ticks = [Tick(n / most, short(n)) for n in whole_ticks(most)]
+    legend = [("first", "prompt, evaluated"), ("second", "reply")]
     return Chart(title="Tokens of a trial, by task", summary=summary, ticks=ticks, rows=rows, legend=legend)
 
 

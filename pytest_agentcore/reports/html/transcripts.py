@@ -137,7 +137,7 @@ def embed(report: Report, limit: int) -> tuple[list[tuple[str, str]], Mapping[st
     folder, used = report.campaign.folder, 0
     found: list[tuple[str, str]] = []
     state: dict[str, str] = {}
-    ordered = sorted(report.results, key=lambda result: bool(result.passed))
+    ordered = sorted(report.campaign.results, key=lambda result: bool(result.passed))
     # attempts that were replaced come last: they are evidence of the harness, and no result is made of them
     paths = [folder.transcript(result.attempt) for result in ordered]
     for path in [*paths, *sorted(folder.attempts.glob("*.jsonl"))]:
@@ -173,6 +173,6 @@ def page_data(report: Report, embedded: Mapping[str, str], title: str) -> dict[s
                 hits.get(result.attempt, []),
                 embedded.get(result.attempt, "no"),
             ]
-            for result in report.results
+            for result in report.campaign.results
         ],
     }

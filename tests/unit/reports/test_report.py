@@ -29,7 +29,6 @@ def test_a_task_that_never_ran_is_unknown_and_not_failed(tmp_path: Path) -> None
     report, text = build_report(read_campaign(tmp_path / "c")), text_of(tmp_path / "c")
 
     assert "3/9 (33.3%), 3/3 (100.0%) of the trials that ran" in text.splitlines()[0]
-    assert [str(key) for key in report.not_run] == [f"task_10[tiny-run{run}]" for run in (1, 2, 3)]
     assert {failed.outcome for failed in report.failures} == {"infrastructure_error"}
     said = [statement.text for statement in report.unobserved]
     assert "task_09: 0/3 trials were scored, so nothing is known about it." in said

@@ -23,7 +23,7 @@ def unpacked(text: str) -> bytes:
 
 
 def test_a_transcript_is_packed_as_it_is(report: Report) -> None:
-    path = report.campaign.folder.transcript(report.results[0].attempt)
+    path = report.campaign.folder.transcript(report.campaign.results[0].attempt)
     packed = pack(path)
 
     assert unpacked(packed) == path.read_bytes()
@@ -62,10 +62,10 @@ def test_a_large_transcript_keeps_both_ends_of_its_texts(tmp_path: Path, turns: 
 def test_failed_trials_come_first_when_the_page_is_full(report: Report) -> None:
     _, embedded = embed(report, limit=1500)
 
-    outcomes = {one.outcome for one in report.results if one.attempt in embedded}
+    outcomes = {one.outcome for one in report.campaign.results if one.attempt in embedded}
     assert embedded
     assert "passed" not in outcomes
-    assert len(embedded) < len(report.results)
+    assert len(embedded) < len(report.campaign.results)
 
 
 def test_replaced_attempts_are_in_the_page_the_oldest_first(tmp_path: Path) -> None:
