@@ -19,8 +19,8 @@ from typing import Any
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Calls, Turn
 from pytest_agentcore.backends.llama.template import ChatTemplate
-from pytest_agentcore.dialects.choose import choose_dialect
 from pytest_agentcore.dialects.dialect import Parsed, Schemas
+from pytest_agentcore.dialects.families import choose_dialect
 from pytest_agentcore.dialects.lenient import parse_leniently
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import AgentcoreError

@@ -3,8 +3,9 @@
 Run `python benchmarks/dialect_cuts.py [CASES] [SEED]` from the repository root; 100,000 cases take some minutes. A case
 is a reply: one to three calls with values that show calls, markers and code of all dialects, in prose, behind thoughts
 or in a fence, whole or cut at a random place. What comes out, strictly, leniently and under another dialect, must be
-the first of the calls that went in, or a problem. A tenth as many are calls inside of a form that nobody knows, of
-which nothing may come out leniently. Prints failures, and how many cases there were and calls were read.
+the first of the calls that went in, or a problem. A tenth as many are calls inside of a form that nobody knows, half of
+them made up at random, of which nothing may come out leniently. Prints failures, and how many cases and calls there
+were.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ FORMS = (
     '(fs_write (content "{}"))',
 )
 """Forms in which nobody here writes calls."""
+BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("{{", "}}"), ("<<", ">>"), ("<|", "|>"), ("{%", "%}"), ("~~", "~~"))
+QUOTES = ("", '"', "'", "`", '"""', "\u201c")
 PROSE = ("", "I look.\n", "Let me see: is it 3 < 4?\n\n", "- one\n- {two}\n")
 
 
@@ -140,13 +143,36 @@ def wrong(case: Case) -> Iterator[tuple[str, Parsed]]:
             yield name, parsed
 
 
+def form(random: Random) -> tuple[str, str]:
+    """A call in a form made up at random, up to a value and from there on."""
+    name, key = random.choice(("fs_write", "shell")), random.choice(("content", "text", "arg_1", "0", "the-file"))
+    (opens, closes), quote = random.choice(BRACKETS), random.choice(QUOTES)
+    lead = random.choice(("", "@", "/", "$ ", "> ", "- ", "## ", "CALL ", "run ", "Tool: ", "**Tool**: ", "action = "))
+    gives = random.choice(("=", " = ", ": ", ":\n", " => ", " -> ", " := ", "::", " ", "\n", " | ", " << "))
+    return random.choice(
+        (
+            (f"<{key} of='{name}'>\n<value>", f"</value>\n</{key}>"),
+            (f"<{name}>\n<_{key}>", f"</_{key}>\n</{name}>"),
+            (f'{{"do": "{name}", "with": {{"{key}": "', '"}}'),
+            (f"{lead}{name}{opens}{quote}", f"{quote}{closes}"),
+            (f"{lead}{name} {opens}{key}{gives}{quote}", f"{quote}{closes}"),
+            (f"{lead}{name} {key}{gives}{quote}", quote),
+            (f"{lead}{name}\n{key}{gives}{quote}", quote),
+            (f"{opens}act{closes}{name}{opens}{key}{closes}", f"{opens}end{closes}"),
+            (f"{lead}{name} a.txt <<END\n", "\nEND"),
+            (f"| {name} | {key} | ", " |"),
+        )
+    )
+
+
 def in_no_form(count: int, seed: int) -> Iterator[Case]:
     """Calls in forms that nobody knows, whose value is a call of the dialect that is read; half of them are cut."""
     random = Random(seed)
     for _ in range(count):
         dialect = random.choice(DIALECTS)
         value = random.choice(("", "x = 1\n")) + dialect.render_calls([_ONE]) + random.choice(("", "\n", "\ny"))
-        text = random.choice(PROSE) + random.choice(FORMS).format(value)
+        known = random.choice(FORMS).format(value)
+        text = random.choice(PROSE) + (known if random.random() < 0.5 else value.join(form(random)))
         yield Case(dialect, [], text[: random.randint(0, len(text))] if random.random() < 0.5 else text, dialect)
 
 

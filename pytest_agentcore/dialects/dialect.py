@@ -17,8 +17,6 @@ Schemas = Mapping[str, Mapping[str, Any]]
 NO_SCHEMAS: Schemas = MappingProxyType({})
 MAX_DEPTH = 64
 """Objects and lists inside each other, where the reader is ours."""
-
-
 HOLE = "\0"
 """Stands in a text of a dialect for an id, an index or a type, which says nothing that is read."""
 
@@ -91,11 +89,7 @@ class Outer:
     behind_tag: str = ""
 
     def begin(self, key: str, *, raw: bool) -> str:
-        """A key and all that stands between it and its value, holes included.
-
-        Raises:
-            ValueError: the key cannot be written.
-        """
+        """A key and all that stands between it and its value, holes included."""
         if not self.keys.fullmatch(key):
             raise ValueError(f"not an argument's name in this dialect: {key!r}")
         return self.key(key, raw) + self.pad
@@ -110,7 +104,7 @@ class Outer:
 class Notation:
     """The form of a call and its values, which is both written and made into a grammar.
 
-    The strings are literal text unless they are called rules.
+    The strings are literal text unless they are called rules. What there is no way to write raises a ValueError.
     """
 
     before_name: str = ""
@@ -130,9 +124,7 @@ class Notation:
     """Pairs are written in the order of their keys, without regard to case, instead of the schema's."""
     separator: str = ", "
     """Between two pairs and between two items."""
-    null: str = "null"
-    true: str = "true"
-    false: str = "false"
+    words: Mapping[bool | None, str]
     outer: Outer | None = None
     aside_name: str = ""
     """May stand behind the name, e.g. an id."""
@@ -146,12 +138,13 @@ class Notation:
         """The text with which every call ends."""
         return self.outer.close if self.outer else self.after_arguments or "}"
 
-    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """A call, but for its markers.
+    @property
+    def ends_text(self) -> str:
+        """Ends a value without escapes, and stands nowhere else: behind a call it shows that one was cut short."""
+        return self.outer.tag if self.outer else "" if self.escapes else self.quote
 
-        Raises:
-            ValueError: there is no way to write one of its arguments.
-        """
+    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """A call, but for its markers."""
         if outer := self.outer:
             pairs = []
             for key, value in arguments.items():
@@ -168,17 +161,11 @@ class Notation:
         return f"{before}{name}{between}{written}{self.after_arguments.replace(HOLE, '0')}"
 
     def write(self, value: Any) -> str:
-        """Any plain value on one line.
-
-        Raises:
-            ValueError: there is no way to write it.
-        """
+        """Any plain value on one line."""
         if isinstance(value, str):
             return self.string(value)
-        if value is None:
-            return self.null
-        if isinstance(value, bool):
-            return self.true if value else self.false
+        if value is None or isinstance(value, bool):
+            return self.words[value]
         if isinstance(value, int | float) and math.isfinite(value):
             return repr(value)
         if isinstance(value, Mapping):
@@ -190,30 +177,24 @@ class Notation:
 
 
 class Codec(Protocol):
-    """Reads and writes the name and the arguments of a call between its markers."""
+    """Reads and writes the name and the arguments of a call between its markers.
+
+    Reading takes time linear in what is read, and raises MalformedCall and nothing else, whatever the text. Writing
+    raises a ValueError where there is no way to write a name or a value.
+    """
 
     names: ClassVar[re.Pattern[str]]
     """Names of tools that can be written."""
-    only_inside: str = ""
-    """Ends a value that has no escapes and stands nowhere else: behind a call it shows that a value was cut short."""
 
     @property
     def notation(self) -> Notation:
         """The form as a grammar needs it."""
 
     def decode(self, text: str, at: int) -> Decoded:
-        """Read from `at` in time linear in what is read.
-
-        Raises:
-            MalformedCall: and nothing else, whatever the text.
-        """
+        """Read what begins at `at`."""
 
     def decode_list(self, text: str, at: int) -> Decoded:
-        """Read `[call, call]`, at least one, as `decode` reads one.
-
-        Raises:
-            MalformedCall: and nothing else, whatever the text.
-        """
+        """Read `[call, call]`, at least one, as `decode` reads one."""
         at = skip_space(text, at)
         if not text.startswith("[", at):
             raise MalformedCall("a '[' should stand here", at)
@@ -228,11 +209,7 @@ class Codec(Protocol):
                 raise MalformedCall("a ',' or ']' is missing", at)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """The text that `decode` reads back as the same call.
-
-        Raises:
-            ValueError: the dialect has no way to write the name or one of the values.
-        """
+        """The text that `decode` reads back as the same call."""
         if not self.names.fullmatch(name):
             raise ValueError(f"not a tool's name in this dialect: {name!r}")
         return self.notation.call(name, arguments)
@@ -244,9 +221,7 @@ class Codec(Protocol):
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - most forms may be anything without their marker
         """Pattern of how a call begins that lacks its opening marker; empty where others write so too.
 
-        Args:
-            names: pattern of the tools' names.
-            close: the call's closing marker.
+        `names` is a pattern of the tools' names, and `close` the call's closing marker.
         """
         return ""
 
@@ -268,8 +243,6 @@ class Dialect:
     """The form in which a model family writes reasoning, calls and the end of its turn."""
 
     name: str
-    families: str = ""
-    """Who writes so, in words."""
     codec: Codec
     call: Markers = Markers("")
     channels: bool = False
@@ -327,11 +300,7 @@ class Dialect:
         return self.reasoning is not None and prompt.rstrip().endswith(self.reasoning.open)
 
     def render_call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """One call with its markers, as `parse` reads it back.
-
-        Raises:
-            ValueError: the dialect has no way to write one of the values.
-        """
+        """One call with its markers, as `parse` reads it back; see `render_calls`."""
         return self._marked([(name, arguments)])
 
     def render_calls(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -372,23 +341,6 @@ class Dialect:
     def signs(self) -> tuple[str, ...]:
         """All texts that show that a call in this dialect was meant."""
         return self.open_markers + self.traces
-
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-def joined_surrogates(text: str) -> str:
-    """The text with two escaped halves of a surrogate pair as their one character.
-
-    Raises:
-        ValueError: it holds a half alone, which can be written to no file.
-    """
-    if not _SURROGATE.search(text):
-        return text
-    try:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise ValueError("a string holds half of a surrogate pair") from error
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -1,8 +1,7 @@
 """Calls as Gemma 4's chat template writes them: `call:NAME{key:<|"|>text<|"|>,n:1,list:[true,None],nested:{}}`.
 
-Read from the template in the model file: keys are bare and sorted, strings stand between `<|"|>` without any escapes,
-null is `None`. Keys may also be quoted like strings, as the same template does in tool declarations. A bare key may
-hold spaces; one that holds `:`, `,` or a brace cannot be told from what follows it.
+Keys are bare and sorted, and strings stand without escapes. Keys may also be quoted like strings, as the same template
+does in tool declarations. A bare key may hold spaces; one that holds `:`, `,` or a brace cannot be told from the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 from pytest_agentcore.dialects.dialect import Codec, Decoded, MalformedCall, Notation, RawCall, skip_space
 from pytest_agentcore.dialects.json_codec import read_json
-from pytest_agentcore.dialects.literals import QUOTE, LiteralReader, quoted
+from pytest_agentcore.dialects.literals import QUOTE, LiteralReader, plain_values, quoted
 
 _NAME = re.compile(r"[^\s{}\[\]<>,:]{1,200}")
 _HEAD = re.compile(rf"\s*call:({_NAME.pattern})\s*(?=\{{)")
@@ -26,8 +25,7 @@ _SCALAR = r"-?(?:0|[1-9][0-9]{0,17})|true|false|None"
 _PLAIN_PAIR = rf'{_PLAIN_KEY}:(?:<\|"\|>[^<]{{0,200}}<\|"\|>|{_SCALAR})'
 _PLAIN_CALL = re.compile(rf"call:({_NAME.pattern})\{{((?:{_PLAIN_PAIR}(?:,(?!\}})|(?=\}})))*)\}}")
 """A call as models nearly always write it; anything else is read piece by piece."""
-_PLAIN_PAIRS = re.compile(rf'({_PLAIN_KEY}):(?:<\|"\|>([^<]*)<\|"\|>|({_SCALAR}))')
-_PLAIN_WORDS = {"true": True, "false": False, "None": None}
+_PLAIN_PAIRS = re.compile(rf'({_PLAIN_KEY}):(?:<\|"\|>([^<]*)<\|"\|>|()({_SCALAR}))')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +37,8 @@ class GemmaCodec(Codec):
 
     names = _NAME
 
-    @property
-    def only_inside(self) -> str:  # type: ignore[override]
-        """See `Codec.only_inside`."""
-        return self.quote if self.quote == QUOTE else ""  # FunctionGemma's stands around results, too
-
     @cached_property
     def notation(self) -> Notation:
-        """See `Codec.notation`."""
         return Notation(
             before_name="call:",
             quote=self.quote,
@@ -55,7 +47,7 @@ class GemmaCodec(Codec):
             any_key_rule='[A-Za-z_] [A-Za-z0-9_]* ":"',
             sorted_keys=True,  # as Jinja's `dictsort` does
             separator=",",
-            null="None",
+            words={None: "None", True: "true", False: "false"},
         )
 
     def _string(self, text: str) -> str:
@@ -64,15 +56,10 @@ class GemmaCodec(Codec):
         return f"{self.quote}{text}{self.quote}"
 
     def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
         plain = _PLAIN_CALL.match(text, at) if self.quote == QUOTE else None
         if plain:
-            pairs = [
-                (key, _PLAIN_WORDS[bare] if bare in _PLAIN_WORDS else int(bare) if bare else string)
-                for key, string, bare in _PLAIN_PAIRS.findall(text, *plain.span(2))
-            ]
-            arguments = dict(pairs)
-            if len(arguments) == len(pairs):
+            arguments = plain_values(_PLAIN_PAIRS.findall(text, *plain.span(2)))
+            if arguments is not None:
                 return Decoded((RawCall(plain[1], arguments),), plain.end())
         head = _HEAD.match(text, at)
         if not head:
@@ -81,7 +68,6 @@ class GemmaCodec(Codec):
         return Decoded((RawCall(head[1], arguments),), end, untyped=self.quote != QUOTE)
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the braces end it
-        """See `Codec.begins`."""
         return rf"call:(?:{names})\s{{0,20}}(?=\{{)"
 
 
@@ -103,10 +89,9 @@ class _GemmaReader(LiteralReader):
         bare = _KEY_AND_COLON.match(self.text, at)
         if bare and _ANY_KEY.fullmatch(key := bare[1].rstrip()):
             return key, bare.end() - 1
-        quoted = self.string(at)
-        if not quoted:
-            raise MalformedCall("a key is missing, or the ':' behind it", at)
-        return quoted
+        if quoted := self.string(at):
+            return quoted
+        raise MalformedCall("a key is missing, or the ':' behind it", at)
 
     def string(self, at: int) -> tuple[str, int] | None:
         return quoted(self.text, at, self.quote)

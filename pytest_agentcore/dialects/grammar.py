@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import HOLE, Dialect, Notation
+from pytest_agentcore.dialects.dialect import HOLE, Dialect, Notation, Outer
 from pytest_agentcore.tools.base import ToolSpec, object_schema
 
 FINISH = ToolSpec(
@@ -38,7 +38,6 @@ def call_grammar(
 
     Args:
         specs: the tools; `finish` need not be among them.
-        dialect: whose markers and notation are written.
         allow_finish: whether `finish` may be called; the first reply of a trial cannot choose it.
         thought_characters: longest thought, a single line before the call; 0 for none.
         reasoning_open: the prompt ends inside a reasoning block, which the reply must close before it can call.
@@ -114,7 +113,7 @@ MAX_COUNTED = 256
 
 
 class _SchemaRules:
-    """Collects the rules; each method returns an expression that may be used in another rule."""
+    """Collects the rules; each method returns an expression for use in another rule, or raises a ValueError."""
 
     def __init__(self, notation: Notation) -> None:
         self.notation = notation
@@ -131,33 +130,42 @@ class _SchemaRules:
         return free
 
     def arguments(self, schema: Mapping[str, Any], name: str) -> str:
-        """The arguments of a call, as the notation writes them.
-
-        Raises:
-            ValueError: see `value`.
-        """
+        """The arguments of a call, as the notation writes them."""
         outer = self.notation.outer
         if outer is None:
             return self.value(schema, name)
-        properties, needed = _properties(schema)
-        pairs = []
-        for key, inner in properties.items():
+
+        def pair(key: str, inner: Mapping[str, Any]) -> str:
             # Strings may stand raw, and so does what may be anything; of a union both ways are allowed.
-            raw, other = self._raw(inner) if outer.tag else ([], [inner])
+            raw, other = self._raw(inner, outer) if outer.tag else ([], [inner])
             ways, behind = [], _spaced(outer.behind_tag)
             if raw:
-                ways.append(_in_row(self._begin(key, raw=True), _one_of(raw), behind))
+                ways.append(_in_row(_begin(outer, key, raw=True), _one_of(raw), behind))
             if other:
                 value = self.value({"anyOf": other}, f"{name}-{key}")
-                ways.append(_in_row(self._begin(key, raw=False), value, _literal(outer.end), behind))
-            pairs.append(self.add(f"{name}-{key}-pair", " | ".join(ways)))
-        members = _members(pairs, needed, outer.separator)
+                ways.append(_in_row(_begin(outer, key, raw=False), value, _literal(outer.end), behind))
+            return " | ".join(ways)
+
+        members = self._members(schema, name, pair, outer.separator)
         return self.add(name, _in_row(_spaced(outer.open), members, _literal(outer.close)))
 
-    def _raw(self, schema: Mapping[str, Any]) -> tuple[list[str], list[Mapping[str, Any]]]:
+    def _members(self, schema: Mapping[str, Any], name: str, pair: Callable[[str, Any], str], separator: str) -> str:
+        """The declared pairs in order; those not required may be left out, and separators stand only between others."""
+        required, declared = schema.get("required", ()), schema.get("properties", {})
+        keys = [*declared, *(key for key in required if key not in declared)]
+        keys = sorted(keys, key=str.lower) if self.notation.sorted_keys else keys
+        pairs = [(key in required, self.add(f"{name}-{key}-pair", pair(key, declared.get(key, {})))) for key in keys]
+        tail, head = "", '""'
+        for needed, one in reversed(pairs):
+            follows = _in_row(_literal(separator), one)
+            head = _in_row(one, tail) if needed else f"({_in_row(one, tail)} | {head})"
+            tail = _in_row(follows if needed else f"({follows})?", tail)
+        return head if pairs else ""
+
+    def _raw(self, schema: Mapping[str, Any], outer: Outer) -> tuple[list[str], list[Mapping[str, Any]]]:
         """The strings that a schema allows as raw text up to and with its tag, and the other branches of it."""
-        outer, raw, other = self.notation.outer, [], []
-        assert outer is not None
+        raw: list[str] = []
+        other: list[Mapping[str, Any]] = []
         for branch in _branches(schema):
             if isinstance(text := branch.get("const"), str):
                 if outer.tag in text:
@@ -168,13 +176,6 @@ class _SchemaRules:
             else:
                 other.append(branch)
         return raw, other
-
-    def _begin(self, key: str, *, raw: bool) -> str:
-        """An argument up to its value; the line break before a value on lines of its own is no white space."""
-        outer = self.notation.outer
-        assert outer is not None
-        begin = outer.begin(key, raw=raw)
-        return _in_row(_spaced(begin.removesuffix(outer.pad)) if outer.tag else _literal(begin), _literal(outer.pad))
 
     def _up_to(self, end: str, mark: str, least: int, most: int | None) -> str:
         """Text of so many characters and then `end`; `mark`, with which `end` closes, stands nowhere in the text.
@@ -219,11 +220,7 @@ class _SchemaRules:
         return rule(*start)
 
     def value(self, schema: Mapping[str, Any], name: str) -> str:
-        """A value that the schema allows.
-
-        Raises:
-            ValueError: the schema uses `$ref` or `allOf`.
-        """
+        """A value that the schema allows."""
         branches = _branches(schema)
         ways = [self._branch(one, f"{name}-{n}" if len(branches) > 1 else name) for n, one in enumerate(branches)]
         return _one_of(ways) if len(ways) > 1 else ways[0]
@@ -279,18 +276,15 @@ class _SchemaRules:
         return self.add(name, f'"[" {items if least else f"({items})?"} "]"')
 
     def _object(self, schema: Mapping[str, Any], name: str) -> str:
-        properties, needed = _properties(schema, in_order=self.notation.sorted_keys)
-        if not properties:
+        if not schema.get("properties") and not schema.get("required"):
             return '"{}"' if schema.get("additionalProperties") is False else self._any_object()
-        pairs = [
-            self.add(f"{name}-{key}-pair", f"{self._key(key)} {self.value(inner, f'{name}-{key}')}")
-            for key, inner in properties.items()
-        ]
-        return self.add(name, f'"{{" {_members(pairs, needed, self.notation.separator)} "}}"')
 
-    def _key(self, key: str) -> str:
-        written = self.notation.key(key)
-        return _one_of([_literal(written), _literal(f"{key!r}: ")]) if self.notation.python else _literal(written)
+        def pair(key: str, inner: Mapping[str, Any]) -> str:
+            written = [self.notation.key(key), *([f"{key!r}: "] if self.notation.python else ())]
+            before = _one_of(map(_literal, written)) if len(written) > 1 else _literal(*written)
+            return f"{before} {self.value(inner, f'{name}-{key}')}"
+
+        return self.add(name, f'"{{" {self._members(schema, name, pair, self.notation.separator)} "}}"')
 
     def _any_object(self) -> str:
         self._string({}, "string")
@@ -307,36 +301,18 @@ class _SchemaRules:
         return "any"
 
 
-_EMPTY = '""'
 _PYTHON_ESCAPES = r""""\\" ("'" | "x" hex hex | "U" ("000" hex | "0010") hex hex hex hex)"""
 """Escapes that Python writes and JSON knows not."""
 
 
-def _properties(schema: Mapping[str, Any], *, in_order: bool = False) -> tuple[dict[str, Any], list[bool]]:
-    """The declared properties, and of each whether it is required."""
-    required, declared = schema.get("required", ()), schema.get("properties", {})
-    properties = {**declared, **{key: {} for key in required if key not in declared}}
-    if in_order:
-        properties = {key: properties[key] for key in sorted(properties, key=str.lower)}
-    return properties, [key in required for key in properties]
-
-
-def _members(pairs: Sequence[str], needed: Sequence[bool], separator: str) -> str:
-    """The pairs in order; those not needed may be left out, and separators stand only between what is there."""
-    tail, head = "", ""
-    for pair, need in reversed(list(zip(pairs, needed, strict=True))):
-        follows = _in_row(_literal(separator), pair)
-        head = _in_row(pair, tail) if need else f"({_in_row(pair, tail)} | {head or _EMPTY})"
-        tail = _in_row(follows if need else f"({follows})?", tail)
-    return head
+def _begin(outer: Outer, key: str, *, raw: bool) -> str:
+    """An argument up to its value; the line break before a value on lines of its own is no white space."""
+    begin = outer.begin(key, raw=raw)
+    return _in_row(_spaced(begin.removesuffix(outer.pad)) if outer.tag else _literal(begin), _literal(outer.pad))
 
 
 def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The schema as a choice between such as list one value or have one type, which may be `any`.
-
-    Raises:
-        ValueError: it uses `$ref` or `allOf`.
-    """
+    """The schema as a choice between such as list one value or have one type, which may be `any`."""
     if refused := {"$ref", "allOf"} & set(schema):
         raise ValueError(f"a schema with {min(refused)} cannot be made into a grammar")
     if "const" in schema:
@@ -356,18 +332,13 @@ def _counts(schema: Mapping[str, Any], what: str) -> tuple[int, int | None]:
 
 
 def _repeat(least: int, most: int | None) -> str:
-    if most is not None:
-        return f"{{{least},{most}}}"
-    return f"{{{least},}}" if least else "*"
+    return f"{{{least},{'' if most is None else most}}}" if least or most is not None else "*"
 
 
 def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
     """A number within the schema's bounds, a negative one as a sign and its magnitude.
 
     Bounds are counted in the last digit that may be written, so that one that is itself excluded is the next number.
-
-    Raises:
-        ValueError: no number is.
     """
     places = MAX_DIGITS if fraction else 0
     least, most = -(10 ** (MAX_DIGITS + places)) + 1, 10 ** (MAX_DIGITS + places) - 1
@@ -382,8 +353,6 @@ def _number(schema: Mapping[str, Any], *, fraction: bool) -> str:
     negative = _magnitude(max(-most, 0), -least, places) if least < 0 else ""
     if not positive and not negative:
         raise ValueError(f"no number of {MAX_DIGITS} digits is what a schema asks for")
-    if positive == negative:
-        return f'"-"? ({positive})'
     return _one_of(filter(None, [negative and f'"-" ({negative})', positive]))
 
 

@@ -6,8 +6,9 @@ The first is the form of Hermes, Qwen and kin, the second that of Mistral, DeepS
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -22,10 +23,10 @@ from pytest_agentcore.dialects.dialect import (
     pattern_of,
     skip_space,
 )
+from pytest_agentcore.dialects.literals import Loose, read_loosely
 
 MAX_DIGITS = 1000
 """Digits of one integer that are read; Python itself refuses to convert more than 4300."""
-
 
 _string = partial(json.dumps, ensure_ascii=False)
 
@@ -35,6 +36,7 @@ JSON = Notation(
     escapes=r'"\\" (["\\bfnrt] | "u" ([0-9A-CEFa-cef] hex hex hex | [Dd] [0-7] hex hex))',
     key=lambda key: f"{_string(str(key))}: ",
     any_key_rule='string ": "',
+    words={None: "null", True: "true", False: "false"},
 )
 """Values as JSON, which most families write."""
 
@@ -55,28 +57,20 @@ class JsonCodec(Codec):
 
     @cached_property
     def notation(self) -> Notation:
-        """See `Codec.notation`."""
-        plain = (
-            f'{{"{self.name_key}": "NAME", "{self.arguments_key}": ARGUMENTS}}'
-            if self.name_key
-            else '{"NAME": ARGUMENTS}'
-        )
-        before, _, rest = (self.form or plain).partition("NAME")
+        keys = f'"{self.name_key}": "NAME", "{self.arguments_key}"' if self.name_key else '"NAME"'
+        before, _, rest = (self.form or f"{{{keys}: ARGUMENTS}}").partition("NAME")
         between, _, after = rest.partition("ARGUMENTS")
         aside = "".join(f', "{key}": "{HOLE}"' for key in self.beside if key == "id" and not self.form)
         return replace(JSON, before_name=before, before_arguments=between, aside_arguments=aside, after_arguments=after)
 
     def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
         start = skip_space(text, at)
-        if not text.startswith("{", start):
-            raise MalformedCall("a JSON object should stand here", start)
-        value, end = read_json(text, start)
+        value, end = read_object(text, start, "a JSON object should stand here")
         if not self.name_key:
-            name, arguments = next(iter(value.items())) if len(value) == 1 else ("", None)
-            if not name or not isinstance(arguments, dict):
-                raise MalformedCall("the object needs the tool's name as its one key, and an object behind it", start)
-            return Decoded((RawCall(name, arguments),), end)
+            key, inner = next(iter(value.items())) if len(value) == 1 else ("", None)
+            if key and isinstance(inner, dict):
+                return Decoded((RawCall(key, inner),), end)
+            raise MalformedCall("the object needs the tool's name as its one key, and an object behind it", start)
         name, arguments = value.get(self.name_key), value.get(self.arguments_key)
         if not isinstance(name, str) or not name:
             raise MalformedCall(f'the object needs "{self.name_key}", a non-empty string', start)
@@ -88,7 +82,6 @@ class JsonCodec(Codec):
         return Decoded((RawCall(name, arguments),), end)
 
     def bare_call(self, *, listed: bool) -> str:
-        """See `Codec.bare_call`."""
         space, colon, given = r"[ \t\r\n]{0,20}", r"[ \t]{0,8}:[ \t]{0,8}", {self.arguments_key, "arguments"}
         beside = (
             rf'(?:"(?:{"|".join(self.beside)})"{colon}"[^"\n]{{0,80}}"[ \t]{{0,8}},{space})?' if self.beside else ""
@@ -97,7 +90,6 @@ class JsonCodec(Codec):
         return (rf"\[{space}" if listed else "") + rf"\{{{space}{beside}{named}[ \t]{{0,8}}:"
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
         return self.notation.call(_string(name)[1:-1], arguments)
 
 
@@ -120,43 +112,41 @@ class NamedJsonCodec(Codec):
     """May stand behind the name, and is read where `between_pattern` has it."""
     loosely: str = ""
     """Pattern that a forgiving reader takes for `between` besides."""
-    read_loosely: Callable[[str, int], tuple[Any, int]] | None = None
-    """Reads arguments that are not quite JSON. `before_name` and `behind` may then be missing, too, and `between` need
-    not be exact."""
+    loose: Loose | None = None
+    """Given, arguments need not quite be JSON, `before_name` and `behind` may be missing, and `between` be inexact."""
 
     names = re.compile(_NAME)
 
     @cached_property
     def notation(self) -> Notation:
-        """See `Codec.notation`."""
         before, after = self.before_name, self.behind
         return replace(
             JSON, before_name=before, aside_name=self.aside, before_arguments=self.between, after_arguments=after
         )
 
     def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
         head = self._head.match(text, at)
         if not head:
             shown = f"{self.before_name}<tool>{self.between}".replace("\n", "\\n")
             raise MalformedCall(f"{shown} should stand here", skip_space(text, at))
-        if not text.startswith("{", head.end()):
-            raise MalformedCall("the arguments should be a JSON object", head.end())
-        arguments, end = (self.read_loosely or read_json)(text, head.end())
+        if self.loose:
+            arguments, end, _notes = read_loosely(text, head.end(), self.loose)
+        else:
+            arguments, end = read_object(text, head.end(), "the arguments should be a JSON object")
         if self.behind:
             wanted, after = self.behind.strip(), skip_space(text, end)
             if text.startswith(wanted, after):
                 end = after + len(wanted)
-            elif not self.read_loosely:
+            elif not self.loose:
                 raise MalformedCall(f"{wanted} should follow the arguments", after)
-        elif self.read_loosely and (fence := _FENCE.match(text, end)):
+        elif self.loose and (fence := _FENCE.match(text, end)):
             end = fence.end()
         return Decoded((RawCall(head[1], arguments),), end)
 
     @cached_property
     def _head(self) -> re.Pattern[str]:
         before = pattern_of(self.before_name)
-        if self.read_loosely:
+        if self.loose:
             return re.compile(rf"[ \t\r\n]*(?:{before})?({_NAME}){self._between_loosely}[ \t\r\n]*(?=\{{)")
         between = self.between_pattern or pattern_of(self.between)
         return re.compile(rf"[ \t\r\n]*{before}({_NAME}){between}[ \t\r\n]*")
@@ -167,16 +157,21 @@ class NamedJsonCodec(Codec):
         return f"(?:{between}|{self.loosely})" if self.loosely else between
 
     def bare_call(self, *, listed: bool) -> str:  # noqa: ARG002 - only a line of its own tells a name from text
-        """See `Codec.bare_call`."""
         return r"(?m:^)[A-Za-z_][\w.-]{0,63}\n(?=\{)" if self.between == "\n" else ""
 
     def begins(self, names: str, close: str) -> str:  # noqa: ARG002 - the object ends it
-        """See `Codec.begins`."""
         before, follows = pattern_of(self.before_name), rf"(?={self._between_loosely}[ \t\r\n]{{0,20}}\{{)"
         named = [rf"{before}(?:{names}){follows}"] if before else []
         if any(mark in self.between for mark in "<["):  # else nothing but `before_name` tells it from other text
             named.append(rf"(?:{names}){follows}")
         return "|".join(named)
+
+
+def read_object(text: str, at: int, problem: str) -> tuple[dict[str, Any], int]:
+    """The JSON object that begins at `at`, as `read_json` reads it; `problem` says that none does."""
+    if not text.startswith("{", at):
+        raise MalformedCall(problem, at)
+    return read_json(text, at)
 
 
 def read_json(text: str, at: int) -> tuple[Any, int]:
@@ -214,14 +209,10 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
-
-
 def _float(digits: str) -> float:
     value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError("a number is too large")
+    if not math.isfinite(value):
+        raise ValueError("a number is too large" if digits[-1].isdigit() else f"{digits} is no JSON value")
     return value
 
 
@@ -231,15 +222,10 @@ _PROBLEMS = {
     "Expecting ',' delimiter": "a ',' is missing",
     "Expecting ':' delimiter": "a ':' is missing",
     "Expecting property name enclosed in double quotes": "a key in double quotes is missing",
-    "Illegal trailing comma before end of object": "a comma stands before the end of an object",
-    "Illegal trailing comma before end of array": "a comma stands before the end of a list",
     _UNTERMINATED: "a string is not closed, starting",
     "Invalid control character at": 'a string holds a raw line break or control character (write "\\n" instead)',
     "Invalid \\escape": "a string holds a backslash that begins no escape (double it)",
-    "Invalid \\uXXXX escape": "a string holds a \\u escape without four hexadecimal digits",
 }
 """Python's messages as the ends of sentences of ours."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_no_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_float)

@@ -1,25 +1,24 @@
 """Reads objects, lists, numbers and words by recursive descent, for notations that no library reads.
 
 A reader of one notation says what a key and a string look like and what stands between tokens. The loose one reads what
-models write when they mean JSON: Python literals, trailing commas, raw line breaks, missing ends. Time is linear in
-what is read.
+models write when they mean JSON. Time is linear in what is read.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall, joined_surrogates, skip_space
+from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall, skip_space
 
 QUOTE = '<|"|>'
 """Around a string as Gemma 4 writes it."""
 _WORD = re.compile(r"[A-Za-z_]{1,20}(?![\w.+-])")
+_BASES = frozenset("xXoObB")
 WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
 
@@ -33,6 +32,8 @@ class LiteralReader:
     """Around a list."""
     missing = "a value is missing"
     """Said where no value stands."""
+    may_trail = False
+    """Whether a comma may stand before a closing bracket."""
     keys_once = True
     """Whether an object may have a key only once; otherwise the last one counts, as in Python."""
 
@@ -47,76 +48,75 @@ class LiteralReader:
         opening = self.text[at : at + 1]
         if opening == "{":
             return self.object(at, depth)
-        if opening not in self.brackets:
-            return self.string(at) or self._scalar(at)
-        found: list[Any] = []
-        behind = at
+        if opening in self.brackets:
+            return self.array(at, depth)
+        return self.string(at) or self._scalar(at)
 
-        def item(at: int) -> int:
-            nonlocal behind
+    def array(self, at: int, depth: int) -> tuple[Any, int]:
+        """The list whose bracket stands at `at`; round brackets around one value mean nothing."""
+        found: list[Any] = []
+        closing, behind = self.brackets[self.text[at]], at
+        at = self.skip(at + 1)
+        while not self.closes(closing, at):
             value, behind = self.value(at, depth + 1)
             found.append(value)
-            return behind
-
-        end = self._items(at + 1, self.brackets[opening], item)
-        if opening == "(" and len(found) == 1 and not self.text.startswith(",", self.skip(behind)):
-            return found[0], end  # round brackets around one value, which mean nothing
-        return found, end
+            at = self.following(closing, behind)
+        alone = closing == ")" and len(found) == 1 and not self.text.startswith(",", self.skip(behind))
+        return found[0] if alone else found, min(at + 1, len(self.text))
 
     def object(self, at: int, depth: int = 0) -> tuple[dict[str, Any], int]:
         """The object whose brace stands at `at`."""
         found: dict[str, Any] = {}
-
-        def pair(at: int) -> int:
-            key, after = self.key(at)
-            after = self.skip(after)
-            if not self.text.startswith(":", after):
-                raise MalformedCall("a ':' is missing", after)
+        at = self.skip(at + 1)
+        while not self.closes("}", at):
+            key, end = self.key(at)
+            colon = self.skip(end)
+            if not self.text.startswith(":", colon):
+                raise MalformedCall("a ':' is missing", colon)
             if key in found and self.keys_once:
                 raise MalformedCall(f"the key {key[:40]!r} stands twice", at)
-            found[key], end = self.value(after + 1, depth + 1)
-            return end
+            found[key], end = self.value(colon + 1, depth + 1)
+            at = self.following("}", end)
+        return found, min(at + 1, len(self.text))
 
-        return found, self._items(at + 1, "}", pair)
-
-    def _items(self, at: int, closing: str, read: Callable[[int], int]) -> int:
-        """Comma-separated items up to `closing`; gives the index behind it."""
+    def following(self, closing: str, at: int) -> int:
+        """Index of the item that follows one that ends at `at`, or of the bracket that closes them all."""
         at = self.skip(at)
-        while not self.closes(closing, at):
-            at = self.skip(read(at))
-            if self.text.startswith(",", at):
-                at = self.skip(at + 1)
-                if self.text.startswith(closing, at) and not self.may_trail():
-                    read(at)  # which says what is missing
-            elif not self.closes(closing, at):
-                raise MalformedCall(f"a ',' or '{closing}' is missing", at)
-        return min(at + 1, len(self.text))
+        if self.text.startswith(",", at):
+            at = self.skip(at + 1)
+            if self.text.startswith(closing, at):
+                self.note("a trailing comma")
+                if not self.may_trail:
+                    raise MalformedCall("a value or a key is missing", at)
+        elif not self.closes(closing, at):
+            raise MalformedCall(f"a ',' or '{closing}' is missing", at)
+        return at
 
     def _scalar(self, at: int) -> tuple[Any, int]:
         word = _WORD.match(self.text, at)
         if word and word.group() in self.words:
+            if word.group()[0].isupper():
+                self.note(f"{word.group()} as in Python")
             return WORDS[word.group()], word.end()
         number = self.number.match(self.text, at)
         if not number:
             raise MalformedCall(self.missing, at)
-        if not any(number.groups()):
-            return self.integer(number.group()), number.end()
-        value = float(number.group())
+        digits = number.group()
+        if not any(number.groups()):  # zeros before a number, which Python refuses, stand in dates and times
+            return int(digits, 0 if digits.lstrip("+-0_")[:1] in _BASES else 10), number.end()
+        value = float(digits)
         if not math.isfinite(value):
             raise MalformedCall("a number is too large", at)
         return value, number.end()
 
-    def integer(self, digits: str) -> int:
-        """A number without fraction and exponent."""
-        return int(digits)
-
     def key(self, at: int) -> tuple[str, int]:
         """A key, without the colon behind it."""
-        raise NotImplementedError
+        if key := self.string(at):
+            return key
+        raise MalformedCall("a key in quotes is missing", at)
 
     def string(self, at: int) -> tuple[str, int] | None:
         """The string that begins at `at`; None where none does."""
-        raise NotImplementedError
 
     def skip(self, at: int) -> int:
         """Index behind what says nothing."""
@@ -126,17 +126,18 @@ class LiteralReader:
         """Whether an object or a list ends at `at`."""
         return self.text.startswith(bracket, at)
 
-    def may_trail(self) -> bool:
-        """Whether a comma that stands before a closing bracket is accepted."""
-        return False
+    def note(self, words: str) -> None:
+        """Take down in what the text differs from JSON; only the loose reader does."""
+
+
+def plain_values(pairs: Sequence[tuple[str, str, str, str]]) -> dict[str, Any] | None:
+    """Arguments by their keys, of each one of two texts or a bare word or number; None where a key stands twice."""
+    found = {key: (WORDS[bare] if bare in WORDS else int(bare)) if bare else a or b for key, a, b, bare in pairs}
+    return found if len(found) == len(pairs) else None
 
 
 def quoted(text: str, at: int, quote: str) -> tuple[str, int] | None:
-    """The string without escapes between two of `quote`, and the index behind it; None where none begins at `at`.
-
-    Raises:
-        MalformedCall: nothing closes it.
-    """
+    """The string without escapes between two of `quote`, and the index behind it; None where none begins at `at`."""
     if not text.startswith(quote, at):
         return None
     start = at + len(quote)
@@ -147,15 +148,6 @@ def quoted(text: str, at: int, quote: str) -> tuple[str, int] | None:
 
 
 _COMMENTS = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
-
-
-def skip_comments(text: str, at: int) -> int:
-    """Index behind white space and comments."""
-    if text[at : at + 1] not in " \t\r\n#":  # cheaper than the pattern; the empty text at the end is in every other
-        return at
-    found = _COMMENTS.match(text, at)
-    return found.end() if found else at
-
 
 _DIGITS = r"[0-9](?:_?[0-9]){0,999}"
 _STRING = re.compile(r"([rR]?)(\"\"\"|'''|\"|')")
@@ -168,9 +160,8 @@ _ESCAPE = (
     r"\\(?:[\\'\"abfnrtv\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U(?:000[0-9a-fA-F]|0010)[0-9a-fA-F]{4}|[0-3][0-7]{2}"
     r"|[0-7]{1,2}(?![0-7]))"
 )
-_ONLY_ESCAPES = re.compile(rf"(?>(?:[^\\\r\n\0]+|{_ESCAPE})*)")
-_ESCAPE_OR_ODD = re.compile(rf"{_ESCAPE}|\\/|[\\\r\n\0]")
-_AS_ESCAPE = {"\\": "\\\\", "\\/": "\\\\/", "\r": "\\r", "\n": "\\n", "\0": "\\x00"}
+_ONLY_ESCAPES = re.compile(rf"(?>(?:[^\\]+|{_ESCAPE})*)")
+_ESCAPE_OR_NONE = re.compile(rf"({_ESCAPE})|\\(/)?")
 
 
 class PythonReader(LiteralReader):
@@ -183,24 +174,16 @@ class PythonReader(LiteralReader):
     brackets = MappingProxyType({"[": "]", "(": ")"})
     bodies: Mapping[str, re.Pattern[str]] = MappingProxyType(_BODY)
     """By the quotes around a string, what stands behind the first."""
-    as_escape: Mapping[str, str] = MappingProxyType(_AS_ESCAPE)
-    """What Python is given for a character that is no escape."""
+    solidus = r"\\/"
+    """Python's text for a slash behind a backslash."""
     missing = "a literal is missing (strings stand in quotes)"
+    may_trail = True
 
     def skip(self, at: int) -> int:
-        return skip_comments(self.text, at)
-
-    def may_trail(self) -> bool:
-        return True
-
-    def integer(self, digits: str) -> int:
-        """Zeros before a number, which Python refuses, stand in dates and times."""
-        return int(digits, 0 if digits.lstrip("+-0_")[:1] in set("xXoObB") else 10)
-
-    def key(self, at: int) -> tuple[str, int]:
-        if key := self.string(at):
-            return key
-        raise MalformedCall("a key in quotes is missing", at)
+        if self.text[at : at + 1] not in " \t\r\n#":  # cheaper than the pattern; the empty text is in every other
+            return at
+        found = _COMMENTS.match(self.text, at)
+        return found.end() if found else at
 
     def string(self, at: int) -> tuple[str, int] | None:
         """Strings side by side are one."""
@@ -209,10 +192,13 @@ class PythonReader(LiteralReader):
             part, end = self._body(opening)
             parts.append(part)
             at = self.skip(end)
-        try:
-            return (joined_surrogates("".join(parts)), end) if parts else None
-        except ValueError as error:
-            raise MalformedCall(str(error), at) from error
+        whole = "".join(parts)
+        if not whole.isascii():  # two escaped halves of a surrogate pair are one character
+            try:
+                whole = whole.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError as error:
+                raise MalformedCall("a string holds half of a surrogate pair", at) from error
+        return (whole, end) if parts else None
 
     def _body(self, opening: re.Match[str]) -> tuple[str, int]:
         """The string behind its opening quote, and the index behind its closing one."""
@@ -221,13 +207,12 @@ class PythonReader(LiteralReader):
         if not found:
             unclosed = len(quote) > 1 or "\n" not in self.text[opening.end() :]
             raise MalformedCall(f"a string is not closed by {quote}", opening.start(), unclosed=unclosed)
-        body = found.group()
+        body = found.group()[: -len(quote)]
         if raw or "\\" not in body:
-            return body[: -len(quote)], found.end()
-        if not _ONLY_ESCAPES.fullmatch(body):
-            # A backslash that begins no escape stands for itself, of which Python warns; a raw \r would become \n.
-            body = _ESCAPE_OR_ODD.sub(lambda escape: self.as_escape.get(escape.group(), escape.group()), body)
-        return ast.literal_eval(quote + body), found.end()
+            return body, found.end()
+        if not _ONLY_ESCAPES.fullmatch(body):  # a backslash that begins no escape stands for itself
+            body = _ESCAPE_OR_NONE.sub(lambda one: one[1] or (self.solidus if one[2] else r"\\"), body)
+        return body.encode("ascii", "backslashreplace").decode("unicode_escape"), found.end()
 
 
 @dataclass(slots=True)
@@ -243,11 +228,7 @@ class Loose:
 def read_loosely(text: str, at: int, loose: Loose | None = None) -> tuple[Any, int, tuple[str, ...]]:
     """The value at `at`, the index behind it, and in words what about it is not JSON; strict JSON gives none.
 
-    Args:
-        text: where the value stands.
-        at: where it begins.
-        loose: takes down what was forgiven; given, brackets that are open at the end of the text are closed for the
-            model.
+    `loose` takes down what was forgiven; given, brackets that are open at the end of the text are closed for the model.
 
     Raises:
         MalformedCall: not even loosely a value.
@@ -255,16 +236,6 @@ def read_loosely(text: str, at: int, loose: Loose | None = None) -> tuple[Any, i
     reader = _LooseReader(text, loose)
     value, end = reader.value(at)
     return value, end, tuple(reader.loose.notes)
-
-
-def as_object(value: Any) -> dict[str, Any] | None:
-    """An object as such, or written once more as a string of JSON."""
-    if isinstance(value, str):
-        try:
-            value, _end, _notes = read_loosely(value, 0)
-        except MalformedCall:
-            return None
-    return value if isinstance(value, dict) else None
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
@@ -286,7 +257,7 @@ class _LooseReader(PythonReader):
     ended = False
     """Whether a bracket was closed for the model, and so all that are read from then on."""
     bodies = MappingProxyType(_BODY | _LINES)
-    as_escape = MappingProxyType(_AS_ESCAPE | {"\\/": "/"})
+    solidus = "/"
     keys_once = False
 
     def __init__(self, text: str, loose: Loose | None) -> None:
@@ -298,7 +269,7 @@ class _LooseReader(PythonReader):
         found = _BLANK.match(self.text, at)
         end = found.end() if found else at
         if "/" in self.text[at:end]:
-            self._note("comments")
+            self.note("comments")
         return end
 
     def closes(self, bracket: str, at: int) -> bool:
@@ -306,7 +277,7 @@ class _LooseReader(PythonReader):
             return self.text[at] == bracket
         if not self.ends_open:
             raise MalformedCall(f"a '{bracket}' is missing", at)
-        self._note("missing closing brackets")
+        self.note("missing closing brackets")
         self.ended = True
         return True
 
@@ -316,34 +287,22 @@ class _LooseReader(PythonReader):
             self.loose.unfinished.add(id(value))
         return value, end
 
-    def may_trail(self) -> bool:
-        self._note("a trailing comma")
-        return True
-
     def key(self, at: int) -> tuple[str, int]:
-        if key := self.string(at):
-            return key
-        found = _BARE_KEY.match(self.text, at)
-        if not found:
-            raise MalformedCall("a key is missing", at)
-        self._note("keys without quotes")
-        return found.group(), found.end()
+        bare = _BARE_KEY.match(self.text, at)
+        if not bare:
+            return super().key(at)
+        self.note("keys without quotes")
+        return bare.group(), bare.end()
 
     def string(self, at: int) -> tuple[str, int] | None:
         if whole := quoted(self.text, at, QUOTE):
-            self._note(f"strings between {QUOTE}")
+            self.note(f"strings between {QUOTE}")
             return whole
         whole = super().string(at)
         for words, shown in _ODDITIES.items():
             if whole and shown.match(self.text, at, whole[1]):
-                self._note(words)
+                self.note(words)
         return whole
 
-    def _scalar(self, at: int) -> tuple[Any, int]:
-        value, end = super()._scalar(at)
-        if (word := self.text[at:end]) in ("True", "False", "None"):
-            self._note(f"{word} as in Python")
-        return value, end
-
-    def _note(self, words: str) -> None:
+    def note(self, words: str) -> None:
         self.loose.notes[words] = None

@@ -22,7 +22,7 @@ from pytest_agentcore.dialects.dialect import (
     Schemas,
     skip_space,
 )
-from pytest_agentcore.dialects.json_codec import read_json
+from pytest_agentcore.dialects.json_codec import read_object
 from pytest_agentcore.dialects.xml_codec import typed
 
 MAX_PROBLEMS = 8
@@ -72,7 +72,7 @@ def parse(dialect: Dialect, text: str, *, reasoning_open: bool = False, schemas:
 
     Args:
         dialect: how the model writes calls and reasoning.
-        text: what the model wrote, markers included.
+        text: what it wrote, markers included.
         reasoning_open: the prompt itself ended inside a reasoning block (see `Dialect.opens_reasoning`).
         schemas: of the tools; dialects that write strings without quotes need them to tell `42` from `"42"`.
     """
@@ -96,7 +96,7 @@ def fold(dialect: Dialect, text: str, parts: Iterable[Segment]) -> Parsed:
             reasoning.append(inner)
     content = "".join(kept).strip()
     if calls and not problems:
-        ends = dialect.codec.only_inside
+        ends = dialect.codec.notation.ends_text
         if ends and ends in content:
             problems.append(f"A tool call cannot be read: {ends} stands behind it, so a value may have been cut short.")
         elif (close := dialect.call.close) and close[0] in "<[" and close in content:
@@ -111,9 +111,8 @@ _TAIL = 128
 def is_complete(dialect: Dialect, text: str, *, single: bool = False, reasoning_open: bool = False) -> bool:
     """Whether generation can stop: nothing that belongs to the reply can follow `text`.
 
-    That is so when the section or the list of calls was closed, or when an invented tool result is opened after a
-    call; with `single`, when the first call was closed. What stands inside a string that is not closed does not
-    count. Cheap enough to be asked after every token.
+    That is so when the section or the list of calls was closed, or when an invented tool result is opened after a call;
+    with `single`, when the first call was closed. What stands inside a string that is not closed does not count.
     """
     single = single or dialect.listed
     close, section = dialect.call.close, dialect.section.close if dialect.section else ""
@@ -147,7 +146,6 @@ def shape(dialect: Dialect) -> str:
 
 _INDENT = 16
 """Characters of white space that may stand before a call that no marker opens."""
-_NONE = Markers(open="")  # of a family that has none
 _PARTED = re.compile(r"[ \t\r\n]*(?:;|,(?=[ \t\r\n]*[{\[]))[ \t\r\n]*")
 
 
@@ -166,8 +164,7 @@ class _Scanner:
         self.unopened: re.Pattern[str] | None = None
         """Where nothing closes calls: a name and what tells that a call of it is meant."""
         if dialect.traces and not dialect.call.close and not dialect.listed:
-            traces = "|".join(map(re.escape, dialect.traces))
-            name = rf"[^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{traces})"
+            name = rf"[^\s<>{{}}\[\]\"'=,:]{{1,200}}(?:{any_of(dialect.traces)})"
             self.unopened = re.compile(rf"[ \t\r\n]*[,;]?[ \t\r\n]*({name})")
         self.decode = dialect.codec.decode_list if dialect.listed else dialect.codec.decode
         self.openers = frozenset(marker for marker in (dialect.call.open, *dialect.also_open) if marker)
@@ -299,7 +296,7 @@ class _Scanner:
         close, section = self.dialect.call.close, self.dialect.section
         either = {"\n", *self.openers} if bare else {close, *self.openers} - {""}
         either |= {section.open, section.close} if section else set()
-        search = re.compile(_any_of(either) or r"(?!)").search
+        search = re.compile(any_of(either) or r"(?!)").search
         found = search(self.text, inside, self.end)
         while found and found.end() <= read:
             found = search(self.text, found.end(), self.end)
@@ -311,17 +308,17 @@ class _Scanner:
 @lru_cache(maxsize=64)
 def _opening(dialect: Dialect) -> re.Pattern[str]:
     """The markers of a dialect, and under the name `bare` a call that none opens."""
-    section, reasoning = dialect.section or _NONE, dialect.reasoning or _NONE
+    section, reasoning = dialect.section or Markers(""), dialect.reasoning or Markers("")
     markers = [dialect.call.open, *dialect.also_open, section.open, section.close, reasoning.open]
     others = (*dialect.also_close, *dialect.result_open, *dialect.around_text)
-    either, form = _any_of([*markers, *others]), dialect.bare_call
+    either, form = any_of([*markers, *others]), dialect.bare_call
     # The group's name stands behind the first character, an escaped one, since only alternatives that begin with a
     # literal let `re` step over text in which none of them can begin.
     at = 2 if form[:1] == "\\" else 0
     return re.compile("|".join(filter(None, [either, form and f"{form[:at]}(?P<bare>){form[at:]}"])))
 
 
-def _any_of(markers: Iterable[str]) -> str:
+def any_of(markers: Iterable[str]) -> str:
     """A pattern of the markers, the longest first, since one may begin another."""
     return "|".join(map(re.escape, sorted({*markers} - {""}, key=len, reverse=True)))
 
@@ -336,7 +333,6 @@ _ENDS = re.compile(r"<\|(?:end|call|return|start)\|>")
 _ADDRESSED = re.compile(
     rf"(?:<\|start\|>)?(?:assistant)?\s{{0,4}}(?:<\|channel\|>)?(?:[a-z]{{1,20}})?\s{{0,4}}{_RECIPIENT}"
 )
-_FUNCTIONS = "functions."
 
 
 class _ChannelScanner(_Scanner):
@@ -375,7 +371,7 @@ class _ChannelScanner(_Scanner):
             return self._broken(start, start, error, end=ends.start() if ends else self.end)
         recipient = found[1] or found[3] or ""
         if recipient not in ("", "assistant", "user"):
-            return self._addressed(start, inside, recipient.removeprefix(_FUNCTIONS))
+            return self._addressed(start, inside, recipient.removeprefix("functions."))
         if found[2] == "analysis":
             return self._reasoning(start, inside)
         self.said = Part.answer if found[2] == "final" else Part.content
@@ -386,9 +382,7 @@ class _ChannelScanner(_Scanner):
         self.called = True
         try:
             at = skip_space(self.text, inside)
-            if not self.text.startswith("{", at):
-                raise MalformedCall("the arguments should be a JSON object", at)
-            arguments, end = read_json(self.text, at)
+            arguments, end = read_object(self.text, at, "the arguments should be a JSON object")
             end = skip_space(self.text, end)
             if end < self.end and not _ENDS.match(self.text, end):
                 raise MalformedCall("the message should end behind its arguments", end)

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from pytest_agentcore.dialects.dialect import Dialect
 from pytest_agentcore.dialects.families import DIALECTS, FOREIGN_CALL_MARKERS
-from pytest_agentcore.dialects.lenient import NAME_KEYS, function_lines
-from pytest_agentcore.dialects.parse import shape
+from pytest_agentcore.dialects.lenient import NAME_KEYS, SIGNS, function_lines
+from pytest_agentcore.dialects.parse import any_of, shape
 from pytest_agentcore.trial.modes import Resemblance
 
 _TOKEN_SHAPE = re.compile(
@@ -32,22 +32,17 @@ def resemblance(
 ) -> Resemblance | None:
     """The first that applies of: broken call, another dialect's call, template tokens, fenced call, bare call.
 
-    Args:
-        content: the reply's text without reasoning and parsed calls.
-        dialect: the active one.
-        tool_names: tools the model was given.
-        special_tokens: texts of the vocabulary's control tokens, where they are known.
+    `content` is the reply's text without reasoning and parsed calls, and `dialect` the one it should be in.
     """
     if any(marker in content for marker in dialect.signs):
         return Resemblance.broken_call
-    others = {sign for other in DIALECTS for sign in other.signs if not sign.startswith("```")}
-    if any(marker in content for marker in others.union(FOREIGN_CALL_MARKERS) - set(dialect.signs)):
+    if any(sign in content for sign in SIGNS.difference(dialect.signs) if not sign.startswith("```")):
         return Resemblance.other_dialect
     if has_template_tokens(content, special_tokens):
         return Resemblance.template_tokens
     if not tool_names:
         return None
-    names = "|".join(map(re.escape, tool_names))
+    names = any_of(tool_names)
     named = rf"[{{,]\s{{0,20}}[\"']?(?:{'|'.join(NAME_KEYS)})[\"']?\s{{0,20}}:\s{{0,20}}[\"'](?:{names})[\"']"
     keyed = rf"\{{\s{{0,20}}[\"']?(?:{names})[\"']?\s{{0,20}}:\s{{0,20}}\{{"
     found = re.search(f"{named}|{keyed}", content) or function_lines(tool_names).search(content)

@@ -15,6 +15,7 @@ from types import NoneType
 from typing import Any
 
 from pytest_agentcore.dialects.dialect import (
+    MAX_DEPTH,
     NO_SCHEMAS,
     Codec,
     Decoded,
@@ -59,14 +60,8 @@ class XmlCodec(Codec):
 
     names = re.compile(_NAME)
 
-    @property
-    def only_inside(self) -> str:  # type: ignore[override]
-        """See `Codec.only_inside`."""
-        return self.after_value
-
     @cached_property
     def notation(self) -> Notation:
-        """See `Codec.notation`."""
         outer = Outer(
             open=self.between,
             close=self.end,
@@ -80,13 +75,11 @@ class XmlCodec(Codec):
         return replace(JSON, outer=outer, python=words, before_name=before, before_arguments=self.after_name)
 
     def encode(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """See `Codec.encode`."""
         if any(isinstance(value, str) and self._head.search(value) for value in arguments.values()):
             raise ValueError("a value that shows an argument cannot be written in this dialect")
         return super().encode(name, arguments)
 
     def decode(self, text: str, at: int) -> Decoded:
-        """See `Codec.decode`."""
         named = self._begins.match(text, at)
         if not named:
             form = f"{self.before_name}<tool>{self.after_name}" if self.before_name else "a tool's name"
@@ -114,19 +107,22 @@ class XmlCodec(Codec):
             problem = f"the value of {head['key'][:40]!r} is not closed by {self.after_value}"
             raise MalformedCall(problem, head.start(), unclosed=True)
         behind = end + len(self.after_value)
-        if not cdata and text.find(self.before_key, start, end) >= 0 and self._head.search(text, start, end):
-            # Text has no escapes, so nobody can tell which of the two was meant.
+        shown: object
+        if cdata:
+            start, end, shown = start + len(_CDATA[0]), hidden, text[hidden + len(_CDATA[1]) : end].strip()
+        else:
+            shown = text.find(self.before_key, start, end) >= 0 and self._head.search(text, start, end)
+        if shown:  # text has no escapes, so nobody can tell which of the two was meant
             problem = f"the value of {head['key'][:40]!r} is not closed, or shows an argument"
             raise MalformedCall(problem, head.start(), lost=True)
-        if self.newlines and not cdata:  # found before the value is copied, of which a large one would be copied thrice
+        if self.newlines:  # found before the value is copied, of which a large one would be copied thrice
             start += text.startswith("\n", start, end)
             end -= text.endswith("\n", start, end)
-        value: Any = text[start:end]
-        if cdata:
-            value = value.strip().removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
-            value = value.removeprefix("\n").removesuffix("\n") if self.newlines else value
-        if self.kinds and head["raw"] is None:
-            value = _json(value, start)
+        if not self.kinds or head["raw"] is not None:
+            return text[start:end], behind
+        value, stop = read_json(text, skip_space(text, start))
+        if stop > end or text[stop:end].strip():
+            raise MalformedCall("more than one JSON value stands here", stop)
         return value, behind
 
     @cached_property
@@ -145,20 +141,9 @@ class XmlCodec(Codec):
         return re.compile(rf"{re.escape(self.before_key)}{key}(?:(?P<raw>{raw})|{other or '(?!)'})")
 
     def begins(self, names: str, close: str) -> str:
-        """See `Codec.begins`."""
         follows = "|".join(re.escape(text) for text in (self.before_key, self.end or close) if text)
         named = rf"{pattern_of(self.before_name)}(?:{names}){pattern_of(self.after_name)}"
         return rf"{named}[ \t\r\n]{{0,20}}(?={follows})"
-
-
-def _json(text: str, at: int) -> Any:
-    try:
-        value, end = read_json(text, skip_space(text, 0))
-    except MalformedCall as error:
-        raise MalformedCall(error.problem, at + error.at) from error
-    if text[end:].strip():
-        raise MalformedCall("more than one JSON value stands here", at + end)
-    return value
 
 
 def typed(call: RawCall, schemas: Schemas) -> RawCall:
@@ -170,14 +155,13 @@ def typed(call: RawCall, schemas: Schemas) -> RawCall:
 
 
 _BEGINS_VALUE = frozenset("-0123456789[{tTfFnN")
-_ANY, _TEXT = frozenset[str](), frozenset({"string"})
 
 
 def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
     if not isinstance(text, str) or (text[:1] > " " and text[0] not in _BEGINS_VALUE):
         return text
-    kinds, written = kinds_of(schema, root) if schema else _ANY, text.strip()
-    if written[:1] not in _BEGINS_VALUE or kinds == _TEXT or (not kinds and written != text):
+    kinds, written = kinds_of(schema, root), text.strip()
+    if written[:1] not in _BEGINS_VALUE or kinds == {"string"} or (not kinds and written != text):
         return text
     if isinstance(schema, Mapping) and text in schema.get("enum", ()):
         return text
@@ -197,12 +181,9 @@ def _value(text: Any, schema: Any, root: Mapping[str, Any]) -> Any:
     return text if end < len(written) or (kind and not other) else value
 
 
-_MOST_REFERENCES = 16
-
-
 def kinds_of(schema: Any, root: Mapping[str, Any] = NO_SCHEMAS, depth: int = 0) -> frozenset[str]:
     """Types that a schema names, in its branches too; empty where it names none. References are looked up in `root`."""
-    if not isinstance(schema, Mapping) or depth > _MOST_REFERENCES:
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
         return frozenset()
     if isinstance(reference := schema.get("$ref"), str):
         found: Any = root

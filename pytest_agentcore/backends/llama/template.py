@@ -13,7 +13,7 @@ from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.derive import CALL_IDS, TOOLS, Shown, Written, derive
 from pytest_agentcore.backends.llama.messages import Calls, Habits, Protect, Results, Thoughts, Turn, as_dicts
 from pytest_agentcore.backends.reading import tool_dicts
-from pytest_agentcore.dialects.choose import Choice, choose_dialect, choose_template
+from pytest_agentcore.dialects.families import Choice, choose_dialect, choose_template
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.tools.base import ToolSpec

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from listed import GEMMA4
 from refusals import refused
 
-from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.families import choose_dialect
 from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.literals import QUOTE
 from pytest_agentcore.dialects.parse import is_complete, parse

@@ -483,6 +483,57 @@ def test_a_whole_call_inside_a_form_that_nobody_knows_is_none(dialect: Dialect, 
         assert len(parsed.problems) == 1 or not dialect.call.open
 
 
+def test_a_call_inside_a_form_made_up_at_random_is_none() -> None:
+    for case in cuts().in_no_form(3_000, 7):
+        parsed = parse_leniently(case.text, case.dialect, list(cuts().SCHEMAS), schemas=cuts().SCHEMAS)
+        assert not parsed.calls or parsed.problems, case.text
+
+
+INSIDE = {
+    "a bracket": ("write(path, {}", "write("),
+    "a quote": ('Then say "{}" to it.', 'Then say "'),
+    "an object": ('{{"plan": "look", "next": {}}}', "{"),
+    "a tag": ("<save><as>a.txt</as><text>{}</text></save>", "<save"),
+    "a key": ("fs_read content = {}", "fs_read content ="),
+    "keys on lines": ("- fs_read:\n    path: {}", "- fs_read:\\n    path:"),
+    "another tool on the line": ("Run shell with {}", "shell with"),
+    "another tool at the head": ("fs_write b.txt\n{}", "fs_write b.txt"),
+}
+
+
+@pytest.mark.parametrize(("form", "named"), INSIDE.values(), ids=INSIDE.keys())
+@pytest.mark.parametrize("before", ["", "I look.\n", HERMES.render_call("sql_query", {}) + "\n"])
+def test_what_a_call_stands_inside_of_is_named(before: str, form: str, named: str) -> None:
+    own, foreign = HERMES.render_call(*READ), '{"name": "fs_read", "arguments": {"path": "a.txt"}}'
+    for call in (own, foreign):
+        parsed = parse_leniently(before + form.format(call), HERMES, TOOLS)
+        assert [one.name for one in parsed.calls] == ["sql_query"] * before.count("sql_query")
+        if call is own or not parsed.calls:
+            (problem,) = parsed.problems
+            assert f"A call began with {named}" in problem
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "First I call `shell`, then fs_write. Now the file:",
+        "Now that fs_write has succeeded, let me look at it:",
+        "It lacks a `)` behind `f(x`, and the users' files don't have one either (see a.txt):",
+        "fs_read:",
+        "**fs_read**",
+        "1. fs_read a.txt\n2. fs_write b.txt",
+        "```python\nprint('(')\n```\nSo I look.",
+        "Is 3 < 4? Yes, and [a](b) is a link.",
+    ],
+)
+def test_a_call_behind_prose_is_read(before: str) -> None:
+    bare = '{"name": "fs_read", "arguments": {"path": "a.txt"}}'
+    for call in (HERMES.render_call(*READ), bare, f"```json\n{bare}\n```"):
+        parsed = parse_leniently(f"{before}\n{call}", HERMES, TOOLS)
+        assert [(one.name, dict(one.arguments)) for one in parsed.calls] == [READ]
+        assert parsed.problems == ()
+
+
 def test_a_tag_around_one_call_is_no_value() -> None:
     text = '<action>{"name": "fs_read", "arguments": {"path": "a.txt"}}</action>'
     assert parse_leniently(text, HERMES, TOOLS).calls == (READ,)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_agentcore.dialects.dialect import MAX_DEPTH, MalformedCall
-from pytest_agentcore.dialects.literals import Loose, as_object, read_loosely
+from pytest_agentcore.dialects.literals import Loose, read_loosely
 
 FORGIVEN = {
     "nothing": ('{"a": [1, -2.5e1, "x\\n\\u00e9", true, null]}', {"a": [1, -25.0, "x\né", True, None]}, ()),
@@ -59,8 +59,3 @@ def test_brackets_that_are_open_at_the_end_are_closed_where_that_is_wanted(text:
     assert read_loosely(text, 0, Loose()) == ({"a": [1]}, len(text), ("missing closing brackets",))
     with pytest.raises(MalformedCall):
         read_loosely(text, 0)
-
-
-def test_an_object_may_be_written_once_more_as_a_string() -> None:
-    assert as_object({"a": 1}) == as_object('{"a": 1}') == {"a": 1}
-    assert as_object("[1]") is as_object("text") is as_object(None) is None

@@ -15,8 +15,7 @@ from gbnf import Grammar
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Turn
 from pytest_agentcore.backends.llama.template import ChatTemplate
-from pytest_agentcore.dialects.choose import Choice, choose_dialect
-from pytest_agentcore.dialects.families import GENERIC, dialect_named
+from pytest_agentcore.dialects.families import GENERIC, Choice, choose_dialect, dialect_named
 from pytest_agentcore.dialects.grammar import call_grammar
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.tools.base import ToolSpec, object_schema

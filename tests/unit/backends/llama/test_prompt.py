@@ -18,7 +18,7 @@ from pytest_agentcore.backends.llama.prompt import Prompt, Prompter, common_pref
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder, Vocabulary
 from pytest_agentcore.catalogue.entry import EngineSettings
-from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.families import choose_dialect
 from pytest_agentcore.tools.base import ToolSpec
 
 HERMES = """\

@@ -11,7 +11,7 @@ import pytest
 from pytest_agentcore.backends.base import Message, ToolCall
 from pytest_agentcore.backends.llama.messages import Habits, Results, Turn
 from pytest_agentcore.backends.llama.template import CHATML, ChatTemplate, compile_template, open_template
-from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.families import choose_dialect
 from pytest_agentcore.errors import BackendError, UsageError
 from pytest_agentcore.tools.base import ToolSpec
 

@@ -14,7 +14,7 @@ from pytest_agentcore.backends.llama.messages import Habits, Results, Turn
 from pytest_agentcore.backends.llama.template import ChatTemplate
 from pytest_agentcore.backends.llama.vocabulary import PromptEncoder
 from pytest_agentcore.catalogue.entry import EngineSettings
-from pytest_agentcore.dialects.choose import choose_dialect
+from pytest_agentcore.dialects.families import choose_dialect
 from pytest_agentcore.dialects.parse import parse
 from pytest_agentcore.tools.base import ToolSpec
 
