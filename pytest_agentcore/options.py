@@ -183,7 +183,7 @@ class Settings:
         metavar="K/N",
     )
     suite: Option[str] = Option(
-        "name of a shipped suite or =DIR, used when no path is given",
+        "a shipped suite's name or =DIR, used when no path is given",
         default="agentic-core-v1",
         bare=True,
         path=True,
@@ -234,10 +234,10 @@ class Settings:
         int,
         least=1,
     )
-    trial_timeout: Option[float] = Option("wall clock of a trial", float, default=3600.0, least=1e-3, most=LONGEST)
-    seed: Option[int] = Option("base of every trial's seed", int, default=0)
+    trial_timeout: Option[float] = Option("most seconds of a trial", float, default=3600.0, least=1e-3, most=LONGEST)
+    seed: Option[int] = Option("number from which every trial's seed is derived", int, default=0)
     order: Option[Literal["interleaved", "by-task"]] = Option(
-        "run 1 of every task before run 2 of any, or all runs of a task together",
+        "all tasks' run 1 before any run 2, or all runs of a task together",
         default="interleaved",
         choices=("interleaved", "by-task"),
     )
@@ -250,13 +250,11 @@ class Settings:
         or_zero=True,
     )
     preflight: Option[Literal["stop", "warn", "off"]] = Option(
-        "what happens when tool calls do not get through: no campaign, a warning, or it is not tried",
+        "when tool calls do not get through: stop the session, only warn, or do not check",
         default="stop",
         choices=("stop", "warn", "off"),
     )
-    no_preflight: Option[bool] = Option(
-        "run the campaign although its preflight failed; the manifest has the verdict (as preflight=warn)", bool
-    )
+    no_preflight: Option[bool] = Option("run the campaign even if its preflight failed (same as preflight=warn)", bool)
     retries: Option[int] = Option(
         "further attempts at a trial that ended in an infrastructure error", int, default=1, least=0
     )
@@ -269,8 +267,8 @@ class Settings:
         metavar="NAME",
     )
     parallel: Option[int | None] = Option(
-        "trials at a time, started in order; auto is 1, but for a model in this process as many as memory holds, at "
-        "most 8 on a GPU and 4 on a CPU",
+        "trials at a time; auto is 1, or for a model in this process as many as fit in memory, at most 8 on a GPU and "
+        "4 on a CPU",
         int,
         bare=True,
         least=1,
@@ -278,15 +276,15 @@ class Settings:
         metavar="N|auto",
     )
     on: Option[str | None] = Option(
-        "where trials run: dask://HOST:PORT, a Dask scheduler with workers that `agentcore worker` has started, or "
-        "dask://local[:N], N workers on this machine; --agentcore-parallel is then that of each (default: here)",
+        "where trials run: dask://HOST:PORT, a Dask scheduler with workers started by `agentcore worker`, or "
+        "dask://local[:N], N workers on this machine; --agentcore-parallel is then per worker (default: here)",
         metavar="ADDRESS",
     )
     reconnect_timeout: Option[float] = Option(
-        "how long a backend that went away is waited for", float, default=300.0, least=0, most=LONGEST
+        "how long to wait for a backend that went away", float, default=300.0, least=0, most=LONGEST
     )
     max_infra_errors: Option[int] = Option(
-        "a campaign ends after so many infrastructure errors in a row; what is left of it is not run",
+        "end a campaign after this many infrastructure errors in a row",
         int,
         default=5,
         least=1,
@@ -297,7 +295,7 @@ class Settings:
         path=True,
     )
     models_file: Option[str | None] = Option(
-        "TOML file of models over those that ship and those of pyproject.toml's [tool.agentcore.models]",
+        "TOML file of models; overrides those that ship and those in pyproject.toml's [tool.agentcore.models]",
         metavar="FILE",
         path=True,
     )
@@ -307,7 +305,7 @@ class Settings:
         path=True,
     )
     rerun: Option[tuple[str, ...]] = Option(
-        "run the newest campaign's trials that ended so again, to look at them, in a campaign that counts "
+        "run again the newest campaign's trials that ended this way, for inspection, in a campaign that counts "
         "nowhere; repeatable",
         ini=False,
         repeatable=True,

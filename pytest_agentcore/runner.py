@@ -165,7 +165,7 @@ class Finished:
         words = words_of(self.signal) if self.signal else "interrupted"
         if self.attempt.stop_reason is StopReason.interrupted:
             return self.judge(None, words if self.signal else "")
-        return self.judge(None, f"{words} before its checker had spoken", Cause.interrupted)
+        return self.judge(None, f"{words} before its checker gave a verdict", Cause.interrupted)
 
     def close(self) -> None:
         """Remove the workspaces; nothing is recorded after this."""

@@ -41,16 +41,16 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
         if tasks:
             above.append(("left out", f"only {label} planned {', '.join(tasks)}"))
     if not comparison.same_suite:
-        text = "the suites differ: tasks of one name need not be the same task, and no number below means much."
+        text = "the suites differ: tasks of the same name may be different tasks, so the numbers below mean little."
         above.append(("CAUTION", text))
     below = [("task", sentence) for task in comparison.tasks if (sentence := task_sentence(task))]
-    below += [("looks", looks_sentence(comparison)), ("verdict", verdict_sentence(comparison))]
+    below += [("by task", looks_sentence(comparison)), ("verdict", verdict_sentence(comparison))]
 
     def tested(of: TaskComparison | PairedTest | None) -> list[str]:
         return [points(of.difference), p_value(of.p), p_value(of.least_p)] if of else [points(None)] * 3
 
     test = comparison.test
-    rows, notes = [["task", FIRST, SECOND, "points", "p", "least p"]], [""]
+    rows, notes = [["task", FIRST, SECOND, "points", "p", "p at best"]], [""]
     for task in comparison.tasks:
         sides = {FIRST: task.first.rates, SECOND: task.second.rates}
         rows.append([task.task, *(fraction(rates.passed, rates.planned) for rates in sides.values()), *tested(task)])
@@ -78,23 +78,23 @@ def verdict_sentence(comparison: Comparison, first: str = FIRST, second: str = S
     distinct = sum(task.first.distinct.n for task in used), sum(task.second.distinct.n for task in used)
     is_plain = distinct == (one.scored, two.scored)
     once = "" if is_plain else f" (identical trials count once: {distinct[1]} and {distinct[0]})"
-    where = f"on the {count(len(used), 'task')} that both have scored trials of"
+    where = f"on the {count(len(used), 'task')} with scored trials in both"
     scored = f"{second} passed {score(two.passed, two.scored)} and {first} {score(one.passed, one.scored)}"
     scores = f"{scored} of the scored trials {where}{once}"
     # with these numbers no result could have been significant, so its p would say nothing about the campaigns
     if not is_significant(test.least_p):
-        return f"So few trials can show nothing: {scores}. Even all against none would have {p_is(test.least_p)}."
+        return f"Too few trials to show anything: {scores}. Even if all passed against none, {p_is(test.least_p)}."
     moved = f"That is {points(test.difference)} points, 95% interval {interval(test.interval, points)}."
     chance = (
-        f"{p_is(test.p)}: between two campaigns that are alike, chance makes a difference at least this large "
-        f"{odds(test.p)} times."
+        f"{p_is(test.p)}: if both were equally good, chance alone would make a difference at least this large in "
+        f"{odds(test.p)} comparisons."
     )
     if test.significant:
         word = "worse" if test.difference < 0 else "better"
         names = ", ".join(one.name for one in comparison.conditions if one.name not in OUTSIDE)
-        also = f" They also differ in {names}: the test cannot say what of all this is the reason." if names else ""
+        also = f" They also differ in {names}: the test cannot say which of these is the reason." if names else ""
         return f"{second} is {word} than {first} on these tasks: {scores}. {moved} {chance}{also}"
-    caution = "That is no proof that they are alike: what the interval holds remains possible."
+    caution = "This does not prove them equal: any difference within the interval remains possible."
     return f"No difference is shown: {scores}. {moved} {chance} {caution}"
 
 
@@ -103,13 +103,13 @@ def task_sentence(task: TaskComparison) -> str:
     if task.p is None or task.least_p is None or not task.difference:
         return ""
     first, second = task.first.distinct, task.second.distinct
-    meaning = "rare by chance for one look" if is_significant(task.p) else "could be chance"
+    meaning = "rarely chance if looked at alone" if is_significant(task.p) else "could be chance"
     runs = count(first.n, "run") if first.n == second.n else f"{first.n} and {count(second.n, 'run')}"
     if first.repeated or second.repeated:
         runs = f"{first.n} and {second.n} distinct runs"
     said = f"{task.task}: {_share(task.first)} against {_share(task.second)}: {p_is(task.p)}, {meaning}"
     least = task.least_p
-    reach = f"{p_is(least)} can be reached" if least < TINY else f"nothing below {p_value(least)} is possible"
+    reach = f"p could be below {TINY:g}" if least < TINY else f"p cannot be below {p_value(least)}"
     return f"{said}; with {runs} {reach}"
 
 
@@ -122,9 +122,9 @@ def looks_sentence(comparison: Comparison) -> str:
         task.task for task in comparison.tasks if task.corrected_p is not None and is_significant(task.corrected_p)
     ]
     # Holm's first step is the only one that can be said beforehand; the later ones depend on what was found
-    asks = f"{count(looks, 'look')} at single tasks: to count, a task needs p = {threshold(ALPHA / looks)} or less"
+    asks = f"{count(looks, 'task')} tested one by one: to count, one needs p = {threshold(ALPHA / looks)} or less"
     met = f"met by {', '.join(found)}" if found else "none has it"
-    return f"{asks} ({ALPHA:g} shared among {looks}; Holm after the first); {met}"
+    return f"{asks} ({ALPHA:g} shared among {looks}, by Holm's method); {met}"
 
 
 def _share(figures: Figures) -> str:

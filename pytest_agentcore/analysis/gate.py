@@ -36,7 +36,7 @@ UNDECIDED = 75
 MEANINGS = {
     0: "the model did what was asked",
     1: "the model did not do what was asked",
-    UNDECIDED: "not the model's doing: what has no score is run by the same command again",
+    UNDECIDED: "not the model's fault: the same command runs again what has no score",
 }
 """What an exit code says that follows from gates alone."""
 
@@ -210,8 +210,8 @@ def _judge(threshold: Threshold, whose: str, figures: Figures | None) -> tuple[s
     share, fewer = (str(seen.passed), "fewer") if isinstance(seen.passed, int) else (percent(float(seen.rate)), "less")
     result = f"{share} or {'more' if seen.rate >= threshold.rate else fewer} of {count(seen.n, 'distinct trial')}"
     note = (
-        f"{whose}: noise alone decides so with a chance of at most {percent(chance)}: that often a "
-        f"model whose true rate is {threshold.given} passes {result}"
+        f"{whose}: by luck alone, a model with a true pass rate of {threshold.given} passes {result} at most "
+        f"{percent(chance)} of the time"
     )
     return why, final, note
 

@@ -123,7 +123,7 @@ def plan_lines(plan: Plan, width: int = 80, workers: int = 0) -> list[str]:
     kind, earlier, mean = "fall" if plan.change < 0 else "rise", plan.earlier, plan.expected
     question = (
         f"a {kind} of the pass rate by {points(plan.detect)[1:]} points between two campaigns of "
-        f"{count(plan.tasks, 'task')}, found with a chance of {percent(plan.power)} at p <= "
+        f"{count(plan.tasks, 'task')}, to be found with {percent(plan.power)} probability at p <= "
         f"{ALPHA:g} (two-sided, paired by task)"
     )
     of_each = f"{count(plan.runs, 'run')} of every task in each of the two: {count(plan.trials, 'trial')} a campaign"
@@ -131,23 +131,23 @@ def plan_lines(plan: Plan, width: int = 80, workers: int = 0) -> list[str]:
         rates = earlier.figures.overall.rates
         source = (
             f"{earlier.folder.id}: {fraction(rates.passed, rates.scored)} of the scored trials passed; expected "
-            f"from then on {percent(mean)}, and within tasks {percent(plan.within)} of the variance "
-            "that equal tasks would have"
+            f"pass rate {percent(mean)}; runs of one task vary {percent(plan.within)} as much as if all tasks were "
+            "equally hard"
         )
         many = f"{count(plan.against, 'run')} of every task" if plan.against else _NO_NUMBER
         least = f"a {kind} by {points(plan.finds)[1:]} points or more" if plan.finds else f"not even the largest {kind}"
-        beside = f"against {earlier.folder.id} as it is, {many}; two campaigns of its size would find {least}"
+        beside = f"with {earlier.folder.id} as one of the two: {many}; two campaigns of its size would find {least}"
         costs = [("", beside), *_costs(plan, earlier), *([_together(plan, earlier, workers)] if workers else [])]
     else:
         source = (
-            f"no earlier campaign: every task is taken to pass {percent(mean)} of the time and "
-            f"{percent(mean + plan.change)} after it, which asks for the most runs"
+            f"no earlier campaign: assumes that every task passes {percent(mean)} of the time before and "
+            f"{percent(mean + plan.change)} after, the case that needs the most runs"
         )
         costs = [("cost", "not known: --from CAMPAIGN takes seconds and prices from an earlier one")]
     return labelled_lines([("question", question), ("from", source), ("runs", of_each), *costs], width)
 
 
-_NO_NUMBER = "no number of runs: it has too few itself"
+_NO_NUMBER = "no number of runs is enough, because it has too few itself"
 
 
 def _together(plan: Plan, earlier: Campaign, workers: int) -> Line:
@@ -172,7 +172,7 @@ def _costs(plan: Plan, earlier: Campaign) -> Iterator[Line]:
     if overall.distinct.n < overall.rates.scored:
         text = (
             f"{overall.distinct.n} of {count(overall.rates.scored, 'scored trial')} were distinct: trials that repeat "
-            "each other word for word count once, so plan for more runs than this (at temperature 0, where all do, no "
-            "number is enough)"
+            "each other word for word count once, so plan for more runs than this (at temperature 0, where all "
+            "repeat, no number is enough)"
         )
         yield "CAUTION", text

@@ -81,9 +81,9 @@ def score_predictions(campaign: Campaign) -> PredictionScore:
     predicted = f"predicted for the whole suite with {count(predictions.runs, 'run')}"
     missing = sum(figures.outcomes[outcome] for outcome in ("not_run", "interrupted"))
     if not manifest.scope:
-        partly = f"{predicted}; whether the campaign is that is not known"
+        partly = f"{predicted}; the manifest does not say whether that was run"
     elif manifest.runs != predictions.runs or set(manifest.scope) != {WHOLE_SUITE}:
-        partly = f"{predicted}; the campaign is not that"
+        partly = f"{predicted}; the campaign ran something else"
     elif missing:
         partly = f"{predicted}; {missing} of {count(len(manifest.planned), 'trial')} did not end"
     items: list[ScoredItem] = []

@@ -69,17 +69,13 @@ CACHE_TYPES = PLAIN_TYPES | {"q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0":
 class Sampling:
     """Every value that decides the next token; all are pinned, none is left to a library's default."""
 
-    temperature: float = _setting(0.7, "flattens the distribution that is drawn from; 0 is greedy", most=100)
-    top_p: float = _setting(0.95, "draws from the likeliest tokens that together have this probability", off=1.0)
-    top_k: int = _setting(0, "draws from so many of the likeliest tokens", most=2**31 - 1, off=0)
-    min_p: float = _setting(0.0, "leaves out tokens below this part of the likeliest one's probability", off=0.0)
-    repeat_penalty: float = _setting(
-        1.0, "divides the logits of tokens that came lately", least=0.01, most=100, off=1.0
-    )
-    presence_penalty: float = _setting(
-        0.0, "taken from logits of tokens that came lately", least=-100, most=100, off=0.0
-    )
-    frequency_penalty: float = _setting(0.0, "the same, times how often they came", least=-100, most=100, off=0.0)
+    temperature: float = _setting(0.7, "randomness; 0 is greedy", most=100)
+    top_p: float = _setting(0.95, "keeps the likeliest tokens up to this total probability", off=1.0)
+    top_k: int = _setting(0, "keeps this many of the likeliest tokens", most=2**31 - 1, off=0)
+    min_p: float = _setting(0.0, "drops tokens less likely than this share of the likeliest", off=0.0)
+    repeat_penalty: float = _setting(1.0, "divides logits of recent tokens", least=0.01, most=100, off=1.0)
+    presence_penalty: float = _setting(0.0, "subtracted from logits of recent tokens", least=-100, most=100, off=0.0)
+    frequency_penalty: float = _setting(0.0, "the same, times their count", least=-100, most=100, off=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,34 +83,32 @@ class EngineSettings:
     """How an in-process model is loaded."""
 
     n_ctx: int | None = _setting(
-        None, "tokens of context; default min(16384, what the model was trained for)", least=512, most=2**31 - 1
+        None, "context tokens; default: the trained context, at most 16384", least=512, most=2**31 - 1
     )
     n_batch: int = _setting(
-        512, "prompt tokens per evaluation; a deadline or a cancel is noticed between two", least=1, most=65536
+        512, "prompt tokens per evaluation; deadlines and cancels wait for its end", least=1, most=65536
     )
     n_ubatch: int = _setting(512, "prompt tokens per pass through the graph", least=1, most=65536)
     n_gpu_layers: int | None = _setting(
-        None, "layers on the GPU; -1 is all, which is the default if the build has a GPU", least=-1, most=10_000
+        None, "layers on the GPU; -1 is all, the default with a GPU build", least=-1, most=10_000
     )
-    main_gpu: int = _setting(0, "which GPU holds a model that is not split", most=1024)
+    main_gpu: int = _setting(0, "the GPU for a model that is not split", most=1024)
     split_mode: str = _setting(
-        "layer", "how several GPUs share a model; `none` is one GPU", words=("none", "layer", "row", "tensor")
+        "layer", "how GPUs share a model; `none`: one GPU", words=("none", "layer", "row", "tensor")
     )
-    tensor_split: str = _setting("", "shares of the GPUs, e.g. `3,1`; default: by what is free on each")
+    tensor_split: str = _setting("", "each GPU's share, e.g. `3,1`; default: by free memory")
     threads: int | None = _setting(
         None,
-        "for sampling; default: the cores this process really gets, shared with pytest-xdist's workers",
+        "for sampling; default: usable physical cores, divided among pytest-xdist's workers",
         least=1,
         most=1024,
     )
     threads_batch: int | None = _setting(None, "for prompts; default `threads`", least=1, most=1024)
-    flash_attn: bool | None = _setting(None, "yes or no; default: llama.cpp decides by device")
-    type_k: str = _setting("f16", "what keys of the KV cache are kept as", words=tuple(CACHE_TYPES))
-    type_v: str = _setting(
-        "f16", "what its values are kept as; a quantized type needs flash attention", words=tuple(CACHE_TYPES)
-    )
-    mmap: bool = _setting(True, "whether the file is mapped into memory instead of read")
-    mlock: bool = _setting(False, "whether its pages are kept from being swapped out")
+    flash_attn: bool | None = _setting(None, "default: llama.cpp decides by device")
+    type_k: str = _setting("f16", "type of keys in the KV cache", words=tuple(CACHE_TYPES))
+    type_v: str = _setting("f16", "the same for values; quantized types need flash attention", words=tuple(CACHE_TYPES))
+    mmap: bool = _setting(True, "map the file into memory instead of reading it")
+    mlock: bool = _setting(False, "keep it from being swapped out")
     rows: int = 1
     """Conversations that are decoded together: what `--agentcore-parallel` comes to, and so no key of its own."""
 
@@ -154,23 +148,21 @@ class EndpointSettings:
     """How an endpoint is spoken to."""
 
     n_ctx: int | None = _setting(
-        None, "tokens of context that it gives one conversation; default: what it says", least=512, most=2**31 - 1
+        None, "context tokens per conversation; default: what the server says", least=512, most=2**31 - 1
     )
     slots: int | None = _setting(
         None,
-        "conversations at once at most; default: what it says, else as many as asked for",
+        "most conversations at once; default: what the server says, else no limit",
         least=1,
         most=MOST_SLOTS,
     )
     idle_timeout: float = _setting(
-        300.0, "seconds of silence after which the connection counts as broken", least=0.1, most=86_400
+        300.0, "seconds of silence that count as a broken connection", least=0.1, most=86_400
     )
     slowest: float = _setting(
-        0.1, "pieces of text a second, below which a trial that runs out of time is the endpoint's fault", most=1000
+        0.1, "pieces of text per second; a trial that times out below this is the endpoint's fault", most=1000
     )
-    grammar: bool = _setting(
-        False, "constrained: llama.cpp's server gets a grammar of ours, and the generic dialect asks for calls"
-    )
+    grammar: bool = _setting(False, "constrained only: send llama.cpp's server our grammar in place of `tools`")
 
 
 AnySettings = Sampling | EngineSettings | EndpointSettings

@@ -222,9 +222,8 @@ def run_export(options: argparse.Namespace) -> None:
 def add_validate(parser: argparse.ArgumentParser) -> None:
     """Add the campaigns to look at."""
     parser.description = (
-        "Holds manifest, result lines, transcripts, workspaces and tables against their schemas, their counts, their "
-        "digests and each other. A file that was edited or cut is named with its line. The exit code is 1 when "
-        "something is wrong."
+        "Check manifest, result lines, transcripts, workspaces and tables against their schemas, counts, digests and "
+        "each other. A file that was edited or cut is named with its line. The exit code is 1 when something is wrong."
     )
     add_campaign(parser, several=True)
 

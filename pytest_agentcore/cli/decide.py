@@ -22,7 +22,7 @@ from pytest_agentcore.untrusted import visible
 if TYPE_CHECKING:
     from pytest_agentcore.analysis.compare import TaskComparison
 
-UNTESTED = "no test is possible, so --fail-on-regression cannot say that there is no regression."
+UNTESTED = "no test is possible, so --fail-on-regression cannot rule out a regression."
 """A gate that opens when nothing was scored would pass every broken run."""
 
 APART = ("policy: ", "context load: ")
@@ -153,9 +153,9 @@ def run_gate(options: argparse.Namespace) -> int:
 def add_group(parser: argparse.ArgumentParser) -> None:
     """Add a group's folder, or campaigns."""
     parser.description = (
-        "Format tax and context load. Of a GROUP: from the campaigns beside its folder, whose files are written anew, "
-        "for instance after one of them was continued. Of two or more CAMPAIGNS of one model that differ in policy or "
-        "context load and in nothing else: to look at, nothing is written."
+        "Format tax and context load. With a GROUP its files are written anew from the campaigns beside its folder, "
+        "for instance after one of them was continued. With two or more CAMPAIGNS of one model that differ only in "
+        "policy or context load nothing is written."
     )
     parser.add_argument(
         "places", nargs="*", type=Path, metavar="GROUP|CAMPAIGN", help="default: the group of the newest campaign"

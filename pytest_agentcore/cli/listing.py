@@ -20,9 +20,9 @@ UNKNOWN = "?"
 SIGNS = {"header": "", "entry": "~", "size": ">"}
 """Before an amount of memory, by where it is known from."""
 SOURCES = {
-    "header": "read from the header of its file",
-    "entry": "estimated from the size and the cache that its entry gives",
-    "size": "the size of its file alone: its cache is in the file's header and comes on top",
+    "header": "read from its file",
+    "entry": "estimated from its entry",
+    "size": "the file alone; its cache comes on top and is not known before the file is here",
 }
 
 
@@ -104,9 +104,7 @@ def table_lines(models: Sequence[Listed], context: int, room: Room, width: int) 
         rows = [("name", "size", "memory", "fits to", "ready"), *map(_cells, local)]
         yield from table(rows, ["licence", *(joined([one.entry.licence, _said_by(one.entry)]) for one in local)], width)
         here = [one.need.size for one in local if one.need and one.entry.path]
-        signs = (
-            "~ estimated from size and cache as the entry gives them, > size of the file alone, else read from the file"
-        )
+        signs = "~ estimated from the entry, > the file alone, else read from the file"
         yield ""
         yield from labelled(
             "memory", f"file and cache of one conversation of {thousands(context)} tokens ({signs})", width

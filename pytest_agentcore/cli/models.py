@@ -29,8 +29,8 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     from pytest_agentcore.backends.llama.fit import MAX_DEFAULT_CTX
 
     parser.description = (
-        "Models that --model knows by name: those that ship, and over them those of [tool.agentcore.models] in the "
-        "nearest pyproject.toml and of --models-file; what they take, whether they fit here and what is here already. "
+        "List the models that --model knows by name: what memory they take, whether they fit here and what is missing. "
+        "Entries of --models-file and of [tool.agentcore.models] in the nearest pyproject.toml replace shipped ones. "
         "With a NAME (or hf:REPO[:QUANT], ollama:NAME, a path): all that is known of it, and where its file is."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="one model; without it all are listed")
@@ -76,7 +76,7 @@ def add_preflight(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Five checks before a campaign: a structured call, an exchange with a tool's result, a call without text, a "
         "nested argument, the refusal of an unknown tool. The exit code is 1 when calls do not get through; a model "
-        "that does not care to call is reported and is no failure."
+        "that merely does not call is reported and is no failure."
     )
     parser.add_argument("model", metavar="MODEL", help="as for pytest --model")
     for option in OPTIONS:
@@ -99,7 +99,7 @@ def run_preflight(options: argparse.Namespace) -> int:
     asked = []
     for setup in settle_models(settings, backends, open_registry(project_above(Path.cwd()), file)):
         if not setup.has_plumbing:
-            said = "there is no way to examine, its replies are made here; name a model with a file or an address"
+            said = "no model writes its replies, so there is nothing to examine; name one with a file or an address"
             raise UsageError(f"{setup.entry.name}: {said}")
         entry = fetch(setup.entry, lambda line: tell(options, [line])) if setup.entry.is_to_fetch else setup.entry
         check_files([setup])

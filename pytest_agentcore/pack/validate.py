@@ -290,7 +290,7 @@ class Pack:
             judged = _JUDGED if line.result.classification != CLASSIFICATION else frozenset()
             other = ", ".join(sorted(key for key in folded.keys() - judged if folded[key] != line.data.get(key)))
             if other:
-                yield Problem(RESULTS_FILE, line.number, f"says otherwise than the events of {name}: {other}")
+                yield Problem(RESULTS_FILE, line.number, f"disagrees with the events of {name}: {other}")
 
 
 def _lost(attempt: str) -> Problem:
@@ -327,7 +327,7 @@ def _table_problems(campaign: Campaign, named: Collection[str]) -> Iterator[Prob
         lines = zip_longest(path.read_bytes().splitlines(), table.content(campaign).splitlines())
         differ = (number for number, (there, made) in enumerate(lines, 1) if there != made)
         if number := next(differ, None):
-            yield Problem(table.file, number, "says otherwise than the results")
+            yield Problem(table.file, number, "disagrees with the results")
 
 
 @contextmanager

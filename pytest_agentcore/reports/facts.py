@@ -189,13 +189,13 @@ def warnings(campaign: Campaign) -> Iterator[Statement]:
             by = f"by the checkers of another suite than the trials were run with (digest {digests})"
         yield _stated("CAUTION", f"verdicts were given anew {by}: {changed} changed", "rechecked")
     if manifest.selection:
-        text = "its trials were picked by how they had ended: these rates are of no use and are compared with nothing"
+        text = "its trials were picked by how they had ended: these rates mean nothing and are compared with nothing"
         yield _stated("CAUTION", text, "selection")
     if manifest.preflight and not manifest.preflight["passed"]:
         text = f"the preflight failed and the campaign was run anyway: {manifest.preflight['verdict']}"
         yield _stated("CAUTION", text, "preflight")
     if manifest.parallel > 1:
-        text = f"up to {manifest.parallel} trials ran at the same time: seconds tell of the load too"
+        text = f"up to {manifest.parallel} trials ran at the same time: seconds also depend on the load"
         yield _stated("CAUTION", text, "parallel")
     is_unproven = manifest.parallel > 1 and "not on this build" in str(manifest.backend.get("batching"))
     if met := overlapping(campaign.results) if is_unproven else []:

@@ -232,7 +232,7 @@ LISTED = 10
 def sentences(ranking: Ranking) -> Iterator[str]:
     """Say what separates neighbours and what does not, and who ran under other conditions than the first."""
     if len(ranking.standings) == 1:
-        yield "One campaign alone: there is no neighbour to tell it from."
+        yield "Only one campaign: there is nothing to compare it with."
         return
     pairs = neighbours(ranking)
     kinds: dict[str, list[str]] = {}
@@ -252,7 +252,7 @@ def sentences(ranking: Ranking) -> Iterator[str]:
         yield f"Other conditions than {first}: {', '.join(others[:LISTED])}{rest}; agentcore compare shows the values."
 
 
-TOLD, ONCE = "told apart by more than chance", "told apart if it had been the only look, but not as one of {looks}"
+TOLD, ONCE = "told apart by more than chance", "told apart only if this were the sole comparison and not one of {looks}"
 SAME, UNTESTED = "not told apart", "not tested, since one side has no scored trial"
 
 
@@ -262,7 +262,7 @@ def _apart(pair: Neighbours, ranking: Ranking) -> tuple[str, str]:
     if test is None or pair.corrected_p is None:
         return UNTESTED, names
     kind = TOLD if is_significant(pair.corrected_p) else ONCE if is_significant(test.p) else SAME
-    few = "" if is_significant(test.least_p) else ", so few trials can show nothing"
+    few = "" if is_significant(test.least_p) else ", too few trials to show anything"
     if test.difference < 0:  # its place is by planned trials, and some of those have no score
         few += ", the lower one passed more of its scored trials"
     ahead = f"{points(test.difference)} points, 95% interval {interval(test.interval, points)}, {p_is(test.p)}{few}"

@@ -128,8 +128,8 @@ def _unknown(campaign: Campaign) -> Iterator[Statement]:
         _, widest = max(known, key=lambda pair: pair[0])
         most = max(task.distinct.n for _, task in known)
         text = (
-            f"What one task's rate is: {count(len(known), 'task')} had at most {count(most, 'distinct run')} each. "
-            f"{widest.task} is known worst, {fraction(widest.rates.passed, widest.rates.scored)} means "
+            f"The rate of any one task: {count(len(known), 'task')} had at most {count(most, 'distinct run')} each. "
+            f"{widest.task} is known least exactly: {fraction(widest.rates.passed, widest.rates.scored)} means "
             f"{interval(widest.wilson)}."
         )
         yield Statement(text=text, file="verification/intervals.csv")
@@ -138,15 +138,15 @@ def _unknown(campaign: Campaign) -> Iterator[Statement]:
 def _not_seen(campaign: Campaign, detected: Sequence[Detected], ranking: Ranking | None) -> Iterator[Statement]:
     """Conditions under which it was not run, campaigns it could be ranked with, and what no detector could look at."""
     manifest = campaign.manifest
-    text = f"How it goes under another policy than {manifest.policy}, with other sampling values or another seed."
+    text = f"How it does under another policy than {manifest.policy}, with other sampling values or another seed."
     yield Statement(text=text, file=f"{MANIFEST}#policy")
     if not manifest.context_load:
-        text = "How it goes behind a long earlier conversation: no context load was asked for."
+        text = "How it does after a long conversation: no context load was asked for."
         yield Statement(text=text, file=f"{MANIFEST}#context_load")
     if manifest.preflight is None:
-        yield Statement(text="Whether plumbing is at fault: no preflight was made.", file=f"{MANIFEST}#preflight")
+        yield Statement(text="Whether tool calls get through: no preflight was made.", file=f"{MANIFEST}#preflight")
     if ranking and len(ranking.standings) == 1:
-        text = "How others do: no other campaign of its folder planned the same tasks under the same policy and limits."
+        text = "How it compares: no other campaign beside it planned the same tasks under the same policy and limits."
         yield Statement(text=text, file=f"{MANIFEST}#suite")
     missing = len(campaign.results) - max((found.examined for found in detected), default=0)
     if missing:
@@ -154,5 +154,5 @@ def _not_seen(campaign: Campaign, detected: Sequence[Detected], ranking: Ranking
         yield Statement(text=text, file=TRIALS)
     for found in detected:
         if found.examined and not found.applicable:
-            text = f"{found.detector.name}: no trial had {found.detector.needs}, so that it never fired says nothing."
+            text = f"{found.detector.name}: no trial had {found.detector.needs}, so it could not fire."
             yield Statement(text=text, file="verification/detectors.csv")

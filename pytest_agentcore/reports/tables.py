@@ -106,7 +106,7 @@ def comparison_table(found: Comparison) -> Table:
     for name, sides, of in [*compared, ("all tasks of both", found.both, found.test)]:
         shown = [points(of.difference), interval(of.interval, points), p_value(of.p), p_value(of.least_p)] if of else []
         rows.append([name, *(fraction(rates.passed, rates.scored) for rates in sides), *(shown or [UNDEFINED] * 4)])
-    heads = ("Points", "95% interval", "p", "Least p possible")
+    heads = ("Points", "95% interval", "p", "Smallest possible p")
     return Table(("Task", "A: baseline", "B: this campaign", *heads), rows)
 
 

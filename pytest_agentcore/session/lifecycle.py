@@ -61,8 +61,7 @@ from pytest_agentcore.tasks.suite import shipped_suites
 from pytest_agentcore.trial.result import TrialKey, TrialResult
 
 AGAIN = (
-    "{asker} asked again for trials that were over: each kept its first result, and no model was asked; "
-    "--runs=N makes more trials"
+    "{asker} ran finished trials again: each kept its first result, and no model was asked; --runs=N makes more trials"
 )
 ASKED = "agentcore_asked"
 """Attribute of a report: the campaign's label, and who asked for a trial that was over."""

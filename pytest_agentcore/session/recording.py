@@ -43,8 +43,8 @@ PACKAGES = ("jinja2", "jsonschema", "llama-cpp-python", "openai", "pytest", "pyt
 
 
 UNLIKE = (
-    "the workers are unlike machines (manifest.json lists them): seconds, and ties between two tokens, may differ from "
-    "trial to trial for that"
+    "the workers are different machines (manifest.json lists them): seconds may depend on the worker, and so may a "
+    "reply where two tokens are equally likely"
 )
 
 
@@ -222,7 +222,7 @@ class Recording:
         named = self._experiment.settings.resume
         if selection := self._asked["selection"]:
             source = f" of {selection.of}" if selection.of else ""
-            why = f"selection by {' '.join(selection.asked)}{source}: to look at, it counts nowhere"
+            why = f"selection by {' '.join(selection.asked)}{source}: for inspection, counted nowhere"
             self.choices = dict.fromkeys(self._wanted, Choice(why=why))
         elif named:
             self.choices = {label: resume(named, self._results, wanted) for label, wanted in self._wanted.items()}

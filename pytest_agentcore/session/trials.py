@@ -305,7 +305,7 @@ class Models:
             self.broken.append(f"backend {name} broke when it was closed: {type(error).__name__}: {error}")
 
 
-DISCARDED = "started ahead of its test, which did not come: the session ended first"
+DISCARDED = "started ahead of its test, but the session ended before that ran"
 
 
 class Trials:

@@ -97,6 +97,15 @@ def test_commands_of_agentcore_parse(page: Path) -> None:
         assert {word.partition("=")[0] for word in words if word.startswith("-")} <= agentcore_options(words), words
 
 
+def test_nobody_is_told_in_riddles() -> None:
+    """Sentences that readers did not understand stay gone, from the pages and from what the program prints."""
+    riddles = re.compile(r"\bleast p\b|noise alone decides|told from the will|chance makes a difference", re.IGNORECASE)
+    package = ROOT / "pytest_agentcore"
+    sources = [path for kind in ("py", "js", "jinja") for path in package.rglob(f"*.{kind}")]
+    found = {path.name for path in [*PAGES, *sources] if riddles.search(path.read_text(encoding="utf-8"))}
+    assert found == set()
+
+
 @every_page
 def test_python_blocks_compile(page: Path) -> None:
     for code in blocks(page, "python", "py"):

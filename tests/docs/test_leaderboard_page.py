@@ -24,7 +24,7 @@ def test_the_example_is_what_is_printed(capsys: pytest.CaptureFixture[str], monk
 
 
 def test_every_column_of_the_csv_is_explained_in_its_order() -> None:
-    table = PAGE.partition("| column | unit | meaning |")[2]
+    table = PAGE.partition("| column | meaning |")[2]
     explained = [
         name for row in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
     ]

@@ -111,7 +111,7 @@ def test_not_noise_is_contradicted(small: Campaign, large: Campaign) -> None:
     """3/3 against 1/3 was called *not noise*."""
     found = compare(small, large)
     text = " ".join(" ".join(comparison_lines(found, 100)).split())
-    sentence = "3/3 against 1/3: p = 0.40, could be chance; with 3 runs nothing below 0.10 is possible"
+    sentence = "3/3 against 1/3: p = 0.40, could be chance; with 3 runs p cannot be below 0.10"
     assert f"task_02_refactor_duplicated_code: {sentence}" in text
     assert "verdict No difference is shown: B passed 20/24 (83.3%) and A 22/24 (91.7%) of the scored trials" in text
     assert not found.regression

@@ -37,7 +37,7 @@ def pytest_runtest_protocol(item, nextitem):
     return True
 """
 """A plugin that shows the last of three runs only."""
-AGAIN = "WARNING    {} asked again for trials that were over: *"
+AGAIN = "WARNING    {} ran finished trials again: *"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_it_says_what_its_answer_is_worth(pytester: pytest.Pytester, suite: Path
     result = pytester.runpytest(f"--model={half}", "--runs=2", "--tb=no", "--min-pass-rate=0.9", suite)
     result.stdout.fnmatch_lines(
         [
-            "  half: noise alone decides so with a chance of at most 19.0%: *is 0.9 passes 1 or fewer of 2 *",
+            "  half: by luck alone, *rate of 0.9 passes 1 or fewer of 2 distinct trials at most 19.0% of the time",
             "pass-rate gate: NOT reached · *",
         ]
     )
@@ -303,7 +303,7 @@ def test_the_command_leaves_undecided_what_lacks_a_score(
     pytester.runpytest(f"--model=scripted:{bot}", "--runs=1", "--tb=no", "--agentcore-retries=0", suite)
     capsys.readouterr()
     assert main(["gate", str(campaign(pytester)), "--min-pass-rate=0.1"]) == UNDECIDED
-    assert "pass-rate gate: undecided · exit code 75: not the model's doing" in capsys.readouterr().out
+    assert "pass-rate gate: undecided · exit code 75: not the model's fault" in capsys.readouterr().out
     assert main(["gate", str(campaign(pytester)), "--min-pass-rate=0.6"]) == UNDECIDED
     assert main(["gate", str(campaign(pytester)), "--min-pass-rate=task_02=0.6"]) == UNDECIDED
 
@@ -364,7 +364,7 @@ def test_without_a_gate_the_exit_code_tells_a_model_from_infrastructure(
     command = (f"--model=scripted:{bot}", "--runs=1", "--tb=no", "--agentcore-retries=0", *options, *only, *words)
     result = pytester.runpytest(*command, "tiny")
     assert result.ret == code
-    is_said = result.outlines[-1].startswith("exit code 75: not the model's doing: ")
+    is_said = result.outlines[-1].startswith("exit code 75: not the model's fault: ")
     assert is_said is (code == UNDECIDED)
 
 

@@ -233,7 +233,7 @@ def test_a_trial_interrupted_in_its_checker_is_recorded_and_runs_again(pytester:
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     (stopped,) = result_lines(campaign(pytester))
     assert (stopped["passed"], stopped["cause"], stopped["stop_reason"]) == (None, "interrupted", "interrupted")
-    assert stopped["detail"] == "interrupted before its checker had spoken"
+    assert stopped["detail"] == "interrupted before its checker gave a verdict"
     (pytester.path / "go").touch()
     pytester.runpytest(*command[3:]).assert_outcomes(passed=2)
     assert [line["attempts"] for line in result_lines(campaign(pytester))] == [1, 2, 1]

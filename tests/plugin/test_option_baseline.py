@@ -60,7 +60,7 @@ def test_failures_that_could_be_chance_are_forgiven(pytester: pytest.Pytester, s
     assert result.ret == OK
     result.stdout.fnmatch_lines(
         [
-            "  No difference is shown:*p = 0.45:*chance makes*45 of 100 times*",
+            "  No difference is shown:*p = 0.45:*chance alone*45 of 100 comparisons*",
             "regression gate: passed · exit code 0: *",
         ]
     )
@@ -69,7 +69,7 @@ def test_failures_that_could_be_chance_are_forgiven(pytester: pytest.Pytester, s
 def test_too_few_runs_show_nothing_and_say_so(pytester: pytest.Pytester, suite: Path, baseline: Path) -> None:
     result = _gated(pytester, baseline, _bot(pytester, "bad", 0), "--runs=1", suite)
     assert result.ret == OK
-    result.stdout.fnmatch_lines(["  So few trials can show nothing:*would have p = 0.17."])
+    result.stdout.fnmatch_lines(["  Too few trials to show anything:*against none, p = 0.17."])
 
 
 def test_it_holds_beside_a_pass_rate(pytester: pytest.Pytester, suite: Path, baseline: Path) -> None:

@@ -48,7 +48,7 @@ def test_trials_that_ended_so_run_again(
     result.assert_outcomes(failed=2, deselected=0 if words else 2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     first, second = packs(pytester)
-    assert f"selection by --agentcore-rerun {asked} of {first.name}: to look at, it counts nowhere" in said(result)
+    assert f"selection by --agentcore-rerun {asked} of {first.name}: for inspection, counted nowhere" in said(result)
     assert second.name == f"{first.name}-selection"
     assert (first / "data" / "results.jsonl").read_bytes() == scored
     made = read_campaign(second)
@@ -78,7 +78,7 @@ def test_a_selection_is_neither_continued_nor_picked_from_nor_gated(
 
     result.assert_outcomes(failed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert f"of {first.name}: to look at" in said(result)
+    assert f"of {first.name}: for inspection" in said(result)
     assert len(list((pytester.path / "agentcore-results").iterdir())) == 3
     named = pytester.runpytest(*command, f"--agentcore-resume={second}")
     assert named.ret == pytest.ExitCode.USAGE_ERROR

@@ -164,10 +164,10 @@ def test_unlike_machines_are_named_in_header_report_and_comparison(pytester: pyt
         words = ("--model=oracle", "--runs=2", f"--agentcore-on={address_of(client)}", suite)
         result = pytester.runpytest(*words)
     result.assert_outcomes(passed=4)
-    result.stdout.fnmatch_lines_random(["workers * 1 on *", "*1 on Other CPU*", "*the workers are unlike machines*"])
+    result.stdout.fnmatch_lines_random(["workers * 1 on *", "*1 on Other CPU*", "*the workers are different machines*"])
     there = campaign(pytester)
     report = " ".join((there / "report.md").read_text().split())
-    assert "the workers are unlike machines" in report
+    assert "the workers are different machines" in report
     assert "1 on Other CPU" in report
     pytester.runpytest("--model=oracle", "--runs=2", "--results=here", suite)
     compared = pytester.run(sys.executable, "-m", "pytest_agentcore.cli", "compare", campaign(pytester, "here"), there)

@@ -225,8 +225,8 @@ class LlamaCppBackend:
         proof = self._scheduler.prove(prompt)
         if self._model.forgets_only_all and not proof.shapes:
             raise UsageError(
-                f"--agentcore-parallel {self.slots}: among other conversations the recurrent state of "
-                f"{self._model.path.name} is another; --agentcore-parallel=1 runs them one at a time"
+                f"--agentcore-parallel {self.slots}: conversations side by side change each other's state in "
+                f"{self._model.path.name}; --agentcore-parallel=1 runs them one at a time"
             )
 
     def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec], policy: Policy) -> int:

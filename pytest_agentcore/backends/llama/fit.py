@@ -87,7 +87,7 @@ def choose_rows(header: Header, settings: EngineSettings, trials: int) -> tuple[
     """
     devices = Devices.for_model(settings)
     if any(_recurrent(header, header.number("block_count"))):
-        return 1, "auto: a recurrent state cannot take back a token that it should not hold"
+        return 1, "auto: a model with a recurrent state runs one conversation at a time"
     most, place = MOST_ROWS[devices.is_gpu], "a GPU" if devices.is_gpu else "a CPU"
     rows, why = (trials, "as many as trials") if trials <= most else (most, f"at most {most} on {place}")
     footprint, n_ctx = Footprint.of(header, replace(settings, rows=rows)), settings.n_ctx or default_ctx(header)

@@ -285,7 +285,7 @@ function taskTable(older, newer, found) {
   const rows = tasks.map((task) => [breakable(task), cell(older, task), cell(newer, task), ...(tested.get(task) || ["-", "-", "-", "-"])]);
   const all = tested.get("all tasks of both");
   if (all) rows.push(["all tasks of both", ...found.tasks[found.tasks.length - 1].slice(1)]);
-  return [el("section", {}, el("h2", {}, "Task by task"), facing("Both campaigns by task", ["task", "A", "B", "points", "95% interval", "p", "least p possible"], rows),
+  return [el("section", {}, el("h2", {}, "Task by task"), facing("Both campaigns by task", ["task", "A", "B", "points", "95% interval", "p", "smallest possible p"], rows),
     found && found.notes.length ? el("ul", { class: "small" }, found.notes.map((note) => el("li", {}, note))) : null)];
 }
 
@@ -327,7 +327,7 @@ function othersOf(...both) {
     });
     if (others.length < 2) return null;
     return el("details", { class: "others" }, el("summary", {}, `${"AB"[i]} beside every other campaign of its suite`),
-      el("p", { class: "muted small" }, "Points, interval and p are of the newer one less the older one. Many looks find something by chance: the p of each is for one look."),
+      el("p", { class: "muted small" }, "Points, interval and p are for the newer one minus the older one. Each p is for that pair alone: among many pairs some differ by chance."),
       facing(`${titled(campaign)} beside the others`, ["verdict", "newer less older", "95% interval", "p"], rows));
   }).filter(Boolean).map((made) => el("section", {}, made));
 }

@@ -146,5 +146,5 @@ def test_noise_is_told_for_the_answer_that_was_given_where_trials_repeat_each_ot
     verdict = Gate.parse(["0.8"]).check({"m": _campaign(trials)})
     assert verdict.ok
     (note,) = verdict.notes
-    assert "a model whose true rate is 0.8 passes 90.0% or more of 2 distinct trials" in note
-    assert "with a chance of at most 74" in note
+    assert "a model with a true pass rate of 0.8 passes 90.0% or more of 2 distinct trials" in note
+    assert "distinct trials at most 74" in note

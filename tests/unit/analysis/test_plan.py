@@ -34,7 +34,7 @@ def test_without_an_earlier_campaign(capsys: pytest.CaptureFixture[str]) -> None
     """(1.96 + 0.8416)² · 2 · 0.2475 / (10 · 0.01), the worst case: from 55% to 45%."""
     shown = _plan(capsys, "--detect", "10pp", "--power", "0.8")
     assert "a fall of the pass rate by 10.0 points between two campaigns of 10 tasks" in shown
-    assert "every task is taken to pass 55.0% of the time and 45.0% after it" in shown
+    assert "assumes that every task passes 55.0% of the time before and 45.0% after" in shown
     assert "39 runs of every task in each of the two: 390 trials a campaign" in shown
     assert "not known: --from CAMPAIGN" in shown
 
@@ -91,7 +91,7 @@ def test_trials_of_uneven_length_end_when_the_last_does(
 
 def test_the_earlier_campaign_may_be_one_of_the_two(capsys: pytest.CaptureFixture[str], earlier: Path) -> None:
     shown = _plan(capsys, "--detect=30pp", "--from", earlier)
-    assert "against earlier as it is, " in shown
+    assert "with earlier as one of the two: " in shown
     assert "it has too few itself" not in shown
     assert "it has too few itself" in _plan(capsys, "--detect=5pp", "--from", earlier)
 

@@ -83,11 +83,11 @@ def test_what_is_estimated_says_so_and_from_what(capsys: pytest.CaptureFixture[s
     assert api["prices"]["reply"] == 5.0
     assert main(["models", "qwen3-8b", "--memory=24"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "memory 7.2 GiB with 16,384 tokens of context (estimated from the size and the cache that its entry" in said
+    assert "memory 7.2 GiB with 16,384 tokens of context (estimated from its entry)" in said
     assert "fits yes, up to 40,960 tokens; 24.0 GiB are free as given" in said
     assert main(["models", "qwen3.5-9b", "--memory=24"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "memory at least 5.3 GiB with 16,384 tokens of context (the size of its file alone" in said
+    assert "memory at least 5.3 GiB with 16,384 tokens of context (the file alone; its cache" in said
     assert "fits not known; 24.0 GiB are free as given" in said
 
 
@@ -188,7 +188,7 @@ def test_one_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "sampling   temperature 0.2, top_p 0.9" in out
     assert "licence    Apache-2.0" in out
     assert ".gguf" in out
-    assert "memory     371 MiB with 8,192 tokens of context (read from the header of its\n" in out
+    assert "memory     371 MiB with 8,192 tokens of context (read from its file)\n" in out
     assert "fits       yes, up to 8,192 tokens; 1.0 GiB are free as given" in out
     assert main(["models", "smollm2-135m", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["model"]

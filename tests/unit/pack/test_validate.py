@@ -141,7 +141,7 @@ def test_a_line_that_says_otherwise_than_its_transcript_is_named(folder: Campaig
     problems = [str(problem) for problem in examine(folder).problems]
 
     where = f"the events of data/transcripts/{FIRST}.jsonl"
-    assert f"data/results.jsonl: line 1: says otherwise than {where}: turns" in problems
+    assert f"data/results.jsonl: line 1: disagrees with {where}: turns" in problems
 
 
 def test_an_edited_transcript_of_a_trial_that_a_kill_ended(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_what_one_look_finds_may_not_count_among_many(tmp_path: Path) -> None:
     assert "told apart by more than chance: a and b" in said(pair)
     many = [*pair, *(made(tmp_path / f"c{n}", 7, of=15) for n in range(8))]
     assert "; ".join(said(many).split("; ")[:1]).startswith(
-        "Neighbours: told apart if it had been the only look, but not as one of 9: a and b"
+        "Neighbours: told apart only if this were the sole comparison and not one of 9: a and b"
     )
 
 
@@ -255,7 +255,7 @@ def test_interval_and_test_of_neighbours_agree(tmp_path: Path, passed: tuple[int
 
 
 def test_so_few_trials_can_show_nothing(tmp_path: Path) -> None:
-    assert "so few trials can show nothing" in said([made(tmp_path / "a", 2, of=2), made(tmp_path / "b", 0, of=2)])
+    assert "too few trials to show anything" in said([made(tmp_path / "a", 2, of=2), made(tmp_path / "b", 0, of=2)])
 
 
 def test_a_lower_place_may_have_the_better_rate_and_it_is_said(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_lower_place_may_have_the_better_rate_and_it_is_said(tmp_path: Path) -
 
 
 def test_one_campaign_has_no_neighbour(tmp_path: Path) -> None:
-    assert said([made(tmp_path / "a", 2)]) == "One campaign alone: there is no neighbour to tell it from."
+    assert said([made(tmp_path / "a", 2)]) == "Only one campaign: there is nothing to compare it with."
 
 
 def test_campaigns_of_one_model_are_called_by_their_quant_or_their_own_name(tmp_path: Path) -> None:

@@ -45,6 +45,14 @@ def test_a_turn_that_made_no_call_breaks_the_row() -> None:
     assert found.hits == ()
 
 
+def test_arguments_are_compared_as_json_and_equal_calls_of_one_turn_are_none_of_two() -> None:
+    first = [tool_event(1, 0, {"path": "a.py", "lines": 5}, ""), tool_event(1, 1, {"path": "b.py"}, "")]
+    assert redundant_calls([START, *first, tool_event(2, 0, {"lines": 5, "path": "a.py"}, "")]).hits
+
+    twice = [tool_event(1, 0, {"command": "ls"}, ""), tool_event(1, 1, {"command": "ls"}, "")]
+    assert not redundant_calls([START, *twice, tool_event(2, 0, {"command": "ls -a"}, "")]).hits
+
+
 @pytest.mark.parametrize(("turns", "hit"), [(12, None), (13, (13, 13)), (15, (13, 15))])
 def test_the_tail_begins_at_turn_13_of_15(turns: int, hit: tuple[int, int] | None) -> None:
     found = long_tail([START, *(reply_event(turn) for turn in range(1, turns + 1))])
@@ -66,6 +74,22 @@ def test_the_turn_that_reverses_is_cited_with_both_sentences() -> None:
         2,
         'turn 1 said "The bug is in price.py.", turn 2 said "I was wrong about that!"',
     )
+
+
+@pytest.mark.parametrize(
+    ("turns", "cited"),
+    [
+        (("The root cause is a missing index.", "Let me see.", "Actually, the problem is the join."), 3),
+        (("The failure is caused by the rounding in total().", "That was not the cause."), 2),
+        (("I was wrong about the path.", "The bug is in report.py."), None),
+        (("The problem is not in the tests.", "That is not the cause either."), None),
+    ],
+    ids=["another cause", "not the cause", "wrong about something else", "never stated"],
+)
+def test_which_sentences_take_a_diagnosis_back(turns: Sequence[str], cited: int | None) -> None:
+    found = diagnosis_reversed([START, *(reply_event(n, content=text) for n, text in enumerate(turns, 1))])
+
+    assert [hit.turn for hit in found.hits] == ([cited] if cited else [])
 
 
 def test_one_diagnosis_is_reversed_once() -> None:

@@ -363,4 +363,4 @@ def test_a_recurrent_state_runs_one_at_a_time_unless_asked(
 ) -> None:
     monkeypatch.setattr(Devices, "for_model", lambda _settings: replace(CPU, free=64 * GIB))
     found = choose_rows(header(architecture, {**ATTENTION, "block_count": 2, **facts}), EngineSettings(), 30)
-    assert found == (1, "auto: a recurrent state cannot take back a token that it should not hold")
+    assert found == (1, "auto: a model with a recurrent state runs one conversation at a time")

@@ -102,7 +102,7 @@ def test_rows_that_are_not_proven_are_refused(backend: LlamaCppBackend, monkeypa
     first, specs = asked(1), ()
     backend.check_room(first.messages, specs, first.policy)
     monkeypatch.setattr(backend._scheduler, "proof", Proof(()))
-    with pytest.raises(UsageError, match=r"the recurrent state of \w+\.gguf is another; --agentcore-parallel=1"):
+    with pytest.raises(UsageError, match=r"each other\'s state in \w+\.gguf; --agentcore-parallel=1"):
         backend.check_room(first.messages, specs, first.policy)
 
 
@@ -121,4 +121,4 @@ def test_memory_is_foretold(path: Path, rows: int) -> None:
 
 def test_one_row_where_nobody_says_how_many(path: Path) -> None:
     rows, why = choose_rows(check_model(path), EngineSettings(), 30)
-    assert (rows, why) == (1, "auto: a recurrent state cannot take back a token that it should not hold")
+    assert (rows, why) == (1, "auto: a model with a recurrent state runs one conversation at a time")
