@@ -94,8 +94,11 @@ def test_a_turn_shows_reply_call_result_time_and_tokens(visit: Open, small: Path
     assert re.search(r"result: ok\s+0.25s\s+a.txt\nb.txt", text)
 
 
-def test_the_example_in_the_docs_opens(visit: Open) -> None:
-    (file,) = (Path(__file__).parents[2] / "docs" / "example").glob("*/report.html")
+EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "example").glob("*/report.html"))
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.parent.name)
+def test_the_example_in_the_docs_opens(visit: Open, file: Path) -> None:
     page = visit(file)
     assert page.locator("figure").count() == 5
 
