@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -41,6 +42,8 @@ class Watched:
         self._results: dict[TrialKey, TrialResult] = {}
         self._attempts: dict[str, _Attempt] = {}
         """Those without a result, by their UUIDs."""
+        self._done: Counter[str] = Counter()
+        """Results of each worker elsewhere, by its name."""
 
     def look(self) -> dict[str, Any]:
         """Say how far the campaign is now.
@@ -54,7 +57,9 @@ class Watched:
     def _look(self) -> dict[str, Any]:
         manifest = read_manifest(self.folder)
         for line in self._lines.new():
-            keep(self._results, TrialResult.from_json(line))
+            keep(self._results, result := TrialResult.from_json(line))
+            if manifest.workers:
+                self._done[self._worker_of(result.attempt)] += 1
         results = tuple(self._results.values())
         campaign = Campaign(folder=self.folder, manifest=manifest, results=results)
         state = campaign.state
@@ -81,7 +86,19 @@ class Watched:
                 [result.seconds for result in since], len(manifest.planned) - done, at_once=max(1, len(running))
             ),
             "running": [one.as_row() for one in running],
+            "workers": self._workers(running),
         }
+
+    def _worker_of(self, attempt: str) -> str:
+        known = self._attempts.get(attempt)
+        begun = known.start if known else next(Tail(self.folder.transcript(attempt)).new(), {})
+        return str(begun.get("worker", ""))
+
+    def _workers(self, running: Sequence[_Attempt]) -> list[dict[str, Any]]:
+        """Say what each worker elsewhere has done and is doing, those with most trials first."""
+        at_work = Counter(str(one.start["worker"]) for one in running if "worker" in one.start)
+        names = sorted(filter(None, self._done | at_work), key=lambda name: (-self._done[name], name))
+        return [{"worker": name, "done": self._done[name], "running": at_work[name]} for name in names]
 
     def _at_work(self) -> list[_Attempt]:
         """Read what came of the attempts without a result, and give the last one of each trial."""

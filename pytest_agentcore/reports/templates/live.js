@@ -4,7 +4,7 @@
 const RUNNING = { outcome: "running", cause: null, stop: "not yet", detail: "", earlier: [], hits: [], embedded: "no" };
 const SOON = 1000; // milliseconds until the server is asked again while something runs
 const LATER = 4000;
-const LISTED = 12; // running trials that are named
+const LISTED = 12; // running trials, and workers, that are named
 const bar = $("live") || el("section", { id: "live" });
 bar.setAttribute("aria-label", "Progress");
 bar.hidden = true;
@@ -36,9 +36,9 @@ function told(now) {
   return parts.filter(Boolean).join(" · ");
 }
 
-function progress(now, title, list) {
+function progress(now, title, ...lists) {
   const measure = el("progress", { max: Math.max(1, now.planned), value: now.done, "aria-label": "trials done" });
-  return el("div", { class: "progress" }, title, measure, el("p", { class: "told" }, told(now)), list);
+  return el("div", { class: "progress" }, title, measure, el("p", { class: "told" }, told(now)), ...lists);
 }
 
 function runningList(now) {
@@ -46,6 +46,13 @@ function runningList(now) {
   return el("ul", { class: "chips", "aria-label": "Trials at work" }, now.running.slice(0, LISTED).map((one) =>
     el("li", {}, el("a", { href: `#trial=${one.attempt}` }, shown(one.task), ` run ${one.run}`), ` turn ${one.turns + 1}`)),
   rest > 0 ? el("li", {}, `and ${plain(rest)} more`) : null);
+}
+
+function crewList(now) {
+  const rest = now.workers.length - LISTED;
+  return now.workers.length ? el("ul", { class: "chips", "aria-label": "Workers" }, now.workers.slice(0, LISTED).map((one) =>
+    el("li", {}, shown(one.worker), ` ${count(one.done, "trial")} done, ${plain(one.running)} at work`)),
+  rest > 0 ? el("li", {}, `and ${plain(rest)} more`) : null) : null;
 }
 
 function show(...nodes) {
@@ -65,7 +72,7 @@ async function comeAlong(now) {
   for (const one of now.running) if ((byId.get(one.attempt) || RUNNING).outcome === "running") byId.set(one.attempt, { ...RUNNING, ...one });
   markRunning(now.running);
   ran = ran || now.state === "running";
-  if (now.state === "running") show(progress(now, el("h2", {}, "Running"), runningList(now)));
+  if (now.state === "running") show(progress(now, el("h2", {}, "Running"), crewList(now), runningList(now)));
   else show(...(ran ? [el("p", {}, `The session has ended, and the campaign is ${now.state}.`)] : []));
   const to = route();
   if (!open && to.trial && byId.has(to.trial)) await follow(); // an address of a trial that this page did not know yet
@@ -155,7 +162,7 @@ function showGrown(id, added) {
 
 function comeAlongAll({ version, campaigns: running }) {
   const link = (one) => el("h2", {}, el("a", { href: `c/${encodeURIComponent(one.campaign)}/` }, shown(one.campaign)));
-  const lines = running.map((one) => (one.state === "damaged" ? el("p", {}, shown(one.why)) : progress(one, link(one), null)));
+  const lines = running.map((one) => (one.state === "damaged" ? el("p", {}, shown(one.why)) : progress(one, link(one))));
   const again = el("button", { type: "button" }, "Show what has changed");
   again.addEventListener("click", () => location.reload());
   show(...lines, ...(version === data.served ? [] : [el("p", {}, again)]));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,27 @@ def test_of_two_attempts_at_a_trial_the_last_is_at_work(record: CampaignRecord) 
         first, *_ = events_of(result("a", 1, attempts=number, attempt=f"0000000{number}-0000-4000-8000-000000000000"))
         record.folder.transcript(first["attempt"]).write_bytes(to_line({**first, "number": number}))
     assert [one["attempt"][:8] for one in Watched(record.folder).look()["running"]] == ["00000002"]
+
+
+def test_what_each_worker_has_done_and_does(tmp_path: Path) -> None:
+    machines = [{"workers": 2, "each": [{"worker": name} for name in ("near", "far")]}]
+    record = CampaignRecord.begin(tmp_path, replace(manifest(PLAN), workers=machines))
+    watched = Watched(record.folder)
+    trials = [
+        result(task, run, started=LATER, attempt=f"0000000{n}-0000-4000-8000-000000000000")
+        for n, (task, run) in enumerate(PLAN)
+    ]
+    for trial, worker, is_over in zip(trials, ("far", "near", "far", "far"), (True, True, False, True), strict=True):
+        first, *others = events_of(trial)
+        lines = [to_line({**first, "worker": worker}), *map(to_line, others if is_over else others[:1])]
+        record.folder.transcript(trial.attempt).write_bytes(b"".join(lines))
+        if is_over:
+            watched.look()  # one is known already when its result comes
+            record.add(trial)
+    expected = [{"worker": "far", "done": 2, "running": 1}, {"worker": "near", "done": 1, "running": 0}]
+    for each in (watched, Watched(record.folder)):
+        assert each.look()["workers"] == expected
+    record.abandon()
 
 
 def test_what_an_earlier_process_left_without_a_score_is_to_be_done(record: CampaignRecord) -> None:
