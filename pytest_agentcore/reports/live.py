@@ -97,7 +97,7 @@ class Watched:
     def _workers(self, running: Sequence[_Attempt]) -> list[dict[str, Any]]:
         """Say what each worker elsewhere has done and is doing, those with most trials first."""
         at_work = Counter(str(one.start["worker"]) for one in running if "worker" in one.start)
-        names = sorted(filter(None, self._done | at_work), key=lambda name: (-self._done[name], name))
+        names = sorted(filter(None, {*self._done, *at_work}), key=lambda name: (-self._done[name], name))
         return [{"worker": name, "done": self._done[name], "running": at_work[name]} for name in names]
 
     def _at_work(self) -> list[_Attempt]:

@@ -61,7 +61,7 @@ def test_of_two_attempts_at_a_trial_the_last_is_at_work(record: CampaignRecord) 
 
 
 def test_what_each_worker_has_done_and_does(tmp_path: Path) -> None:
-    machines = [{"workers": 2, "each": [{"worker": name} for name in ("near", "far")]}]
+    machines = ({"workers": 2, "each": [{"worker": name} for name in ("near", "far")]},)
     record = CampaignRecord.begin(tmp_path, replace(manifest(PLAN), workers=machines))
     watched = Watched(record.folder)
     trials = [
