@@ -140,7 +140,7 @@ def serve(place: Path, workers: int, at_once: int, faster: float, *, asks: bool)
 PARTS = {
     "checker": "pytest_agentcore.session.lifecycle.call_checker",
     "record": "pytest_agentcore.session.recording.Recording.add",
-    "lay out": "pytest_agentcore.elsewhere.race.Race._finish",
+    "instance": "pytest_agentcore.elsewhere.race.make_instance",
     "pack": "pytest_agentcore.session.trials.pack",
 }
 """By name: what is timed, wall clock and CPU of its thread."""
@@ -194,10 +194,12 @@ class Measuring:
         ended = now()
         self._report = {name: ended[name] - self._begun[name] for name in ended} | {"parts": self.spent}
         self._report["threads"] = threading.active_count()
-        yield
-        after = now()
-        self._report["end"] = {name: after[name] - ended[name] for name in after}
-        Path(os.environ[REPORT]).write_text(json.dumps(self._report))
+        try:
+            yield
+        finally:
+            after = now()
+            self._report["end"] = {name: after[name] - ended[name] for name in after}
+            Path(os.environ[REPORT]).write_text(json.dumps(self._report))
 
 
 def now() -> dict[str, float]:
@@ -268,9 +270,9 @@ def play(place: Path, folder: Path, options: argparse.Namespace, workers: int) -
     found = read_campaign(written.path)
     if options.validate and (problems := examine(written).problems):
         raise SystemExit(f"{written.path}: {problems[0]}")
-    n, told = len(found.results), json.loads(report.read_text())
-    if n != tasks * asked:
+    if (n := len(found.results)) != tasks * asked:
         raise SystemExit(f"{n} of {tasks * asked} trials are recorded")
+    told = json.loads(report.read_text())
     parts = {name: 1000 * wall / n for name, (wall, _) in told["parts"].items()}
     cells = [
         f"{workers}",

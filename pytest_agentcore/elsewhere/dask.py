@@ -122,13 +122,11 @@ class Dask:
         try:
             out[1].set_result(theirs.result(timeout=CONNECT_SECONDS))
         except BaseException as error:  # noqa: BLE001 - whatever the task raised there is for whoever waits for it
-            gone = isinstance(error, distributed.CancelledError | distributed.scheduler.KilledWorker | OSError)
-            gone |= isinstance(error, TimeoutError | asyncio.CancelledError)
-            out[1].set_exception(WorkerLost(f"the worker {out[0]} is gone") if gone else error)
+            lost = distributed.CancelledError, distributed.KilledWorker, asyncio.CancelledError, OSError
+            out[1].set_exception(WorkerLost(f"the worker {out[0]} is gone") if isinstance(error, lost) else error)
 
     def _hear(self, event: tuple[float, Any]) -> None:
-        name, line = event[1]
-        self._take(name, line)
+        self._take(*event[1])
 
     def _watch(self) -> None:
         while not self._closed.wait(WATCH_SECONDS):
@@ -144,8 +142,8 @@ class Dask:
                 self._is_connected = True
                 client.subscribe_topic(self._topic, self._hear)
             with suppress(Exception):  # in whatever way Dask says it: one that does not answer may only be busy
-                asked = client.scheduler.identity
-                self._known = client.sync(asked, n_workers=-1, callback_timeout=WATCH_SECONDS * 10)["workers"]
+                options = {"n_workers": -1, "callback_timeout": WATCH_SECONDS * 10}
+                self._known = client.sync(client.scheduler.identity, **options)["workers"]
         now = time.monotonic()
         for name, facts in self._known.items():
             if self._beats.get(name, (None, 0))[0] != facts["last_seen"]:
@@ -252,8 +250,7 @@ def start_here(gpus: list[str], workers: int, threads: int) -> SpecCluster:
     alone = {"host": "127.0.0.1", "protocol": protocol(), "dashboard": False}
     options = {**alone, "nthreads": threads, "memory_limit": 0, **quiet}
     each = [{"cls": Nanny, "options": {**options, "env": env}} for env in environments(gpus, workers)]
-    alone |= {"port": 0, "dashboard_address": "127.0.0.1:0"}
-    scheduler = {"cls": Scheduler, "options": alone}
+    scheduler = {"cls": Scheduler, "options": {**alone, "port": 0, "dashboard_address": "127.0.0.1:0"}}
     return SpecCluster(workers=dict(enumerate(each)), scheduler=scheduler, name="agentcore", **quiet)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import platform
+import posixpath
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -79,9 +80,8 @@ def describe_setup(setup: Setup) -> dict[str, Any]:
         )
     # without a name of its own the key is sent where it is set, and so the worker must have it too
     keyed = entry.backend == ENDPOINT and (entry.api_key_env or (DEFAULT_KEY if api_key_of(entry) else ""))
-    path, sha256 = entry.path, entry.sha256
-    if path and entry.backend == LLAMA:
-        sha256 = file_digest(path)
+    path = entry.path
+    sha256 = file_digest(path) if path and entry.backend == LLAMA else entry.sha256
     return {
         "entry": {**asdict(entry), "path": str(path) if path else None, "sha256": sha256},
         "policy": setup.policy.value,
@@ -122,7 +122,7 @@ def zip_suite(suite: Suite, setups: Iterable[Setup] = ()) -> bytes:
     # modules above the suite's folder belong to it where its tasks import them: it travels with so many folders above
     depth = max(PurePosixPath(name).parts.count("..") for name in files)
     home = PurePosixPath("suite", *suite.path.resolve().parts[len(suite.path.resolve().parts) - 1 - depth :])
-    placed = {_plain(home / name): content for name, content in files.items()}
+    placed = {posixpath.normpath(home / name): content for name, content in files.items()}
     for setup in setups:
         if setup.entry.path and setup.entry.backend != LLAMA:
             placed[f"script/{setup.slug}/{setup.entry.path.name}"] = setup.entry.path.read_bytes()
@@ -130,9 +130,8 @@ def zip_suite(suite: Suite, setups: Iterable[Setup] = ()) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.comment = str(home).encode()
         for name, content in sorted(placed.items()):
-            archive.writestr(
-                zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED
-            )  # without a date: equal content gives equal bytes
+            # without a date: equal content gives equal bytes
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     with scratch("suite") as folder:
         if Suite.load(unzip_suite(packed.getvalue(), Path(folder))).digest != suite.digest:
             raise UsageError(
@@ -155,11 +154,3 @@ def unzip_suite(packed: bytes, folder: Path) -> Path:
                 raise ValueError(f"{name!r} leads out of the archive")
         archive.extractall(folder)
         return (folder / archive.comment.decode()).resolve()
-
-
-def _plain(path: PurePosixPath) -> str:
-    """A path without `..`."""
-    parts: list[str] = []
-    for part in path.parts:
-        parts = parts[:-1] if part == ".." else [*parts, part]
-    return "/".join(parts)

@@ -59,7 +59,9 @@ class Watched:
         for line in self._lines.new():
             keep(self._results, result := TrialResult.from_json(line))
             if manifest.workers:
-                self._done[self._worker_of(result.attempt)] += 1
+                known = self._attempts.get(result.attempt)
+                begun = known.start if known else next(Tail(self.folder.transcript(result.attempt)).new(), {})
+                self._done[str(begun.get("worker", ""))] += 1
         results = tuple(self._results.values())
         campaign = Campaign(folder=self.folder, manifest=manifest, results=results)
         state = campaign.state
@@ -88,11 +90,6 @@ class Watched:
             "running": [one.as_row() for one in running],
             "workers": self._workers(running),
         }
-
-    def _worker_of(self, attempt: str) -> str:
-        known = self._attempts.get(attempt)
-        begun = known.start if known else next(Tail(self.folder.transcript(attempt)).new(), {})
-        return str(begun.get("worker", ""))
 
     def _workers(self, running: Sequence[_Attempt]) -> list[dict[str, Any]]:
         """Say what each worker elsewhere has done and is doing, those with most trials first."""

@@ -207,7 +207,11 @@ def _set_aside(folders: Sequence[Path]) -> Iterator[None]:
     pytest refuses a second copy of a test module. The others are known again behind this, also to functions that import
     when they are called.
     """
-    names = {name for folder in folders for name in _imported_from(folder)}
+    tests = [test for folder in folders for name in ("test_*.py", "conftest.py") for test in folder.rglob(name)]
+    # where pytest begins to look for modules: above the packages that tests lie in
+    roots = {next(above for above in test.parents if not (above / "__init__.py").is_file()) for test in tests}
+    names = {path.stem for root in roots for path in root.glob("*.py")}
+    names |= {path.parent.name for root in roots for path in root.glob("*/__init__.py")}
     names -= sys.stdlib_module_names | {pytest_agentcore.__name__}
     others = {name: module for name, module in tuple(sys.modules.items()) if name.partition(".")[0] in names}
     for name in others:
@@ -216,16 +220,6 @@ def _set_aside(folders: Sequence[Path]) -> Iterator[None]:
         yield
     finally:
         sys.modules.update(others)
-
-
-def _imported_from(folder: Path) -> Iterator[str]:
-    """Name the modules that tests below a folder can import once pytest has put the folders of tests on the path."""
-    roots = set[Path]()
-    for test in (*folder.rglob("test_*.py"), *folder.rglob("conftest.py")):
-        roots.add(next(above for above in test.parents if not (above / "__init__.py").is_file()))
-    for root in roots:
-        yield from (path.stem for path in root.glob("*.py"))
-        yield from (path.parent.name for path in root.glob("*/__init__.py"))
 
 
 def _forget(folders: Sequence[Path], known: Container[str], added: Sequence[str]) -> None:
