@@ -19,7 +19,7 @@ from pytest_agentcore.cli.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pytest_agentcore"
-MOST_LINES = 40_100
+MOST_LINES = 39_800
 """A ratchet for the whole package: lowered whenever it shrank, raised only for what a reader would miss."""
 MOST_MODULES = 16
 """More modules in one folder make it a drawer: nobody finds the right one at first sight."""
