@@ -218,7 +218,7 @@ def test_the_command_refuses_what_has_no_way(
 ) -> None:
     pytester.makefile(".json", x='{"replies": {"*": []}}')
     assert cli.main(["preflight", model]) == cli.USAGE_ERROR
-    assert "its replies are made here" in capsys.readouterr().err
+    assert "no model writes its replies" in capsys.readouterr().err
 
 
 @pytest.mark.model
