@@ -90,7 +90,7 @@ def depth_sentences(depth: Depth) -> Iterator[str]:
         change = depth.against_least
         yield (
             f"beside the least load, {count(change.pairs, 'pair')}: {points(change.difference)} points "
-            f"(95%: {interval(change.interval, points)}), a trial takes {latency(depth.slower)} more "
+            f"(95%: {interval(change.interval, points)}), a trial's time changes by {latency(depth.slower)} "
             f"(95%: {interval(depth.slower_interval, latency)})"
         )
     if depth.reached and depth.load:
