@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+import weakref
 from pathlib import Path
 
 import pytest
 
+from pytest_agentcore.checking.trial import Trial
+from pytest_agentcore.checks import selfcheck
+from pytest_agentcore.checks.ask import Opinion, ask
 from pytest_agentcore.cli.__main__ import main
+from pytest_agentcore.tasks.task import Task
 
 STRONG = '''
 import pytest
@@ -232,6 +237,42 @@ def test_a_varying_task_names_the_instance(suite: Path, capsys: pytest.CaptureFi
     )
     rule = "a wrong solution must be rejected by an assertion"
     assert problems == [f"    counterexample one (instance 2): accepted; {rule}"]
+
+
+def test_trials_of_an_instance_are_freed_before_the_next(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = """
+        from pytest_agentcore import Instance, task
+
+        @task(
+            prompt="Copy n.txt to out.txt.",
+            files=lambda random: Instance({"n.txt": str(n := random.randrange(10**6))}, {"n": n}),
+            artifacts=["out.txt"],
+        )
+        def test_copy(trial):
+            circle = [trial]
+            circle.append(circle)
+            assert trial.int("out.txt") == trial.facts["n"], "another number"
+
+        @test_copy.oracle
+        def copy(agent):
+            agent.shell("cp n.txt out.txt")
+
+        @test_copy.counterexample
+        def one(agent):
+            agent.fs_write("out.txt", "1")
+    """
+    asked: list[weakref.ref[Trial]] = []
+    alive: list[int] = []
+
+    def counted(task: Task, trial: Trial) -> Opinion:
+        asked.append(weakref.ref(trial))
+        alive.append(sum(one() is not None for one in asked))
+        return ask(task, trial)
+
+    monkeypatch.setattr(selfcheck, "ask", counted)
+    assert run(write(suite, source), "--instances", 4) == 0
+    assert len(asked) > 40
+    assert max(alive) < len(asked) / 2  # all of them, if nobody collected garbage
 
 
 @pytest.mark.parametrize("place", ["def right(agent):", "def test_sum(trial):"])
